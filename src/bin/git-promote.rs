@@ -1,0 +1,3 @@
+//! `git promote`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `kubectl promote`.
+
+fn main() {}

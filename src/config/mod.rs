@@ -1,0 +1,97 @@
+//! What the repository says about its environments, layout and rules.
+//!
+//! A `Config` is made from the text of `promote.toml`, from
+//! `gitops-promotion.yaml`, or from a guess by directory names; what it was
+//! made from travels with it, so that every command can say so.
+
+use crate::model::{Environment, EnvironmentName, Pipeline, Rule};
+
+/// What a config was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// `promote.toml` at the root of the repository.
+    PromoteToml,
+    /// `gitops-promotion.yaml` at the root of the repository.
+    GitopsPromotion,
+    /// Directory names; the text says how they were read.
+    Guess(String),
+}
+
+/// The whole config, valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What it was made from.
+    pub origin: Origin,
+    /// The environments and their order.
+    pub pipeline: Pipeline,
+    /// Where overlays are; the first template that matches a path wins.
+    pub layout: Vec<LayoutPath>,
+    /// What a change may waive; empty: every rule that can be waived.
+    pub overrides: Vec<OverrideGrant>,
+    /// Apps that differ from the rest, in order; the first match wins.
+    pub apps: Vec<AppRule>,
+    /// Tags that move (GP005), as globs, beside the built-in ones.
+    pub mutable_tags: Vec<String>,
+}
+
+/// Where overlays are: a template such as `apps/{app}/overlays/{env}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutPath {
+    /// The template: `{app}` `{env}` `{group}` or any other `{name}`, `*` one
+    /// segment, `**` any depth. Names a directory, or a file if it ends in
+    /// `.yaml`, `.yml` or `.json`.
+    pub template: String,
+    /// Fields that hold versions, beside those found by themselves.
+    pub fields: Vec<FieldSpec>,
+    /// Whether a `?ref=` that equals the old version moves along.
+    pub couple: bool,
+}
+
+/// A declared field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldSpec {
+    /// Keys with dots between, `[N]`, `[*]` or `[key=value]` behind a list:
+    /// `spec.images[name=web].newTag`.
+    pub path: String,
+    /// Whether the value is a whole image reference rather than a version.
+    pub image: bool,
+}
+
+/// What a change may waive, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideGrant {
+    /// The rule.
+    pub rule: Rule,
+    /// The environments; empty: all.
+    pub environments: Vec<EnvironmentName>,
+}
+
+/// How strictly an app is held to the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AppPolicy {
+    /// Rules refuse.
+    #[default]
+    Strict,
+    /// Rules warn: for apps that are rebuilt per environment.
+    Warn,
+    /// Rules are not asked.
+    Off,
+}
+
+/// An app, or a glob of apps, that differs from the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppRule {
+    /// A glob over app names.
+    pub name: String,
+    /// How strictly it is held.
+    pub policy: AppPolicy,
+    /// The environments it exists in; empty: all.
+    pub environments: Vec<EnvironmentName>,
+}
+
+impl Config {
+    /// The environment of that name.
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.pipeline.get(name)
+    }
+}

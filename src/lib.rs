@@ -1,0 +1,5 @@
+//! git-promote: moves a version from one environment of a config repository
+//! to the next, and makes skipping an environment impossible.
+
+pub mod config;
+pub mod model;

@@ -1,0 +1,70 @@
+//! Changes to files, down to the byte.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::RepoPath;
+
+/// What an edit changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditKind {
+    /// `newTag` of an `images:` entry.
+    KustomizeTag,
+    /// `digest` of an `images:` entry.
+    KustomizeDigest,
+    /// A whole `images:` entry that was missing.
+    KustomizeEntry,
+    /// A scalar with an `$imagepolicy` marker.
+    Marker,
+    /// The `image:` of a container.
+    ManifestImage,
+    /// An image inside an inline patch.
+    PatchImage,
+    /// A declared field.
+    Field,
+    /// A coupled `?ref=`.
+    Ref,
+    /// A file that is copied from the environment before (`--create`).
+    NewFile,
+}
+
+/// One value that changes. Bytes outside the spans of a file's edits stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The file.
+    pub path: RepoPath,
+    /// 1-based line of the value in the old bytes; of the place where it goes,
+    /// where it is new.
+    pub line: u32,
+    /// 1-based column there, in characters.
+    pub column: u32,
+    /// The field path, such as `images[0].newTag`.
+    pub field: String,
+    /// What it changes.
+    pub kind: EditKind,
+    /// The value before, as YAML reads it; `None` where there was none.
+    pub old: Option<String>,
+    /// The value after; `None` where it is removed.
+    pub new: Option<String>,
+    /// The bytes of the old file that are replaced.
+    pub span: Range<usize>,
+    /// What stands there instead.
+    pub replacement: Vec<u8>,
+}
+
+/// A file before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: RepoPath,
+    /// Its bytes before; `None` where it is new.
+    pub old: Option<Vec<u8>>,
+    /// Its bytes after.
+    pub new: Vec<u8>,
+    /// Whether a new file is to be executable.
+    pub executable: bool,
+    /// What changes in it, in order of the span.
+    pub edits: Vec<Edit>,
+}

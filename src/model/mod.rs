@@ -1,0 +1,24 @@
+//! The words of the product as plain values: no I/O, no clock, no policy.
+//!
+//! Everything else in this crate is built of these types; they import nothing
+//! of the crate.
+
+pub mod app;
+pub mod edit;
+pub mod environment;
+pub mod finding;
+pub mod path;
+pub mod promotion;
+pub mod site;
+pub mod snapshot;
+pub mod version;
+
+pub use app::AppId;
+pub use edit::{Edit, EditKind, FileChange};
+pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
+pub use finding::{Finding, Outcome, Rule};
+pub use path::RepoPath;
+pub use promotion::Promotion;
+pub use site::{Site, SiteKind, Target};
+pub use snapshot::{Entry, EntryKind, MemorySnapshot, Snapshot, SnapshotError};
+pub use version::{Digest, ImageRef, Pin, Tag, VersionError};
