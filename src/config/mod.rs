@@ -4,7 +4,26 @@
 //! `gitops-promotion.yaml`, or from a guess by directory names; what it was
 //! made from travels with it, so that every command can say so.
 
+mod environments;
+pub mod error;
+mod grammar;
+mod keys;
+mod raw;
+mod read;
+
+pub use error::{ConfigError, Kind, Problem};
+pub use grammar::COMMANDS;
+pub use raw::schema;
+pub use read::from_toml;
+
 use crate::model::{Environment, EnvironmentName, Pipeline, Rule};
+
+/// The name of the config file, at the root of the repository.
+pub const PROMOTE_TOML: &str = "promote.toml";
+
+/// The name of the file of another tool that is read as it is where there is
+/// no `promote.toml`.
+pub const GITOPS_PROMOTION: &str = "gitops-promotion.yaml";
 
 /// What a config was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,157 @@
+//! Which keys `promote.toml` may have and where, and what is said of the rest.
+//!
+//! serde refuses unknown keys too, but cannot say which known one was meant,
+//! nor tell a slip from a setting that only a newer version holds.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Problem, Source};
+use crate::model::nearest;
+
+/// A table of the file: how it is written, and its keys with what is below them.
+struct Place {
+    written: &'static str,
+    list: Option<&'static str>,
+    keys: &'static [(&'static str, Option<&'static Place>)],
+}
+
+static ROOT: Place = Place {
+    written: "the top of the file",
+    list: None,
+    keys: &[
+        ("version", None),
+        ("deliver", None),
+        ("mutable-tags", None),
+        ("layout", Some(&LAYOUT)),
+        ("environment", Some(&ENVIRONMENT)),
+        ("override", Some(&OVERRIDE)),
+        ("app", Some(&APP)),
+    ],
+};
+
+static LAYOUT: Place = Place { written: "[layout]", list: None, keys: &[("paths", Some(&PATH))] };
+
+static PATH: Place = Place {
+    written: "an entry of `paths` in [layout]",
+    list: None,
+    keys: &[("path", None), ("fields", Some(&FIELD)), ("couple", None)],
+};
+
+static FIELD: Place = Place {
+    written: "an entry of `fields` in [layout]",
+    list: None,
+    keys: &[("path", None), ("kind", None)],
+};
+
+static ENVIRONMENT: Place = Place {
+    written: "[[environment]]",
+    list: Some("environment"),
+    keys: &[("name", None), ("from", None), ("from-any", None), ("dirs", None), ("seen", None)],
+};
+
+static OVERRIDE: Place = Place {
+    written: "[[override]]",
+    list: Some("override"),
+    keys: &[("rule", None), ("environments", None)],
+};
+
+static APP: Place = Place {
+    written: "[[app]]",
+    list: Some("app"),
+    keys: &[("name", None), ("policy", None), ("environments", None)],
+};
+
+static PLACES: [&Place; 7] = [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP];
+
+/// Settings of the contract that this version does not hold. Wherever one
+/// stands it is refused: a safety setting is never silently ignored.
+const LATER: [&str; 30] = [
+    "soak",
+    "windows",
+    "window",
+    "freezes",
+    "freeze",
+    "health",
+    "rollback",
+    "approvals",
+    "reviewers",
+    "protected",
+    "require-trailers",
+    "registry",
+    "pin",
+    "context",
+    "namespace",
+    "auto-merge",
+    "together",
+    "deliver",
+    "forge",
+    "api",
+    "repository",
+    "pull-request",
+    "flow",
+    "merge-method",
+    "labels",
+    "links",
+    "source",
+    "require-online",
+    "policy-expression",
+    "expressions",
+];
+
+/// Refuses the first key, in the order of the text, that is not known.
+pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {
+    check_table(source, root, &ROOT)
+}
+
+fn check_table(
+    source: Source<'_>,
+    table: &DeTable<'_>,
+    place: &'static Place,
+) -> Result<(), ConfigError> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    for (key, value) in entries {
+        let name: &str = key.get_ref();
+        match place.keys.iter().find(|(known, _)| *known == name) {
+            Some((_, Some(below))) => check_below(source, value, below)?,
+            Some((_, None)) => {}
+            None => return Err(source.at(key.span(), unknown(name, place))),
+        }
+    }
+    Ok(())
+}
+
+/// Tables below a key: itself, or those of its list.
+fn check_below(
+    source: Source<'_>,
+    value: &Spanned<DeValue<'_>>,
+    place: &'static Place,
+) -> Result<(), ConfigError> {
+    match (value.get_ref(), place.list) {
+        (DeValue::Table(_), Some(key)) => Err(source.at(value.span(), Problem::NotAList(key))),
+        (DeValue::Table(table), None) => check_table(source, table, place),
+        (DeValue::Array(list), _) => list
+            .iter()
+            .filter_map(|entry| entry.get_ref().as_table())
+            .try_for_each(|table| check_table(source, table, place)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown(key: &str, place: &'static Place) -> Problem {
+    if LATER.contains(&key) {
+        return Problem::NotEnforced(key.to_owned());
+    }
+    let elsewhere = PLACES.iter().find(|other| other.keys.iter().any(|(known, _)| *known == key));
+    if let Some(other) = elsewhere {
+        return Problem::MisplacedKey { key: key.to_owned(), table: other.written };
+    }
+    let known: Vec<&'static str> = place.keys.iter().map(|(known, _)| *known).collect();
+    let candidates = known.iter().chain(&LATER).copied();
+    Problem::UnknownKey {
+        key: super::grammar::printable(key),
+        nearest: nearest(key, candidates).map(str::to_owned),
+        known,
+    }
+}

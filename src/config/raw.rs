@@ -1,0 +1,220 @@
+//! `promote.toml` as it is written: the shape that serde reads and that the
+//! JSON Schema describes. What it means is in `read`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+/// A text with its place in the file.
+pub(super) type Text = Spanned<String>;
+
+/// The environments of a config repository, the order between them, and where
+/// each one keeps what it runs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "promote.toml")]
+pub(super) struct RawConfig {
+    /// The version of this format: 1.
+    #[serde(rename = "version")]
+    #[schemars(extend("const" = 1))]
+    _version: i64,
+    /// What a promotion does when no flag says otherwise. This version knows
+    /// `commit`: it commits on the current branch.
+    #[serde(default)]
+    #[schemars(with = "Option<Deliver>")]
+    pub(super) deliver: Option<Text>,
+    /// Where overlays are. Left out, the layout is guessed by the directories
+    /// of the configured environments.
+    #[serde(default)]
+    pub(super) layout: Option<RawLayout>,
+    /// The environments. The order of the list is the order of promotion.
+    #[serde(default)]
+    #[schemars(length(min = 1), required)]
+    pub(super) environment: Vec<RawEnvironment>,
+    /// What a change may waive with a reason. Left out: every rule that can be
+    /// waived may be waived by `promote`, and none in `check`.
+    #[serde(default)]
+    pub(super) r#override: Vec<RawOverride>,
+    /// Apps that differ from the rest; the first match wins.
+    #[serde(default)]
+    pub(super) app: Vec<RawApp>,
+    /// Tags that move, as globs, beside the built-in ones such as `latest`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) mutable_tags: Vec<Text>,
+}
+
+/// Where overlays are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawLayout {
+    /// Paths from the root of the repository, with `{app}`, `{env}`, `{group}`
+    /// or any other `{name}`; `*` is one part of a path, `**` any depth. The
+    /// first that matches wins.
+    #[schemars(with = "Vec<RawLayoutPath>", length(min = 1))]
+    pub(super) paths: Spanned<Vec<Spanned<RawLayoutPath>>>,
+}
+
+/// One layout path, alone or with what is special about it.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawLayoutPath {
+    /// The path alone.
+    Plain(String),
+    /// The path with fields of its own.
+    Table(RawLayoutTable),
+}
+
+/// A layout path with what is special about it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawLayoutTable {
+    /// The path from the root of the repository.
+    #[schemars(with = "String")]
+    pub(super) path: Text,
+    /// Fields that hold versions, beside those found by themselves.
+    #[serde(default)]
+    pub(super) fields: Vec<RawField>,
+    /// Whether a `?ref=` that equals the old version moves along.
+    #[serde(default)]
+    pub(super) couple: bool,
+}
+
+/// A field that holds a version.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawField {
+    /// Keys with dots between, and `[N]`, `[*]` or `[key=value]` behind a list.
+    #[schemars(with = "String")]
+    pub(super) path: Text,
+    /// What the field holds: `version` alone (the default) or a whole `image`.
+    #[serde(default)]
+    #[schemars(with = "Option<FieldKind>")]
+    pub(super) kind: Option<Text>,
+}
+
+/// A stage that versions pass through.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawEnvironment {
+    /// Its name, as it stands in commands.
+    #[schemars(with = "String")]
+    pub(super) name: Text,
+    /// The environments that a version must all be in before. Left out: the
+    /// one before in the list. Empty: a first environment.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) from: Option<Spanned<Vec<Text>>>,
+    /// The environments of which one is enough, in place of `from`.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) from_any: Option<Spanned<Vec<Text>>>,
+    /// The directory names that mean this environment. Left out: its name.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) dirs: Option<Spanned<Vec<Text>>>,
+    /// Whether it is enough that a version was in `from` at some time. The
+    /// default is that it is there now.
+    #[serde(default)]
+    pub(super) seen: bool,
+}
+
+/// A rule that a change may waive.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawOverride {
+    /// The rule, such as `GP003`.
+    #[schemars(with = "String", regex(pattern = "^(GP|gp)0[01][0-9]$"))]
+    pub(super) rule: Text,
+    /// The environments where it may be waived. Left out: all of them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) environments: Option<Spanned<Vec<Text>>>,
+}
+
+/// Apps that differ from the rest.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawApp {
+    /// The app, or a glob over apps.
+    #[schemars(with = "String")]
+    pub(super) name: Text,
+    /// How strictly the app is held to the rules: `strict` (the default),
+    /// `warn`, `off`.
+    #[serde(default)]
+    #[schemars(with = "Option<Policy>")]
+    pub(super) policy: Option<Text>,
+    /// The environments it exists in. Left out: all of them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) environments: Option<Spanned<Vec<Text>>>,
+}
+
+/// Says in the schema which words `deliver` takes.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Deliver {
+    /// Commit on the current branch.
+    Commit,
+}
+
+/// Says in the schema which words `kind` takes.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FieldKind {
+    /// A version alone.
+    Version,
+    /// A whole image reference.
+    Image,
+}
+
+/// Says in the schema which words `policy` takes.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Policy {
+    /// Rules refuse.
+    Strict,
+    /// Rules warn.
+    Warn,
+    /// Rules are not asked.
+    Off,
+}
+
+/// The JSON Schema of `promote.toml`, for editors and for
+/// `git promote schema config`.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(RawConfig).to_value()
+}
+
+/// By hand, because serde's own untagged enums forget where values stand.
+impl<'de> Deserialize<'de> for RawLayoutPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = RawLayoutPath;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `path`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(RawLayoutPath::Plain(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                RawLayoutTable::deserialize(MapAccessDeserializer::new(map))
+                    .map(RawLayoutPath::Table)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
