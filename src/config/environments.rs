@@ -102,12 +102,12 @@ fn blame(source: Source<'_>, raw: &[RawEnvironment], error: PipelineError) -> Co
             raw.iter().filter(|one| is(one, name)).nth(1).map(|one| one.name.span())
         }
         PipelineError::Unknown { environment, unknown } => {
-            raw.iter().find(|one| is(one, environment)).and_then(|one| source_span(one, unknown))
+            raw.iter().find(|one| is(one, environment)).map(|one| source_span(one, unknown))
         }
         PipelineError::Cycle { path } => raw
             .iter()
             .find(|one| path.first().is_some_and(|first| is(one, first)))
-            .and_then(|one| source_span(one, path.get(1)?)),
+            .and_then(|one| Some(source_span(one, path.get(1)?))),
         PipelineError::SharedDirectory { dir, second, .. } => {
             raw.iter().find(|one| is(one, second)).map(|one| dir_span(one, dir))
         }
@@ -127,11 +127,11 @@ fn is(raw: &RawEnvironment, name: &EnvironmentName) -> bool {
 }
 
 /// Where `raw` names `from` as a source; its own name where that is implied.
-fn source_span(raw: &RawEnvironment, from: &EnvironmentName) -> Option<Range<usize>> {
+fn source_span(raw: &RawEnvironment, from: &EnvironmentName) -> Range<usize> {
     let named = raw.from.as_ref().or(raw.from_any.as_ref());
     let entry =
         named.and_then(|names| names.get_ref().iter().find(|name| name.get_ref() == from.as_str()));
-    Some(entry.map_or_else(|| raw.name.span(), Spanned::span))
+    entry.map_or_else(|| raw.name.span(), Spanned::span)
 }
 
 fn dir_span(raw: &RawEnvironment, dir: &str) -> Range<usize> {

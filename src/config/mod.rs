@@ -6,13 +6,18 @@
 
 mod environments;
 pub mod error;
+mod gitops_promotion;
 mod grammar;
+mod import;
 mod keys;
 mod raw;
 mod read;
+mod yaml;
 
 pub use error::{ConfigError, Kind, Problem};
+pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
+pub use import::{ImportNote, Imported};
 pub use raw::schema;
 pub use read::from_toml;
 

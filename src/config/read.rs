@@ -140,9 +140,12 @@ impl Reader<'_> {
         let rule = name
             .parse::<Rule>()
             .map_err(|_| Problem::UnknownRule(grammar::printable(name)))
-            .and_then(|rule| match FIXED.contains(&rule) {
-                true => Err(Problem::FixedRule(rule.to_string())),
-                false => Ok(rule),
+            .and_then(|rule| {
+                if FIXED.contains(&rule) {
+                    Err(Problem::FixedRule(rule.to_string()))
+                } else {
+                    Ok(rule)
+                }
             });
         let rule = self.at(raw.rule.span(), rule)?;
         Ok(OverrideGrant { rule, environments: self.environments(raw.environments.as_ref())? })

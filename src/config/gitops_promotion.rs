@@ -1,0 +1,133 @@
+//! `gitops-promotion.yaml` of the tool gitops-promotion, read as it is.
+//!
+//! The keys are those of its `pkg/config/config.go` (github.com/XenitAB). The environments
+//! and their order are what matters; how its pull requests are made and merged
+//! (`auto`, `prflow`) concerns delivery, and is noted rather than refused: to
+//! ignore it makes nothing pass that would be stopped.
+
+use super::error::{ConfigError, Problem, Source};
+use super::grammar::printable;
+use super::import::{Imported, Importer};
+use super::yaml::{self, Node};
+use super::{Config, GITOPS_PROMOTION, LayoutPath, Origin};
+use crate::model::{Pipeline, nearest};
+
+/// The keys of the file.
+const KEYS: [&str; 4] = ["prflow", "status_timeout_minutes", "environments", "groups"];
+
+/// Where such a repository keeps its manifests; apps are known by their markers.
+const LAYOUT: &str = "{group}/{env}/**";
+
+/// Reads the text of a `gitops-promotion.yaml`.
+pub fn from_gitops_promotion(text: &str) -> Result<Config, ConfigError> {
+    import_gitops_promotion(text).map(|imported| imported.config)
+}
+
+/// Reads the text of a `gitops-promotion.yaml`, and says what has no effect.
+pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
+    let source = Source::new(GITOPS_PROMOTION, text)?;
+    let root = yaml::parse(source)?;
+    let mut importer = Importer::new(source);
+    if root.map().is_none() && !root.is_null() {
+        return Err(importer.shape(&root, GITOPS_PROMOTION, "a mapping"));
+    }
+    importer.note_unknown(&root, &KEYS);
+    let Some(list) = root.get("environments") else {
+        return Err(missing_environments(source, &root));
+    };
+    let pipeline = environments(&mut importer, list)?;
+    note_pull_requests(&mut importer, &root)?;
+    note_groups(&mut importer, &root)?;
+    importer.notes.sort_by_key(|note| note.line);
+    let layout =
+        vec![LayoutPath { template: LAYOUT.to_owned(), fields: Vec::new(), couple: false }];
+    let config = Config {
+        origin: Origin::GitopsPromotion,
+        pipeline,
+        layout,
+        overrides: Vec::new(),
+        apps: Vec::new(),
+        mutable_tags: Vec::new(),
+    };
+    Ok(Imported { config, notes: importer.notes })
+}
+
+/// A mistyped `environments` is the likeliest reason why there is none.
+fn missing_environments(source: Source<'_>, root: &Node) -> ConfigError {
+    let slip =
+        root.map().unwrap_or_default().iter().find(|(key, _)| {
+            key.scalar().is_some_and(|key| nearest(key, ["environments"]).is_some())
+        });
+    match slip {
+        Some((key, _)) if key.scalar() != Some("environments") => {
+            let nearest = Some("environments".to_owned());
+            let name = printable(key.scalar().unwrap_or_default());
+            key.error(source, Problem::UnknownKey { key: name, nearest, known: KEYS.to_vec() })
+        }
+        _ => root.error(source, Problem::Missing("environments")),
+    }
+}
+
+fn environments(importer: &mut Importer<'_>, list: &Node) -> Result<Pipeline, ConfigError> {
+    let Some(entries) = list.list() else {
+        return Err(importer.shape(list, "environments", "a list"));
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        importer.note_unknown(entry, &["name", "auto"]);
+        let Some(name) = entry.get("name") else {
+            return Err(entry.error(importer.source, Problem::Missing("name")));
+        };
+        if name.scalar().is_none() {
+            return Err(importer.shape(name, "name", "a text"));
+        }
+        let auto = entry.get("auto");
+        if importer.bool(auto, "auto")? {
+            let text = "`auto: true` merges pull requests by itself, this version merges none";
+            importer.note(auto.unwrap_or(entry), text);
+        }
+        names.push(name);
+    }
+    importer.pipeline(list, &names)
+}
+
+fn note_pull_requests(importer: &mut Importer<'_>, root: &Node) -> Result<(), ConfigError> {
+    if let Some(flow) = root.get("prflow") {
+        let known: &[&str] = &["per-app", "per-env"];
+        let value = flow.scalar().unwrap_or_default();
+        if !known.contains(&value) {
+            let value = printable(value);
+            let problem = Problem::UnknownValue { key: "prflow", value, known };
+            return Err(flow.error(importer.source, problem));
+        }
+        let text = format!("`prflow: {value}` groups pull requests, this version commits instead");
+        importer.note(flow, text);
+    }
+    if let Some(timeout) = root.get("status_timeout_minutes") {
+        let text = "`status_timeout_minutes` waits for a cluster, this version asks none";
+        importer.note(timeout, text);
+    }
+    Ok(())
+}
+
+/// Groups say how feature deployments are made, not which apps there are.
+fn note_groups(importer: &mut Importer<'_>, root: &Node) -> Result<(), ConfigError> {
+    let Some(groups) = root.get("groups") else { return Ok(()) };
+    let Some(entries) = groups.map() else {
+        return Err(importer.shape(groups, "groups", "a mapping"));
+    };
+    for (_, group) in entries {
+        let Some(applications) = group.get("applications") else { continue };
+        let Some(applications) = applications.map() else {
+            return Err(importer.shape(applications, "applications", "a mapping"));
+        };
+        for (name, application) in applications {
+            importer.note_unknown(application, &["featureOverwrite", "featureLabelSelector"]);
+            importer.bool(application.get("featureOverwrite"), "featureOverwrite")?;
+            let shown = printable(name.scalar().unwrap_or_default());
+            let text = format!("feature deployments of `{shown}` are not made by this version");
+            importer.note(name, text);
+        }
+    }
+    Ok(())
+}
