@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod environments;
+mod environments_yaml;
 pub mod error;
 mod gitops_promotion;
 mod grammar;
@@ -12,14 +13,17 @@ mod import;
 mod keys;
 mod raw;
 mod read;
+mod write;
 mod yaml;
 
+pub use environments_yaml::import_environments_yaml;
 pub use error::{ConfigError, Kind, Problem};
 pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
 pub use import::{ImportNote, Imported};
 pub use raw::schema;
-pub use read::from_toml;
+pub use read::{from_files, from_toml};
+pub use write::to_toml;
 
 use crate::model::{Environment, EnvironmentName, Pipeline, Rule};
 

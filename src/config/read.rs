@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::error::{ConfigError, Problem, Source};
 use super::raw::{RawApp, RawConfig, RawField, RawLayoutPath, RawOverride, Text};
 use super::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, PROMOTE_TOML,
-    environments, grammar, keys,
+    AppPolicy, AppRule, Config, FieldSpec, GITOPS_PROMOTION, LayoutPath, Origin, OverrideGrant,
+    PROMOTE_TOML, environments, from_gitops_promotion, grammar, keys,
 };
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
@@ -37,6 +37,29 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let apps = reader.apps(&raw.app)?;
     let pipeline = reader.pipeline;
     Ok(Config { origin: Origin::PromoteToml, pipeline, layout, overrides, apps, mutable_tags })
+}
+
+/// Reads the config of a repository from the bytes of its config files, as far
+/// as they are there: `promote.toml`, else `gitops-promotion.yaml`. `None` where
+/// there is neither, and the layout has to be guessed.
+pub fn from_files(
+    promote_toml: Option<&[u8]>,
+    gitops_promotion: Option<&[u8]>,
+) -> Result<Option<Config>, ConfigError> {
+    match (promote_toml, gitops_promotion) {
+        (Some(bytes), _) => from_toml(utf8(PROMOTE_TOML, bytes)?).map(Some),
+        (None, Some(bytes)) => from_gitops_promotion(utf8(GITOPS_PROMOTION, bytes)?).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The text of the bytes; the error stands where they stop being text.
+fn utf8<'b>(file: &'static str, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let text = std::str::from_utf8(good).unwrap_or_default();
+        Source { file, text }.at(text.len()..text.len(), Problem::NotUtf8)
+    })
 }
 
 /// What toml or serde says, in one line.
