@@ -175,7 +175,7 @@ impl Kind {
             Self::Directory => "`prod/blue`, relative to where the layout has `{env}`",
             Self::Template => "`apps/{app}/overlays/{env}`, relative to the root of the repository",
             Self::FieldPath => "`spec.images[name=web].newTag` or `images[0].tag` or `tags[*]`",
-            Self::Glob => "`legacy-*`; `[` starts a set and `\\[` is the bracket itself",
+            Self::Glob => "`legacy-*`; `[` starts a set and `[[]` is the bracket itself",
         }
     }
 }
@@ -210,7 +210,7 @@ impl Problem {
         match self {
             Self::UnknownKey { nearest: Some(near), .. } => format!("write `{near}`"),
             Self::UnknownKey { known, .. } => format!("keys known here: {}", known.join(", ")),
-            Self::MisplacedKey { table, .. } => format!("move it to `{table}`"),
+            Self::MisplacedKey { table, .. } => format!("move it to {table}"),
             Self::NotAList(key) => format!("write `[[{key}]]` above each of them"),
             _ => String::new(),
         }

@@ -14,6 +14,9 @@ struct Place {
     written: &'static str,
     list: Option<&'static str>,
     keys: &'static [(&'static str, Option<&'static Place>)],
+    /// Settings of the contract that this version does not hold. Wherever one
+    /// stands it is refused: a safety setting is never silently ignored.
+    later: &'static [&'static str],
 }
 
 static ROOT: Place = Place {
@@ -28,76 +31,65 @@ static ROOT: Place = Place {
         ("override", Some(&OVERRIDE)),
         ("app", Some(&APP)),
     ],
+    later: &["forge", "pull-request", "require-online"],
 };
 
-static LAYOUT: Place = Place { written: "[layout]", list: None, keys: &[("paths", Some(&PATH))] };
+static LAYOUT: Place =
+    Place { written: "`[layout]`", list: None, keys: &[("paths", Some(&PATH))], later: &[] };
 
 static PATH: Place = Place {
-    written: "an entry of `paths` in [layout]",
+    written: "an entry of `paths` of `[layout]`",
     list: None,
     keys: &[("path", None), ("fields", Some(&FIELD)), ("couple", None)],
+    later: &[],
 };
 
 static FIELD: Place = Place {
-    written: "an entry of `fields` in [layout]",
+    written: "an entry of `fields` of `[layout]`",
     list: None,
     keys: &[("path", None), ("kind", None)],
+    later: &[],
 };
 
 static ENVIRONMENT: Place = Place {
-    written: "[[environment]]",
+    written: "`[[environment]]`",
     list: Some("environment"),
     keys: &[("name", None), ("from", None), ("from-any", None), ("dirs", None), ("seen", None)],
+    later: &[
+        "soak",
+        "windows",
+        "freezes",
+        "health",
+        "rollback",
+        "approvals",
+        "reviewers",
+        "protected",
+        "require-trailers",
+        "registry",
+        "pin",
+        "context",
+        "namespace",
+        "auto-merge",
+        "together",
+        "deliver",
+    ],
 };
 
 static OVERRIDE: Place = Place {
-    written: "[[override]]",
+    written: "`[[override]]`",
     list: Some("override"),
     keys: &[("rule", None), ("environments", None)],
+    later: &[],
 };
 
 static APP: Place = Place {
-    written: "[[app]]",
+    written: "`[[app]]`",
     list: Some("app"),
     keys: &[("name", None), ("policy", None), ("environments", None)],
+    later: &["source"],
 };
 
 static PLACES: [&Place; 7] = [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP];
-
-/// Settings of the contract that this version does not hold. Wherever one
-/// stands it is refused: a safety setting is never silently ignored.
-const LATER: [&str; 30] = [
-    "soak",
-    "windows",
-    "window",
-    "freezes",
-    "freeze",
-    "health",
-    "rollback",
-    "approvals",
-    "reviewers",
-    "protected",
-    "require-trailers",
-    "registry",
-    "pin",
-    "context",
-    "namespace",
-    "auto-merge",
-    "together",
-    "deliver",
-    "forge",
-    "api",
-    "repository",
-    "pull-request",
-    "flow",
-    "merge-method",
-    "labels",
-    "links",
-    "source",
-    "require-online",
-    "policy-expression",
-    "expressions",
-];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {
@@ -140,7 +132,7 @@ fn check_below(
 }
 
 fn unknown(key: &str, place: &'static Place) -> Problem {
-    if LATER.contains(&key) {
+    if PLACES.iter().any(|other| other.later.contains(&key)) {
         return Problem::NotEnforced(key.to_owned());
     }
     let elsewhere = PLACES.iter().find(|other| other.keys.iter().any(|(known, _)| *known == key));
@@ -148,7 +140,7 @@ fn unknown(key: &str, place: &'static Place) -> Problem {
         return Problem::MisplacedKey { key: key.to_owned(), table: other.written };
     }
     let known: Vec<&'static str> = place.keys.iter().map(|(known, _)| *known).collect();
-    let candidates = known.iter().chain(&LATER).copied();
+    let candidates = known.iter().chain(place.later).copied();
     Problem::UnknownKey {
         key: super::grammar::printable(key),
         nearest: nearest(key, candidates).map(str::to_owned),

@@ -16,7 +16,7 @@ pub(super) type Text = Spanned<String>;
 /// each one keeps what it runs.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(title = "promote.toml")]
+#[schemars(title = "promote.toml", extend("required" = ["version", "environment"]))]
 pub(super) struct RawConfig {
     /// The version of this format: 1.
     #[serde(rename = "version")]
@@ -33,7 +33,7 @@ pub(super) struct RawConfig {
     pub(super) layout: Option<RawLayout>,
     /// The environments. The order of the list is the order of promotion.
     #[serde(default)]
-    #[schemars(length(min = 1), required)]
+    #[schemars(length(min = 1))]
     pub(super) environment: Vec<RawEnvironment>,
     /// What a change may waive with a reason. Left out: every rule that can be
     /// waived may be waived by `promote`, and none in `check`.
@@ -51,6 +51,7 @@ pub(super) struct RawConfig {
 /// Where overlays are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Layout")]
 pub(super) struct RawLayout {
     /// Paths from the root of the repository, with `{app}`, `{env}`, `{group}`
     /// or any other `{name}`; `*` is one part of a path, `**` any depth. The
@@ -62,6 +63,7 @@ pub(super) struct RawLayout {
 /// One layout path, alone or with what is special about it.
 #[derive(Debug, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "LayoutPath")]
 pub(super) enum RawLayoutPath {
     /// The path alone.
     Plain(String),
@@ -72,6 +74,7 @@ pub(super) enum RawLayoutPath {
 /// A layout path with what is special about it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "LayoutTable")]
 pub(super) struct RawLayoutTable {
     /// The path from the root of the repository.
     #[schemars(with = "String")]
@@ -87,6 +90,7 @@ pub(super) struct RawLayoutTable {
 /// A field that holds a version.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Field")]
 pub(super) struct RawField {
     /// Keys with dots between, and `[N]`, `[*]` or `[key=value]` behind a list.
     #[schemars(with = "String")]
@@ -100,6 +104,7 @@ pub(super) struct RawField {
 /// A stage that versions pass through.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Environment")]
 pub(super) struct RawEnvironment {
     /// Its name, as it stands in commands.
     #[schemars(with = "String")]
@@ -126,6 +131,7 @@ pub(super) struct RawEnvironment {
 /// A rule that a change may waive.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Override")]
 pub(super) struct RawOverride {
     /// The rule, such as `GP003`.
     #[schemars(with = "String", regex(pattern = "^(GP|gp)0[01][0-9]$"))]
@@ -139,6 +145,7 @@ pub(super) struct RawOverride {
 /// Apps that differ from the rest.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "App")]
 pub(super) struct RawApp {
     /// The app, or a glob over apps.
     #[schemars(with = "String")]
@@ -154,19 +161,19 @@ pub(super) struct RawApp {
     pub(super) environments: Option<Spanned<Vec<Text>>>,
 }
 
-/// Says in the schema which words `deliver` takes.
+/// What a promotion does when no flag says otherwise.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only its schema is used")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
 enum Deliver {
     /// Commit on the current branch.
     Commit,
 }
 
-/// Says in the schema which words `kind` takes.
+/// What a declared field holds.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only its schema is used")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
 enum FieldKind {
     /// A version alone.
     Version,
@@ -174,10 +181,10 @@ enum FieldKind {
     Image,
 }
 
-/// Says in the schema which words `policy` takes.
+/// How strictly an app is held to the rules.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only its schema is used")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
 enum Policy {
     /// Rules refuse.
     Strict,

@@ -27,10 +27,10 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     keys::check(source, table.get_ref())?;
     let raw = RawConfig::deserialize(Deserializer::from(table))
         .map_err(|error| syntax(source, &error))?;
+    check_deliver(source, raw.deliver.as_ref())?;
     let reader = Reader { source, pipeline: environments::pipeline(source, &raw.environment)? };
     let mutable_tags =
         raw.mutable_tags.iter().map(|tag| reader.glob(tag)).collect::<Result<_, _>>()?;
-    reader.check_deliver(raw.deliver.as_ref())?;
     let layout =
         raw.layout.map_or_else(|| Ok(Vec::new()), |layout| reader.layout(&layout.paths))?;
     let overrides = raw.r#override.iter().map(|one| reader.grant(one)).collect::<Result<_, _>>()?;
@@ -65,6 +65,10 @@ fn utf8<'b>(file: &'static str, bytes: &'b [u8]) -> Result<&'b str, ConfigError>
 /// What toml or serde says, in one line.
 fn syntax(source: Source<'_>, error: &toml::de::Error) -> ConfigError {
     let mut message = error.message().trim().replace('\n', ", ");
+    // serde's words for what TOML calls a list and a table.
+    for (serde, toml) in [("a sequence", "a list"), ("type: map", "type: table")] {
+        message = message.replace(serde, toml);
+    }
     if let Some(missing) = message.strip_prefix("missing field ") {
         message = format!("the key {missing} is missing");
     }
@@ -83,6 +87,16 @@ fn check_version(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigErr
     Err(source.at(version.span(), Problem::Version(grammar::printable(found))))
 }
 
+fn check_deliver(source: Source<'_>, deliver: Option<&Text>) -> Result<(), ConfigError> {
+    let Some(deliver) = deliver else { return Ok(()) };
+    let problem = match deliver.get_ref().as_str() {
+        "commit" => return Ok(()),
+        later @ ("push" | "pr") => Problem::NotEnforced(format!("deliver = \"{later}\"")),
+        other => unknown_value("deliver", other, &["commit"]),
+    };
+    Err(source.at(deliver.span(), problem))
+}
+
 /// What every part of the file is read against.
 struct Reader<'t> {
     source: Source<'t>,
@@ -92,16 +106,6 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn at<T>(&self, span: Range<usize>, result: Result<T, Problem>) -> Result<T, ConfigError> {
         result.map_err(|problem| self.source.at(span, problem))
-    }
-
-    fn check_deliver(&self, deliver: Option<&Text>) -> Result<(), ConfigError> {
-        let Some(deliver) = deliver else { return Ok(()) };
-        let problem = match deliver.get_ref().as_str() {
-            "commit" => return Ok(()),
-            later @ ("push" | "pr") => Problem::NotEnforced(format!("deliver = \"{later}\"")),
-            other => unknown_value("deliver", other, &["commit"]),
-        };
-        Err(self.source.at(deliver.span(), problem))
     }
 
     fn glob(&self, text: &Text) -> Result<String, ConfigError> {
