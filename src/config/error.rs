@@ -126,7 +126,7 @@ pub enum Problem {
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
     /// A value that is not among the words known.
-    #[error("`{key} = \"{value}\"` is not known")]
+    #[error("`{value}` is not a value of `{key}`")]
     UnknownValue {
         /// The key.
         key: &'static str,
@@ -194,7 +194,7 @@ impl Problem {
                 format!("remove `{setting}`, or use a newer version that enforces it")
             }
             Self::Missing("version") => "write `version = 1` as the first line".to_owned(),
-            Self::Missing(key) => format!("add `{key} = ...`"),
+            Self::Missing(key) => format!("add `{key}`"),
             Self::Version(_) => "write `version = 1`, or use a newer git-promote".to_owned(),
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),

@@ -36,7 +36,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
     }
     layout(text, &config.layout)?;
-    text.push_str("\n# The order of this list is the order of promotion.\n");
+    text.push_str("\n# The order of this list is the order of promotion.");
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;

@@ -124,7 +124,6 @@ fn a_written_config_explains_itself() {
     ]
 
     # The order of this list is the order of promotion.
-
     [[environment]]
     name = "dev"
 
@@ -150,7 +149,6 @@ fn a_written_config_explains_itself() {
     ]
 
     # The order of this list is the order of promotion.
-
     [[environment]]
     name = "dev"
 

@@ -1,6 +1,14 @@
 //! The integration tests: one binary, a module for each part of the product.
+//!
+//! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod config_import;
+#[cfg(test)]
 mod config_roundtrip;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
 mod krew;
