@@ -140,10 +140,14 @@ fn unknown(key: &str, place: &'static Place) -> Problem {
         return Problem::MisplacedKey { key: key.to_owned(), table: other.written };
     }
     let known: Vec<&'static str> = place.keys.iter().map(|(known, _)| *known).collect();
-    let candidates = known.iter().chain(place.later).copied();
+    // The own keys first, so that they win where another is as near.
+    let own = known.iter().chain(place.later).copied();
+    let other = PLACES.iter().flat_map(|other| {
+        other.keys.iter().map(|(known, _)| *known).chain(other.later.iter().copied())
+    });
     Problem::UnknownKey {
         key: super::grammar::printable(key),
-        nearest: nearest(key, candidates).map(str::to_owned),
+        nearest: nearest(key, own.chain(other)).map(str::to_owned),
         known,
     }
 }

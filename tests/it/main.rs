@@ -7,6 +7,8 @@ mod config;
 #[cfg(test)]
 mod config_import;
 #[cfg(test)]
+mod config_refusals;
+#[cfg(test)]
 mod config_roundtrip;
 #[cfg(test)]
 mod house;
