@@ -103,7 +103,8 @@ impl Builder<'_> {
         if open.key.is_some() {
             return value_indicator(cursor, empty);
         }
-        let comma = if open.flow && !open.bare && !first { Some(cursor.take(b',', "`,`")?) } else { None };
+        let comma =
+            if open.flow && !open.bare && !first { Some(cursor.take(b',', "`,`")?) } else { None };
         if open.mapping && !empty {
             cursor.skip_space();
             if cursor.peek() == Some(b'?') && cursor.stands_alone() {
@@ -206,7 +207,9 @@ impl Builder<'_> {
     }
 
     fn end(&mut self) -> Result<(), YamlError> {
-        let Some(open) = self.open.pop() else { return Err(self.cursor.fail("no closing bracket")) };
+        let Some(open) = self.open.pop() else {
+            return Err(self.cursor.fail("no closing bracket"));
+        };
         if open.flow && !open.bare {
             self.cursor.skip_space();
             if self.cursor.peek() == Some(b',') {

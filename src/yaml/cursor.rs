@@ -208,7 +208,10 @@ impl Cursor<'_> {
             self.take_comment();
         }
         let first = self.lines.index(start) + 1;
-        let digit = self.text.get(header.clone()).and_then(|text| text.chars().find_map(|c| c.to_digit(10)));
+        let digit = self
+            .text
+            .get(header.clone())
+            .and_then(|text| text.chars().find_map(|c| c.to_digit(10)));
         let indent = match digit {
             Some(digit) => parent.max(0).unsigned_abs() + digit as usize,
             None => self.block_indent(first, parent),

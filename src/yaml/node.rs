@@ -107,6 +107,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it is a scalar or an alias.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.kind, NodeKind::Scalar(_) | NodeKind::Alias { .. })
+    }
+
     /// Where it starts, anchor and tag included.
     pub fn start(&self) -> usize {
         self.properties.unwrap_or(self.span.start)
@@ -214,6 +219,16 @@ impl Stream {
         }
     }
 
+    /// The pairs of the mapping at `id`, aliases not followed.
+    pub fn pairs_of(&self, id: NodeId) -> &[Pair] {
+        if self.resolve(id) == id { self.pairs(id) } else { &[] }
+    }
+
+    /// The items of the sequence at `id`, aliases not followed.
+    pub fn items_of(&self, id: NodeId) -> &[NodeId] {
+        if self.resolve(id) == id { self.items(id) } else { &[] }
+    }
+
     /// Whether `id`, an alias followed, is a mapping.
     pub fn is_mapping(&self, id: NodeId) -> bool {
         matches!(self.node(self.resolve(id)).map(|n| &n.kind), Some(NodeKind::Mapping { .. }))
@@ -228,6 +243,21 @@ impl Stream {
     pub fn get(&self, mapping: NodeId, key: &str) -> Option<NodeId> {
         let found = self.pairs(mapping).iter().rev().find(|pair| self.value(pair.key) == Some(key));
         found.map(|pair| pair.value)
+    }
+
+    /// The last scalar or alias that starts before `offset`.
+    pub fn leaf_before(&self, offset: usize) -> Option<(NodeId, &Node)> {
+        let end = self.nodes.partition_point(|node| node.span.start < offset);
+        let before = self.nodes.get(..end)?.iter().enumerate().rev();
+        let mut leaves = before.filter(|(_, node)| node.is_leaf());
+        leaves.next().map(|(index, node)| (NodeId(index), node))
+    }
+
+    /// The first scalar or alias that starts at `offset` or behind it.
+    pub fn leaf_from(&self, offset: usize) -> Option<(NodeId, &Node)> {
+        let start = self.nodes.partition_point(|node| node.span.start < offset);
+        let mut leaves = self.nodes.iter().enumerate().skip(start).filter(|(_, n)| n.is_leaf());
+        leaves.next().map(|(index, node)| (NodeId(index), node))
     }
 
     /// Line and column of a byte.

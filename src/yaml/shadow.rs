@@ -9,8 +9,8 @@
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::{Marker, ScanError};
 
-use super::{Lines, Position, YamlError};
 use super::lines::to_u32;
+use super::{Lines, Position, YamlError};
 
 /// Stands in for a `-` that yaml-rust2 does not take; cannot occur in a text,
 /// because control characters are rejected before.

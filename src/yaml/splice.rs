@@ -62,15 +62,21 @@ fn set(stream: &Stream, id: NodeId, value: &str) -> Result<Splice, YamlError> {
 fn set_block(stream: &Stream, node: &Node, block: &Block, value: &str) -> (Range<usize>, String) {
     let text = stream.text();
     let header = text.get(block.header.clone()).unwrap_or_default();
-    let header = if header.contains('-') { header.to_owned() } else { header.replace('+', "") + "-" };
+    let header =
+        if header.contains('-') { header.to_owned() } else { header.replace('+', "") + "-" };
     let between = text.get(block.header.end..block.content.start).unwrap_or_default();
-    let line_break = if block.content.is_empty() { line_ending(stream, node.span.start) } else { "" };
+    let line_break =
+        if block.content.is_empty() { line_ending(stream, node.span.start) } else { "" };
     let indent = " ".repeat(block.indent);
     (node.span.clone(), format!("{header}{between}{line_break}{indent}{value}"))
 }
 
 /// Right behind the `:`, so before a comment.
-fn set_empty(stream: &Stream, node: &Node, value: &str) -> Result<(Range<usize>, String), YamlError> {
+fn set_empty(
+    stream: &Stream,
+    node: &Node,
+    value: &str,
+) -> Result<(Range<usize>, String), YamlError> {
     if node.indicator.is_none() && node.properties.is_none() {
         let at = stream.position(node.span.start);
         let message = "the value and its `:` are left out".to_owned();
@@ -87,13 +93,9 @@ fn set_empty(stream: &Stream, node: &Node, value: &str) -> Result<(Range<usize>,
     Ok((start..start, format!(" {}{}", fresh(value), if glued { " " } else { "" })))
 }
 
-fn part(
-    stream: &Stream,
-    id: NodeId,
-    range: Range<usize>,
-    text: &str,
-) -> Result<Splice, YamlError> {
-    let unclear = || refuse(stream, id, "this value is written in a way that cannot be changed in place");
+fn part(stream: &Stream, id: NodeId, range: Range<usize>, text: &str) -> Result<Splice, YamlError> {
+    let unclear =
+        || refuse(stream, id, "this value is written in a way that cannot be changed in place");
     let map = SourceMap::new(stream, id).ok_or_else(unclear)?;
     let span = map.range(range).ok_or_else(unclear)?;
     let at = stream.position(span.start);
@@ -253,7 +255,8 @@ fn append(
     let node = stream.node(sequence).ok_or_else(|| refuse(stream, sequence, "no such list"))?;
     if is_flow(stream, sequence) {
         let json = stream.text().get(node.span.clone()).is_some_and(|text| text.contains('"'));
-        let end = last.and_then(|last| stream.node(last)).map_or(node.span.start + 1, |n| n.span.end);
+        let end =
+            last.and_then(|last| stream.node(last)).map_or(node.span.start + 1, |n| n.span.end);
         let item = flow_item(pairs, json);
         let replacement = if last.is_some() { format!(", {item}") } else { item };
         return Ok(Splice { span: end..end, replacement, at: stream.position(end) });
@@ -280,7 +283,11 @@ fn last_content(stream: &Stream, node: &Node) -> usize {
 
 fn flow_item(pairs: &[(&'static str, String)], json: bool) -> String {
     let render = |(key, value): &(&str, String)| {
-        if json { format!("\"{key}\": {}", quoted(value)) } else { format!("{key}: {}", fresh(value)) }
+        if json {
+            format!("\"{key}\": {}", quoted(value))
+        } else {
+            format!("{key}: {}", fresh(value))
+        }
     };
     let rendered: Vec<String> = pairs.iter().map(render).collect();
     format!("{{{}}}", rendered.join(", "))
