@@ -2,4 +2,6 @@
 //! to the next, and makes skipping an environment impossible.
 
 pub mod config;
+pub mod kustomize;
 pub mod model;
+pub mod yaml;

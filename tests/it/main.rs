@@ -11,6 +11,8 @@ mod config_refusals;
 #[cfg(test)]
 mod config_roundtrip;
 #[cfg(test)]
+mod edit_cases;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod krew;

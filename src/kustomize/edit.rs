@@ -1,0 +1,139 @@
+//! Changes of one file, carried out together.
+
+use std::collections::HashMap;
+
+use super::EditError;
+use super::change::Planned;
+use super::file::File;
+use super::images;
+use super::manifest::Places;
+use super::marker::{self, Markers, Wanted};
+use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
+use crate::yaml::{NodeId, Operation, apply};
+
+/// A version to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is searched in the file.
+    pub target: Target,
+    /// The version. A tag alone means that there is no digest.
+    pub pin: Pin,
+    /// The repository that markers write; `None` keeps the one that stands there.
+    pub repository: Option<String>,
+}
+
+impl Change {
+    /// The change of `target` to `pin`.
+    pub fn new(target: Target, pin: Pin) -> Self {
+        Self { target, pin, repository: None }
+    }
+}
+
+/// Makes all `changes` to a file. With nothing to change there are no edits,
+/// and `new` is `old`.
+///
+/// The result is proven: it is parsed again, and differs from the old file in
+/// the intended values alone.
+pub fn set_pins(
+    path: &RepoPath,
+    bytes: &[u8],
+    changes: &[Change],
+) -> Result<FileChange, EditError> {
+    let file = File::parse(path, bytes)?;
+    let markers = Markers::of(&file);
+    let mut planned = Vec::new();
+    for change in changes {
+        planned.extend(plan(&file, &markers, change)?);
+    }
+    carry_out(&file, planned)
+}
+
+fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Planned>, EditError> {
+    if change.pin.is_empty() {
+        let root = file.stream.documents().first().copied();
+        return match root {
+            Some(root) => Err(file.refuse(root, "neither a tag nor a digest is given")),
+            None => Err(file.not_found("document".to_owned(), Vec::new())),
+        };
+    }
+    match &change.target {
+        Target::Image { name } => images::set_named(file, markers, name, &change.pin),
+        Target::Policy { policy } => {
+            let repository = change.repository.as_deref();
+            marker::set_policy(file, markers, &Wanted { policy, pin: &change.pin, repository })
+        }
+        Target::Manifest { repository } => {
+            Places::of(file, markers).set(file, repository, &change.pin)
+        }
+        Target::Field { .. } | Target::Ref { .. } => Ok(Vec::new()),
+    }
+}
+
+/// Applies what is planned and describes it as edits.
+pub(super) fn carry_out(file: &File<'_>, planned: Vec<Planned>) -> Result<FileChange, EditError> {
+    let planned = reconcile(file, planned)?;
+    let old = file.stream.text().as_bytes().to_vec();
+    if planned.is_empty() {
+        let new = old.clone();
+        let path = file.path.clone();
+        return Ok(FileChange { path, old: Some(old), new, executable: false, edits: Vec::new() });
+    }
+    file.refuse_sops()?;
+    let operations: Vec<Operation> = planned.iter().map(|p| p.operation.clone()).collect();
+    let applied = apply(&file.stream, &operations)
+        .map_err(|source| EditError::Yaml { path: file.path.clone(), source })?;
+    let mut edits: Vec<Edit> = Vec::with_capacity(planned.len());
+    for (planned, splice) in planned.into_iter().zip(applied.splices) {
+        edits.push(Edit {
+            path: file.path.clone(),
+            line: splice.at.line,
+            column: splice.at.column,
+            field: planned.field,
+            kind: planned.kind,
+            old: planned.old,
+            new: planned.new,
+            span: splice.span,
+            replacement: splice.replacement.into_bytes(),
+        });
+    }
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let new = applied.text.into_bytes();
+    Ok(FileChange { path: file.path.clone(), old: Some(old), new, executable: false, edits })
+}
+
+/// Drops what is asked for twice, and refuses two values for one place.
+fn reconcile(file: &File<'_>, planned: Vec<Planned>) -> Result<Vec<Planned>, EditError> {
+    let mut kept: Vec<Planned> = Vec::with_capacity(planned.len());
+    let mut places: HashMap<(NodeId, String), usize> = HashMap::new();
+    for next in planned {
+        let place = (node_of(&next.operation), next.field.clone());
+        match places.get(&place).and_then(|index| kept.get(*index)) {
+            Some(known) if known.operation == next.operation => {}
+            Some(known) => {
+                let name =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+                let message = format!(
+                    "two values are asked for in one place: `{}` and `{}`",
+                    name(&known.new),
+                    name(&next.new)
+                );
+                return Err(file.refuse(place.0, message));
+            }
+            None => {
+                places.insert(place, kept.len());
+                kept.push(next);
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn node_of(operation: &Operation) -> NodeId {
+    match operation {
+        Operation::Set { node, .. } | Operation::Part { node, .. } => *node,
+        Operation::Insert { mapping, .. }
+        | Operation::Remove { mapping, .. }
+        | Operation::NewList { mapping, .. } => *mapping,
+        Operation::Append { sequence, .. } => *sequence,
+    }
+}

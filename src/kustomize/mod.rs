@@ -1,0 +1,25 @@
+//! Where Kustomize, Flux and Kubernetes keep image versions in a file, and how
+//! one of them is changed.
+//!
+//! [`read_sites`] finds the versions of one file, [`set_pins`] changes them
+//! byte-exactly: `images:` entries, `$imagepolicy` markers, images of
+//! containers, patches, declared fields and coupled `?ref=`s. Facts on
+//! Kustomize are those of version 5.5, on markers those of Flux's
+//! image-automation controller 1.2.
+
+mod change;
+mod edit;
+mod entry;
+mod error;
+mod file;
+mod images;
+mod manifest;
+mod marker;
+mod read;
+mod value;
+
+pub use edit::{Change, set_pins};
+pub use entry::{NewEntry, add_image_entry};
+pub use error::EditError;
+pub use file::is_kustomization;
+pub use read::{FileSites, Note, read_sites};
