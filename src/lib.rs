@@ -2,4 +2,6 @@
 //! to the next, and makes skipping an environment impossible.
 
 pub mod config;
+pub mod git;
 pub mod model;
+pub mod worktree;
