@@ -2,6 +2,8 @@
 //! to the next, and makes skipping an environment impossible.
 
 pub mod config;
+pub mod git;
 pub mod kustomize;
 pub mod model;
+pub mod worktree;
 pub mod yaml;

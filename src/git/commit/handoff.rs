@@ -1,0 +1,217 @@
+//! The other engine: files first, then `git commit --only`, so that hooks,
+//! signing, editor and cleanup are right by construction. Where git refuses,
+//! the files get their bytes back.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use gix::ObjectId;
+
+use super::super::child;
+use super::native::Prepared;
+use super::{
+    CommitError, CommitRequest, Committed, Durability, GitError, Repository, SignChoice, Target,
+    check_head,
+};
+use crate::model::{RepoPath, Snapshot};
+use crate::worktree::{NewFile, read_beneath, remove_beneath, write_beneath};
+
+/// Commits by `git commit --only`.
+pub(super) fn commit(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+    prepared: Prepared<'_>,
+    message: &str,
+    reason: &str,
+) -> Result<Committed, CommitError> {
+    let Prepared { lock, targets, branch, .. } = prepared;
+    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
+        let path = &target.change.path;
+        let message = format!(
+            "`{path}` is not checked out, and git cannot commit it then (needed: {reason})"
+        );
+        return Err(CommitError::Unsupported { message });
+    }
+    if targets.iter().all(|target| target.change.old.as_ref() == Some(&target.change.new)) {
+        return Err(CommitError::NothingToCommit);
+    }
+    let mut undo = Undo { repo, written: Vec::new(), added: Vec::new() };
+    let outcome = write_files(repo, &targets, &mut undo).and_then(|()| {
+        // Git takes the lock itself.
+        drop(lock);
+        add_new(repo, &targets, &mut undo)?;
+        check_head(repo, request.base)?;
+        run(repo, request, &targets, message)
+    });
+    let said = match outcome {
+        Ok(said) => said,
+        Err(error) if has_moved(repo, request.base) => error.to_string(),
+        Err(error) => {
+            undo.restore();
+            return Err(error);
+        }
+    };
+    finish(repo, request, branch, &said)
+}
+
+fn write_files<'a>(
+    repo: &Repository,
+    targets: &'a [Target<'a>],
+    undo: &mut Undo<'a>,
+) -> Result<(), CommitError> {
+    let root = repo.work_tree()?;
+    let durable = Durability::of(repo).objects;
+    for target in targets {
+        let Some(file) = &target.file else { continue };
+        let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
+        write_beneath(root, &target.change.path, file.before.as_deref(), new)?;
+        undo.written.push(target);
+    }
+    Ok(())
+}
+
+/// Makes new paths known to the index, so that git takes them as pathspecs.
+fn add_new<'a>(
+    repo: &Repository,
+    targets: &'a [Target<'a>],
+    undo: &mut Undo<'a>,
+) -> Result<(), CommitError> {
+    for target in targets.iter().filter(|target| target.offset.is_none()) {
+        let path = pathspec(&target.change.path);
+        let args = ["add", "--force", "--intent-to-add", "--", &path];
+        undo.added.push(&target.change.path);
+        child::answer(repo, &args, b"")?;
+    }
+    Ok(())
+}
+
+fn pathspec(path: &RepoPath) -> String {
+    format!(":(top,literal){path}")
+}
+
+/// Runs `git commit`; gives what it and the hooks said.
+fn run(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+    targets: &[Target<'_>],
+    message: &str,
+) -> Result<String, CommitError> {
+    let options = request.options;
+    let message = temporary(repo, message.as_bytes())?;
+    let mut paths = Vec::new();
+    for target in targets {
+        paths.extend_from_slice(pathspec(&target.change.path).as_bytes());
+        paths.push(0);
+    }
+    let paths = temporary(repo, &paths)?;
+    let mut command = child::git(repo);
+    command.args(["commit", "--quiet", "--only", "--allow-empty-message", "--pathspec-file-nul"]);
+    command.arg("--file").arg(message.path());
+    command.arg(format!("--pathspec-from-file={}", paths.path().display()));
+    match &options.sign {
+        SignChoice::Config => {}
+        SignChoice::Off => _ = command.arg("--no-gpg-sign"),
+        SignChoice::On(None) => _ = command.arg("--gpg-sign"),
+        SignChoice::On(Some(key)) => _ = command.arg(format!("--gpg-sign={key}")),
+    }
+    if options.no_verify {
+        command.arg("--no-verify");
+    }
+    if options.edit {
+        command.arg("--edit");
+    } else {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+    }
+    let failed = |error: std::io::Error| GitError::Child {
+        command: "commit".to_owned(),
+        message: error.to_string(),
+    };
+    let child = command.spawn().map_err(failed)?;
+    let output = child.wait_with_output().map_err(failed)?;
+    let said = child::words(&output.stderr);
+    if output.status.success() { Ok(said) } else { Err(refused(said, options.edit)) }
+}
+
+/// A file for git to read, gone afterwards.
+fn temporary(repo: &Repository, bytes: &[u8]) -> Result<tempfile::NamedTempFile, CommitError> {
+    let failed = |error| CommitError::write("a temporary file", error);
+    let dir = std::path::absolute(repo.git_dir()).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix("promote-").tempfile_in(dir).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    Ok(file)
+}
+
+/// What kept git from committing, told by its words.
+fn refused(said: String, edited: bool) -> CommitError {
+    let has = |text: &str| said.contains(text);
+    if has("failed to sign") || has("gpg failed") {
+        return CommitError::Signing { message: said };
+    }
+    if has("Please tell me who you are") || has("empty ident name") {
+        return CommitError::NoIdentity { message: said };
+    }
+    let message = match (said.is_empty(), edited) {
+        (false, _) => said,
+        (true, true) => "`git commit` did not commit".to_owned(),
+        (true, false) => "a hook refused the commit without a word".to_owned(),
+    };
+    CommitError::Refused { message }
+}
+
+fn has_moved(repo: &Repository, base: ObjectId) -> bool {
+    repo.head().is_ok_and(|head| head.commit.is_some_and(|now| now != base))
+}
+
+/// Reads back what was committed: hooks may have changed it, and another
+/// commit may have come between.
+fn finish(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+    branch: Option<String>,
+    said: &str,
+) -> Result<Committed, CommitError> {
+    let id = repo.head()?.commit.ok_or(CommitError::NothingToCommit)?;
+    let mut committed = Committed { id, branch, notes: Vec::new(), unfinished: Vec::new() };
+    committed.notes.extend((!said.is_empty()).then(|| said.to_owned()));
+    let parent = repo.gix.find_commit(id).ok().and_then(|commit| commit.parent_ids().next());
+    if parent.map(gix::Id::detach) != Some(request.base) {
+        committed.notes.push(format!("the commit is not directly on {}", request.base));
+    }
+    let snapshot = repo.snapshot(id)?;
+    for change in request.changes {
+        if snapshot.read(&change.path).ok().flatten().as_ref() != Some(&change.new) {
+            committed.notes.push(format!("`{}` was committed otherwise than planned", change.path));
+        }
+    }
+    Ok(committed)
+}
+
+/// What has to be taken back if git does not commit.
+struct Undo<'a> {
+    repo: &'a Repository,
+    written: Vec<&'a Target<'a>>,
+    added: Vec<&'a RepoPath>,
+}
+
+impl Undo<'_> {
+    /// Gives the files their bytes back, also where a hook changed them: they
+    /// were clean before.
+    fn restore(&self) {
+        let Some(root) = self.repo.root() else { return };
+        for target in &self.written {
+            let path = &target.change.path;
+            let Ok(Some(now)) = read_beneath(root, path) else { continue };
+            let _best_effort = match target.file.as_ref().and_then(|file| file.before.as_deref()) {
+                Some(before) => {
+                    let new = NewFile { bytes: before, executable: false, durable: true };
+                    write_beneath(root, path, Some(&now.bytes), new)
+                }
+                None => remove_beneath(root, path, &now.bytes),
+            };
+        }
+        for path in &self.added {
+            let args = ["update-index", "--force-remove", "--", path.as_str()];
+            let _best_effort = child::run(self.repo, &args, b"");
+        }
+    }
+}

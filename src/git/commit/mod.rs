@@ -1,0 +1,140 @@
+//! Committing files on the current branch.
+//!
+//! One predicate ([`engine::asks_for_git`]) chooses between two engines that
+//! give the same tree, commit, index and reflog: a native one, and `git commit
+//! --only` where hooks or a setting ask for git. Both look first whether HEAD,
+//! index and work tree still agree with what the plan was made on.
+
+mod engine;
+mod handoff;
+mod identity;
+mod message;
+mod native;
+mod sync;
+mod targets;
+
+use gix::ObjectId;
+
+use super::{CommitError, GitError, Repository};
+use crate::model::{FileChange, RepoPath};
+
+pub(super) use native::write_index;
+pub(super) use sync::Durability;
+pub(super) use targets::{Target, inspect};
+
+/// Whether to sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SignChoice {
+    /// As `commit.gpgSign` says.
+    #[default]
+    Config,
+    /// Not at all.
+    Off,
+    /// With this key, or with that of `user.signingKey`.
+    On(Option<String>),
+}
+
+/// What the user asked of the commit, as with `git commit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitOptions {
+    /// `-S`, `--no-gpg-sign`
+    pub sign: SignChoice,
+    /// `--no-verify`: without the hooks `pre-commit` and `commit-msg`.
+    pub no_verify: bool,
+    /// `-s`: a `Signed-off-by` trailer of the committer.
+    pub signoff: bool,
+    /// `-e`: the message goes through the editor first.
+    pub edit: bool,
+    /// `--trailer`: more trailers, in this order.
+    pub trailers: Vec<(String, String)>,
+}
+
+/// A commit that is to be made.
+#[derive(Debug, Clone)]
+pub struct CommitRequest<'a> {
+    /// The files.
+    pub changes: &'a [FileChange],
+    /// HEAD as the plan was made on it.
+    pub base: ObjectId,
+    /// The message, its audit record as last paragraph.
+    pub message: String,
+    /// What the user asked for.
+    pub options: &'a CommitOptions,
+}
+
+/// What was left undone after the branch had moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// A file of the work tree does not hold what was committed.
+    File {
+        /// The file.
+        path: RepoPath,
+        /// What stood in the way.
+        message: String,
+    },
+    /// The index does not hold what was committed.
+    Index {
+        /// What stood in the way.
+        message: String,
+    },
+    /// The commit may be lost by a power loss.
+    NotDurable {
+        /// What stood in the way.
+        message: String,
+    },
+}
+
+impl Unfinished {
+    /// The command that continues.
+    pub fn command(&self) -> String {
+        match self {
+            Self::File { path, .. } => format!("git restore -- '{path}'"),
+            Self::Index { .. } => "git reset -q".to_owned(),
+            Self::NotDurable { .. } => "sync".to_owned(),
+        }
+    }
+}
+
+/// A commit that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Its id.
+    pub id: ObjectId,
+    /// The branch, short; `None` where HEAD is detached.
+    pub branch: Option<String>,
+    /// What hooks and git said, and what they did otherwise than planned.
+    pub notes: Vec<String>,
+    /// What was left undone.
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// Commits the changes, and nothing else, on the current branch.
+///
+/// An error means that nothing changed. What fails after the branch moved is
+/// in [`Committed::unfinished`].
+pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committed, CommitError> {
+    if request.changes.is_empty() {
+        return Err(CommitError::NothingToCommit);
+    }
+    repo.work_tree()?;
+    let prepared = native::prepare(repo, request)?;
+    let message = message::compose(repo, request)?;
+    match engine::asks_for_git(repo, request.options, &prepared)? {
+        Some(reason) => handoff::commit(repo, request, prepared, &message, &reason),
+        None => native::commit(repo, request, prepared, &message),
+    }
+}
+
+/// HEAD is the commit of the plan and no operation of git is unfinished.
+pub(super) fn check_head(repo: &Repository, base: ObjectId) -> Result<Option<String>, CommitError> {
+    let head = repo.head()?;
+    let branch = head.branch.clone().unwrap_or_default();
+    let now = head.commit.ok_or(GitError::Unborn { branch })?;
+    if let Some(operation) = repo.operation_in_progress() {
+        return Err(GitError::InProgress(operation).into());
+    }
+    if now != base {
+        return Err(CommitError::Moved { base, now: now.to_string() });
+    }
+    Ok(head.branch)
+}

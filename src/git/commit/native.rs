@@ -1,0 +1,246 @@
+//! The native engine: objects, then the ref, then files, then the index, which
+//! is locked from before anything is read.
+
+use gix::ObjectId;
+use gix::actor::Signature;
+use gix::index::entry::Stat;
+use gix::refs::transaction::{Change as RefChange, LogChange, PreviousValue, RefEdit, RefLog};
+
+use super::super::index::{Change, Index, IndexLock, Rewrite};
+use super::super::tree::{Leaf, TreeWriter};
+use super::identity::{Role, signature};
+use super::{
+    CommitError, CommitRequest, Committed, Durability, Repository, SignChoice, Target, Unfinished,
+    check_head, inspect, sync,
+};
+use crate::worktree::{NewFile, write_beneath};
+
+/// What was found, under the lock of the index.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    pub(super) lock: IndexLock,
+    pub(super) index: Index,
+    pub(super) targets: Vec<Target<'a>>,
+    pub(super) branch: Option<String>,
+}
+
+/// Locks the index, and only then looks at HEAD, index and files.
+pub(super) fn prepare<'a>(
+    repo: &Repository,
+    request: &CommitRequest<'a>,
+) -> Result<Prepared<'a>, CommitError> {
+    let lock = IndexLock::acquire(&repo.gix.index_path())?;
+    let branch = check_head(repo, request.base)?;
+    let index = Index::read(lock.index(), repo.gix.object_hash())?.ok_or_else(|| {
+        // Without an index everything counts as staged for removal.
+        CommitError::DirtyTarget {
+            path: request.changes.first().map(|change| change.path.clone()).unwrap_or_default(),
+            difference: super::super::Difference::Staged,
+        }
+    })?;
+    let targets = inspect(repo, request.base, &index, request.changes)?;
+    Ok(Prepared { lock, index, targets, branch })
+}
+
+/// Commits, and brings files and index along.
+pub(super) fn commit(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+    prepared: Prepared<'_>,
+    message: &str,
+) -> Result<Committed, CommitError> {
+    let durability = Durability::of(repo);
+    let mut rewrite = Rewrite::default();
+    let tree = write_trees(repo, request.base, &prepared.targets, &mut rewrite)?;
+    if tree == repo.tree_of(request.base)? {
+        return Err(CommitError::NothingToCommit);
+    }
+    let committer = signature(repo, Role::Committer)?;
+    let id = write_commit(repo, request, (tree, message), &committer)?;
+    if durability.objects {
+        let trees = rewrite.directories.iter().filter_map(|directory| directory.new);
+        let blobs = prepared.targets.iter().map(|target| target.id);
+        let ids: Vec<ObjectId> = trees.chain(blobs).chain([id]).collect();
+        sync::objects(repo, &ids).map_err(|error| CommitError::write("the objects", error))?;
+    }
+    move_head(repo, request.base, (id, message), &committer)?;
+    // From here on the commit is there: what fails is reported, not failed.
+    let mut unfinished = Vec::new();
+    if durability.refs
+        && let Err(error) = sync::head_ref(repo)
+    {
+        unfinished.push(Unfinished::NotDurable { message: error.to_string() });
+    }
+    let Prepared { lock, index, targets, branch } = prepared;
+    write_files(repo, &targets, durability, &mut unfinished);
+    if let Err(error) = write_index(repo, (lock, index), &targets, rewrite) {
+        unfinished.push(Unfinished::Index { message: error.to_string() });
+    }
+    Ok(Committed { id, branch, notes: Vec::new(), unfinished })
+}
+
+/// Writes blobs and trees; gives the tree of the commit.
+fn write_trees(
+    repo: &Repository,
+    base: ObjectId,
+    targets: &[Target<'_>],
+    rewrite: &mut Rewrite,
+) -> Result<ObjectId, CommitError> {
+    let mut leaves = Vec::with_capacity(targets.len());
+    for target in targets {
+        let written = repo.gix.write_blob(&target.change.new);
+        let id = written.map_err(|error| CommitError::write("an object", error))?.detach();
+        let parts = target.change.path.parts().map(ToOwned::to_owned).collect();
+        leaves.push(Leaf { parts, id, executable: target.change.executable });
+    }
+    leaves.sort_by(|a, b| a.parts.cmp(&b.parts));
+    let mut writer = TreeWriter::new(&repo.gix);
+    let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves, 0)?;
+    for (dir, old, new) in writer.rewritten {
+        rewrite.directory(dir, old, Some(new));
+    }
+    Ok(tree)
+}
+
+/// Writes the commit object, signed if that is asked for.
+fn write_commit(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+    (tree, message): (ObjectId, &str),
+    committer: &Signature,
+) -> Result<ObjectId, CommitError> {
+    let mut commit = gix::objs::Commit {
+        tree,
+        parents: [request.base].into_iter().collect(),
+        author: signature(repo, Role::Author)?,
+        committer: committer.clone(),
+        encoding: None,
+        message: message.into(),
+        extra_headers: Vec::new(),
+    };
+    let signing = |error: gix::Error| CommitError::Signing { message: chain(&error) };
+    let key = match &request.options.sign {
+        SignChoice::Off => None,
+        SignChoice::Config => repo.gix.commit_signing_options_if_enabled().map_err(signing)?,
+        SignChoice::On(None) => Some(repo.gix.commit_signing_options().map_err(signing)?),
+        SignChoice::On(Some(key)) => {
+            let config = with_signing_key(repo, key).map_err(signing)?;
+            Some(config.commit_signing_options().map_err(signing)?)
+        }
+    };
+    if let Some(key) = key {
+        commit = commit.sign(key).map_err(signing)?;
+    }
+    let written = repo.gix.write_object(&commit);
+    Ok(written.map_err(|error| CommitError::write("the commit", error))?.detach())
+}
+
+/// The repository with `key` for `user.signingKey`.
+fn with_signing_key(repo: &Repository, key: &str) -> Result<gix::Repository, gix::Error> {
+    let mut copy = repo.gix.clone();
+    let mut config = copy.config_snapshot_mut();
+    config.set_raw_value("user.signingKey", key)?;
+    config.commit()?;
+    Ok(copy)
+}
+
+/// Everything that an error of gix says, with what a program wrote.
+fn chain(error: &gix::Error) -> String {
+    let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    text.dedup();
+    let metadata = format!("{:?}", error.metadata_merged());
+    if metadata.contains("stderr") {
+        text.push(metadata);
+    }
+    text.join(": ")
+}
+
+/// Moves the branch (HEAD itself where it is detached) from `base` to `id`,
+/// unless it is elsewhere by now, and writes the reflog of both.
+fn move_head(
+    repo: &Repository,
+    base: ObjectId,
+    (id, message): (ObjectId, &str),
+    committer: &Signature,
+) -> Result<(), CommitError> {
+    let action = std::env::var("GIT_REFLOG_ACTION").unwrap_or_else(|_| "commit".to_owned());
+    let edit = RefEdit {
+        change: RefChange::Update {
+            log: LogChange {
+                mode: RefLog::AndReference,
+                force_create_reflog: false,
+                message: gix::reference::log::message(&action, message.into(), 1),
+            },
+            expected: PreviousValue::MustExistAndMatch(gix::refs::Target::Object(base)),
+            new: gix::refs::Target::Object(id),
+        },
+        name: "HEAD".try_into().map_err(|error| CommitError::write("HEAD", error))?,
+        deref: true,
+    };
+    let mut time = gix::date::parse::TimeBuf::default();
+    let moved = repo.gix.edit_references_as([edit], Some(committer.to_ref(&mut time)));
+    if let Err(error) = moved {
+        // A lost race and a disk that is full come as the same type.
+        check_head(repo, base)?;
+        return Err(CommitError::write("HEAD", error));
+    }
+    Ok(())
+}
+
+fn write_files(
+    repo: &Repository,
+    targets: &[Target<'_>],
+    durability: Durability,
+    unfinished: &mut Vec<Unfinished>,
+) {
+    let Some(root) = repo.root() else { return };
+    for target in targets {
+        let Some(file) = &target.file else { continue };
+        let new = NewFile {
+            bytes: &file.after,
+            executable: target.change.executable,
+            durable: durability.objects,
+        };
+        if let Err(error) = write_beneath(root, &target.change.path, file.before.as_deref(), new) {
+            let path = target.change.path.clone();
+            unfinished.push(Unfinished::File { path, message: error.reason() });
+        }
+    }
+}
+
+/// Writes the index: every target's entry, and the tree cache on its path.
+pub(in super::super) fn write_index(
+    repo: &Repository,
+    (lock, index): (IndexLock, Index),
+    targets: &[Target<'_>],
+    mut rewrite: Rewrite,
+) -> Result<(), CommitError> {
+    let root = repo.work_tree()?;
+    for target in targets {
+        rewrite.changes.push(Change {
+            path: target.change.path.as_str().as_bytes().to_vec(),
+            offset: target.offset,
+            id: target.id,
+            mode: target.mode,
+            stat: stat_of(root, target),
+        });
+    }
+    let data = index.rewritten(rewrite, root)?;
+    let durable = Durability::of(repo).index;
+    lock.write(&data, durable).map_err(|error| CommitError::write("the index", error))
+}
+
+/// The metadata of the file, if it holds what was to be written; else zeros,
+/// so that git looks at it again.
+fn stat_of(root: &std::path::Path, target: &Target<'_>) -> Stat {
+    let Some(file) = &target.file else { return Stat::default() };
+    let found = crate::worktree::read_beneath(root, &target.change.path);
+    match found {
+        Ok(Some(found)) if found.bytes == file.after => {
+            let path = root.join(target.change.path.as_str());
+            let metadata = gix::index::fs::Metadata::from_path_no_follow(&path);
+            metadata.ok().and_then(|found| Stat::from_fs(&found).ok()).unwrap_or_default()
+        }
+        _ => Stat::default(),
+    }
+}

@@ -1,0 +1,318 @@
+//! What can go wrong between the product and a repository.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::state::Operation;
+use crate::model::RepoPath;
+use crate::worktree::WorktreeError;
+
+/// What sort of failure it is; the command layer turns it into an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// There is no repository, or none that may be trusted.
+    NotARepository,
+    /// The current branch has no commit.
+    Unborn,
+    /// There is no work tree.
+    Bare,
+    /// A merge, rebase, cherry-pick, revert or am is not finished.
+    InProgress,
+    /// A target differs from the commit that the plan was made on.
+    DirtyTarget,
+    /// HEAD is no longer the commit that the plan was made on.
+    Moved,
+    /// Another process holds a lock.
+    Locked,
+    /// A hook, or git itself, refused.
+    Refused,
+    /// Git does not know who commits.
+    NoIdentity,
+    /// The commit could not be signed.
+    Signing,
+    /// A target that must not be written: through a symbolic link, in a
+    /// submodule, outside the work tree.
+    BadTarget,
+    /// A revision or object that is not there.
+    NotFound,
+    /// Something that neither engine can do.
+    Unsupported,
+    /// A file or object could not be read or written.
+    Io,
+}
+
+impl ErrorKind {
+    /// The exit code that belongs to it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::DirtyTarget | Self::Moved | Self::Locked => 6,
+            Self::NotFound => 5,
+            Self::BadTarget | Self::Io => 8,
+            _ => 128,
+        }
+    }
+}
+
+/// Why a repository cannot be opened or read.
+#[derive(Debug, Error)]
+pub enum GitError {
+    /// No repository at the directory or above.
+    #[error("not a git repository (or any of the parent directories): .git")]
+    NotARepository,
+    /// The repository belongs to someone else.
+    #[error("detected dubious ownership in repository at '{}'", path.display())]
+    Untrusted {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// The current branch has no commit.
+    #[error("your current branch '{branch}' does not have any commits yet")]
+    Unborn {
+        /// The branch.
+        branch: String,
+    },
+    /// There is no work tree.
+    #[error("this operation must be run in a work tree")]
+    Bare,
+    /// An operation of git is not finished.
+    #[error("{0}")]
+    InProgress(Operation),
+    /// A revision that names nothing.
+    #[error("unknown revision '{spec}'")]
+    UnknownRevision {
+        /// What was asked for.
+        spec: String,
+    },
+    /// An object, ref or file of the repository cannot be read.
+    #[error("cannot read {what}: {message}")]
+    Read {
+        /// What could not be read.
+        what: String,
+        /// What stood in the way.
+        message: String,
+    },
+    /// A repository format that this program cannot read.
+    #[error("the repository cannot be opened: {message}")]
+    Unsupported {
+        /// What is not supported.
+        message: String,
+    },
+    /// Git could not be run, or failed where that says nothing of the user.
+    #[error("`git {command}` failed: {message}")]
+    Child {
+        /// The git command.
+        command: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+impl GitError {
+    pub(super) fn read(what: impl Into<String>, error: impl std::fmt::Display) -> Self {
+        Self::Read { what: what.into(), message: error.to_string() }
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotARepository | Self::Untrusted { .. } => ErrorKind::NotARepository,
+            Self::Unborn { .. } => ErrorKind::Unborn,
+            Self::Bare => ErrorKind::Bare,
+            Self::InProgress(_) => ErrorKind::InProgress,
+            Self::UnknownRevision { .. } => ErrorKind::NotFound,
+            Self::Read { .. } => ErrorKind::Io,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Child { .. } => ErrorKind::Refused,
+        }
+    }
+
+    /// The command that helps, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Untrusted { path } => {
+                Some(format!("git config --global --add safe.directory '{}'", path.display()))
+            }
+            Self::Unborn { .. } => Some("git commit --allow-empty -m 'Start'".to_owned()),
+            Self::Bare => Some("git promote ... --pr".to_owned()),
+            Self::InProgress(operation) => Some(operation.way_out().to_owned()),
+            Self::UnknownRevision { .. } => Some("git fetch".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// In what a target differs from the commit that the plan was made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Difference {
+    /// The file in the work tree was changed.
+    #[error("it has changes that are not committed")]
+    WorkTree,
+    /// The index holds something else.
+    #[error("it has staged changes")]
+    Staged,
+    /// The index holds a conflict.
+    #[error("it is not merged")]
+    Unmerged,
+    /// The file in the work tree is gone.
+    #[error("it is deleted in the work tree")]
+    Deleted,
+    /// The file is to be created and is there already.
+    #[error("a file that git does not track is in its place")]
+    Untracked,
+    /// The file is to be created and the index knows its path.
+    #[error("it is already in the index")]
+    Indexed,
+    /// The commit itself holds something else than the plan says.
+    #[error("the commit holds something else than the plan was made on")]
+    Commit,
+    /// The plan creates a file where the index or tree has a directory, or the
+    /// other way round.
+    #[error("a directory and a file share its name")]
+    DirectoryFile,
+}
+
+/// Why nothing was committed. Whenever one of these is returned, ref, index
+/// and work tree are what they were before.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// The repository could not be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A target is not what the plan was made on.
+    #[error("cannot write `{path}`: {difference}")]
+    DirtyTarget {
+        /// The target.
+        path: RepoPath,
+        /// In what it differs.
+        difference: Difference,
+    },
+    /// HEAD is another commit than the plan was made on.
+    #[error("HEAD moved from {base} to {now} in the meantime")]
+    Moved {
+        /// The commit of the plan.
+        base: gix::ObjectId,
+        /// What HEAD is now.
+        now: String,
+    },
+    /// A lock file is held.
+    #[error("unable to create '{}': file exists, held for {} s", path.display(), age.as_secs())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long it has been there.
+        age: std::time::Duration,
+    },
+    /// A target that must not be written.
+    #[error("cannot write `{path}`: {reason}")]
+    BadTarget {
+        /// The target.
+        path: RepoPath,
+        /// Why not.
+        reason: String,
+    },
+    /// `git commit` refused, mostly through a hook. What it said has been
+    /// shown, or is the message.
+    #[error("{message}")]
+    Refused {
+        /// Git's words, or the hook's.
+        message: String,
+    },
+    /// Git does not know who commits.
+    #[error("{message}")]
+    NoIdentity {
+        /// Git's words.
+        message: String,
+    },
+    /// The commit could not be signed.
+    #[error("failed to sign the commit: {message}")]
+    Signing {
+        /// What the signing program said.
+        message: String,
+    },
+    /// Nothing is left of the message.
+    #[error("aborting commit due to empty commit message")]
+    EmptyMessage,
+    /// The plan changes nothing.
+    #[error("nothing to commit")]
+    NothingToCommit,
+    /// Neither engine can commit here.
+    #[error("{message}")]
+    Unsupported {
+        /// What is not supported.
+        message: String,
+    },
+    /// A file or object could not be written.
+    #[error("cannot write {what}: {message}")]
+    Write {
+        /// What could not be written.
+        what: String,
+        /// What stood in the way.
+        message: String,
+    },
+}
+
+impl CommitError {
+    pub(super) fn write(what: impl Into<String>, error: impl std::fmt::Display) -> Self {
+        Self::Write { what: what.into(), message: error.to_string() }
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Git(error) => error.kind(),
+            Self::DirtyTarget { .. } => ErrorKind::DirtyTarget,
+            Self::Moved { .. } => ErrorKind::Moved,
+            Self::Locked { .. } => ErrorKind::Locked,
+            Self::BadTarget { .. } => ErrorKind::BadTarget,
+            Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
+            Self::NoIdentity { .. } => ErrorKind::NoIdentity,
+            Self::Signing { .. } => ErrorKind::Signing,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Write { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// The command that helps, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            Self::DirtyTarget { path, difference } => Some(match difference {
+                Difference::Staged | Difference::Indexed => {
+                    format!("git restore --staged -- '{path}'")
+                }
+                Difference::Untracked => format!("git clean -i -- '{path}'"),
+                Difference::Deleted => format!("git restore -- '{path}'"),
+                _ => format!("git stash push -- '{path}'"),
+            }),
+            Self::Moved { .. } => Some("run the same command again".to_owned()),
+            Self::Locked { path, .. } => {
+                Some(format!("if no other git process runs here: rm -f '{}'", path.display()))
+            }
+            Self::NoIdentity { .. } => {
+                Some("git config --global user.email \"you@example.com\"".to_owned())
+            }
+            Self::Signing { .. } => {
+                Some("git config --get-regexp '^(gpg|user\\.signingkey)'".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<WorktreeError> for CommitError {
+    fn from(error: WorktreeError) -> Self {
+        let difference = match &error {
+            WorktreeError::Changed { .. } => Some(Difference::WorkTree),
+            WorktreeError::Exists { .. } => Some(Difference::Untracked),
+            WorktreeError::Missing { .. } => Some(Difference::Deleted),
+            _ => None,
+        };
+        let path = RepoPath::normalize(error.path()).unwrap_or_default();
+        match (error, difference) {
+            (_, Some(difference)) => Self::DirtyTarget { path, difference },
+            (WorktreeError::Io { path, source }, _) => Self::write(format!("`{path}`"), source),
+            (error, None) => Self::BadTarget { path, reason: error.reason() },
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Between blob and file: line ends, encodings, `$Id$` and filter programs.
+
+use gix::bstr::{BStr, ByteSlice};
+use gix::filter::plumbing::pipeline::convert::ToGitOutcome;
+use gix::filter::plumbing::pipeline::convert::to_worktree;
+
+use super::{GitError, Repository, child};
+use crate::model::RepoPath;
+
+/// The conversions that settings and attributes ask for.
+pub(super) struct Filters<'a> {
+    repo: &'a Repository,
+    pipeline: gix::filter::plumbing::Pipeline,
+    attributes: gix::worktree::Stack,
+    drivers: Vec<String>,
+}
+
+impl<'a> Filters<'a> {
+    /// Attributes come from the files of the work tree; only with
+    /// `from_index` (which takes reading the whole index) also from there.
+    pub(super) fn new(repo: &'a Repository, from_index: bool) -> Result<Self, GitError> {
+        let failed = |error: gix::Error| GitError::read("the attributes", error);
+        let mut index = gix::index::State::new(repo.gix.object_hash());
+        if from_index && repo.gix.index_path().exists() {
+            index = repo.gix.open_index().map_err(failed)?.into_parts().0;
+        }
+        let source = gix::worktree::stack::state::attributes::Source::WorktreeThenIdMapping;
+        let stack = repo.gix.attributes_only(&index, source).map_err(failed)?.detach();
+        let options = gix::filter::Pipeline::options(&repo.gix).map_err(failed)?;
+        let drivers = options.drivers.iter().map(|driver| driver.name.to_string()).collect();
+        let context = repo.gix.command_context().map_err(failed)?;
+        let hash = repo.gix.object_hash();
+        let pipeline = gix::filter::plumbing::Pipeline::new(context, hash, options);
+        Ok(Self { repo, pipeline, attributes: stack, drivers })
+    }
+
+    /// The filter program that is configured for `path`, if any.
+    pub(super) fn program(&mut self, path: &RepoPath) -> Result<Option<String>, GitError> {
+        if self.drivers.is_empty() {
+            return Ok(None);
+        }
+        let mut outcome = gix::attrs::search::Outcome::default();
+        let collection = self.attributes.attributes_collection();
+        outcome.initialize_with_selection(collection, ["filter"]);
+        let bytes: &BStr = path.as_str().into();
+        let platform = self.attributes.at_entry(bytes, None, &self.repo.gix.objects);
+        platform.map_err(|error| failed(path, error))?.matching_attributes(&mut outcome);
+        let found = outcome.iter_selected().find_map(|found| {
+            let name = found.assignment.state.as_bstr()?.to_str().ok()?;
+            self.drivers.iter().find(|driver| *driver == name).cloned()
+        });
+        Ok(found)
+    }
+
+    /// The blob that git would make of the file's `bytes`; `old` is what the
+    /// index holds, which decides whether CRLF stays.
+    fn to_git(&mut self, path: &RepoPath, bytes: &[u8], old: &[u8]) -> Result<Vec<u8>, GitError> {
+        if self.program(path)?.is_some() {
+            return self.to_git_by_git(path, bytes);
+        }
+        let name: &BStr = path.as_str().into();
+        let entry = self.attributes.at_entry(name, None, &self.repo.gix.objects);
+        let entry = entry.map_err(|error| failed(path, error))?;
+        let outcome = self.pipeline.convert_to_git(
+            bytes,
+            std::path::Path::new(path.as_str()),
+            &mut |_, attributes| {
+                entry.matching_attributes(attributes);
+            },
+            &mut |buffer| {
+                buffer.clear();
+                buffer.extend_from_slice(old);
+                Ok(Some(()))
+            },
+        );
+        match outcome.map_err(|error| failed(path, error))? {
+            ToGitOutcome::Unchanged(bytes) => Ok(bytes.to_vec()),
+            ToGitOutcome::Buffer(bytes) => Ok(bytes.to_vec()),
+            ToGitOutcome::Process(_) => Err(failed(path, "a filter program was started")),
+        }
+    }
+
+    /// The file that git would make of `blob`.
+    pub(super) fn to_worktree(
+        &mut self,
+        path: &RepoPath,
+        blob: &[u8],
+    ) -> Result<Vec<u8>, GitError> {
+        if self.program(path)?.is_some() {
+            return self.to_worktree_by_git(path, blob);
+        }
+        let name: &BStr = path.as_str().into();
+        let entry = self.attributes.at_entry(name, None, &self.repo.gix.objects);
+        let entry = entry.map_err(|error| failed(path, error))?;
+        let options = to_worktree::Options {
+            unknown_encoding: to_worktree::UnknownEncoding::Fail,
+            ..Default::default()
+        };
+        let outcome = self.pipeline.convert_to_worktree(
+            blob,
+            name,
+            &mut |_, attributes| {
+                entry.matching_attributes(attributes);
+            },
+            options,
+        );
+        let outcome = outcome.map_err(|error| failed(path, error))?;
+        let bytes = outcome.as_bytes().map(<[u8]>::to_vec);
+        bytes.ok_or_else(|| failed(path, "a filter program was started"))
+    }
+
+    /// What the file has to hold after its blob goes from `old` to `new`;
+    /// `None` where its `bytes` are not what git would make `old` of.
+    pub(super) fn updated(
+        &mut self,
+        path: &RepoPath,
+        bytes: &[u8],
+        (old, new): (&[u8], &[u8]),
+    ) -> Result<Option<Vec<u8>>, GitError> {
+        let plain = self.program(path)?.is_none();
+        if plain && bytes == old {
+            return Ok(Some(new.to_vec()));
+        }
+        if self.to_git(path, bytes, old)? != old {
+            return Ok(None);
+        }
+        self.to_worktree(path, new).map(Some)
+    }
+
+    /// Has git run the filter program that cleans.
+    fn to_git_by_git(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, GitError> {
+        let by_path = format!("--path={path}");
+        let id = child::answer(self.repo, &["hash-object", "-w", "--stdin", &by_path], bytes)?;
+        let id = String::from_utf8_lossy(&id).trim().to_owned();
+        child::answer(self.repo, &["cat-file", "blob", &id], b"")
+    }
+
+    /// Has git run the filter program that smudges.
+    fn to_worktree_by_git(&self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
+        let id = self.repo.gix.write_blob(blob).map_err(|error| failed(path, error))?.to_string();
+        let by_path = format!("--path={path}");
+        child::answer(self.repo, &["cat-file", "--filters", &by_path, &id], b"")
+    }
+}
+
+fn failed(path: &RepoPath, error: impl std::fmt::Display) -> GitError {
+    GitError::read(format!("`{path}` as git sees it"), error)
+}

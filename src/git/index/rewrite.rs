@@ -1,0 +1,213 @@
+//! The new content of the index.
+
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::index::entry::Stat;
+
+use super::tree_cache::{self, Rewritten};
+use super::{HEADER, ID, Index, SIZE, be32, put_varint, stat_bytes};
+use crate::git::GitError;
+
+const TREE: [u8; 4] = *b"TREE";
+/// Where the entries end, and a table of offsets into them: written again by
+/// git where it wants them, and wrong as soon as anything moves.
+const OFFSETS: [[u8; 4]; 2] = [*b"EOIE", *b"IEOT"];
+/// Untracked cache and file system monitor, which count entries: wrong once a
+/// path is added. Git asks the file system again without them.
+const COUNTED: [[u8; 4]; 2] = [*b"UNTR", *b"FSMN"];
+
+/// What one path is to hold.
+#[derive(Debug)]
+pub(in super::super) struct Change {
+    /// The path.
+    pub(in super::super) path: Vec<u8>,
+    /// Where its entry starts; `None` for a new path.
+    pub(in super::super) offset: Option<usize>,
+    /// The blob.
+    pub(in super::super) id: ObjectId,
+    /// The mode.
+    pub(in super::super) mode: u32,
+    /// What the file's metadata say; zeros where it is not checked out.
+    pub(in super::super) stat: Stat,
+}
+
+/// All that is to change.
+#[derive(Debug, Default)]
+pub(in super::super) struct Rewrite {
+    /// The entries.
+    pub(in super::super) changes: Vec<Change>,
+    /// The directories of these, for the tree cache.
+    pub(in super::super) directories: Vec<Rewritten>,
+}
+
+impl Rewrite {
+    /// Notes what became of a directory.
+    pub(in super::super) fn directory(
+        &mut self,
+        dir: String,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+    ) {
+        self.directories.push(Rewritten { dir, old, new });
+    }
+}
+
+impl Index {
+    /// The index with the changes made: everything else stays as it was, byte
+    /// for byte, but for racy entries.
+    pub(in super::super) fn rewritten(
+        mut self,
+        mut rewrite: Rewrite,
+        root: &Path,
+    ) -> Result<Vec<u8>, GitError> {
+        for offset in self.racily_clean(root)? {
+            overwrite(&mut self.data, offset + SIZE, &[0; 4]);
+        }
+        for change in rewrite.changes.iter().filter(|change| change.offset.is_some()) {
+            let Some(offset) = change.offset else { continue };
+            overwrite(&mut self.data, offset, &stat_bytes(&change.stat, change.mode));
+            overwrite(&mut self.data, offset + ID, change.id.as_slice());
+        }
+        let mut added: Vec<Change> =
+            rewrite.changes.into_iter().filter(|change| change.offset.is_none()).collect();
+        added.sort_by(|a, b| a.path.cmp(&b.path));
+        for change in &added {
+            invalidate_parents(&change.path, &mut rewrite.directories);
+        }
+        let mut data = self.data.get(..HEADER).unwrap_or_default().to_vec();
+        let entries = self.with_added(&added)?;
+        let count = be32(&self.data, 8).unwrap_or(0) as usize + added.len();
+        let count = u32::try_from(count).map_err(|error| GitError::read("the index", error))?;
+        overwrite(&mut data, 8, &count.to_be_bytes());
+        data.extend_from_slice(&entries);
+        self.append_extensions(&rewrite.directories, !added.is_empty(), &mut data)?;
+        self.append_checksum(&mut data)?;
+        Ok(data)
+    }
+
+    /// The bytes of all entries, those in `added` (sorted) put in their place.
+    fn with_added(&self, added: &[Change]) -> Result<Vec<u8>, GitError> {
+        let all = || self.data.get(HEADER..self.entries_end).unwrap_or_default().to_vec();
+        if added.is_empty() {
+            return Ok(all());
+        }
+        let mut out = Vec::with_capacity(self.entries_end + 256 * added.len());
+        let mut added = added.iter().peekable();
+        let mut previous: Vec<u8> = Vec::new();
+        self.for_each(|entry| {
+            let mut inserted = false;
+            while let Some(change) = added.next_if(|change| change.path.as_slice() < entry.path) {
+                self.append_entry(change, &previous, &mut out);
+                previous.clone_from(&change.path);
+                inserted = true;
+            }
+            if inserted && self.version == 4 {
+                let start = self.path_offset(entry.bytes).unwrap_or(0);
+                out.extend_from_slice(entry.bytes.get(..start).unwrap_or_default());
+                append_compressed(entry.path, &previous, &mut out);
+            } else {
+                out.extend_from_slice(entry.bytes);
+            }
+            previous.clear();
+            previous.extend_from_slice(entry.path);
+        })?;
+        for change in added {
+            self.append_entry(change, &previous, &mut out);
+            previous.clone_from(&change.path);
+        }
+        Ok(out)
+    }
+
+    fn append_entry(&self, change: &Change, previous: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&stat_bytes(&change.stat, change.mode));
+        out.extend_from_slice(change.id.as_slice());
+        // The length of the path, as far as twelve bits can say it.
+        let flags = u16::try_from(change.path.len()).unwrap_or(u16::MAX).min(0x0fff);
+        out.extend_from_slice(&flags.to_be_bytes());
+        if self.version == 4 {
+            append_compressed(&change.path, previous, out);
+            return;
+        }
+        out.extend_from_slice(&change.path);
+        let length = (out.len() - start + 8) & !7;
+        out.resize(start + length, 0);
+    }
+
+    fn append_extensions(
+        &self,
+        directories: &[Rewritten],
+        added: bool,
+        data: &mut Vec<u8>,
+    ) -> Result<(), GitError> {
+        let entries_end = data.len();
+        let mut extensions = Vec::new();
+        for (signature, content) in self.extensions()? {
+            if signature == TREE {
+                let hash_len = self.hash.len_in_bytes();
+                extensions.extend(
+                    tree_cache::rewrite(content, directories, hash_len)
+                        .map(|content| (signature, content)),
+                );
+            } else if !(added && COUNTED.contains(&signature)) {
+                extensions.push((signature, content.to_vec()));
+            }
+        }
+        let old = self.data.get(self.entries_end..self.trailer()).unwrap_or_default().len();
+        let new: usize = extensions.iter().map(|(_, content)| content.len() + 8).sum();
+        let moved = entries_end != self.entries_end || old != new;
+        for (signature, content) in extensions {
+            if moved && OFFSETS.contains(&signature) {
+                continue;
+            }
+            let size = u32::try_from(content.len());
+            let size = size.map_err(|error| GitError::read("the index", error))?;
+            data.extend_from_slice(&signature);
+            data.extend_from_slice(&size.to_be_bytes());
+            data.extend_from_slice(&content);
+        }
+        Ok(())
+    }
+
+    /// The checksum; zeros where the index had none (`index.skipHash`).
+    fn append_checksum(&self, data: &mut Vec<u8>) -> Result<(), GitError> {
+        let old = self.data.get(self.trailer()..).unwrap_or_default();
+        if old.iter().all(|byte| *byte == 0) {
+            data.extend_from_slice(old);
+            return Ok(());
+        }
+        let mut hasher = gix::hash::hasher(self.hash);
+        hasher.update(data);
+        let sum = hasher.try_finalize().map_err(|error| GitError::read("the index", error))?;
+        data.extend_from_slice(sum.as_slice());
+        Ok(())
+    }
+}
+
+/// A path as version 4 writes it: how much of the one before goes, and what
+/// comes instead.
+fn append_compressed(path: &[u8], previous: &[u8], out: &mut Vec<u8>) {
+    let common = path.iter().zip(previous).take_while(|(a, b)| a == b).count();
+    put_varint(previous.len() - common, out);
+    out.extend_from_slice(path.get(common..).unwrap_or_default());
+    out.push(0);
+}
+
+/// A new path changes how many entries every directory above it has.
+fn invalidate_parents(path: &[u8], directories: &mut [Rewritten]) {
+    for directory in directories {
+        let dir = directory.dir.as_bytes();
+        let above = dir.is_empty()
+            || path.strip_prefix(dir).is_some_and(|rest| rest.first() == Some(&b'/'));
+        if above {
+            directory.new = None;
+        }
+    }
+}
+
+fn overwrite(data: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(place) = data.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}

@@ -1,0 +1,26 @@
+//! The repository: open it, read snapshots and history, commit.
+//!
+//! Shell code: it does I/O and holds no policy. What gix does not do, or does
+//! otherwise than git, is either kept away from it here or handed to `git`
+//! itself; `commit` says which and why.
+
+mod child;
+pub mod commit;
+mod config_env;
+mod error;
+mod filters;
+pub mod history;
+mod index;
+mod open;
+mod snapshot;
+mod stage;
+mod state;
+mod tree;
+
+pub use commit::{CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit};
+pub use error::{CommitError, Difference, ErrorKind, GitError};
+pub use gix::ObjectId;
+pub use open::Repository;
+pub use snapshot::TreeSnapshot;
+pub use stage::apply_to_worktree;
+pub use state::{Head, Operation, Upstream};

@@ -1,0 +1,180 @@
+//! Finding and opening the repository, and its settings.
+
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use super::{GitError, TreeSnapshot, config_env};
+use crate::model::RepoPath;
+
+/// Bytes of recently read objects that are kept: trees are read again and
+/// again while a history is walked.
+const OBJECT_CACHE: usize = 16 << 20;
+
+/// An opened repository. Cloning is cheap and is how another thread gets one.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    pub(super) gix: gix::Repository,
+    root: Option<PathBuf>,
+    start: PathBuf,
+}
+
+impl Repository {
+    /// Finds the repository that `dir` lies in, as git does: `GIT_DIR`,
+    /// `GIT_WORK_TREE`, `GIT_INDEX_FILE` and `GIT_CEILING_DIRECTORIES` count,
+    /// the settings of `git -c` too, and a repository of another user is
+    /// refused unless `safe.directory` names it.
+    pub fn open(dir: &Path) -> Result<Self, GitError> {
+        let start = dir.canonicalize().map_err(|_| GitError::NotARepository)?;
+        let discovery = gix::discover::upwards::Options {
+            match_ceiling_dir_or_error: false,
+            ..Default::default()
+        };
+        let opened = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(
+            &start,
+            discovery,
+            open_options()?,
+        );
+        let mut gix = opened.map_err(|error| explain(&error, &start))?.to_thread_local();
+        gix.object_cache_size_if_unset(OBJECT_CACHE);
+        take_directory_as_work_tree(&mut gix, &start)?;
+        let root = match gix.workdir() {
+            Some(dir) => {
+                Some(dir.canonicalize().map_err(|error| GitError::read("the work tree", error))?)
+            }
+            None => None,
+        };
+        Ok(Self { gix, root, start })
+    }
+
+    /// The top of the work tree, absolute; `None` in a bare repository.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// The top of the work tree, or git's words where there is none.
+    pub fn work_tree(&self) -> Result<&Path, GitError> {
+        self.root().ok_or(GitError::Bare)
+    }
+
+    /// The git directory of this work tree.
+    pub fn git_dir(&self) -> &Path {
+        self.gix.git_dir()
+    }
+
+    /// The git directory that all work trees of the repository share.
+    pub fn common_dir(&self) -> &Path {
+        self.gix.common_dir()
+    }
+
+    /// Where in the tree the user stands: `GIT_PREFIX` where git started the
+    /// program at the top (an alias with `!`), else the directory that was
+    /// opened. `None` outside the work tree.
+    pub fn prefix(&self) -> Option<RepoPath> {
+        let root = self.root()?;
+        let below = self.start.strip_prefix(root).ok()?;
+        let given = std::env::var("GIT_PREFIX").unwrap_or_default();
+        if below.as_os_str().is_empty() && !given.is_empty() {
+            return RepoPath::normalize(&given);
+        }
+        RepoPath::normalize(&below.to_str()?.replace(std::path::MAIN_SEPARATOR, "/"))
+    }
+
+    /// Whether there is no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Whether history was cut off when the repository was cloned.
+    pub fn is_shallow(&self) -> bool {
+        self.gix.is_shallow().unwrap_or(false)
+    }
+
+    /// The value of a setting such as `promote.app`, the last one given.
+    pub fn config_string(&self, key: &str) -> Option<String> {
+        let value = self.gix.config_snapshot().string(key)?;
+        value.to_str().ok().map(ToOwned::to_owned)
+    }
+
+    /// The value of a setting as a boolean; `None` where it is unset or none.
+    pub fn config_bool(&self, key: &str) -> Option<bool> {
+        self.gix.config_snapshot().try_boolean(key).ok().flatten()
+    }
+
+    /// Whether any setting of the section `name` is there.
+    pub(super) fn has_config_section(&self, name: &str) -> bool {
+        let config = self.gix.config_snapshot();
+        config
+            .plumbing()
+            .sections_by_name(name)
+            .is_some_and(|mut sections| sections.next().is_some())
+    }
+
+    /// The commit that `spec` names; tags are peeled.
+    pub fn resolve(&self, spec: &str) -> Result<ObjectId, GitError> {
+        let unknown = || GitError::UnknownRevision { spec: spec.to_owned() };
+        let id = self.gix.rev_parse_single(spec.as_bytes().as_bstr()).map_err(|_| unknown())?;
+        let object = id.object().map_err(|_| unknown())?;
+        let commit = object.peel_to_kind(gix::object::Kind::Commit).map_err(|_| unknown())?;
+        Ok(commit.id)
+    }
+
+    /// The files of `commit`, which may also be a tree.
+    pub fn snapshot(&self, commit: ObjectId) -> Result<TreeSnapshot, GitError> {
+        TreeSnapshot::new(self, commit)
+    }
+
+    /// The tree of a commit (or of a tag of one, or the tree itself).
+    pub(super) fn tree_of(&self, id: ObjectId) -> Result<ObjectId, GitError> {
+        let failed = |error: gix::Error| GitError::read(format!("object {id}"), error);
+        let object = self.gix.find_object(id).map_err(failed)?;
+        Ok(object.peel_to_kind(gix::object::Kind::Tree).map_err(failed)?.id)
+    }
+
+    /// Reads objects as they are from now on, whatever `refs/replace` says.
+    pub fn ignore_replacements(&mut self) {
+        self.gix.objects.ignore_replacements = true;
+    }
+}
+
+fn open_options() -> Result<gix::sec::trust::Mapping<gix::open::Options>, GitError> {
+    let mut overrides = Vec::new();
+    if let Some(text) = std::env::var_os("GIT_CONFIG_PARAMETERS") {
+        let bogus = || GitError::Read {
+            what: "the settings of `git -c`".to_owned(),
+            message: "bogus format in GIT_CONFIG_PARAMETERS".to_owned(),
+        };
+        overrides = text.to_str().and_then(config_env::parse).ok_or_else(bogus)?;
+    }
+    let mut mapping = gix::sec::trust::Mapping::<gix::open::Options>::default();
+    mapping.full = mapping.full.bail_if_untrusted(true).cli_overrides(overrides.clone());
+    mapping.reduced = mapping.reduced.bail_if_untrusted(true).cli_overrides(overrides);
+    Ok(mapping)
+}
+
+/// With `GIT_DIR` and no word on the work tree git takes the current directory
+/// for its top; gix 0.90 takes the directory around the git directory.
+fn take_directory_as_work_tree(gix: &mut gix::Repository, start: &Path) -> Result<(), GitError> {
+    let set = |name: &str| std::env::var_os(name).is_some();
+    let told = set("GIT_WORK_TREE") || gix.config_snapshot().string("core.worktree").is_some();
+    if !set("GIT_DIR") || told || gix.is_bare() || gix.workdir().is_none() {
+        return Ok(());
+    }
+    let changed = gix.set_workdir(start.to_owned());
+    changed.map_err(|error| GitError::read("the work tree", error))?;
+    Ok(())
+}
+
+/// What kept a repository from being opened, in git's words where it has some.
+fn explain(error: &gix::Error, start: &Path) -> GitError {
+    let text = error.iter_errors().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    if text.contains("ownership") || text.contains("untrusted") || text.contains("safe.directory") {
+        return GitError::Untrusted { path: start.to_owned() };
+    }
+    let discovery = error.downcast_any_ref::<gix::discover::upwards::Error>().is_some();
+    if discovery || error.is_not_found() {
+        return GitError::NotARepository;
+    }
+    GitError::Unsupported { message: text }
+}

@@ -1,0 +1,182 @@
+//! The files at one commit, read straight from tree objects.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use gix::ObjectId;
+use gix::objs::TreeRefIter;
+
+use super::{GitError, Repository, tree};
+use crate::model::{Entry, EntryKind, RepoPath, Snapshot, SnapshotError};
+
+/// Paths to bytes at one commit. Reads only the trees on the way to what is
+/// asked for, each of them once. Symbolic links and submodules are listed and
+/// never followed.
+#[derive(Debug, Clone)]
+pub struct TreeSnapshot {
+    repo: gix::Repository,
+    tree: ObjectId,
+    directories: RefCell<HashMap<RepoPath, Option<Rc<Directory>>>>,
+}
+
+/// A decoded tree: entries sorted by the bytes of their names.
+#[derive(Debug)]
+struct Directory {
+    entries: Vec<Node>,
+    unreadable: usize,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: Box<str>,
+    kind: EntryKind,
+    executable: bool,
+    id: ObjectId,
+}
+
+impl TreeSnapshot {
+    pub(super) fn new(repo: &Repository, commit: ObjectId) -> Result<Self, GitError> {
+        let tree = repo.tree_of(commit)?;
+        Ok(Self { repo: repo.gix.clone(), tree, directories: RefCell::default() })
+    }
+
+    /// The tree that is read.
+    pub fn tree(&self) -> ObjectId {
+        self.tree
+    }
+
+    /// Another reader of the same tree with an empty cache, for a thread of
+    /// its own.
+    pub fn fork(&self) -> TreeReader {
+        TreeReader { repo: self.repo.clone().into_sync(), tree: self.tree }
+    }
+
+    /// The id of the file or tree at `path`. The same id means the same
+    /// content.
+    pub fn id(&self, path: &RepoPath) -> Result<Option<ObjectId>, SnapshotError> {
+        let Some(parent) = path.parent() else {
+            return Ok(Some(self.tree));
+        };
+        let directory = self.directory(&parent)?;
+        Ok(directory.and_then(|found| found.node(path.file_name()).map(|node| node.id)))
+    }
+
+    /// Whether the file at `path` is executable.
+    pub fn is_executable(&self, path: &RepoPath) -> Result<bool, SnapshotError> {
+        let Some(parent) = path.parent() else { return Ok(false) };
+        let directory = self.directory(&parent)?;
+        Ok(directory
+            .is_some_and(|found| found.node(path.file_name()).is_some_and(|node| node.executable)))
+    }
+
+    /// How many entries of `dir` are not listed because their names are not
+    /// UTF-8.
+    pub fn unreadable_names(&self, dir: &RepoPath) -> Result<usize, SnapshotError> {
+        Ok(self.directory(dir)?.map_or(0, |found| found.unreadable))
+    }
+
+    /// The decoded tree at `dir`; from the cache where it was asked for before.
+    fn directory(&self, dir: &RepoPath) -> Result<Option<Rc<Directory>>, SnapshotError> {
+        if let Some(known) = self.directories.borrow().get(dir) {
+            return Ok(known.clone());
+        }
+        let id = match dir.parent() {
+            None => Some(self.tree),
+            Some(parent) => self.directory(&parent)?.and_then(|found| {
+                let node = found.node(dir.file_name())?;
+                (node.kind == EntryKind::Directory).then_some(node.id)
+            }),
+        };
+        let found = match id {
+            Some(id) => Some(Rc::new(self.decode(id).map_err(|error| SnapshotError {
+                path: dir.clone(),
+                message: error.to_string(),
+            })?)),
+            None => None,
+        };
+        self.directories.borrow_mut().insert(dir.clone(), found.clone());
+        Ok(found)
+    }
+
+    fn decode(&self, id: ObjectId) -> Result<Directory, GitError> {
+        let data = tree::load(&self.repo, id)?;
+        let mut entries = Vec::new();
+        let mut unreadable = 0;
+        for entry in TreeRefIter::from_bytes(&data, self.repo.object_hash()) {
+            let entry = entry.map_err(|error| GitError::read(format!("tree {id}"), error))?;
+            match std::str::from_utf8(entry.filename) {
+                Ok(name) => entries.push(Node {
+                    name: name.into(),
+                    kind: kind_of(entry.mode),
+                    executable: entry.mode.is_executable(),
+                    id: entry.oid.to_owned(),
+                }),
+                Err(_) => unreadable += 1,
+            }
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Directory { entries, unreadable })
+    }
+}
+
+impl Directory {
+    fn node(&self, name: &str) -> Option<&Node> {
+        let at = self.entries.binary_search_by(|node| node.name.as_ref().cmp(name)).ok()?;
+        self.entries.get(at)
+    }
+}
+
+impl Snapshot for TreeSnapshot {
+    fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        let Some(parent) = path.parent() else { return Ok(None) };
+        let Some(directory) = self.directory(&parent)? else { return Ok(None) };
+        let Some(node) = directory.node(path.file_name()) else { return Ok(None) };
+        if node.kind != EntryKind::File {
+            return Ok(None);
+        }
+        let failed = |message: String| SnapshotError { path: path.clone(), message };
+        let object = self.repo.find_object(node.id).map_err(|error| failed(error.to_string()))?;
+        let mut blob = object.try_into_blob().map_err(|error| failed(error.to_string()))?;
+        Ok(Some(std::mem::take(&mut blob.data)))
+    }
+
+    fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
+        let Some(directory) = self.directory(dir)? else { return Ok(None) };
+        let entry = |node: &Node| Entry { name: node.name.to_string(), kind: node.kind };
+        Ok(Some(directory.entries.iter().map(entry).collect()))
+    }
+
+    fn kind(&self, path: &RepoPath) -> Result<Option<EntryKind>, SnapshotError> {
+        let Some(parent) = path.parent() else {
+            return Ok(Some(EntryKind::Directory));
+        };
+        let directory = self.directory(&parent)?;
+        Ok(directory.and_then(|found| found.node(path.file_name()).map(|node| node.kind)))
+    }
+}
+
+/// What a thread needs to read the same tree; see [`TreeSnapshot::fork`].
+#[derive(Debug, Clone)]
+pub struct TreeReader {
+    repo: gix::ThreadSafeRepository,
+    tree: ObjectId,
+}
+
+impl TreeReader {
+    /// The snapshot, with a cache of its own.
+    pub fn snapshot(&self) -> TreeSnapshot {
+        let repo = self.repo.to_thread_local();
+        TreeSnapshot { repo, tree: self.tree, directories: RefCell::default() }
+    }
+}
+
+fn kind_of(mode: gix::objs::tree::EntryMode) -> EntryKind {
+    use gix::objs::tree::EntryKind as Git;
+    match mode.kind() {
+        Git::Tree => EntryKind::Directory,
+        Git::Blob | Git::BlobExecutable => EntryKind::File,
+        Git::Link => EntryKind::Symlink,
+        Git::Commit => EntryKind::Submodule,
+    }
+}

@@ -1,0 +1,100 @@
+//! Files changed without a commit: `--worktree`, and `--stage` with it.
+
+use super::commit::{Durability, Target, inspect, write_index};
+use super::index::{Index, IndexLock, Rewrite};
+use super::{CommitError, Difference, GitError, Repository, child};
+use crate::model::FileChange;
+use crate::worktree::{NewFile, remove_beneath, write_beneath};
+
+/// Writes the changes to the work tree, all or none of them; with `stage` also
+/// to the index. Targets must be what HEAD holds, in index and work tree.
+///
+/// An error means that nothing changed.
+pub fn apply_to_worktree(
+    repo: &Repository,
+    changes: &[FileChange],
+    stage: bool,
+) -> Result<(), CommitError> {
+    repo.work_tree()?;
+    let Some(first) = changes.first() else { return Ok(()) };
+    let lock = IndexLock::acquire(&repo.gix.index_path())?;
+    let head = repo.head()?;
+    let branch = head.branch.unwrap_or_default();
+    let base = head.commit.ok_or(GitError::Unborn { branch })?;
+    let index = Index::read(lock.index(), repo.gix.object_hash())?;
+    let index = index.ok_or_else(|| CommitError::DirtyTarget {
+        path: first.path.clone(),
+        difference: Difference::Staged,
+    })?;
+    let targets = inspect(repo, base, &index, changes)?;
+    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
+        let reason = "it is outside of the sparse checkout".to_owned();
+        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
+    }
+    write_all(repo, &targets)?;
+    let staged = if stage { add(repo, lock, index, &targets) } else { Ok(()) };
+    staged.inspect_err(|_| take_back(repo, &targets))
+}
+
+fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitError> {
+    let root = repo.work_tree()?;
+    let durable = Durability::of(repo).objects;
+    for (done, target) in targets.iter().enumerate() {
+        let Some(file) = &target.file else { continue };
+        let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
+        let written = write_beneath(root, &target.change.path, file.before.as_deref(), new);
+        if let Err(error) = written {
+            take_back(repo, targets.get(..done).unwrap_or_default());
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+fn take_back(repo: &Repository, targets: &[Target<'_>]) {
+    let Some(root) = repo.root() else { return };
+    for target in targets {
+        let Some(file) = &target.file else { continue };
+        let path = &target.change.path;
+        // What someone else wrote in the meantime is theirs, and stays.
+        let _best_effort = match file.before.as_deref() {
+            Some(before) => {
+                let new = NewFile { bytes: before, executable: false, durable: true };
+                write_beneath(root, path, Some(&file.after), new)
+            }
+            None => remove_beneath(root, path, &file.after),
+        };
+    }
+}
+
+/// Adds the files to the index: in place, or by git where only git can.
+fn add(
+    repo: &Repository,
+    lock: IndexLock,
+    index: Index,
+    targets: &[Target<'_>],
+) -> Result<(), CommitError> {
+    for target in targets {
+        let written = repo.gix.write_blob(&target.change.new);
+        written.map_err(|error| CommitError::write("an object", error))?;
+    }
+    if index.needs_git()?.is_some() {
+        drop(lock);
+        let mut info = Vec::new();
+        for target in targets {
+            let (mode, id, path) = (target.mode, target.id, &target.change.path);
+            info.extend_from_slice(format!("{mode:o} {id} 0\t{path}\0").as_bytes());
+        }
+        child::answer(repo, &["update-index", "--add", "-z", "--index-info"], &info)?;
+        return Ok(());
+    }
+    let mut rewrite = Rewrite::default();
+    for target in targets {
+        let mut above = target.change.path.parent();
+        while let Some(dir) = above {
+            rewrite.directory(dir.as_str().to_owned(), None, None);
+            above = dir.parent();
+        }
+    }
+    write_index(repo, (lock, index), targets, rewrite)
+}

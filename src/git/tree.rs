@@ -1,0 +1,140 @@
+//! Tree objects as bytes: looked up in, compared, and written again with
+//! single entries replaced.
+
+use std::ops::Range;
+
+use gix::ObjectId;
+use gix::objs::TreeRefIter;
+use gix::objs::tree::{EntryKind, EntryMode, name_order};
+
+use super::GitError;
+
+/// The raw content of the tree `id`.
+pub(super) fn load(repo: &gix::Repository, id: ObjectId) -> Result<Vec<u8>, GitError> {
+    if id.is_empty_tree() {
+        return Ok(Vec::new());
+    }
+    let failed = |error: gix::Error| GitError::read(format!("tree {id}"), error);
+    let mut tree = repo.find_object(id).map_err(failed)?.try_into_tree().map_err(|_| {
+        GitError::Read { what: format!("tree {id}"), message: "it is no tree".to_owned() }
+    })?;
+    Ok(std::mem::take(&mut tree.data))
+}
+
+/// The entry `name` of a tree: its mode and id.
+pub(super) fn find(
+    data: &[u8],
+    name: &str,
+    hash: gix::hash::Kind,
+) -> Result<Option<(EntryMode, ObjectId)>, GitError> {
+    for entry in TreeRefIter::from_bytes(data, hash) {
+        let entry = entry.map_err(|error| GitError::read("a tree", error))?;
+        if entry.filename == name {
+            return Ok(Some((entry.mode, entry.oid.to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// A file that a tree is to hold.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf {
+    /// The names on the way, the file's own last; never empty.
+    pub(super) parts: Vec<String>,
+    pub(super) id: ObjectId,
+    /// The mode of a new entry; one that is there keeps its own.
+    pub(super) executable: bool,
+}
+
+/// Writes trees; remembers what was written.
+pub(super) struct TreeWriter<'a> {
+    repo: &'a gix::Repository,
+    /// Directory path (empty for the root), tree before, tree after.
+    pub(super) rewritten: Vec<(String, Option<ObjectId>, ObjectId)>,
+}
+
+impl<'a> TreeWriter<'a> {
+    pub(super) fn new(repo: &'a gix::Repository) -> Self {
+        Self { repo, rewritten: Vec::new() }
+    }
+
+    /// Writes `tree` (at directory `dir`, `depth` names down) with `leaves` in
+    /// it, all of which lie below `dir` and are sorted by their parts.
+    pub(super) fn write(
+        &mut self,
+        tree: Option<ObjectId>,
+        dir: &str,
+        leaves: &[Leaf],
+        depth: usize,
+    ) -> Result<ObjectId, GitError> {
+        let mut data = tree.map_or(Ok(Vec::new()), |id| load(self.repo, id))?;
+        let mut rest = leaves;
+        while let Some(name) = rest.first().and_then(|leaf| leaf.parts.get(depth)) {
+            let same = |leaf: &Leaf| leaf.parts.get(depth) == Some(name);
+            let (group, others) = rest.split_at(rest.iter().take_while(|leaf| same(leaf)).count());
+            rest = others;
+            self.put(&mut data, dir, group, depth)?;
+        }
+        let object = gix::objs::TreeRef::from_bytes(&data, self.repo.object_hash());
+        let object = object.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?;
+        let written = self.repo.write_object(&object);
+        let id = written.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?.detach();
+        self.rewritten.push((dir.to_owned(), tree, id));
+        Ok(id)
+    }
+
+    /// Puts the leaves of one name into the tree's bytes.
+    fn put(
+        &mut self,
+        data: &mut Vec<u8>,
+        dir: &str,
+        group: &[Leaf],
+        depth: usize,
+    ) -> Result<(), GitError> {
+        let Some(leaf) = group.first() else { return Ok(()) };
+        let name = leaf.parts.get(depth).map_or("", String::as_str);
+        let there = find(data, name, self.repo.object_hash())?;
+        let is_leaf = leaf.parts.len() == depth + 1;
+        let (mode, id) = if is_leaf {
+            let kind = if leaf.executable { EntryKind::BlobExecutable } else { EntryKind::Blob };
+            (there.map_or(kind.into(), |(mode, _)| mode), leaf.id)
+        } else {
+            let below = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
+            let old = there.and_then(|(mode, id)| mode.is_tree().then_some(id));
+            (EntryKind::Tree.into(), self.write(old, &below, group, depth + 1)?)
+        };
+        splice(data, name, mode, id);
+        Ok(())
+    }
+}
+
+/// Replaces the entry `name` of a tree, or puts it where it belongs.
+fn splice(data: &mut Vec<u8>, name: &str, mode: EntryMode, id: ObjectId) {
+    let place = place_of(data, name, mode, id.kind());
+    let mut backing = [0; 6];
+    let mut entry = mode.as_bytes(&mut backing).to_vec();
+    entry.push(b' ');
+    entry.extend_from_slice(name.as_bytes());
+    entry.push(0);
+    entry.extend_from_slice(id.as_slice());
+    data.splice(place, entry);
+}
+
+/// The bytes of the entry `name`; empty at its place where it is not there.
+fn place_of(data: &[u8], name: &str, mode: EntryMode, hash: gix::hash::Kind) -> Range<usize> {
+    let mut entries = TreeRefIter::from_bytes(data, hash);
+    let mut offset = 0;
+    while let Some(Ok(entry)) = entries.next() {
+        let end = entries.offset_to_next_entry(data);
+        if entry.filename == name {
+            return offset..end;
+        }
+        let order =
+            name_order(entry.filename, entry.mode.is_tree(), name.as_bytes(), mode.is_tree());
+        if order.is_gt() {
+            return offset..offset;
+        }
+        offset = end;
+    }
+    offset..offset
+}

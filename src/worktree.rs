@@ -1,0 +1,374 @@
+//! Files of the work tree: replaced atomically, only beneath the root, never
+//! through a symbolic link, and only where the bytes are still the expected
+//! ones.
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::model::RepoPath;
+
+/// Why a file was not written. It is then what it was before.
+#[derive(Debug, Error)]
+pub enum WorktreeError {
+    /// The file or a directory on the way is a symbolic link.
+    #[error("`{path}` goes through the symbolic link `{link}`")]
+    Symlink {
+        /// The file.
+        path: String,
+        /// The link.
+        link: String,
+    },
+    /// A directory on the way is a repository of its own.
+    #[error("`{path}` is in the submodule or nested repository `{nested}`")]
+    Nested {
+        /// The file.
+        path: String,
+        /// The directory that has a `.git`.
+        nested: String,
+    },
+    /// The path is none that git could track here.
+    #[error("`{path}` is outside the work tree")]
+    Outside {
+        /// The file.
+        path: String,
+    },
+    /// It is a directory, a socket or the like.
+    #[error("`{path}` is no regular file")]
+    NotAFile {
+        /// The file.
+        path: String,
+    },
+    /// The bytes are not the expected ones.
+    #[error("`{path}` was changed in the meantime")]
+    Changed {
+        /// The file.
+        path: String,
+    },
+    /// The file was to be created and is there.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The file is not there.
+    #[error("`{path}` does not exist")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// It could not be read or written.
+    #[error("cannot write `{path}`: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl WorktreeError {
+    /// The file.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Symlink { path, .. }
+            | Self::Nested { path, .. }
+            | Self::Outside { path }
+            | Self::NotAFile { path }
+            | Self::Changed { path }
+            | Self::Exists { path }
+            | Self::Missing { path }
+            | Self::Io { path, .. } => path,
+        }
+    }
+
+    /// What is wrong with the file, without its name.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Symlink { link, .. } => format!("it is behind the symbolic link `{link}`"),
+            Self::Nested { nested, .. } => {
+                format!("it is in the submodule or nested repository `{nested}`")
+            }
+            Self::Outside { .. } => "it is outside the work tree".to_owned(),
+            Self::NotAFile { .. } => "it is no regular file".to_owned(),
+            Self::Changed { .. } => "it was changed in the meantime".to_owned(),
+            Self::Exists { .. } => "it exists already".to_owned(),
+            Self::Missing { .. } => "it does not exist".to_owned(),
+            Self::Io { source, .. } => source.to_string(),
+        }
+    }
+}
+
+/// What is at a path beneath a root.
+#[derive(Debug)]
+pub struct Found {
+    /// The bytes of the file.
+    pub bytes: Vec<u8>,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+/// Reads the regular file at `path` beneath `root`, through no symbolic link
+/// and no nested repository; `None` where there is nothing.
+pub fn read_beneath(root: &Path, path: &RepoPath) -> Result<Option<Found>, WorktreeError> {
+    let file = check_way(root, path)?;
+    read_file(&file, path.as_str())
+}
+
+/// Replaces the file at `path` beneath `root` by `new`, if its bytes are still
+/// `expected_old`; `None` means that it must not exist. Missing directories
+/// are made. Mode bits stay. Safe across a crash: the file holds the old bytes
+/// or the new ones.
+pub fn write_beneath(
+    root: &Path,
+    path: &RepoPath,
+    expected_old: Option<&[u8]>,
+    new: NewFile<'_>,
+) -> Result<(), WorktreeError> {
+    let file = check_way(root, path)?;
+    if let (Some(dir), None) = (file.parent(), expected_old) {
+        let made = fs::create_dir_all(dir);
+        made.map_err(|source| WorktreeError::Io { path: path.to_string(), source })?;
+    }
+    replace(&file, path.as_str(), expected_old, new)
+}
+
+/// Removes the file at `path` beneath `root`, if its bytes are `expected`, and
+/// then the directories that are empty without it.
+pub fn remove_beneath(root: &Path, path: &RepoPath, expected: &[u8]) -> Result<(), WorktreeError> {
+    let file = check_way(root, path)?;
+    let found = read_file(&file, path.as_str())?;
+    match found {
+        None => return Err(WorktreeError::Missing { path: path.to_string() }),
+        Some(found) if found.bytes != expected => {
+            return Err(WorktreeError::Changed { path: path.to_string() });
+        }
+        Some(_) => {}
+    }
+    let removed = fs::remove_file(&file);
+    removed.map_err(|source| WorktreeError::Io { path: path.to_string(), source })?;
+    let parents = file.ancestors().skip(1).take_while(|dir| *dir != root);
+    for dir in parents {
+        if fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a file that belongs to no repository. Directories on the way may
+/// be symbolic links, the file itself may not.
+pub fn write_file(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Result<(), WorktreeError> {
+    let name = path.display().to_string();
+    refuse_link(path, &name, &name)?;
+    replace(path, &name, old, NewFile { bytes: new, executable: false, durable: true })
+}
+
+/// What a file is to hold.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFile<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Whether it is executable, where it is new; else its mode stays.
+    pub executable: bool,
+    /// Whether it has to last across a power loss.
+    pub durable: bool,
+}
+
+/// The absolute path, after a look at every directory on the way.
+fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
+    let dot_git = |part: &str| part.eq_ignore_ascii_case(".git");
+    if path.as_str().is_empty() || path.parts().any(dot_git) || path.as_str().contains(['\0', '\\'])
+    {
+        return Err(WorktreeError::Outside { path: path.to_string() });
+    }
+    let mut file = root.to_owned();
+    let mut below = RepoPath::root();
+    let names: Vec<&str> = path.parts().collect();
+    for (at, name) in names.iter().enumerate() {
+        file.push(name);
+        below = below.join(name);
+        refuse_link(&file, path.as_str(), below.as_str())?;
+        let on_the_way = at + 1 < names.len();
+        if on_the_way && fs::symlink_metadata(file.join(".git")).is_ok() {
+            return Err(WorktreeError::Nested {
+                path: path.to_string(),
+                nested: below.to_string(),
+            });
+        }
+    }
+    Ok(file)
+}
+
+fn refuse_link(file: &Path, path: &str, shown: &str) -> Result<(), WorktreeError> {
+    if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
+        return Err(WorktreeError::Symlink { path: path.to_owned(), link: shown.to_owned() });
+    }
+    Ok(())
+}
+
+fn read_file(file: &Path, path: &str) -> Result<Option<Found>, WorktreeError> {
+    let failed = |source| WorktreeError::Io { path: path.to_owned(), source };
+    let metadata = match fs::symlink_metadata(file) {
+        Ok(metadata) => metadata,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    if !metadata.is_file() {
+        return Err(WorktreeError::NotAFile { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    File::open(file).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(failed)?;
+    Ok(Some(Found { bytes, metadata }))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn replace(
+    file: &Path,
+    path: &str,
+    expected_old: Option<&[u8]>,
+    new: NewFile<'_>,
+) -> Result<(), WorktreeError> {
+    let failed = |source| WorktreeError::Io { path: path.to_owned(), source };
+    let temporary = write_temporary(file, new).map_err(failed)?;
+    // The last look is after the slow part, so that what an editor saved in
+    // the meantime is seen.
+    let found = read_file(file, path)?;
+    let permissions = match (found, expected_old) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(WorktreeError::Missing { path: path.to_owned() }),
+        (Some(_), None) => return Err(WorktreeError::Exists { path: path.to_owned() }),
+        (Some(found), Some(old)) if found.bytes != old => {
+            return Err(WorktreeError::Changed { path: path.to_owned() });
+        }
+        (Some(found), Some(_)) => Some(found.metadata.permissions()),
+    };
+    if let Some(permissions) = permissions {
+        fs::set_permissions(temporary.path(), permissions).map_err(failed)?;
+        temporary.persist(file).map_err(|error| failed(error.error))?;
+    } else {
+        temporary.persist_noclobber(file).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => WorktreeError::Exists { path: path.to_owned() },
+            _ => failed(error.error),
+        })?;
+    }
+    if new.durable { sync_directory_of(file).map_err(failed) } else { Ok(()) }
+}
+
+/// Writes the bytes beside `file`, with the mode that the umask gives a new file.
+fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedTempFile> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(".git-promote-").suffix(".tmp");
+    let builder = match default_permissions(new.executable) {
+        Some(permissions) => builder.permissions(permissions),
+        None => builder,
+    };
+    let mut temporary = builder.tempfile_in(dir)?;
+    temporary.write_all(new.bytes)?;
+    if new.durable {
+        temporary.as_file().sync_all()?;
+    }
+    Ok(temporary)
+}
+
+#[cfg(unix)]
+fn default_permissions(executable: bool) -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(Permissions::from_mode(if executable { 0o777 } else { 0o666 }))
+}
+
+#[cfg(not(unix))]
+fn default_permissions(_executable: bool) -> Option<Permissions> {
+    None
+}
+
+/// Makes a rename in the directory of `file` last across a power loss.
+pub(crate) fn sync_directory_of(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(dir) if cfg!(unix) && !dir.as_os_str().is_empty() => sync(dir),
+        _ => Ok(()),
+    }
+}
+
+/// Makes what is in a file or directory last across a power loss.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    OpenOptions::new().read(true).open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::normalize(text).unwrap()
+    }
+
+    fn new(bytes: &[u8]) -> NewFile<'_> {
+        NewFile { bytes, executable: false, durable: true }
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_where_it_is_as_expected() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        write_beneath(root, &path("a/b"), None, new(b"1")).unwrap();
+        assert!(matches!(
+            write_beneath(root, &path("a/b"), None, new(b"2")),
+            Err(WorktreeError::Exists { .. })
+        ));
+        assert!(matches!(
+            write_beneath(root, &path("a/b"), Some(b"0"), new(b"2")),
+            Err(WorktreeError::Changed { .. })
+        ));
+        assert!(matches!(
+            write_beneath(root, &path("a/c"), Some(b"0"), new(b"2")),
+            Err(WorktreeError::Missing { .. })
+        ));
+        write_beneath(root, &path("a/b"), Some(b"1"), new(b"2")).unwrap();
+        assert_eq!(fs::read(root.join("a/b")).unwrap(), b"2");
+        assert_eq!(fs::read_dir(root.join("a")).unwrap().count(), 1, "no temporary file stays");
+        remove_beneath(root, &path("a/b"), b"2").unwrap();
+        assert!(!root.join("a").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn mode_bits_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        fs::write(&file, "1").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o751)).unwrap();
+        write_file(&file, Some(b"1"), b"2").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o751);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_links_or_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
+        fs::write(outside.path().join("f"), "1").unwrap();
+        for way in ["link/f", "link"] {
+            let refused = write_beneath(dir.path(), &path(way), Some(b"1"), new(b"2"));
+            assert!(matches!(refused, Err(WorktreeError::Symlink { .. })), "{refused:?}");
+        }
+        let refused = write_file(&dir.path().join("link"), Some(b"1"), b"2");
+        assert!(matches!(refused, Err(WorktreeError::Symlink { .. })));
+        for way in [".git/config", "a/.GIT/x", ""] {
+            let refused = write_beneath(dir.path(), &path(way), None, new(b"2"));
+            assert!(matches!(refused, Err(WorktreeError::Outside { .. })), "{way}");
+        }
+        fs::create_dir_all(dir.path().join("sub/.git")).unwrap();
+        let refused = write_beneath(dir.path(), &path("sub/x"), None, new(b"2"));
+        assert!(matches!(refused, Err(WorktreeError::Nested { .. })));
+        assert_eq!(fs::read(outside.path().join("f")).unwrap(), b"1");
+    }
+}
