@@ -1,3 +1,4 @@
 //! Integration tests: one module a subject.
 
+#[cfg(test)]
 mod edit_cases;
