@@ -7,7 +7,9 @@ use super::change::Planned;
 use super::file::File;
 use super::images;
 use super::manifest::Places;
-use super::marker::{self, Markers, Wanted};
+use super::marker::Markers;
+use super::policy::{self, Wanted};
+use super::{field, refs};
 use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
 use crate::yaml::{NodeId, Operation, apply};
 
@@ -60,12 +62,16 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
         Target::Image { name } => images::set_named(file, markers, name, &change.pin),
         Target::Policy { policy } => {
             let repository = change.repository.as_deref();
-            marker::set_policy(file, markers, &Wanted { policy, pin: &change.pin, repository })
+            policy::set_policy(file, markers, &Wanted { policy, pin: &change.pin, repository })
         }
         Target::Manifest { repository } => {
             Places::of(file, markers).set(file, repository, &change.pin)
         }
-        Target::Field { .. } | Target::Ref { .. } => Ok(Vec::new()),
+        Target::Field { path, image, repository } => {
+            let wanted = field::Wanted { image: *image, repository: repository.as_deref() };
+            field::set(file, path, &wanted, &change.pin)
+        }
+        Target::Ref { old } => refs::set(file, old, &change.pin),
     }
 }
 

@@ -5,8 +5,8 @@ use super::change::Planned;
 use super::file::{File, Slot, same_key, slot};
 use super::marker::Markers;
 use super::read::Note;
-use super::value;
-use crate::model::{EditKind, Pin, Site, SiteKind, Target};
+use super::value::{self, Parsed, Reading};
+use crate::model::{Digest, EditKind, Pin, Site, SiteKind, Tag, Target};
 use crate::yaml::{NodeId, NodeKind, Operation};
 
 /// One entry of `images:`.
@@ -18,6 +18,16 @@ pub(super) struct Entry {
     new_name: Slot,
     tag: Slot,
     digest: Slot,
+    tag_key: &'static str,
+}
+
+/// One half of a pin, as an entry has it and as it should be.
+struct Half<'w> {
+    slot: Slot,
+    key: &'static str,
+    wanted: Option<&'w str>,
+    /// The pair behind which it goes, where it is new.
+    after: Option<usize>,
 }
 
 /// The lists called `images`; more than one is a mistake.
@@ -49,14 +59,29 @@ fn is_alias(node: &crate::yaml::Node) -> bool {
 
 impl Entry {
     pub(super) fn new(file: &File<'_>, mapping: NodeId) -> Self {
+        Self::keyed(file, mapping, "newTag")
+    }
+
+    /// A mapping that holds tag and digest side by side, the tag under that key.
+    pub(super) fn keyed(file: &File<'_>, mapping: NodeId, tag_key: &'static str) -> Self {
         let slot = |key| slot(&file.stream, mapping, key);
         Self {
             mapping,
             name: slot("name"),
             new_name: slot("newName"),
-            tag: slot("newTag"),
+            tag: slot(tag_key),
             digest: slot("digest"),
+            tag_key,
         }
+    }
+
+    /// The version.
+    pub(super) fn pin(&self, file: &File<'_>) -> Parsed<Pin> {
+        value::pin(&file.stream, self.tag.value, self.digest.value)
+    }
+
+    pub(super) fn repository(&self, file: &File<'_>) -> Option<String> {
+        value::text(&file.stream, self.new_name.value).or_else(|| self.name(file))
     }
 
     pub(super) fn name(&self, file: &File<'_>) -> Option<String> {
@@ -66,19 +91,6 @@ impl Entry {
     /// Whether `node` is one of the scalars of this entry that hold a version or name.
     pub(super) fn holds(&self, node: NodeId) -> bool {
         [self.tag, self.digest, self.new_name].iter().any(|slot| slot.value == Some(node))
-    }
-
-    /// The scalar that holds the tag.
-    pub(super) fn tag_value(&self) -> Option<NodeId> {
-        self.tag.value
-    }
-
-    pub(super) fn new_name_value(&self) -> Option<NodeId> {
-        self.new_name.value
-    }
-
-    pub(super) fn digest_value(&self) -> Option<NodeId> {
-        self.digest.value
     }
 
     /// Where the version stands, or the entry where there is none.
@@ -95,7 +107,7 @@ impl Entry {
         let name = self.name(file)?;
         let place = self.place();
         let at = file.stream.position_of(place);
-        let parsed = value::pin(&file.stream, self.tag.value, self.digest.value);
+        let parsed = self.pin(file);
         let problem = if lists(file).len() > 1 {
             Some("`images` is given twice".to_owned())
         } else {
@@ -114,7 +126,7 @@ impl Entry {
             field,
             kind: SiteKind::Kustomize,
             target: Target::Image { name: name.clone() },
-            repository: value::text(&file.stream, self.new_name.value).or(Some(name.clone())),
+            repository: self.repository(file),
             image: name,
             policy: self.policy(markers),
             pin: parsed.value,
@@ -141,51 +153,48 @@ impl Entry {
                 "remove one of the two lines",
             ));
         }
-        let tag = pin.tag.as_ref().map(|tag| tag.as_str());
-        let digest = pin.digest.as_ref().map(|digest| digest.as_str());
+        let tag_stays = pin.tag.is_some() && self.tag.own.is_some();
+        let halves = [
+            Half {
+                slot: self.tag,
+                key: self.tag_key,
+                wanted: pin.tag.as_ref().map(Tag::as_str),
+                after: None,
+            },
+            Half {
+                slot: self.digest,
+                key: "digest",
+                wanted: pin.digest.as_ref().map(Digest::as_str),
+                after: self.tag.own.filter(|_| tag_stays),
+            },
+        ];
         let mut planned = Vec::new();
-        // Behind the tag where it stays, else where the tag would go.
-        let tag_stays = tag.is_some() && self.tag.own.is_some();
-        let after_tag = if tag_stays { self.tag.own } else { None };
-        planned.extend(self.part(file, (self.tag, "newTag"), tag, None)?);
-        planned.extend(self.part(file, (self.digest, "digest"), digest, after_tag)?);
+        for half in &halves {
+            planned.extend(self.part(file, half)?);
+        }
         for change in &planned {
             refuse_marked(file, markers, change)?;
         }
         Ok(planned)
     }
 
-    fn part(
-        &self,
-        file: &File<'_>,
-        (slot, key): (Slot, &'static str),
-        wanted: Option<&str>,
-        after: Option<usize>,
-    ) -> Result<Option<Planned>, EditError> {
+    fn part(&self, file: &File<'_>, half: &Half<'_>) -> Result<Option<Planned>, EditError> {
+        let Half { slot, key, wanted, after } = *half;
         let old = slot.value.and_then(|value| value::text(&file.stream, Some(value)));
-        let kind = if key == "digest" { EditKind::KustomizeDigest } else { EditKind::KustomizeTag };
-        let field = format!("{}.{key}", file.field(self.mapping));
-        let stays = match slot.value {
-            Some(value) => {
-                wanted.is_some()
-                    && matches!(value::read(&file.stream, value), value::Reading::Text(text) if Some(text.as_str()) == wanted)
-            }
-            None => false,
-        };
+        let node = slot.value.unwrap_or(self.mapping);
         let operation = match (slot.own, wanted) {
-            _ if stays => return Ok(None),
+            _ if wanted.is_some() && says(file, node, wanted) => return Ok(None),
             (None, None) if old.is_none() => return Ok(None),
             (None, None) => {
                 let message =
                     format!("the `{key}` comes through a merge key, so it cannot be removed here");
-                return Err(file.refuse(slot.value.unwrap_or(self.mapping), message));
+                return Err(file.refuse(node, message));
             }
             (Some(index), None) => {
-                file.refuse_shared(slot.value.unwrap_or(self.mapping), None)?;
+                file.refuse_shared(node, None)?;
                 Operation::Remove { mapping: self.mapping, index }
             }
             (Some(_), Some(value)) => {
-                let node = slot.value.unwrap_or(self.mapping);
                 file.check_tag(node)?;
                 file.refuse_shared(node, Some(key))?;
                 Operation::Set { node, value: value.to_owned() }
@@ -196,12 +205,22 @@ impl Entry {
                 Operation::Insert { mapping: self.mapping, after, key, value: value.to_owned() }
             }
         };
+        let kind = if key == "digest" { EditKind::KustomizeDigest } else { EditKind::KustomizeTag };
+        let field = format!("{}.{key}", file.field(self.mapping));
         Ok(Some(Planned { operation, field, kind, old, new: wanted.map(str::to_owned) }))
     }
 
     /// The pair behind which a new key goes: `newName`, else `name`, else the last.
     fn insertion(&self) -> usize {
         self.new_name.own.or(self.name.own).unwrap_or(0)
+    }
+}
+
+/// Whether a value is text and says `wanted` already.
+fn says(file: &File<'_>, node: NodeId, wanted: Option<&str>) -> bool {
+    match value::read(&file.stream, node) {
+        Reading::Text(text) => Some(text.as_str()) == wanted,
+        _ => false,
     }
 }
 

@@ -1,10 +1,13 @@
 //! The versions that a file holds.
 
+use std::collections::HashSet;
+
 use super::EditError;
 use super::file::{File, is_kustomization};
 use super::images::{self, Entry};
 use super::manifest::Places;
-use super::marker::{self, Markers};
+use super::marker::Markers;
+use super::{field, policy};
 use crate::config::FieldSpec;
 use crate::model::{RepoPath, Site};
 
@@ -44,11 +47,18 @@ pub fn read_sites(
     let mut sites: Vec<Site> =
         entries.iter().filter_map(|entry| entry.site(&file, &markers)).collect();
     let free = |node| !entries.iter().any(|entry: &Entry| entry.holds(node));
-    sites.extend(marker::sites(&file, &markers, free));
+    sites.extend(policy::sites(&file, &markers, free));
+    let taken = |node| markers.on(node).is_some() || !free(node);
+    let (declared, mut notes) = field::sites(&file, fields, taken);
+    sites.extend(declared);
     sites.extend(Places::of(&file, &markers).sites(&file));
+    // One place is one site: a declared field comes before a container's image.
+    let mut places = HashSet::new();
+    sites.retain(|site| places.insert((site.line, site.column)));
     sites.sort_by_key(|site| (site.line, site.column));
-    let mut notes = markers.notes;
     notes.extend(images::suffix_notes(&file));
+    notes.extend(markers.notes);
+    notes.sort_by_key(|note| note.line);
     Ok(FileSites { sites, notes })
 }
 
@@ -57,7 +67,8 @@ fn may_hold_sites(path: &RepoPath, bytes: &[u8], fields: &[FieldSpec]) -> bool {
         return true;
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return has_image(bytes) };
-    text.contains("image") && (text.contains("\"$imagepolicy\"") || text.contains("ontainers"))
+    text.contains("image")
+        && ["\"$imagepolicy\"", "ontainers", "/image"].iter().any(|word| text.contains(word))
 }
 
 /// The slow way, for bytes that are no text and so will be refused.

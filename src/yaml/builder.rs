@@ -10,13 +10,21 @@ use super::node::{Node, NodeId, NodeKind, Pair, Scalar, Stream, Style};
 use super::shadow::DASH;
 use super::{Lines, YamlError};
 
+/// How a collection is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Block,
+    /// Between brackets.
+    Flow,
+    /// A pair inside `[...]` without braces of its own.
+    Bare,
+}
+
 /// A collection that is not yet closed.
 struct Open {
     node: NodeId,
     mapping: bool,
-    flow: bool,
-    /// A pair inside `[...]` without braces of its own.
-    bare: bool,
+    layout: Layout,
     key: Option<NodeId>,
     first: bool,
     /// Column of a block collection.
@@ -73,11 +81,11 @@ impl Builder<'_> {
             Event::Alias(id) => self.alias(id)?,
             Event::SequenceStart(anchor, tag) => {
                 let lead = self.lead(anchor, tag, false)?;
-                self.start(lead, false)?;
+                self.start(lead, false);
             }
             Event::MappingStart(anchor, tag) => {
                 let lead = self.lead(anchor, tag, false)?;
-                self.start(lead, true)?;
+                self.start(lead, true);
             }
             Event::SequenceEnd | Event::MappingEnd => self.end()?,
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -97,14 +105,17 @@ impl Builder<'_> {
         let cursor = &mut self.cursor;
         let Some(open) = self.open.last_mut() else { return Ok(None) };
         let first = std::mem::replace(&mut open.first, false);
-        if !open.mapping && !open.flow {
+        if !open.mapping && open.layout == Layout::Block {
             return cursor.take(b'-', "`-`").map(Some);
         }
         if open.key.is_some() {
             return value_indicator(cursor, empty);
         }
-        let comma =
-            if open.flow && !open.bare && !first { Some(cursor.take(b',', "`,`")?) } else { None };
+        let comma = if open.layout == Layout::Flow && !first {
+            Some(cursor.take(b',', "`,`")?)
+        } else {
+            None
+        };
         if open.mapping && !empty {
             cursor.skip_space();
             if cursor.peek() == Some(b'?') && cursor.stands_alone() {
@@ -157,7 +168,7 @@ impl Builder<'_> {
             return Err(self.cursor.fail("a block scalar"));
         }
         let parent = self.open.last().map_or(-1, |open| open.column);
-        self.cursor.block(parent, empty)
+        Ok(self.cursor.block(parent, empty))
     }
 
     fn alias(&mut self, anchor: usize) -> Result<(), YamlError> {
@@ -174,11 +185,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn start(&mut self, lead: Lead, mapping: bool) -> Result<(), YamlError> {
+    fn start(&mut self, lead: Lead, mapping: bool) {
         self.cursor.skip_space();
         let bracket = if mapping { b'{' } else { b'[' };
         let start = self.cursor.at;
-        let inside_flow = self.open.last().is_some_and(|open| open.flow);
+        let inside_flow = self.open.last().is_some_and(|open| open.layout != Layout::Block);
         let bracketed = self.cursor.peek() == Some(bracket);
         if bracketed {
             self.cursor.at += 1;
@@ -196,9 +207,12 @@ impl Builder<'_> {
         };
         let node = self.add(kind, start..start, lead);
         self.attach(node);
-        let bare = inside_flow && !bracketed;
-        self.open.push(Open { node, mapping, flow, bare, key: None, first: true, column });
-        Ok(())
+        let layout = match (bracketed, inside_flow) {
+            (true, _) => Layout::Flow,
+            (false, true) => Layout::Bare,
+            (false, false) => Layout::Block,
+        };
+        self.open.push(Open { node, mapping, layout, key: None, first: true, column });
     }
 
     fn column(&self, at: usize) -> usize {
@@ -210,7 +224,7 @@ impl Builder<'_> {
         let Some(open) = self.open.pop() else {
             return Err(self.cursor.fail("no closing bracket"));
         };
-        if open.flow && !open.bare {
+        if open.layout == Layout::Flow {
             self.cursor.skip_space();
             if self.cursor.peek() == Some(b',') {
                 self.cursor.at += 1;

@@ -197,7 +197,7 @@ impl Cursor<'_> {
 
     /// Passes a block scalar below a collection at `parent`, which is -1 at
     /// the top. `empty`: it has no line with content.
-    pub(super) fn block(&mut self, parent: isize, empty: bool) -> Result<Block, YamlError> {
+    pub(super) fn block(&mut self, parent: isize, empty: bool) -> Block {
         let start = self.at;
         self.skip_word(false);
         let header = start..self.at;
@@ -217,11 +217,11 @@ impl Cursor<'_> {
             None => self.block_indent(first, parent),
         };
         if empty {
-            return Ok(Block { header, content: self.at..self.at, indent });
+            return Block { header, content: self.at..self.at, indent };
         }
         let end = self.block_end(first, indent);
         self.at = end;
-        Ok(Block { header, content: self.lines.start(first)..end, indent })
+        Block { header, content: self.lines.start(first)..end, indent }
     }
 
     fn block_indent(&self, first: usize, parent: isize) -> usize {

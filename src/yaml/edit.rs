@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::{NodeId, Position, Stream, YamlError, prove, splice};
 
+/// Keys and values of a new mapping.
+pub type Pairs = Vec<(&'static str, String)>;
+
 /// One thing to change. A file's operations are carried out together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
@@ -46,7 +49,7 @@ pub enum Operation {
         /// The sequence.
         sequence: NodeId,
         /// Keys and values.
-        pairs: Vec<(&'static str, String)>,
+        pairs: Pairs,
     },
     /// A new key at the end of a document's mapping, with a sequence of one mapping.
     NewList {
@@ -55,7 +58,7 @@ pub enum Operation {
         /// The key.
         key: &'static str,
         /// Keys and values of the one item.
-        pairs: Vec<(&'static str, String)>,
+        pairs: Pairs,
     },
 }
 

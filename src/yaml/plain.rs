@@ -4,7 +4,7 @@
 const WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
 
 /// Whether no reader takes `value`, written without quotes, for anything but
-/// this string: neither YAML 1.1 (go-yaml, PyYAML) nor the core schema of 1.2.
+/// this string: neither YAML 1.1 (`go-yaml`, `PyYAML`) nor the core schema of 1.2.
 pub fn plain_is_safe(value: &str) -> bool {
     let head = value.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     let body = |b: u8| b.is_ascii_alphanumeric() || b"._/:@+-".contains(&b);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::edit::Pairs;
 use super::node::{Node, NodeKind, Style};
 use super::{NodeId, Operation, Stream, YamlError};
 
@@ -23,8 +24,8 @@ struct Intended<'o> {
     values: HashMap<NodeId, String>,
     removed: HashSet<NodeId>,
     inserted: HashMap<NodeId, Vec<(&'o str, &'o str)>>,
-    appended: HashMap<NodeId, Vec<&'o [(&'static str, String)]>>,
-    lists: HashMap<NodeId, (&'static str, &'o [(&'static str, String)])>,
+    appended: HashMap<NodeId, Vec<&'o Pairs>>,
+    lists: HashMap<NodeId, (&'o str, &'o Pairs)>,
 }
 
 enum Work {

@@ -309,7 +309,7 @@ fn block_item(
         };
         lines.push_str(line_break);
         lines.push_str(&lead);
-        lines.push_str(&format!("{key}: {}", fresh(value)));
+        lines.extend([*key, ": ", &fresh(value)]);
     }
     lines
 }
