@@ -1,9 +1,32 @@
 //! git-promote: moves a version from one environment of a config repository
 //! to the next, and makes skipping an environment impossible.
+//!
+//! Data flows one way: a [`git`] snapshot and its [`config`] become an
+//! inventory ([`discover`]), the inventory and the user's intent a [`plan`],
+//! the plan and its history are judged by the rules ([`gate`]), and only an
+//! approved plan reaches the effects. Every [`command`] is that line, cut
+//! short or with another source; what it found is a [`report`] that [`output`]
+//! renders.
+//!
+//! The modules from [`model`] to [`report`] are pure: no I/O, no clock, no
+//! environment. Imports go down only.
 
+pub mod audit;
+pub mod cli;
+pub mod command;
 pub mod config;
+pub mod diff;
+pub mod discover;
+pub mod gate;
 pub mod git;
+pub mod history;
 pub mod kustomize;
 pub mod model;
+pub mod output;
+pub mod plan;
+pub mod report;
 pub mod worktree;
 pub mod yaml;
+
+pub use cli::run;
+pub use command::Front;

@@ -1,3 +1,5 @@
 //! `git promote`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    promote::run(promote::Front::Git)
+}

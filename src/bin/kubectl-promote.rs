@@ -1,3 +1,5 @@
 //! `kubectl promote`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    promote::run(promote::Front::Kubectl)
+}

@@ -4,6 +4,7 @@
 //! `gitops-promotion.yaml`, or from a guess by directory names; what it was
 //! made from travels with it, so that every command can say so.
 
+mod apps;
 mod environments;
 mod environments_yaml;
 pub mod error;
@@ -41,8 +42,18 @@ pub enum Origin {
     PromoteToml,
     /// `gitops-promotion.yaml` at the root of the repository.
     GitopsPromotion,
-    /// Directory names; the text says how they were read.
-    Guess(String),
+    /// Directory names.
+    Guess(Guess),
+}
+
+/// What directory names told, and what they did not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guess {
+    /// How the names were read, in one line.
+    pub summary: String,
+    /// Environments whose place in the order the names do not tell: nothing is
+    /// promoted into them on a guess.
+    pub undecided: Vec<EnvironmentName>,
 }
 
 /// The whole config, valid.

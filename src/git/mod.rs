@@ -20,6 +20,7 @@ mod tree;
 pub use commit::{CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit};
 pub use error::{CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
+pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
 pub use snapshot::TreeSnapshot;
 pub use stage::apply_to_worktree;

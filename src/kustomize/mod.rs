@@ -8,6 +8,7 @@
 //! image-automation controller 1.2.
 
 mod change;
+mod closure;
 mod edit;
 mod entry;
 mod error;
@@ -22,6 +23,7 @@ mod read;
 mod refs;
 mod value;
 
+pub use closure::{Closure, Container, closure};
 pub use edit::{Change, set_pins};
 pub use entry::{NewEntry, add_image_entry};
 pub use error::EditError;

@@ -1,0 +1,203 @@
+//! The audit record of a promotion and the commit message that carries it.
+//!
+//! The record is the last trailer paragraph of the message (see
+//! `git-interpret-trailers(1)`), so that `git log --format=%(trailers)` and
+//! this tool read the same.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Pin, Promotion, Rule};
+
+/// A waived rule and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule.
+    pub rule: Rule,
+    /// The reason given.
+    pub reason: String,
+}
+
+/// What a promotion commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The promotions, all into one environment.
+    pub promotions: Vec<Promotion>,
+    /// The full id of the commit they were judged on.
+    pub base: String,
+    /// Each rule's answer, such as `GP001 pass`.
+    pub gates: Vec<String>,
+    /// What was waived.
+    pub waivers: Vec<Waiver>,
+}
+
+/// The versions of a promotion as the record writes them: the tag, or the
+/// digest where there is no tag; `none` for no version.
+fn short(pin: &Pin) -> String {
+    match (&pin.tag, &pin.digest) {
+        (Some(tag), _) => tag.to_string(),
+        (None, Some(digest)) => digest.to_string(),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+impl Record {
+    /// The subject: `Promote web v1.2.3 to staging`, or how many apps.
+    pub fn subject(&self) -> String {
+        let mut apps: Vec<String> = self.promotions.iter().map(|p| p.app.to_string()).collect();
+        apps.dedup();
+        let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
+        match (apps.as_slice(), self.promotions.as_slice()) {
+            ([app], [first, rest @ ..]) if rest.iter().all(|p| p.version == first.version) => {
+                format!("Promote {app} {} to {to}", short(&first.version))
+            }
+            ([app], _) => format!("Promote {app} to {to}"),
+            (apps, _) => format!("Promote {} apps to {to}", apps.len()),
+        }
+    }
+
+    /// What moved, one line a promotion.
+    pub fn body(&self) -> String {
+        let mut lines = String::new();
+        for promotion in &self.promotions {
+            let _ = writeln!(
+                lines,
+                "{}  {}  {} -> {}",
+                promotion.app, promotion.to, promotion.previous, promotion.version
+            );
+        }
+        lines
+    }
+
+    /// The trailers, each a key and a value, in the order of the record.
+    pub fn trailers(&self) -> Vec<(&'static str, String)> {
+        let mut trailers = Vec::new();
+        if let Some(first) = self.promotions.first() {
+            trailers.push(("Promote-To", first.to.to_string()));
+            for from in &first.from {
+                trailers.push(("Promote-From", format!("{from}@{}", self.base)));
+            }
+        }
+        for promotion in &self.promotions {
+            let name = self.name(promotion);
+            let (old, new) = (short(&promotion.previous), short(&promotion.version));
+            trailers.push(("Promote-App", format!("{name} {old} -> {new}")));
+        }
+        for promotion in &self.promotions {
+            if let Some(digest) = &promotion.version.digest {
+                trailers.push(("Promote-Digest", format!("{} {digest}", self.name(promotion))));
+            }
+        }
+        if !self.gates.is_empty() {
+            trailers.push(("Promote-Gate", self.gates.join("; ")));
+        }
+        for waiver in &self.waivers {
+            trailers.push(("Promote-Override", waiver.rule.to_string()));
+            trailers.push(("Promote-Reason", waiver.reason.clone()));
+        }
+        trailers.push(("Promote-Id", self.id()));
+        trailers
+    }
+
+    /// The app, and the image after it where the app has several here.
+    fn name(&self, promotion: &Promotion) -> String {
+        let images = self.promotions.iter().filter(|other| other.app == promotion.app).count();
+        if images > 1 {
+            format!("{} {}", promotion.app, promotion.image)
+        } else {
+            promotion.app.to_string()
+        }
+    }
+
+    /// A hash of environment, base, and the sorted apps, images and versions:
+    /// the same promotion planned twice has one id.
+    pub fn id(&self) -> String {
+        let mut lines: Vec<String> = self
+            .promotions
+            .iter()
+            .map(|p| format!("{}\0{}\0{}\0{}", p.app, p.image, p.previous, p.version))
+            .collect();
+        lines.sort();
+        let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
+        let text = format!("{to}\n{}\n{}", self.base, lines.join("\n"));
+        let mut id = String::new();
+        for byte in Sha256::digest(text.as_bytes()).iter().take(16) {
+            let _ = write!(id, "{byte:02x}");
+        }
+        id
+    }
+
+    /// The whole message. `text` replaces subject and body; it is the user's.
+    pub fn message(&self, text: Option<&str>) -> String {
+        let head = match text {
+            Some(text) => text.trim_end().to_owned(),
+            None => format!("{}\n\n{}", self.subject(), self.body().trim_end()),
+        };
+        let mut message = format!("{head}\n\n");
+        for (key, value) in self.trailers() {
+            let _ = writeln!(message, "{key}: {value}");
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AppId, EnvironmentName};
+
+    const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+    fn promotion(app: &str, image: &str, old: &str, new: &str) -> Promotion {
+        Promotion {
+            app: AppId::named(app),
+            image: image.to_owned(),
+            repository: None,
+            from: vec![EnvironmentName::new("dev")],
+            to: EnvironmentName::new("staging"),
+            previous: if old.is_empty() { Pin::default() } else { old.parse().unwrap() },
+            version: new.parse().unwrap(),
+        }
+    }
+
+    fn record(promotions: Vec<Promotion>) -> Record {
+        Record {
+            promotions,
+            base: "a".repeat(40),
+            gates: vec!["GP001 pass".to_owned(), "GP003 pass".to_owned()],
+            waivers: vec![],
+        }
+    }
+
+    #[test]
+    fn one_app_is_named_in_the_subject() {
+        let message = record(vec![promotion("web", "acme/web", "v1", "v2")]).message(None);
+        insta::assert_snapshot!(message, @r"
+        Promote web v2 to staging
+
+        web  staging  v1 -> v2
+
+        Promote-To: staging
+        Promote-From: dev@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        Promote-App: web v1 -> v2
+        Promote-Gate: GP001 pass; GP003 pass
+        Promote-Id: 94d700c650170bdea9be4e6f08be8e62
+        ");
+    }
+
+    #[test]
+    fn several_images_and_digests_are_told_apart() {
+        let new = format!("v2@{DIGEST}");
+        let mut record =
+            record(vec![promotion("web", "a/x", "", &new), promotion("web", "a/y", "v1", "v2")]);
+        record.waivers.push(Waiver { rule: Rule::GP005, reason: "INC-42".to_owned() });
+        assert_eq!(record.subject(), "Promote web to staging");
+        let trailers: Vec<String> =
+            record.trailers().iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        assert_eq!(trailers[2], "Promote-App: web a/x none -> v2");
+        assert_eq!(trailers[4], format!("Promote-Digest: web a/x {DIGEST}"));
+        assert_eq!(trailers[6], "Promote-Override: GP005");
+        assert_eq!(trailers[7], "Promote-Reason: INC-42");
+    }
+}

@@ -1,0 +1,242 @@
+//! The command line: the tree of commands, one line of dispatch each, and how
+//! an answer or a failure reaches the terminal.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::command::config::ConfigArgs;
+use crate::command::demo::DemoArgs;
+use crate::command::edit::EditArgs;
+use crate::command::explain::ExplainArgs;
+use crate::command::init::InitArgs;
+use crate::command::promote::{PromoteArgs, ToArgs};
+use crate::command::schema::SchemaArgs;
+use crate::command::status::StatusArgs;
+use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
+use crate::output::{Format, clean};
+
+/// Move a version from one environment of a config repository to the next;
+/// skipping an environment is impossible.
+///
+/// Without a command: promote. The last word is the environment; the words
+/// before it are versions ([APP@]VERSION) or an environment whose versions are
+/// meant. Without any word: the status.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    override_usage = "{program} [APP@]VERSION... ENV\n       {program} FROM ENV\n       {program} ENV\n       {program} COMMAND"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    promote: PromoteArgs,
+    #[command(flatten)]
+    global: GlobalArgs,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct GlobalArgs {
+    /// Run as if started in this directory
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Everywhere")]
+    directory: Option<PathBuf>,
+    /// The form of the output
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        global = true,
+        default_value = "table",
+        help_heading = "Everywhere"
+    )]
+    format: Format,
+    /// Say only what is asked for
+    #[arg(short = 'q', long, global = true, help_heading = "Everywhere")]
+    quiet: bool,
+    /// Say more
+    #[arg(short = 'v', long, global = true, help_heading = "Everywhere")]
+    verbose: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "always", help_heading = "Everywhere")]
+    color: Option<ColorChoice>,
+    /// Never ask; take what the command line says
+    #[arg(short = 'y', long, global = true, help_heading = "Everywhere")]
+    yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Promote into an environment whatever its name is
+    To(Box<ToArgs>),
+    /// Who runs what, where, since when, what is next
+    Status(StatusArgs),
+    /// Change image pins or markers of one file; no rules, no commit
+    Edit(EditArgs),
+    /// Write promote.toml from what the directories tell
+    Init(InitArgs),
+    /// Show or validate the config
+    Config(ConfigArgs),
+    /// Print the JSON Schema of a kind of document
+    Schema(SchemaArgs),
+    /// Explain a rule, or list all of them
+    Explain(ExplainArgs),
+    /// Make a sample config repository and show a tour of it
+    Demo(DemoArgs),
+    /// Print the version
+    Version,
+    /// Print this help, or that of a command
+    Help {
+        /// The command
+        command: Option<String>,
+    },
+}
+
+/// Runs the program as its front: reads the command line, dispatches, prints.
+pub fn run(front: Front) -> ExitCode {
+    let (code, _) = run_with(front, std::env::args_os().collect());
+    ExitCode::from(code)
+}
+
+fn run_with(front: Front, args: Vec<OsString>) -> (u8, Option<()>) {
+    let cli = match parse(front, args) {
+        Ok(cli) => cli,
+        Err(error) => return (report_usage(&error), None),
+    };
+    let context = match context(front, &cli.global) {
+        Ok(context) => context,
+        Err(failure) => return (tell_failure(front, &failure), None),
+    };
+    match dispatch(&context, cli) {
+        Ok(answer) => (tell(&context, &answer), Some(())),
+        Err(failure) => (tell_failure(front, &failure), None),
+    }
+}
+
+fn tree(front: Front) -> clap::Command {
+    let usage = |command: clap::Command| {
+        let text = "PROGRAM [APP@]VERSION... ENV\n       PROGRAM FROM ENV\n       PROGRAM ENV\n       \
+                    PROGRAM COMMAND";
+        command.override_usage(text.replace("PROGRAM", front.name()))
+    };
+    usage(Cli::command().name(front.name()).bin_name(front.name()))
+}
+
+fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let matches = tree(front).try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Help and version are answers; anything else is a misunderstanding.
+fn report_usage(error: &clap::Error) -> u8 {
+    let printed = error.print();
+    match (error.use_stderr(), printed) {
+        (true, _) => Exit::Usage as u8,
+        (false, Ok(())) => Exit::Done as u8,
+        (false, Err(_)) => Exit::ClosedPipe as u8,
+    }
+}
+
+fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::new(Exit::Git, format!("Unable to read current working directory: {error}"))
+    })?;
+    let directory = global.directory.as_ref().map_or(here.clone(), |dir| here.join(dir));
+    let interactive =
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !global.yes;
+    Ok(Context {
+        front,
+        directory,
+        format: global.format,
+        color: global.color,
+        quiet: global.quiet,
+        verbose: global.verbose,
+        interactive,
+        now: jiff::Timestamp::now().as_second(),
+    })
+}
+
+fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
+    let commands: Vec<String> = tree(context.front)
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    match cli.command {
+        None if cli.promote.words.is_empty() => {
+            command::promote::status_instead(context, &cli.promote.common)
+        }
+        None => command::promote::run(context, &cli.promote, &commands),
+        Some(Command::To(args)) => command::promote::run_to(context, &args, &commands),
+        Some(Command::Status(args)) => command::status::run(context, &args),
+        Some(Command::Edit(args)) => command::edit::run(context, &args),
+        Some(Command::Init(args)) => command::init::run(context, &args),
+        Some(Command::Config(args)) => command::config::run(context, &args),
+        Some(Command::Schema(args)) => command::schema::run(&args),
+        Some(Command::Explain(args)) => command::explain::run(&args),
+        Some(Command::Demo(args)) => command::demo::run(context, &args),
+        Some(Command::Version) => Ok(Answer::done(version(context.front))),
+        Some(Command::Help { command }) => help(context.front, command.as_deref(), &commands),
+    }
+}
+
+fn version(front: Front) -> String {
+    format!("{} {}\n", front.name(), env!("CARGO_PKG_VERSION"))
+}
+
+fn help(front: Front, command: Option<&str>, commands: &[String]) -> Result<Answer, Failure> {
+    let mut tree = tree(front);
+    tree.build();
+    let Some(name) = command else { return Ok(Answer::done(tree.render_long_help().to_string())) };
+    match tree.find_subcommand_mut(name) {
+        Some(found) => Ok(Answer::done(found.render_long_help().to_string())),
+        None => {
+            let near = crate::model::nearest::nearest(name, commands.iter().map(String::as_str));
+            Err(Failure::usage(format!("there is no command `{name}`"))
+                .maybe_hint(near.map(|near| format!("{} help {near}", front.name()))))
+        }
+    }
+}
+
+/// Standard output first, then the remarks; a closed pipe is silent.
+fn tell(context: &Context, answer: &Answer) -> u8 {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        return Exit::ClosedPipe as u8;
+    }
+    for remark in &answer.remarks {
+        let quiet = context.quiet && matches!(remark, Remark::Note(_) | Remark::Hint(_));
+        if !quiet {
+            say(remark);
+        }
+    }
+    answer.exit as u8
+}
+
+fn tell_failure(front: Front, failure: &Failure) -> u8 {
+    say(&Remark::Error(failure.message.clone()));
+    if failure.hints.is_empty() {
+        say(&Remark::Hint(format!("{} help", front.name())));
+    }
+    for hint in &failure.hints {
+        say(&Remark::Hint(hint.clone()));
+    }
+    failure.exit as u8
+}
+
+/// One remark on standard error. Nobody is left to tell if that is closed.
+fn say(remark: &Remark) {
+    let (label, text) = match remark {
+        Remark::Note(text) => ("note", text),
+        Remark::Warning(text) => ("warning", text),
+        Remark::Error(text) => ("error", text),
+        Remark::Hint(text) => ("hint", text),
+    };
+    let lines: Vec<String> = text.lines().map(clean).collect();
+    let _ = writeln!(std::io::stderr(), "{label}: {}", lines.join("\n  "));
+}

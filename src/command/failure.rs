@@ -1,0 +1,170 @@
+//! Why a command failed: exit code, message and the way out, in one place.
+
+use crate::config::ConfigError;
+use crate::git::{CommitError, GitError};
+use crate::kustomize::EditError;
+use crate::model::{SnapshotError, VersionError};
+use crate::plan::PlanError;
+use crate::worktree::WorktreeError;
+
+/// The documented exit codes, the same for every output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// The answer is "differs" or "found".
+    Differs = 1,
+    /// The command was not understood.
+    Usage = 2,
+    /// A rule refused.
+    Refused = 3,
+    /// Something named is not there.
+    NotFound = 5,
+    /// Something else is in the way; a retry may help.
+    Conflict = 6,
+    /// Input or config that cannot be used.
+    Invalid = 8,
+    /// Done in part; the hint continues.
+    Partly = 9,
+    /// A bug of this program.
+    Bug = 70,
+    /// Git refused.
+    Git = 128,
+    /// The reader of the output went away.
+    ClosedPipe = 141,
+}
+
+/// A command that did not do what it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What, where and why; lower case, no full stop.
+    pub message: String,
+    /// Commands that help.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hints: Vec::new() }
+    }
+
+    /// The command was not understood.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Something named is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Exit::NotFound, message)
+    }
+
+    /// Adds a command that helps.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a hint if there is one.
+    #[must_use]
+    pub fn maybe_hint(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+}
+
+/// What of git's own exit codes we use.
+fn git_exit(code: u8) -> Exit {
+    match code {
+        5 => Exit::NotFound,
+        6 => Exit::Conflict,
+        8 => Exit::Invalid,
+        9 => Exit::Partly,
+        _ => Exit::Git,
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<WorktreeError> for Failure {
+    fn from(error: WorktreeError) -> Self {
+        let exit = match error {
+            WorktreeError::Changed { .. } | WorktreeError::Exists { .. } => Exit::Conflict,
+            _ => Exit::Invalid,
+        };
+        Self::new(exit, error.to_string()).hint("git status")
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Invalid, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        Self::new(Exit::Invalid, error.to_string()).hint("git fsck")
+    }
+}
+
+impl From<VersionError> for Failure {
+    fn from(error: VersionError) -> Self {
+        Self::new(Exit::Invalid, error.to_string())
+            .hint("git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest")
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let exit = if error.is_not_found() { Exit::NotFound } else { Exit::Invalid };
+        Self::new(exit, error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlanError::Edit(error) => error.into(),
+            PlanError::Snapshot(error) => error.into(),
+            PlanError::Missing { can_create: true, app, environment, .. } => {
+                Self::not_found(message).hint(format!(
+                    "the same command with --create makes it; git promote status {app} shows \
+                     where {app} is, and {environment} is not among it"
+                ))
+            }
+            PlanError::Missing { app, .. } | PlanError::NotThere { app, .. } => {
+                Self::not_found(message).hint(format!("git promote status {app}"))
+            }
+            PlanError::UnknownImage { app, known, .. } => {
+                let known = known.first().cloned();
+                Self::not_found(message)
+                    .maybe_hint(known.map(|image| format!("--image {image}")))
+                    .hint(format!("git promote status {app} -o wide"))
+            }
+            PlanError::SeveralImages { .. } => {
+                Self::usage(message).hint("name the image that is meant: --image NAME")
+            }
+            PlanError::Unclear { .. } | PlanError::Untouchable { .. } => {
+                Self::new(Exit::Invalid, message)
+            }
+        }
+    }
+}

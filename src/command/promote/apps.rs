@@ -1,0 +1,360 @@
+//! Which app is meant: what was named, where the user stands, what was
+//! configured, or what the versions tell.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
+
+use globset::{Glob, GlobMatcher};
+
+use crate::discover::{Cell, Inventory, Overlay};
+use crate::model::nearest::nearest;
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Sources};
+use crate::plan::{Move, Wanted};
+
+use super::super::{Context, Exit, Failure, Workspace};
+use super::args::CommonArgs;
+use super::words::{Request, What};
+
+/// Chooses among the apps of an inventory.
+pub(super) struct Choosing<'a> {
+    pub(super) context: &'a Context,
+    pub(super) workspace: &'a Workspace,
+    pub(super) inventory: &'a Inventory,
+    pub(super) args: &'a CommonArgs,
+    pub(super) request: &'a Request,
+}
+
+/// The moves, and how the apps were found if they were not named.
+pub(super) struct Chosen {
+    pub(super) moves: Vec<Move>,
+    pub(super) inferred: Option<String>,
+}
+
+impl Choosing<'_> {
+    pub(super) fn choose(&self) -> Result<Chosen, Failure> {
+        if let What::Apps(apps) = &self.request.what {
+            let moves: Result<Vec<Move>, Failure> = apps
+                .iter()
+                .map(|(name, version)| {
+                    let wanted = Wanted::Version(version.clone());
+                    Ok(Move { app: self.named(name)?, wanted, named: true })
+                })
+                .collect();
+            return Ok(Chosen { moves: moves?, inferred: None });
+        }
+        if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
+            return self.by_flags();
+        }
+        if let Some((app, how)) = self.by_place()? {
+            let inferred = Some(format!("app {app}: {how}"));
+            return Ok(Chosen { moves: vec![self.to_move(app, true)?], inferred });
+        }
+        self.by_version()
+    }
+
+    fn to_move(&self, app: AppId, named: bool) -> Result<Move, Failure> {
+        let wanted = match &self.request.what {
+            What::Version(version) => Wanted::Version(version.clone()),
+            What::RunsIn(Some(source)) => Wanted::WhatRunsIn(source.clone()),
+            What::RunsIn(None) => Wanted::WhatRunsIn(self.source_of(&app)?),
+            What::Apps(_) => return Err(Failure::new(Exit::Bug, "the apps are named already")),
+        };
+        Ok(Move { app, wanted, named })
+    }
+
+    /// The environment before, for `git promote ENV`: the first of `from`. Of
+    /// `from-any` they must all run the same.
+    fn source_of(&self, app: &AppId) -> Result<EnvironmentName, Failure> {
+        let to = &self.request.to;
+        let none = || {
+            Failure::usage(format!("no environment comes before {to}: name the version"))
+                .hint(format!("{} {app}@VERSION {to}", self.context.front.name()))
+        };
+        let environment = self.workspace.config.environment(to.as_str()).ok_or_else(none)?;
+        let sources = self.workspace.config.sources_for(environment, app);
+        let first = sources.names().first().ok_or_else(none)?;
+        let runs = |source: &EnvironmentName| -> Vec<(String, Vec<Pin>)> {
+            let pins = |cell: &Cell| cell.pins().into_iter().cloned().collect();
+            let images = self.inventory.images(source, app);
+            images.map(|(image, cell)| (image.to_owned(), pins(cell))).collect()
+        };
+        let differ = sources.names().iter().any(|source| runs(source) != runs(first));
+        if differ && matches!(sources, Sources::Any(_)) {
+            return Err(Failure::usage(format!(
+                "the environments before {to} run different versions of {app}"
+            ))
+            .hint(format!("{} {first} {to}", self.context.front.name())));
+        }
+        Ok(first.clone())
+    }
+
+    /// The one app of that name.
+    fn named(&self, name: &str) -> Result<AppId, Failure> {
+        let apps = self.inventory.apps();
+        let found: Vec<&AppId> = apps.iter().copied().filter(|app| app.answers_to(name)).collect();
+        match found.as_slice() {
+            [app] => Ok((*app).clone()),
+            [] => Err(self.unknown(name)),
+            several => Err(Failure::usage(format!("several apps are called {name}")).hint(
+                several.iter().map(|app| format!("{app}@VERSION")).collect::<Vec<_>>().join(" or "),
+            )),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Failure {
+        let names: BTreeSet<String> =
+            self.inventory.apps().iter().map(ToString::to_string).collect();
+        let near =
+            nearest(name, names.iter().map(String::as_str)).map(|n| format!("did you mean {n}?"));
+        Failure::not_found(format!("there is no app `{name}`"))
+            .maybe_hint(near)
+            .hint(format!("{} status", self.context.front.name()))
+    }
+
+    /// `-a`, `-g` and `-A`. An app named without a wildcard must exist.
+    fn by_flags(&self) -> Result<Chosen, Failure> {
+        let apps = matchers(&self.args.apps)?;
+        let groups = matchers(&self.args.groups)?;
+        let is_in = |app: &AppId| {
+            let shown = app.to_string();
+            let group = app.group.as_deref().unwrap_or_default();
+            let by_app = apps.iter().any(|glob| glob.is_match(&app.name) || glob.is_match(&shown));
+            let by_group = groups.iter().any(|glob| glob.is_match(group));
+            (apps.is_empty() || by_app) && (groups.is_empty() || by_group)
+        };
+        let mut moves = Vec::new();
+        for name in self.args.apps.iter().filter(|name| is_plain(name)) {
+            moves.push(self.to_move(self.named(name)?, true)?);
+        }
+        let swept: Vec<AppId> =
+            self.inventory.apps().into_iter().filter(|app| is_in(app)).cloned().collect();
+        for app in swept {
+            let named = moves.iter().any(|other| other.app == app);
+            if !named && self.is_candidate(&app) {
+                moves.push(self.to_move(app, false)?);
+            }
+        }
+        if moves.is_empty() {
+            return Err(self.nobody());
+        }
+        Ok(Chosen { moves, inferred: None })
+    }
+
+    /// The app whose directory the user stands in, the configured one, or the
+    /// only one there is.
+    fn by_place(&self) -> Result<Option<(AppId, &'static str)>, Failure> {
+        if let Some(app) = app_at(&self.workspace.prefix(), &self.inventory.overlays) {
+            return Ok(Some((app, "from the current directory")));
+        }
+        if let Some(name) = self.workspace.repo.config_string("promote.app") {
+            return Ok(Some((self.named(&name)?, "from git config promote.app")));
+        }
+        let apps = self.inventory.apps();
+        let only = apps.iter().next().filter(|_| apps.len() == 1);
+        Ok(only.map(|app| ((*app).clone(), "the only app")))
+    }
+
+    /// The apps that the version, or what the environment before runs, tells.
+    fn by_version(&self) -> Result<Chosen, Failure> {
+        let apps = self.inventory.apps();
+        let candidates: Vec<&AppId> =
+            apps.iter().copied().filter(|app| self.is_candidate(app)).collect();
+        let open: Vec<&AppId> =
+            candidates.iter().copied().filter(|app| !self.is_current(app)).collect();
+        let (found, how) = match (open.as_slice(), candidates.as_slice()) {
+            ([], []) => return Err(self.nobody()),
+            ([], current) => (current.to_vec(), "already there"),
+            ([one], _) => (vec![*one], "the only app that this fits"),
+            (several, _) if self.share_overlay(several) => {
+                (several.to_vec(), "the images of one overlay")
+            }
+            (several, _) => (self.ask(several)?, "chosen"),
+        };
+        let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let inferred = Some(format!("app {}: {how}", names.join(", ")));
+        let moves: Result<Vec<Move>, Failure> =
+            found.into_iter().map(|app| self.to_move(app.clone(), true)).collect();
+        Ok(Chosen { moves: moves?, inferred })
+    }
+
+    /// Whether the app could be meant: an environment before runs the version,
+    /// or runs anything, where it is told by what runs there.
+    fn is_candidate(&self, app: &AppId) -> bool {
+        let config = &self.workspace.config;
+        let Some(environment) = config.environment(self.request.to.as_str()) else { return false };
+        let runs = |name: &EnvironmentName, version: Option<&Pin>| {
+            self.inventory.images(name, app).any(|(_, cell)| match version {
+                Some(version) => cell.pins().iter().any(|pin| pin.carries(version)),
+                None => cell.pins().iter().any(|pin| !pin.is_empty()),
+            })
+        };
+        let sources = config.sources_for(environment, app);
+        match &self.request.what {
+            What::Version(_) if sources == Sources::First => runs(&self.request.to, None),
+            What::Version(version) => {
+                sources.names().iter().any(|name| runs(name, Some(version)))
+                    || runs(&self.request.to, Some(version))
+            }
+            What::RunsIn(Some(source)) => runs(source, None),
+            What::RunsIn(None) => sources.names().iter().any(|name| runs(name, None)),
+            What::Apps(_) => false,
+        }
+    }
+
+    /// Whether the target already runs what is wanted, or does not have the app.
+    fn is_current(&self, app: &AppId) -> bool {
+        let target = |image: &str| self.inventory.cell(&self.request.to, app, image);
+        let version = match &self.request.what {
+            What::Version(version) => Some(version),
+            _ => None,
+        };
+        let sources = match &self.request.what {
+            What::RunsIn(Some(source)) => vec![source.clone()],
+            _ => {
+                let environment = self.workspace.config.environment(self.request.to.as_str());
+                let sources =
+                    environment.map(|e| self.workspace.config.sources_for(e, app).names().to_vec());
+                sources.unwrap_or_default()
+            }
+        };
+        if sources.is_empty() {
+            let mut images = self.inventory.images(&self.request.to, app);
+            return images.all(|(_, cell)| cell.pin().is_some_and(|pin| Some(pin) == version));
+        }
+        let moves = |(image, cell): (&str, &Cell)| {
+            let Some(pin) = cell.pin() else { return true };
+            let wanted = version.is_none_or(|version| pin.carries(version));
+            wanted && target(image).is_some_and(|there| there.pin() != Some(pin))
+        };
+        !sources.iter().any(|source| self.inventory.images(source, app).any(moves))
+    }
+
+    /// Without `{app}` in the layout, the images of one overlay move together.
+    fn share_overlay(&self, apps: &[&AppId]) -> bool {
+        let to = &self.request.to;
+        let mut overlays: BTreeSet<usize> = BTreeSet::new();
+        for app in apps {
+            overlays.extend(self.inventory.images(to, app).flat_map(|(_, cell)| &cell.overlays));
+        }
+        let nameless = |index: &usize| {
+            self.inventory.overlays.get(*index).is_some_and(|overlay| overlay.app.is_none())
+        };
+        let dirs = self.workspace.config.environment(to.as_str()).map_or(1, |e| e.dirs.len());
+        overlays.len() <= dirs
+            && overlays.iter().all(nameless)
+            && apps.iter().all(|app| !app.from_marker)
+    }
+
+    fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
+        let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
+        if !self.context.interactive {
+            let example = names.first().cloned().unwrap_or_default();
+            return Err(Failure::usage(format!(
+                "several apps could be meant: {}",
+                names.join(", ")
+            ))
+            .hint(format!("name one with -a {example}, or take all of them with --all")));
+        }
+        let chosen = question(&names, &self.request.to)?;
+        Ok(apps
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| chosen.contains(i))
+            .map(|(_, app)| *app)
+            .collect())
+    }
+
+    /// No app fits: which versions there are instead, and where was looked.
+    fn nobody(&self) -> Failure {
+        let to = &self.request.to;
+        let What::Version(version) = &self.request.what else {
+            return Failure::not_found(format!("no app has anything to promote into {to}"))
+                .hint(format!("{} status", self.context.front.name()));
+        };
+        let environment = self.workspace.config.environment(to.as_str());
+        let sources = environment.map(|e| e.sources.names().to_vec()).unwrap_or_default();
+        let names: Vec<&str> = sources.iter().map(EnvironmentName::as_str).collect();
+        let running: BTreeSet<String> = self
+            .inventory
+            .cells
+            .iter()
+            .filter(|(key, _)| sources.contains(&key.environment))
+            .flat_map(|(_, cell)| {
+                cell.pins().into_iter().filter(|p| !p.is_empty()).map(ToString::to_string)
+            })
+            .collect();
+        let wanted = version.to_string();
+        let same =
+            |other: &&String| other.trim_start_matches('v') == wanted.trim_start_matches('v');
+        let near = running.iter().find(same).map(String::as_str);
+        let near = near.or_else(|| nearest(&wanted, running.iter().map(String::as_str)));
+        let apps = self.inventory.apps().len();
+        let message = format!(
+            "GP001: no app runs {version} in {}: looked at {apps} app{}",
+            names.join(" or in "),
+            if apps == 1 { "" } else { "s" }
+        );
+        let program = self.context.front.name();
+        let failure = Failure::new(Exit::Refused, message);
+        match near {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure,
+        }
+        .maybe_hint(names.first().map(|source| format!("{program} {version} {source}")))
+    }
+}
+
+/// The app whose overlays are the only ones around or below the directory.
+fn app_at(prefix: &RepoPath, overlays: &[Overlay]) -> Option<AppId> {
+    if *prefix == RepoPath::root() {
+        return None;
+    }
+    let near =
+        |overlay: &&Overlay| overlay.path.is_within(prefix) || prefix.is_within(&overlay.path);
+    let mut apps = overlays.iter().filter(near).filter_map(|overlay| overlay.app.as_ref());
+    let first = apps.next()?;
+    apps.all(|app| app == first).then(|| first.clone())
+}
+
+fn is_plain(glob: &str) -> bool {
+    !glob.contains(['*', '?', '[', '{'])
+}
+
+fn matchers(globs: &[String]) -> Result<Vec<GlobMatcher>, Failure> {
+    let matcher = |glob: &String| {
+        Glob::new(glob).map(|glob| glob.compile_matcher()).map_err(|error| {
+            Failure::usage(format!("`{glob}` is no glob: {}", error.kind()))
+                .hint("* stands for any text, ? for one character, {a,b} for a or b")
+        })
+    };
+    globs.iter().map(matcher).collect()
+}
+
+/// Asks which of the apps are meant; an empty answer takes none.
+fn question(names: &[String], to: &EnvironmentName) -> Result<BTreeSet<usize>, Failure> {
+    let mut terminal = std::io::stderr().lock();
+    let mut text = format!("Several apps can move into {to}:\n");
+    for (number, name) in (1..).zip(names) {
+        text.push_str(&format!("  {number}) {}\n", crate::output::clean(name)));
+    }
+    text.push_str("Which? (numbers, `all`, or nothing to stop) ");
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    if line.trim() == "all" {
+        return Ok((0..names.len()).collect());
+    }
+    let numbers: Result<BTreeSet<usize>, _> = line
+        .split([' ', ',', '\t', '\n', '\r'])
+        .filter(|word| !word.is_empty())
+        .map(str::parse::<usize>)
+        .collect();
+    match numbers {
+        Ok(numbers)
+            if !numbers.is_empty() && numbers.iter().all(|n| (1..=names.len()).contains(n)) =>
+        {
+            Ok(numbers.into_iter().map(|number| number - 1).collect())
+        }
+        _ => Err(Failure::usage("no app was chosen; nothing was changed")),
+    }
+}

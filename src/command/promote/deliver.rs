@@ -1,0 +1,178 @@
+//! The effects: a commit on the current branch, or files in the work tree.
+
+use std::io::Read as _;
+
+use crate::audit::{Record, Waiver};
+use crate::gate::Approved;
+use crate::git::{self, CommitOptions, CommitRequest, Committed, SignChoice, Unfinished};
+use crate::model::{Finding, Outcome, Promotion};
+use crate::report::{CommitLine, Ending, PromotionReport};
+
+use super::super::{Context, Exit, Failure, Remark, Workspace};
+use super::End;
+use super::args::CommonArgs;
+
+/// Carries an approved plan out.
+pub(super) fn deliver(
+    context: &Context,
+    workspace: &Workspace,
+    work: (&CommonArgs, &Approved),
+    report: &mut PromotionReport,
+) -> Result<End, Failure> {
+    let (args, approved) = work;
+    if args.worktree {
+        git::apply_to_worktree(&workspace.repo, &approved.plan().files, args.stage)?;
+        report.ending = Ending::Edited;
+        return Ok(edited(args));
+    }
+    let record = record(workspace, args, report);
+    let options = options(args)?;
+    let text = message_text(args)?;
+    let request = CommitRequest {
+        changes: &approved.plan().files,
+        base: workspace.base,
+        message: record.message(text.as_deref()),
+        options: &options,
+    };
+    let committed = git::commit(&workspace.repo, &request)?;
+    report.ending = Ending::Committed;
+    let subject = match &text {
+        Some(text) => text.lines().next().unwrap_or_default().to_owned(),
+        None => record.subject(),
+    };
+    report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
+    Ok(done(context, workspace, &committed))
+}
+
+fn edited(args: &CommonArgs) -> End {
+    let hint = if args.stage { "git commit" } else { "git diff" };
+    End { remarks: vec![Remark::Hint(hint.to_owned())], exit: Exit::Done }
+}
+
+/// What is said after the commit: what hooks said, what is unfinished, and
+/// where the branch stands.
+fn done(context: &Context, workspace: &Workspace, committed: &Committed) -> End {
+    let mut remarks: Vec<Remark> = committed.notes.iter().cloned().map(Remark::Note).collect();
+    if committed.unfinished.is_empty() {
+        remarks.extend(branch_remarks(workspace));
+        let exit = Exit::Done;
+        if context.quiet {
+            remarks.retain(|remark| matches!(remark, Remark::Warning(_)));
+        }
+        return End { remarks, exit };
+    }
+    for unfinished in &committed.unfinished {
+        remarks.push(Remark::Warning(format!("committed, but {}", told(unfinished))));
+        remarks.push(Remark::Hint(unfinished.command()));
+    }
+    End { remarks, exit: Exit::Partly }
+}
+
+fn told(unfinished: &Unfinished) -> String {
+    match unfinished {
+        Unfinished::File { path, message } => format!("{path} was not brought along: {message}"),
+        Unfinished::Index { message } => format!("the index was not brought along: {message}"),
+        Unfinished::NotDurable { message } => {
+            format!("it may be lost if the machine stops now: {message}")
+        }
+    }
+}
+
+fn branch_remarks(workspace: &Workspace) -> Vec<Remark> {
+    match workspace.repo.upstream_state() {
+        Ok(Some(upstream)) if upstream.behind > 0 => vec![
+            Remark::Warning(format!(
+                "the branch is {} commit{} behind {}",
+                upstream.behind,
+                if upstream.behind == 1 { "" } else { "s" },
+                upstream.name
+            )),
+            Remark::Hint("git pull --rebase && git push".to_owned()),
+        ],
+        Ok(Some(_)) => vec![Remark::Hint("git push".to_owned())],
+        _ => Vec::new(),
+    }
+}
+
+fn record(workspace: &Workspace, args: &CommonArgs, report: &PromotionReport) -> Record {
+    let mut waivers: Vec<Waiver> = Vec::new();
+    let reason = args.reason.clone().unwrap_or_default();
+    for finding in report.findings.iter().filter(|f| f.outcome == Outcome::Overridden) {
+        let waiver = Waiver { rule: finding.rule, reason: reason.clone() };
+        if !waivers.contains(&waiver) {
+            waivers.push(waiver);
+        }
+    }
+    let promotions: Vec<Promotion> = report.promotions.clone();
+    Record {
+        promotions,
+        base: workspace.base.to_string(),
+        gates: gate_lines(&report.findings),
+        waivers,
+    }
+}
+
+/// The worst answer of each rule.
+fn gate_lines(findings: &[Finding]) -> Vec<String> {
+    let mut worst: std::collections::BTreeMap<_, Outcome> = std::collections::BTreeMap::new();
+    for finding in findings {
+        let outcome = worst.entry(finding.rule).or_insert(finding.outcome);
+        *outcome = (*outcome).max(finding.outcome);
+    }
+    let word = |outcome: Outcome| match outcome {
+        Outcome::Pass => "pass",
+        Outcome::Warn => "warn",
+        Outcome::Fail => "fail",
+        Outcome::Skip => "skip",
+        Outcome::Overridden => "overridden",
+        Outcome::Unverifiable => "unverifiable",
+    };
+    worst.into_iter().map(|(rule, outcome)| format!("{rule} {}", word(outcome))).collect()
+}
+
+fn options(args: &CommonArgs) -> Result<CommitOptions, Failure> {
+    let sign = match (&args.gpg_sign, args.no_gpg_sign) {
+        (Some(key), _) => SignChoice::On(Some(key.clone()).filter(|key| !key.is_empty())),
+        (None, true) => SignChoice::Off,
+        (None, false) => SignChoice::Config,
+    };
+    let trailer = |text: &String| match text.split_once(['=', ':']) {
+        Some((key, value)) if is_trailer_key(key) => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(Failure::usage(format!("`{text}` is no trailer")).hint("--trailer Ticket=OPS-42")),
+    };
+    let trailers: Result<Vec<(String, String)>, Failure> =
+        args.trailers.iter().map(trailer).collect();
+    Ok(CommitOptions {
+        sign,
+        no_verify: args.no_verify,
+        signoff: args.signoff,
+        edit: args.edit,
+        trailers: trailers?,
+    })
+}
+
+/// A trailer's key is letters, digits and dashes, and not one of the record's.
+fn is_trailer_key(key: &str) -> bool {
+    let key = key.trim();
+    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    plain && !key.is_empty() && !key.to_ascii_lowercase().starts_with("promote-")
+}
+
+/// `-m` paragraphs, or the text of `-F`.
+fn message_text(args: &CommonArgs) -> Result<Option<String>, Failure> {
+    if !args.messages.is_empty() {
+        return Ok(Some(args.messages.join("\n\n")));
+    }
+    let Some(file) = &args.file else { return Ok(None) };
+    let unreadable = |error: std::io::Error| {
+        Failure::not_found(format!("could not read log file '{}': {error}", file.display()))
+    };
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+        return Ok(Some(text));
+    }
+    std::fs::read_to_string(file).map(Some).map_err(unreadable)
+}

@@ -1,0 +1,306 @@
+//! `git promote VERSION ENV`: snapshot, config, inventory, plan, evidence,
+//! gates, diff, approval, commit, report.
+
+mod apps;
+mod args;
+mod deliver;
+mod scope;
+mod words;
+
+pub use args::{CommonArgs, PromoteArgs, ToArgs};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::Waiver;
+use crate::diff;
+use crate::discover::{self, CellKey, Inventory};
+use crate::gate::{self, Case};
+use crate::history::Timeline;
+use crate::model::{EnvironmentName, Finding, Outcome, Snapshot};
+use crate::output;
+use crate::plan::{self, Intent, Plan, World};
+use crate::report::{Ending, PromotionReport};
+
+use super::evidence::{Reach, timelines};
+use super::workspace::guess_note;
+use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+
+use apps::{Choosing, Chosen};
+use words::{Known, Request, What};
+
+/// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
+pub fn run(context: &Context, args: &PromoteArgs, commands: &[String]) -> Result<Answer, Failure> {
+    refuse_unsupported(context, &args.common)?;
+    let workspace = Workspace::open(context)?;
+    let is_app = |name: &str| scope::is_app(&workspace, name);
+    let known = Known {
+        pipeline: &workspace.config.pipeline,
+        commands,
+        is_app: &is_app,
+        program: context.front.name(),
+    };
+    let request = known.resolve(&args.words)?;
+    Promoting { context, workspace: &workspace, args: &args.common, request }.run()
+}
+
+/// `git promote to ENV [--version V | --from ENV]`.
+pub fn run_to(context: &Context, args: &ToArgs, commands: &[String]) -> Result<Answer, Failure> {
+    let first = args.version.clone().or_else(|| args.from.clone());
+    let words = first.into_iter().chain([args.environment.clone()]).collect();
+    run(context, &PromoteArgs { words, common: args.common.clone() }, commands)
+}
+
+/// `git promote` alone: the status, which never writes.
+pub fn status_instead(context: &Context, args: &CommonArgs) -> Result<Answer, Failure> {
+    if let Some(word) = args.images.first().or(args.apps.first()) {
+        return Err(Failure::usage(format!(
+            "`{word}` is to be promoted, but no environment is named"
+        ))
+        .hint(format!("{} VERSION ENV", context.front.name())));
+    }
+    super::status::run(context, &super::status::StatusArgs::default())
+}
+
+fn refuse_unsupported(context: &Context, args: &CommonArgs) -> Result<(), Failure> {
+    if args.pin {
+        return Err(Failure::usage("--pin: no registry is asked yet for the digest of a tag")
+            .hint(format!("{} VERSION@sha256:... ENV names the digest", context.front.name())));
+    }
+    if args.dry_run && context.front == super::Front::Kubectl && !long_dry_run() {
+        return Err(Failure::usage("-n means a namespace under kubectl")
+            .hint("kubectl promote --dry-run ..."));
+    }
+    Ok(())
+}
+
+/// Whether `--dry-run` was written out; under kubectl `-n` is not it.
+fn long_dry_run() -> bool {
+    std::env::args_os().any(|arg| arg == "--dry-run")
+}
+
+struct Promoting<'a> {
+    context: &'a Context,
+    workspace: &'a Workspace,
+    args: &'a CommonArgs,
+    request: Request,
+}
+
+impl Promoting<'_> {
+    fn run(&self) -> Result<Answer, Failure> {
+        self.refuse_undecided()?;
+        self.refuse_first_without_version()?;
+        let inventory = self.inventory()?;
+        let Chosen { moves, inferred } = Choosing {
+            context: self.context,
+            workspace: self.workspace,
+            inventory: &inventory,
+            args: self.args,
+            request: &self.request,
+        }
+        .choose()?;
+        let snapshot: &dyn Snapshot = &self.workspace.snapshot;
+        let world = World { snapshot, config: &self.workspace.config, inventory: &inventory };
+        let intent = Intent {
+            to: self.request.to.clone(),
+            moves,
+            images: self.args.images.clone(),
+            create: self.args.create,
+            drop_digest: self.args.drop_digest,
+        };
+        let plan = plan::promote(world, &intent)?;
+        let findings = self.judge(&inventory, &plan)?;
+        let mut remarks = self.remarks(&plan, inferred);
+        remarks.extend(
+            inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
+        );
+        let mut report = self.report(world, &plan, findings)?;
+        let end = self.end(plan, &mut report)?;
+        remarks.extend(end.remarks);
+        Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
+    }
+
+    /// A guess never moves anything into an environment it cannot place.
+    fn refuse_undecided(&self) -> Result<(), Failure> {
+        let crate::config::Origin::Guess(guess) = &self.workspace.config.origin else {
+            return Ok(());
+        };
+        if !guess.undecided.contains(&self.request.to) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "the names of the directories do not tell where {} stands in the order ({})",
+                self.request.to, guess.summary
+            ),
+        )
+        .hint(format!("{} init asks, and writes promote.toml", self.context.front.name())))
+    }
+
+    fn refuse_first_without_version(&self) -> Result<(), Failure> {
+        let to = &self.request.to;
+        let environment = self.workspace.config.environment(to.as_str());
+        let first = environment.is_some_and(|e| e.sources.names().is_empty());
+        if first && self.request.what == What::RunsIn(None) {
+            return Err(Failure::usage(format!(
+                "no environment comes before {to}: name the version"
+            ))
+            .hint(format!("{} VERSION {to}", self.context.front.name())));
+        }
+        Ok(())
+    }
+
+    /// What is where, in the environment and those before it; of the apps that
+    /// are named, if they are.
+    fn inventory(&self) -> Result<Inventory, Failure> {
+        let overlays = scope::overlays(self.workspace, self.args, &self.request)?;
+        let concerned = self.concerned();
+        let wanted = |overlay: &discover::Overlay| concerned.contains(&overlay.environment);
+        let config = &self.workspace.config;
+        Ok(discover::read(&self.workspace.snapshot, config, overlays, &wanted)?)
+    }
+
+    /// The environment, those that may come before it for some app, and the
+    /// one that was named.
+    fn concerned(&self) -> BTreeSet<EnvironmentName> {
+        let mut concerned = BTreeSet::new();
+        let mut open = vec![self.request.to.clone()];
+        if let What::RunsIn(Some(source)) = &self.request.what {
+            concerned.insert(source.clone());
+        }
+        while let Some(name) = open.pop() {
+            let sources = self.workspace.config.environment(name.as_str()).map(|e| &e.sources);
+            let further = !self.workspace.config.apps.is_empty() || name == self.request.to;
+            if let Some(sources) = sources.filter(|_| further) {
+                open.extend(sources.names().iter().filter(|n| !concerned.contains(n)).cloned());
+            }
+            concerned.insert(name);
+        }
+        concerned
+    }
+
+    fn judge(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
+        let keys: Vec<CellKey> = plan.promotions.iter().flat_map(cells_of).collect();
+        let keys: BTreeSet<&CellKey> = keys.iter().collect();
+        let timelines: BTreeMap<CellKey, Timeline> =
+            timelines(self.workspace, inventory, &keys, Reach::Everything)?;
+        let reason = self.args.reason.clone().unwrap_or_default();
+        let waivers: Vec<Waiver> = self
+            .args
+            .overrides
+            .iter()
+            .map(|rule| Waiver { rule: *rule, reason: reason.clone() })
+            .collect();
+        let case = Case {
+            config: &self.workspace.config,
+            inventory,
+            plan,
+            timelines: &timelines,
+            shallow: self.workspace.repo.is_shallow(),
+            waivers: &waivers,
+            now: self.context.now,
+        };
+        Ok(gate::evaluate(&case))
+    }
+
+    fn remarks(&self, plan: &Plan, inferred: Option<String>) -> Vec<Remark> {
+        let guess = guess_note(&self.workspace.config);
+        let notes = guess.into_iter().chain(inferred).map(Remark::Note);
+        notes.chain(plan.notes.iter().cloned().map(Remark::Warning)).collect()
+    }
+
+    fn report(
+        &self,
+        world: World<'_>,
+        plan: &Plan,
+        findings: Vec<Finding>,
+    ) -> Result<PromotionReport, Failure> {
+        Ok(PromotionReport {
+            to: plan.to.clone(),
+            dry_run: self.args.dry_run,
+            promotions: plan.promotions.iter().map(|p| p.promotion.clone()).collect(),
+            current: plan.current.clone(),
+            edits: plan.files.iter().flat_map(|file| file.edits.clone()).collect(),
+            effects: diff::effects(world, plan)?,
+            findings,
+            ending: Ending::Unchanged,
+            commit: None,
+            branch: self.workspace.branch.clone(),
+            unified: self.args.diff.then(|| diff::unified(&plan.files)),
+        })
+    }
+
+    /// The one refusal, the dry run, or the effects.
+    fn end(&self, plan: Plan, report: &mut PromotionReport) -> Result<End, Failure> {
+        if plan.promotions.is_empty() {
+            return Ok(End::quiet(Exit::Done));
+        }
+        let Ok(approved) = gate::approve(plan, &report.findings) else {
+            report.ending = Ending::Refused;
+            return Ok(refusal(&report.findings));
+        };
+        if self.args.dry_run {
+            report.ending = Ending::Planned;
+            let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
+            return Ok(End::quiet(exit));
+        }
+        deliver::deliver(self.context, self.workspace, (self.args, &approved), report)
+    }
+
+    fn render(&self, report: &PromotionReport) -> String {
+        match self.context.format {
+            output::Format::Table | output::Format::Wide if self.context.quiet => String::new(),
+            output::Format::Table | output::Format::Wide => {
+                output::promotion(report, self.workspace.paint, self.context.verbose)
+            }
+            format => {
+                let table = output::promotion_table(report);
+                output::machine(format, &output::promotion_value(report), "promotions", &table)
+            }
+        }
+    }
+}
+
+/// How a promotion ends: what is said beside the report, and the exit code.
+struct End {
+    remarks: Vec<Remark>,
+    exit: Exit,
+}
+
+impl End {
+    fn quiet(exit: Exit) -> Self {
+        Self { remarks: Vec::new(), exit }
+    }
+}
+
+/// The cells of a promotion: the target's and those it comes from.
+fn cells_of(planned: &plan::Planned) -> Vec<CellKey> {
+    let promotion = &planned.promotion;
+    let key = |environment: &EnvironmentName| CellKey {
+        environment: environment.clone(),
+        app: promotion.app.clone(),
+        image: promotion.image.clone(),
+    };
+    std::iter::once(&promotion.to).chain(&promotion.from).map(key).collect()
+}
+
+/// One line for every rule that refuses, with the command that satisfies it.
+fn refusal(findings: &[Finding]) -> End {
+    let refusing: Vec<&Finding> = findings
+        .iter()
+        .filter(|f| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable))
+        .collect();
+    let rules: BTreeSet<String> = refusing.iter().map(|f| f.rule.to_string()).collect();
+    let rules: Vec<String> = rules.into_iter().collect();
+    let mut remarks =
+        vec![Remark::Error(format!("refused by {}; nothing was changed", rules.join(", ")))];
+    let mut hints: Vec<String> = Vec::new();
+    for hint in refusing.iter().filter_map(|finding| finding.hint.clone()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    remarks.extend(hints.into_iter().map(Remark::Hint));
+    remarks.extend(rules.first().map(|rule| Remark::Hint(format!("git promote explain {rule}"))));
+    End { remarks, exit: Exit::Refused }
+}

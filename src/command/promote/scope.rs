@@ -1,0 +1,96 @@
+//! Which overlays a promotion has to look at: those of the apps that are
+//! named, without listing the others where the layout allows it.
+
+use std::collections::BTreeSet;
+
+use crate::discover::{self, Overlay};
+
+use super::super::{Failure, Workspace};
+use super::args::CommonArgs;
+use super::words::{Request, What};
+
+/// Whether there is an app that answers to the name.
+pub(super) fn is_app(workspace: &Workspace, name: &str) -> Result<bool, Failure> {
+    let overlays = overlays_of(workspace, Some(name))?;
+    let named = |overlay: &Overlay| overlay.app.as_ref().is_some_and(|app| app.answers_to(name));
+    if overlays.iter().any(named) {
+        return Ok(true);
+    }
+    if overlays.iter().all(|overlay| overlay.app.is_some()) {
+        return Ok(false);
+    }
+    // Without `{app}` in the layout, apps are known by what the overlays hold.
+    let config = &workspace.config;
+    let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
+    Ok(inventory.apps().iter().any(|app| app.answers_to(name)))
+}
+
+/// The overlays of the named apps, or of all; only those with the labels of
+/// `--select`.
+pub(super) fn overlays(
+    workspace: &Workspace,
+    args: &CommonArgs,
+    request: &Request,
+) -> Result<Vec<Overlay>, Failure> {
+    let mut overlays = match names(args, request) {
+        Some(names) => {
+            let mut found: Vec<Overlay> = Vec::new();
+            let mut seen = BTreeSet::new();
+            for name in names {
+                for overlay in overlays_of(workspace, Some(&name))? {
+                    if seen.insert(overlay.path.clone()) {
+                        found.push(overlay);
+                    }
+                }
+            }
+            found
+        }
+        None => overlays_of(workspace, None)?,
+    };
+    for selector in &args.select {
+        let Some((name, value)) = selector.split_once('=') else {
+            return Err(Failure::usage(format!("`{selector}` is no selector"))
+                .hint("--select NAME=VALUE, with a NAME of the layout, such as cell=canary"));
+        };
+        if !knows_label(workspace, name) {
+            return Err(Failure::usage(format!("no layout path has the name {{{name}}}"))
+                .hint("git promote config show"));
+        }
+        overlays.retain(|overlay| label(overlay, name) == Some(value));
+    }
+    Ok(overlays)
+}
+
+fn knows_label(workspace: &Workspace, name: &str) -> bool {
+    let braced = format!("{{{name}}}");
+    workspace.config.layout.iter().any(|path| path.template.contains(&braced))
+}
+
+fn label<'a>(overlay: &'a Overlay, name: &str) -> Option<&'a str> {
+    match name {
+        "group" => overlay.group.as_deref(),
+        "app" => overlay.app.as_ref().map(|app| app.name.as_str()),
+        "env" => Some(&overlay.dir),
+        name => overlay.app.as_ref()?.labels.get(name).map(String::as_str),
+    }
+}
+
+/// The names, where every app is named without a wildcard.
+fn names(args: &CommonArgs, request: &Request) -> Option<Vec<String>> {
+    if let What::Apps(apps) = &request.what {
+        return Some(apps.iter().map(|(name, _)| name.clone()).collect());
+    }
+    let plain = args.apps.iter().all(|name| !name.contains(['*', '?', '[', '{']));
+    let only_apps = !args.apps.is_empty() && plain && !args.all && args.groups.is_empty();
+    only_apps.then(|| args.apps.clone())
+}
+
+fn overlays_of(workspace: &Workspace, name: Option<&str>) -> Result<Vec<Overlay>, Failure> {
+    // `group/web`, `group:web` and `web[cell=canary]` are all called `web` in
+    // the layout.
+    let short = name.map(|name| {
+        let name = name.split('[').next().unwrap_or(name);
+        name.rsplit(['/', ':']).next().unwrap_or(name)
+    });
+    Ok(discover::overlays(&workspace.snapshot, &workspace.config, short)?)
+}

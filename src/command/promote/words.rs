@@ -1,0 +1,201 @@
+//! The words before the environment: versions, `APP@VERSION`, or an
+//! environment whose versions are meant.
+
+use crate::model::nearest::nearest;
+use crate::model::{EnvironmentName, Pin, Pipeline};
+
+use super::super::Failure;
+
+/// What the words of a promotion mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) to: EnvironmentName,
+    pub(super) what: What,
+}
+
+/// Which versions are to move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    /// One version, of the app that is still to be found.
+    Version(Pin),
+    /// Apps and their versions.
+    Apps(Vec<(String, Pin)>),
+    /// Whatever that environment runs; `None`: the one before.
+    RunsIn(Option<EnvironmentName>),
+}
+
+/// What the words are resolved against.
+pub(super) struct Known<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    /// The commands, for those that are mistyped.
+    pub(super) commands: &'a [String],
+    /// Whether there is an app of that name.
+    pub(super) is_app: &'a dyn Fn(&str) -> Result<bool, Failure>,
+    /// How the user starts the program.
+    pub(super) program: &'a str,
+}
+
+impl Known<'_> {
+    /// Reads `[APP@]VERSION... ENV`, `FROM ENV` or `ENV`.
+    pub(super) fn resolve(&self, words: &[String]) -> Result<Request, Failure> {
+        let Some((last, before)) = words.split_last() else {
+            return Err(Failure::usage("no environment is named"));
+        };
+        let to = self.environment(last, before)?;
+        let what = match before {
+            [] => What::RunsIn(None),
+            [word] if self.pipeline.get(word).is_some() => {
+                self.refuse_backwards(word, &to)?;
+                What::RunsIn(Some(EnvironmentName::new(word.as_str())))
+            }
+            words => self.versions(words, &to)?,
+        };
+        Ok(Request { to, what })
+    }
+
+    fn environment(&self, last: &str, before: &[String]) -> Result<EnvironmentName, Failure> {
+        if let Some(environment) = self.pipeline.get(last) {
+            return Ok(environment.name.clone());
+        }
+        let swapped = before.first().filter(|word| self.pipeline.get(word).is_some());
+        if let Some(environment) = swapped {
+            let order = format!("{} {last} {environment}", self.program);
+            return Err(Failure::usage(format!(
+                "`{last}` is no environment; the environment comes last"
+            ))
+            .hint(order));
+        }
+        Err(self.unknown(last, before.is_empty()))
+    }
+
+    fn unknown(&self, word: &str, alone: bool) -> Failure {
+        let environments = self.pipeline.environments().iter().map(|e| e.name.as_str());
+        let commands = self.commands.iter().map(String::as_str).filter(|_| alone);
+        let failure = Failure::usage(format!(
+            "`{word}` is no environment{}; environments: {}",
+            if alone { " and no command" } else { "" },
+            environments.clone().collect::<Vec<_>>().join(", ")
+        ));
+        match nearest(word, environments.chain(commands)) {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure.hint(format!("{} help", self.program)),
+        }
+    }
+
+    /// `promote prod dev` would carry versions backwards.
+    fn refuse_backwards(&self, from: &str, to: &EnvironmentName) -> Result<(), Failure> {
+        let mut open: Vec<&EnvironmentName> =
+            self.pipeline.get(from).map_or(vec![], |e| e.sources.names().iter().collect());
+        while let Some(name) = open.pop() {
+            if name == to {
+                return Err(Failure::usage(format!("{from} comes after {to}"))
+                    .hint(format!("{} {to} {from}", self.program)));
+            }
+            if let Some(environment) = self.pipeline.get(name.as_str()) {
+                open.extend(environment.sources.names());
+            }
+        }
+        if from == to.as_str() {
+            return Err(Failure::usage(format!("{from} is named twice"))
+                .hint(format!("{} {to}", self.program)));
+        }
+        Ok(())
+    }
+
+    fn versions(&self, words: &[String], to: &EnvironmentName) -> Result<What, Failure> {
+        let mut apps = Vec::new();
+        let mut plain = Vec::new();
+        for word in words {
+            if self.pipeline.get(word).is_some() {
+                return Err(Failure::usage(format!(
+                    "`{word}` and `{to}` are both environments, and there are versions beside them"
+                ))
+                .hint(format!("{} {word} {to}", self.program)));
+            }
+            match word.split_once('@') {
+                Some((app, version)) if !app.is_empty() && (self.is_app)(app)? => {
+                    apps.push((app.to_owned(), version.parse::<Pin>()?));
+                }
+                _ => plain.push(self.version(word)?),
+            }
+        }
+        match (apps.is_empty(), plain.as_slice()) {
+            (false, []) => Ok(What::Apps(apps)),
+            (true, [version]) => Ok(What::Version(version.clone())),
+            _ => Err(Failure::usage("several versions, and not each with its app")
+                .hint(format!("{} web@v1.2.3 api@v2.0.0 {to}", self.program))),
+        }
+    }
+
+    /// A word with an `@` that is no version with its digest was meant as
+    /// `APP@VERSION`.
+    fn version(&self, word: &str) -> Result<Pin, Failure> {
+        let version = word.parse::<Pin>();
+        match (word.split_once('@'), version) {
+            (_, Ok(version)) => Ok(version),
+            (Some((app, rest)), Err(_)) if !app.is_empty() && rest.parse::<Pin>().is_ok() => {
+                Err(Failure::not_found(format!("there is no app `{app}`"))
+                    .hint(format!("{} status", self.program)))
+            }
+            (_, Err(error)) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Exit;
+    use crate::model::{Environment, Sources};
+
+    fn resolve(words: &[&str]) -> Result<What, Failure> {
+        let names = ["dev", "staging", "prod"];
+        let environments = names.iter().enumerate().map(|(index, name)| Environment {
+            name: EnvironmentName::new(*name),
+            sources: match index {
+                0 => Sources::First,
+                index => Sources::All(vec![EnvironmentName::new(names[index - 1])]),
+            },
+            dirs: vec![(*name).to_owned()],
+            seen: false,
+        });
+        let known = Known {
+            pipeline: &Pipeline::new(environments.collect()).unwrap(),
+            commands: &["status".to_owned(), "explain".to_owned()],
+            is_app: &|name| Ok(name == "web"),
+            program: "git promote",
+        };
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        known.resolve(&words).map(|request| request.what)
+    }
+
+    #[test]
+    fn words_mean_versions_apps_or_environments() {
+        let v1: Pin = "v1".parse().unwrap();
+        assert_eq!(resolve(&["v1", "staging"]).unwrap(), What::Version(v1.clone()));
+        assert_eq!(
+            resolve(&["web@v1", "staging"]).unwrap(),
+            What::Apps(vec![("web".to_owned(), v1)])
+        );
+        assert_eq!(resolve(&["staging"]).unwrap(), What::RunsIn(None));
+        let dev = EnvironmentName::new("dev");
+        assert_eq!(resolve(&["dev", "staging"]).unwrap(), What::RunsIn(Some(dev)));
+        let digest = format!("v1@sha256:{}", "1".repeat(64));
+        assert_eq!(resolve(&[&digest, "staging"]).unwrap(), What::Version(digest.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_misunderstanding_says_what_was_meant() {
+        let hint = |words: &[&str]| {
+            let failure = resolve(words).unwrap_err();
+            (failure.exit, failure.hints.join(" "))
+        };
+        assert_eq!(hint(&["staging", "v1"]), (Exit::Usage, "git promote v1 staging".into()));
+        assert_eq!(hint(&["statsu"]), (Exit::Usage, "did you mean status?".into()));
+        assert_eq!(hint(&["v1", "stagin"]), (Exit::Usage, "did you mean staging?".into()));
+        assert_eq!(hint(&["prod", "dev"]), (Exit::Usage, "git promote dev prod".into()));
+        assert_eq!(hint(&["v1", "v2", "dev"]).0, Exit::Usage);
+        assert_eq!(hint(&["nope@v1", "dev"]).0, Exit::NotFound);
+        assert_eq!(hint(&["v1 #x", "dev"]).0, Exit::Invalid);
+    }
+}

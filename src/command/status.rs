@@ -1,0 +1,222 @@
+//! `git promote status`: who runs what, where, since when, what is next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+
+use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::history::Timeline;
+use crate::model::{AppId, Environment, EnvironmentName, Sources};
+use crate::output::{self, Format};
+use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
+
+use super::evidence::{Reach, timelines};
+use super::workspace::guess_note;
+use super::{Answer, Context, Failure, Remark, Workspace};
+
+/// Who runs what, where, since when, what is next
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// Only these apps or environments
+    #[arg(value_name = "APP|ENV")]
+    pub names: Vec<String>,
+}
+
+/// `git promote status [APP|ENV...]`
+pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
+    let workspace = Workspace::open(context)?;
+    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
+    let config = &workspace.config;
+    let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
+    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
+    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
+    let timelines = timelines(&workspace, &inventory, &keys, Reach::Arrivals)?;
+    let matrix = Matrix { context, workspace: &workspace, inventory: &inventory, timelines };
+    let report = matrix.report(&wanted);
+    let text = render(context, &report);
+    let mut remarks: Vec<Remark> = guess_note(config).into_iter().map(Remark::Note).collect();
+    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
+    remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
+    if context.verbose {
+        remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
+    }
+    Ok(Answer { remarks, ..Answer::done(text) })
+}
+
+/// The rows and columns that were asked for.
+struct Wanted {
+    apps: Vec<AppId>,
+    environments: Vec<EnvironmentName>,
+}
+
+impl Wanted {
+    fn new(
+        workspace: &Workspace,
+        inventory: &Inventory,
+        names: &[String],
+    ) -> Result<Self, Failure> {
+        let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
+        for name in names {
+            if let Some(environment) = workspace.config.environment(name) {
+                wanted.environments.push(environment.name.clone());
+                continue;
+            }
+            let apps = inventory.apps();
+            let found: Vec<AppId> =
+                apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
+            if found.is_empty() {
+                return Err(unknown(workspace, &apps, name));
+            }
+            wanted.apps.extend(found);
+        }
+        Ok(wanted)
+    }
+
+    fn has(&self, key: &CellKey) -> bool {
+        self.has_app(&key.app) && self.has_environment(&key.environment)
+    }
+
+    fn has_app(&self, app: &AppId) -> bool {
+        self.apps.is_empty() || self.apps.contains(app)
+    }
+
+    fn has_environment(&self, name: &EnvironmentName) -> bool {
+        self.environments.is_empty() || self.environments.contains(name)
+    }
+}
+
+fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failure {
+    let environments = workspace.config.pipeline.environments().iter();
+    let mut names: Vec<String> = environments.map(|e| e.name.to_string()).collect();
+    names.extend(apps.iter().map(ToString::to_string));
+    let near = crate::model::nearest::nearest(name, names.iter().map(String::as_str));
+    Failure::not_found(format!("there is no app or environment `{name}`"))
+        .maybe_hint(near.map(|near| format!("did you mean {near}?")))
+        .hint("git promote status")
+}
+
+struct Matrix<'a> {
+    context: &'a Context,
+    workspace: &'a Workspace,
+    inventory: &'a Inventory,
+    timelines: BTreeMap<CellKey, Timeline>,
+}
+
+impl Matrix<'_> {
+    fn report(&self, wanted: &Wanted) -> StatusReport {
+        let all = self.workspace.config.pipeline.environments();
+        let shown: Vec<&Environment> =
+            all.iter().filter(|e| wanted.has_environment(&e.name)).collect();
+        let images: BTreeSet<(&AppId, &str)> =
+            self.inventory.cells.keys().map(|key| (&key.app, key.image.as_str())).collect();
+        let rows = images
+            .into_iter()
+            .filter(|(app, _)| wanted.has_app(app))
+            .filter(|(app, image)| {
+                let here = |e: &&Environment| self.inventory.cell(&e.name, app, image).is_some();
+                wanted.environments.is_empty() || shown.iter().any(here)
+            })
+            .map(|(app, image)| self.row(app, image, &shown))
+            .collect();
+        let sources = |e: &&Environment| (e.name.clone(), e.sources.names().to_vec());
+        StatusReport {
+            environments: shown.iter().map(sources).collect(),
+            rows,
+            now: self.context.now,
+        }
+    }
+
+    fn row(&self, app: &AppId, image: &str, environments: &[&Environment]) -> StatusRow {
+        let cells: Vec<StatusCell> =
+            environments.iter().map(|environment| self.cell(app, image, environment)).collect();
+        let next = environments.iter().find_map(|environment| self.next(app, image, environment));
+        StatusRow { app: app.clone(), image: image.to_owned(), cells, next }
+    }
+
+    fn cell(&self, app: &AppId, image: &str, environment: &Environment) -> StatusCell {
+        let key = CellKey {
+            environment: environment.name.clone(),
+            app: app.clone(),
+            image: image.to_owned(),
+        };
+        let cell = self.inventory.cells.get(&key);
+        let since = self.timelines.get(&key).and_then(Timeline::since);
+        let pin = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
+        StatusCell {
+            environment: environment.name.clone(),
+            pin: pin.cloned(),
+            since: since.filter(|_| pin.is_some()).map(|moment| moment.seconds),
+            commit: since.filter(|_| pin.is_some()).map(|moment| moment.commit.clone()),
+            standing: self.standing(&key, environment),
+        }
+    }
+
+    /// Behind where an environment before runs something else that this one
+    /// has not had; ahead where this one's version is in none of them.
+    fn standing(&self, key: &CellKey, environment: &Environment) -> Standing {
+        let Some(cell) = self.inventory.cells.get(key) else { return Standing::Absent };
+        let Some(pin) = cell.pin() else { return Standing::Unknown };
+        let sources = self.workspace.config.sources_for(environment, &key.app);
+        let before: Vec<Option<&Cell>> = sources
+            .names()
+            .iter()
+            .map(|name| self.inventory.cell(name, &key.app, &key.image))
+            .collect();
+        let same = |cell: Option<&Cell>| cell.and_then(Cell::pin) == Some(pin);
+        let current = match sources {
+            Sources::First => true,
+            Sources::All(_) => before.iter().copied().all(same),
+            Sources::Any(_) => before.iter().copied().any(same),
+        };
+        if current {
+            return Standing::Current;
+        }
+        if before.iter().all(Option::is_none) || self.never_before(key, &sources) {
+            return Standing::Ahead;
+        }
+        Standing::Behind
+    }
+
+    /// Whether this version arrived here before anything that the environments
+    /// before run now, and they do not run it: they moved on, it did not.
+    fn never_before(&self, key: &CellKey, sources: &Sources) -> bool {
+        let arrived = |key: &CellKey| {
+            self.timelines.get(key).and_then(Timeline::since).map(|moment| moment.seconds)
+        };
+        let Some(here) = arrived(key) else { return false };
+        let there = |name: &EnvironmentName| {
+            let other = CellKey { environment: name.clone(), ..key.clone() };
+            arrived(&other)
+        };
+        sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
+    }
+
+    /// The first environment that could take what the one before it runs.
+    fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
+        let here = self.inventory.cell(&environment.name, app, image)?;
+        let sources = self.workspace.config.sources_for(environment, app);
+        let (first, rest) = sources.names().split_first()?;
+        let version = self.inventory.cell(first, app, image)?.pin()?;
+        let agreed = matches!(sources, Sources::Any(_))
+            || rest.iter().all(|name| {
+                self.inventory.cell(name, app, image).and_then(Cell::pin) == Some(version)
+            });
+        if !agreed || version.is_empty() || here.pin() == Some(version) {
+            return None;
+        }
+        let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
+        let command = format!("{} {app}@{shown} {}", self.context.front.name(), environment.name);
+        Some(Next { environment: environment.name.clone(), version: version.clone(), command })
+    }
+}
+
+fn render(context: &Context, report: &StatusReport) -> String {
+    match context.format {
+        Format::Table => output::status(report, false),
+        Format::Wide => output::status(report, true),
+        format => {
+            let table = output::status_table(report, format != Format::Name);
+            output::machine(format, &output::status_value(report), "rows", &table)
+        }
+    }
+}

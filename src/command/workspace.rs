@@ -1,0 +1,105 @@
+//! The repository a command works in: its base commit, tree and config.
+
+use std::io::IsTerminal;
+
+use crate::config::{self, Config, Origin};
+use crate::discover;
+use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
+use crate::model::{RepoPath, Snapshot};
+use crate::output::Paint;
+
+use super::{ColorChoice, Context, Exit, Failure};
+
+/// A repository, opened, with the config of its base commit.
+pub struct Workspace {
+    /// The repository.
+    pub repo: Repository,
+    /// The commit that everything is read from.
+    pub base: ObjectId,
+    /// Its branch; `None` on a detached HEAD.
+    pub branch: Option<String>,
+    /// Its tree.
+    pub snapshot: TreeSnapshot,
+    /// Its config.
+    pub config: Config,
+    /// The colours to use.
+    pub paint: Paint,
+}
+
+impl Workspace {
+    /// Opens the repository around the directory and reads its config.
+    pub fn open(context: &Context) -> Result<Self, Failure> {
+        let repo = Repository::open(&context.directory)?;
+        let head = repo.head()?;
+        let unborn = || GitError::Unborn { branch: head.branch.clone().unwrap_or_default() };
+        let base = head.commit.ok_or_else(unborn)?;
+        let snapshot = repo.snapshot(base)?;
+        let config = read_config(&snapshot)?;
+        let paint = paint(context, &repo);
+        Ok(Self { repo, base, branch: head.branch, snapshot, config, paint })
+    }
+
+    /// Where in the tree the user stands; the root where that is not known.
+    pub fn prefix(&self) -> RepoPath {
+        self.repo.prefix().unwrap_or_default()
+    }
+}
+
+/// The config of a snapshot: `promote.toml`, else `gitops-promotion.yaml`,
+/// else a guess.
+pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
+    let read = |name: &str| snapshot.read(&RepoPath::root().join(name));
+    let promote = read("promote.toml")?;
+    let legacy = if promote.is_none() { read("gitops-promotion.yaml")? } else { None };
+    if let Some(mut config) = config::from_files(promote.as_deref(), legacy.as_deref())? {
+        if config.layout.is_empty() {
+            config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
+        }
+        return Ok(config);
+    }
+    discover::guess(snapshot)?.ok_or_else(|| {
+        Failure::new(
+            Exit::Invalid,
+            "no environment found: there is no promote.toml, and no directory is named like one \
+             (dev, staging, prod)",
+        )
+        .hint("git promote init --print shows a promote.toml to start from")
+    })
+}
+
+/// What is to be said of a config that is a guess.
+pub fn guess_note(config: &Config) -> Option<String> {
+    match &config.origin {
+        Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
+        _ => None,
+    }
+}
+
+/// `--color` > `color.promote` > `color.ui` > `NO_COLOR` > `CLICOLOR_FORCE` >
+/// whether standard output is a terminal.
+fn paint(context: &Context, repo: &Repository) -> Paint {
+    let configured = repo
+        .config_string("color.promote")
+        .or_else(|| repo.config_string("color.ui"))
+        .and_then(|value| match value.as_str() {
+            "always" => Some(ColorChoice::Always),
+            "never" | "false" | "no" | "off" | "0" => Some(ColorChoice::Never),
+            _ => None,
+        });
+    Paint { color: wants_color(context.color.filter(|c| *c != ColorChoice::Auto).or(configured)) }
+}
+
+/// The colour decision once flags and git's config are known.
+pub fn wants_color(choice: Option<ColorChoice>) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match choice {
+        Some(ColorChoice::Always) => true,
+        Some(ColorChoice::Never) => false,
+        Some(ColorChoice::Auto) | None if set("NO_COLOR") => false,
+        Some(ColorChoice::Auto) | None => {
+            let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            forced || (std::io::stdout().is_terminal() && !dumb)
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! (environment, app, image) -> sites and version, read from one snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, FieldSpec};
+use crate::kustomize;
+use crate::model::{
+    AppId, EntryKind, EnvironmentName, Pin, RepoPath, Site, SiteKind, Snapshot, SnapshotError,
+};
+
+use super::Overlay;
+
+/// Directories nested deeper than this below an overlay are not read.
+const MAX_DEPTH: usize = 16;
+
+/// What identifies a version in the inventory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellKey {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app.
+    pub app: AppId,
+    /// The image's identity across environments.
+    pub image: String,
+}
+
+/// What an environment has of one app and image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cell {
+    /// Every place that says so; never empty in an inventory.
+    pub sites: Vec<Site>,
+    /// Which overlays these are in, as indexes into [`Inventory::overlays`].
+    pub overlays: BTreeSet<usize>,
+}
+
+impl Cell {
+    /// The version, where all sites agree and can be read.
+    pub fn pin(&self) -> Option<&Pin> {
+        let (first, rest) = self.sites.split_first()?;
+        let agreed = rest.iter().all(|site| site.pin == first.pin);
+        let readable = self.sites.iter().all(|site| site.problem.is_none());
+        (agreed && readable).then_some(&first.pin)
+    }
+
+    /// Every version that stands in it, in the order of its sites.
+    pub fn pins(&self) -> Vec<&Pin> {
+        let mut pins = Vec::new();
+        for site in &self.sites {
+            if !pins.contains(&&site.pin) {
+                pins.push(&site.pin);
+            }
+        }
+        pins
+    }
+
+    /// The repository, where a site tells.
+    pub fn repository(&self) -> Option<&str> {
+        self.sites.iter().find_map(|site| site.repository.as_deref())
+    }
+}
+
+/// A file that could not be read as the YAML it should be, or a link that is
+/// not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Whose overlay it is in, as an index into [`Inventory::overlays`].
+    pub overlay: usize,
+    /// The file.
+    pub path: RepoPath,
+    /// What is wrong, with line and column where they are known.
+    pub message: String,
+    /// Whether it is a symbolic link or a submodule, which may hold anything.
+    pub link: bool,
+}
+
+/// Everything found in a set of overlays.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// The overlays that were read.
+    pub overlays: Vec<Overlay>,
+    /// The versions.
+    pub cells: BTreeMap<CellKey, Cell>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// What a reader should know, such as markers that bind to nothing.
+    pub notes: Vec<String>,
+}
+
+impl Inventory {
+    /// The cell of an environment, app and image.
+    pub fn cell(&self, environment: &EnvironmentName, app: &AppId, image: &str) -> Option<&Cell> {
+        self.cells.get(&CellKey {
+            environment: environment.clone(),
+            app: app.clone(),
+            image: image.to_owned(),
+        })
+    }
+
+    /// The images of an app in an environment.
+    pub fn images<'a>(
+        &'a self,
+        environment: &'a EnvironmentName,
+        app: &'a AppId,
+    ) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+        self.cells
+            .iter()
+            .filter(move |(key, _)| key.environment == *environment && key.app == *app)
+            .map(|(key, cell)| (key.image.as_str(), cell))
+    }
+
+    /// The paths of all overlays: where one begins, the overlay around it ends.
+    pub fn roots(&self) -> BTreeSet<RepoPath> {
+        self.overlays.iter().map(|overlay| overlay.path.clone()).collect()
+    }
+
+    /// All apps, sorted.
+    pub fn apps(&self) -> BTreeSet<&AppId> {
+        self.cells.keys().map(|key| &key.app).collect()
+    }
+}
+
+/// Reads those of `overlays` that are `wanted`, and sorts what they hold. The
+/// others are known by their place alone.
+pub fn read(
+    snapshot: &dyn Snapshot,
+    config: &Config,
+    overlays: Vec<Overlay>,
+    wanted: &dyn Fn(&Overlay) -> bool,
+) -> Result<Inventory, SnapshotError> {
+    let roots: BTreeSet<RepoPath> = overlays.iter().map(|overlay| overlay.path.clone()).collect();
+    let mut inventory = Inventory::default();
+    let mut found: Vec<(usize, Site)> = Vec::new();
+    for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
+        let fields = config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
+        let mut files = Files { snapshot, roots: &roots, paths: Vec::new(), links: Vec::new() };
+        files.collect(overlay)?;
+        let links = std::mem::take(&mut files.links);
+        inventory.unreadable.extend(links.into_iter().map(|path| Unreadable {
+            overlay: index,
+            path,
+            message: "is a symbolic link or a submodule, which is never followed".to_owned(),
+            link: true,
+        }));
+        let sites = inventory.read_files(snapshot, (index, fields), files.paths)?;
+        found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+    }
+    inventory.overlays = overlays;
+    inventory.sort_in(found);
+    Ok(inventory)
+}
+
+/// The YAML and JSON files of an overlay, without those of overlays nested in it.
+pub fn overlay_files(
+    snapshot: &dyn Snapshot,
+    overlay: &Overlay,
+    roots: &BTreeSet<RepoPath>,
+) -> Result<Vec<RepoPath>, SnapshotError> {
+    let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
+    files.collect(overlay)?;
+    Ok(files.paths)
+}
+
+struct Files<'a> {
+    snapshot: &'a dyn Snapshot,
+    roots: &'a BTreeSet<RepoPath>,
+    paths: Vec<RepoPath>,
+    links: Vec<RepoPath>,
+}
+
+impl Files<'_> {
+    fn collect(&mut self, overlay: &Overlay) -> Result<(), SnapshotError> {
+        if overlay.is_file {
+            self.paths.push(overlay.path.clone());
+            return Ok(());
+        }
+        self.below(&overlay.path, 0)
+    }
+
+    fn below(&mut self, dir: &RepoPath, depth: usize) -> Result<(), SnapshotError> {
+        for entry in self.snapshot.list(dir)?.unwrap_or_default() {
+            let path = dir.join(&entry.name);
+            match entry.kind {
+                EntryKind::File if is_manifest(&entry.name) && !self.roots.contains(&path) => {
+                    self.paths.push(path);
+                }
+                EntryKind::Directory if depth < MAX_DEPTH && !self.roots.contains(&path) => {
+                    self.below(&path, depth + 1)?;
+                }
+                EntryKind::Symlink if is_manifest(&entry.name) => self.links.push(path),
+                EntryKind::Submodule => self.links.push(path),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_manifest(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    matches!(extension, Some("yaml" | "yml" | "json")) || name == "Kustomization"
+}
+
+/// An `image:` that an `images:` entry of the same overlay rewrites is no site
+/// of its own: kustomize never lets its tag through.
+fn uncovered(sites: Vec<Site>) -> Vec<Site> {
+    let entries: BTreeSet<String> = sites
+        .iter()
+        .filter(|site| site.kind == SiteKind::Kustomize)
+        .map(|site| site.image.clone())
+        .collect();
+    let covered = |site: &Site| {
+        matches!(site.kind, SiteKind::Manifest | SiteKind::Patch) && entries.contains(&site.image)
+    };
+    sites.into_iter().filter(|site| !covered(site)).collect()
+}
+
+impl Inventory {
+    fn read_files(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        overlay: (usize, &[FieldSpec]),
+        paths: Vec<RepoPath>,
+    ) -> Result<Vec<Site>, SnapshotError> {
+        let (overlay, fields) = overlay;
+        let mut sites = Vec::new();
+        for path in paths {
+            let Some(bytes) = snapshot.read(&path)? else { continue };
+            match kustomize::read_sites(&path, &bytes, fields) {
+                Ok(found) => {
+                    let note =
+                        |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);
+                    self.notes.extend(found.notes.into_iter().map(note));
+                    sites.extend(found.sites);
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    self.unreadable.push(Unreadable { overlay, path, message, link: false });
+                }
+            }
+        }
+        Ok(sites)
+    }
+
+    fn sort_in(&mut self, found: Vec<(usize, Site)>) {
+        let short_names = short_names(&self.overlays, &found);
+        for (index, site) in found {
+            let Some(overlay) = self.overlays.get(index) else { continue };
+            let app = app_of(overlay, &site, &short_names);
+            let environment = overlay.environment.clone();
+            let key = CellKey { environment, app, image: site.image.clone() };
+            let cell = self.cells.entry(key).or_default();
+            cell.sites.push(site);
+            cell.overlays.insert(index);
+        }
+    }
+}
+
+/// Which last segments of an image's name mean one image only, so that the
+/// segment can serve as the name of the app.
+fn short_names(overlays: &[Overlay], found: &[(usize, Site)]) -> BTreeMap<String, bool> {
+    let mut images: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (index, site) in found {
+        if overlays.get(*index).is_some_and(|overlay| overlay.app.is_none()) {
+            images.entry(last_segment(&site.image)).or_default().insert(&site.image);
+        }
+    }
+    images.into_iter().map(|(name, images)| (name.to_owned(), images.len() == 1)).collect()
+}
+
+fn last_segment(image: &str) -> &str {
+    image.rsplit_once('/').map_or(image, |(_, name)| name)
+}
+
+/// `{app}` of the layout path; else the marker's `group:app`; else the last
+/// segment of the image's name, or all of it where two images share that.
+fn app_of(overlay: &Overlay, site: &Site, short_names: &BTreeMap<String, bool>) -> AppId {
+    if let Some(app) = &overlay.app {
+        return app.clone();
+    }
+    if let Some((group, name)) = site.policy.as_deref().and_then(|policy| policy.split_once(':')) {
+        let mut app = AppId::named(name);
+        app.group = Some(group.to_owned());
+        app.from_marker = true;
+        return app;
+    }
+    let short = last_segment(&site.image);
+    let unique = short_names.get(short).copied().unwrap_or(false);
+    let mut app = AppId::named(if unique { short } else { &site.image });
+    app.group.clone_from(&overlay.group);
+    app
+}

@@ -1,0 +1,10 @@
+//! What is where: snapshot and config to the inventory of versions.
+
+mod guess;
+mod inventory;
+mod overlay;
+mod template;
+
+pub use guess::{guess, guess_layout};
+pub use inventory::{Cell, CellKey, Inventory, Unreadable, overlay_files, read};
+pub use overlay::{Overlay, overlays};

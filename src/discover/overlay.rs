@@ -1,0 +1,127 @@
+//! Which directories and files belong to which environment and app.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::model::{AppId, EnvironmentName, RepoPath, Snapshot, SnapshotError};
+
+use super::template::{Bindings, Match, Template};
+
+/// The directory (or file) that an environment owns for an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app, where the layout names it.
+    pub app: Option<AppId>,
+    /// `{group}` of the layout.
+    pub group: Option<String>,
+    /// The directory or file.
+    pub path: RepoPath,
+    /// Whether it is a file.
+    pub is_file: bool,
+    /// Which `[layout] paths` entry matched.
+    pub layout: usize,
+    /// The directory name that stood for the environment.
+    pub dir: String,
+}
+
+impl Overlay {
+    /// The path of this overlay if `environment` owned it: the last part that
+    /// is the environment's directory is replaced.
+    pub fn path_in(&self, dir: &str) -> Option<RepoPath> {
+        let text = format!("/{}/", self.path.as_str());
+        let at = text.rfind(&format!("/{}/", self.dir))?;
+        let (head, tail) = text.split_at(at);
+        let tail = tail.strip_prefix(&format!("/{}", self.dir))?;
+        RepoPath::normalize(&format!("{head}/{dir}{tail}"))
+    }
+}
+
+/// The overlays of every environment, of all apps or, where the layout names
+/// apps, of those called `app`.
+///
+/// Sorted by environment order, then by path; a path matched by several
+/// templates belongs to the first.
+pub fn overlays(
+    snapshot: &dyn Snapshot,
+    config: &Config,
+    app: Option<&str>,
+) -> Result<Vec<Overlay>, SnapshotError> {
+    let mut found = Vec::new();
+    let mut taken: BTreeSet<RepoPath> = BTreeSet::new();
+    for (index, layout) in config.layout.iter().enumerate() {
+        let mut bindings = Bindings::default().with("env", directories(config));
+        if let Some(app) = app.filter(|_| layout.template.contains("{app}")) {
+            bindings = bindings.with("app", vec![app.to_owned()]);
+        }
+        let matches = Template::new(&layout.template, &bindings).expand(snapshot, &bindings)?;
+        for found_path in matches {
+            let overlay = overlay(config, index, &found_path);
+            if let Some(overlay) = overlay.filter(|overlay| taken.insert(overlay.path.clone())) {
+                found.push((found_path, overlay));
+            }
+        }
+    }
+    Ok(in_order(config, tell_apart(found)))
+}
+
+fn directories(config: &Config) -> Vec<String> {
+    config.pipeline.environments().iter().flat_map(|e| e.dirs.iter().cloned()).collect()
+}
+
+fn overlay(config: &Config, layout: usize, found: &Match) -> Option<Overlay> {
+    let dir = found.names.get("env")?;
+    let environment = config.pipeline.by_dir(dir)?.name.clone();
+    let group = found.names.get("group").cloned();
+    let labels: BTreeMap<String, String> = found
+        .names
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "app" | "env" | "group" | "**"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let app = found.names.get("app").map(|name| AppId {
+        name: name.clone(),
+        group: group.clone(),
+        from_marker: false,
+        labels,
+    });
+    let path = found.path.clone();
+    Some(Overlay {
+        environment,
+        app,
+        group,
+        path,
+        is_file: found.is_file,
+        layout,
+        dir: dir.clone(),
+    })
+}
+
+/// Two directories at different places whose apps have one name are two apps:
+/// what `**` stood for becomes their group.
+fn tell_apart(found: Vec<(Match, Overlay)>) -> Vec<Overlay> {
+    let mut places: BTreeMap<AppId, BTreeSet<String>> = BTreeMap::new();
+    let place = |found: &Match| found.names.get("**").cloned().unwrap_or_default();
+    for (found_path, overlay) in &found {
+        if let Some(app) = &overlay.app {
+            places.entry(app.clone()).or_default().insert(place(found_path));
+        }
+    }
+    let ambiguous = |app: &AppId| places.get(app).is_some_and(|places| places.len() > 1);
+    let settle = |(found_path, mut overlay): (Match, Overlay)| {
+        if let Some(app) = overlay.app.as_mut().filter(|app| app.group.is_none() && ambiguous(app))
+        {
+            app.group = Some(place(&found_path)).filter(|place| !place.is_empty());
+        }
+        overlay
+    };
+    found.into_iter().map(settle).collect()
+}
+
+fn in_order(config: &Config, mut overlays: Vec<Overlay>) -> Vec<Overlay> {
+    let environments = config.pipeline.environments();
+    let rank = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
+    overlays.sort_by(|a, b| (rank(&a.environment), &a.path).cmp(&(rank(&b.environment), &b.path)));
+    overlays
+}

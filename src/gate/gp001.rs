@@ -1,0 +1,124 @@
+//! GP001: no version enters an environment that the one before does not run.
+
+use crate::discover::Cell;
+use crate::history::Timeline;
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
+use crate::plan::Planned;
+
+use super::{Case, RuleInfo, about, cell_key, human_span, placed, short_id};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    rule: Rule::GP001,
+    refuses: "a version that an environment before does not run",
+    why: "Every environment is the test of the next one. A version that skips one arrives \
+          untested where it hurts most. The versions are read from the base commit, so that \
+          one change cannot bring its own proof along. With `seen = true` it is enough that \
+          the environment ran the version at some time.",
+    satisfy: "Promote the version into the environment before first, and let that land:\n\
+              \n    git promote VERSION ENVIRONMENT-BEFORE",
+    overridable: false,
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Finding> {
+    case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
+}
+
+/// One source's answer: whether it vouches for the version, and how that reads.
+struct Answer {
+    source: EnvironmentName,
+    vouches: bool,
+    text: String,
+}
+
+fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
+    let promotion = &planned.promotion;
+    let environment = case.config.environment(promotion.to.as_str())?;
+    let sources = case.config.sources_for(environment, &promotion.app);
+    let ask = |source: &EnvironmentName| answer(case, promotion, (source, environment.seen));
+    let answers: Vec<Answer> = sources.names().iter().map(ask).collect();
+    let (told, refuted): (Vec<Answer>, Vec<Answer>) =
+        answers.into_iter().partition(|answer| answer.vouches);
+    let passes = match sources {
+        Sources::First => return None,
+        Sources::All(_) => refuted.is_empty(),
+        Sources::Any(_) => !told.is_empty(),
+    };
+    let texts = |answers: &[Answer]| {
+        answers.iter().map(|answer| answer.text.as_str()).collect::<Vec<_>>().join("; ")
+    };
+    if passes {
+        return Some(about(Rule::GP001, promotion, Outcome::Pass, texts(&told)));
+    }
+    let mut finding = about(Rule::GP001, promotion, Outcome::Fail, texts(&refuted));
+    finding.hint = refuted.first().map(|answer| hint(case, promotion, &answer.source));
+    Some(placed(finding, planned))
+}
+
+fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
+    let (source, seen) = from;
+    let key = cell_key(promotion, source);
+    let cell = case.inventory.cells.get(&key);
+    let timeline = case.timelines.get(&key);
+    let wanted = tag_or_digest(&promotion.version);
+    let now = cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted));
+    let once = seen && timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let text = match cell {
+        _ if now => runs_now(case, source, (&wanted, timeline)),
+        _ if once => format!("{source} has run {wanted} before"),
+        Some(cell) => does_not_run(source, cell, &wanted),
+        None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
+    };
+    let cut_off = seen && !once && timeline.is_some_and(|timeline| !timeline.complete);
+    let text = if cut_off && !now {
+        format!("{text}, and the clone is too shallow to tell whether it ever did")
+    } else {
+        text
+    };
+    Answer { source: source.clone(), vouches: now || once, text }
+}
+
+/// GP001 compares tags; whether the digest is the same is GP004's question.
+fn tag_or_digest(version: &Pin) -> Pin {
+    match &version.tag {
+        Some(tag) => Pin::tag(tag.clone()),
+        None => version.clone(),
+    }
+}
+
+fn runs_now(
+    case: &Case<'_>,
+    source: &EnvironmentName,
+    version: (&Pin, Option<&Timeline>),
+) -> String {
+    let (wanted, timeline) = version;
+    match timeline.and_then(Timeline::since) {
+        Some(since) => format!(
+            "{source} has run {wanted} for {} ({})",
+            human_span(case.now - since.seconds),
+            short_id(&since.commit)
+        ),
+        None => format!("{source} runs {wanted}"),
+    }
+}
+
+fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
+    let runs: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
+    let place = cell.sites.first().map(|site| format!(" ({}:{})", site.path, site.line));
+    format!("{source} runs {}, not {wanted}{}", runs.join(" and "), place.unwrap_or_default())
+}
+
+/// The nearest version that would be let through, or the step that is missing.
+fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> String {
+    let app = &promotion.app;
+    let cell = case.inventory.cells.get(&cell_key(promotion, source));
+    let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
+    let looks_alike = |pin: &&Pin| {
+        let (a, b) = (pin.to_string(), promotion.version.to_string());
+        a.trim_start_matches('v') == b.trim_start_matches('v')
+    };
+    match runs.filter(looks_alike) {
+        Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
+        None => format!("git promote {app}@{} {source}", promotion.version),
+    }
+}

@@ -1,0 +1,67 @@
+//! GP003: no way back by accident.
+
+use std::cmp::Ordering;
+
+use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::plan::Planned;
+
+use super::ordering::by_semver;
+use super::{Case, RuleInfo, about, cell_key, override_hint, placed};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    rule: Rule::GP003,
+    refuses: "going back: an older version, or one that the environment already left",
+    why: "A promotion goes forward. An older version by SemVer, or one that the environment \
+          ran and left (perhaps because it was bad), is a rollback that nobody called one.",
+    satisfy: "If going back is what you want, say so, with the reason:\n\
+              \n    git promote APP@VERSION ENVIRONMENT --override GP003 --reason TEXT",
+    overridable: true,
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Finding> {
+    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
+}
+
+fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
+    let timeline = case.timelines.get(&cell_key(promotion, &promotion.to));
+    let (new, old) = (&promotion.version, &promotion.previous);
+    let order = by_semver(new, old);
+    if order == Some(Ordering::Less) {
+        return refuse(planned, format!("{new} is older than {old}"));
+    }
+    if timeline.is_some_and(|timeline| timeline.left(new)) {
+        return refuse(planned, format!("{} already ran {new} and left it", promotion.to));
+    }
+    if old.is_empty() {
+        let message = format!("{} had no version of its own", promotion.to);
+        return about(Rule::GP003, promotion, Outcome::Pass, message);
+    }
+    if timeline.is_none_or(|timeline| !timeline.complete) && case.shallow {
+        return cut_off(promotion);
+    }
+    let message = match order {
+        Some(Ordering::Greater) => format!("{new} is newer than {old}"),
+        _ => format!("{} never left {new}", promotion.to),
+    };
+    about(Rule::GP003, promotion, Outcome::Pass, message)
+}
+
+fn refuse(planned: &Planned, message: String) -> Finding {
+    let promotion = &planned.promotion;
+    let mut finding = about(Rule::GP003, promotion, Outcome::Fail, message);
+    finding.hint = Some(override_hint(Rule::GP003, promotion));
+    placed(finding, planned)
+}
+
+/// In a shallow clone only part of the past is there.
+fn cut_off(promotion: &Promotion) -> Finding {
+    let message = format!(
+        "the clone is shallow: whether {} already left {} is not known",
+        promotion.to, promotion.version
+    );
+    let mut finding = about(Rule::GP003, promotion, Outcome::Skip, message);
+    finding.hint = Some("git fetch --unshallow --filter=blob:none".to_owned());
+    finding
+}

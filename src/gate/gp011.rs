@@ -1,0 +1,50 @@
+//! GP011: what cannot be read proves nothing.
+
+use crate::discover::{Inventory, Unreadable};
+use crate::kustomize::is_kustomization;
+use crate::model::{Finding, Outcome, Promotion, Rule};
+
+use super::{Case, RuleInfo, about};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    rule: Rule::GP011,
+    refuses: "a manifest that cannot be read",
+    why: "A kustomization that is no YAML, or a link to somewhere else, may make an \
+          environment run anything; nothing can be proven about it.",
+    satisfy: "Mend the file that is named. `kubectl kustomize DIR` shows what Kubernetes tools \
+              make of it.",
+    overridable: false,
+    check,
+};
+
+fn check(case: &Case<'_>) -> Vec<Finding> {
+    case.plan.promotions.iter().map(|planned| judge(case, &planned.promotion)).collect()
+}
+
+fn judge(case: &Case<'_>, promotion: &Promotion) -> Finding {
+    let concerned = |unreadable: &&Unreadable| concerns(case.inventory, unreadable, promotion);
+    let found: Vec<&Unreadable> = case.inventory.unreadable.iter().filter(concerned).collect();
+    // What kustomize itself must read refuses; any other file may be a template.
+    let grave = found.iter().find(|unreadable| is_kustomization(unreadable.path.file_name()));
+    let (outcome, unreadable) = match (grave, found.first()) {
+        (Some(grave), _) => (Outcome::Fail, *grave),
+        (None, Some(first)) => (Outcome::Warn, *first),
+        (None, None) => {
+            let message = "every manifest can be read".to_owned();
+            return about(Rule::GP011, promotion, Outcome::Pass, message);
+        }
+    };
+    let mut finding = about(Rule::GP011, promotion, outcome, unreadable.message.clone());
+    finding.path = Some(unreadable.path.clone());
+    finding
+}
+
+/// Whether the file lies in the app's overlay of the target or of a source.
+fn concerns(inventory: &Inventory, unreadable: &Unreadable, promotion: &Promotion) -> bool {
+    inventory.overlays.get(unreadable.overlay).is_some_and(|overlay| {
+        let app = overlay.app.as_ref().is_none_or(|app| *app == promotion.app);
+        let here =
+            overlay.environment == promotion.to || promotion.from.contains(&overlay.environment);
+        app && here
+    })
+}

@@ -1,0 +1,159 @@
+//! The numbered rules: one file a rule, one registry, one evaluation.
+//!
+//! All rules run and all findings are shown; then one refusal. What the
+//! effects accept is an [`Approved`] plan, and only [`approve`] makes one.
+
+mod gp001;
+mod gp003;
+mod gp004;
+mod gp005;
+mod gp007;
+mod gp008;
+mod gp011;
+mod gp012;
+mod ordering;
+mod policy;
+
+use std::collections::BTreeMap;
+
+use crate::audit::Waiver;
+use crate::config::Config;
+use crate::discover::{CellKey, Inventory};
+use crate::history::Timeline;
+use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::plan::{Plan, Planned};
+
+/// Everything the rules may look at.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// The config of the base.
+    pub config: &'a Config,
+    /// What is where at the base.
+    pub inventory: &'a Inventory,
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// What the environments concerned ran, and when.
+    pub timelines: &'a BTreeMap<CellKey, Timeline>,
+    /// Whether the history of the base is cut off (a shallow clone).
+    pub shallow: bool,
+    /// What the user waives.
+    pub waivers: &'a [Waiver],
+    /// The time to judge at, seconds since the epoch.
+    pub now: i64,
+}
+
+/// A rule: what it refuses, why, and how to satisfy it.
+pub struct RuleInfo {
+    /// Its number.
+    pub rule: Rule,
+    /// What it refuses, in a few words.
+    pub refuses: &'static str,
+    /// Why that is refused.
+    pub why: &'static str,
+    /// How to satisfy it, with commands.
+    pub satisfy: &'static str,
+    /// Whether a reason can waive it.
+    pub overridable: bool,
+    check: fn(&Case<'_>) -> Vec<Finding>,
+}
+
+/// Every rule of this version, by number.
+pub const RULES: [&RuleInfo; 8] = [
+    &gp001::RULE,
+    &gp003::RULE,
+    &gp004::RULE,
+    &gp005::RULE,
+    &gp007::RULE,
+    &gp008::RULE,
+    &gp011::RULE,
+    &gp012::RULE,
+];
+
+/// The rule of that number.
+pub fn rule(rule: Rule) -> Option<&'static RuleInfo> {
+    RULES.into_iter().find(|info| info.rule == rule)
+}
+
+/// A plan that every rule lets through. The effects take nothing else.
+#[derive(Debug, Clone)]
+pub struct Approved {
+    plan: Plan,
+}
+
+impl Approved {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Asks every rule about every promotion, and applies what is waived.
+pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
+    let findings = RULES.iter().flat_map(|info| (info.check)(case)).collect();
+    policy::apply(case, findings)
+}
+
+/// Lets a plan through if no finding refuses it; else gives it back.
+pub fn approve(plan: Plan, findings: &[Finding]) -> Result<Approved, Plan> {
+    if refused(findings) { Err(plan) } else { Ok(Approved { plan }) }
+}
+
+/// Whether any finding refuses.
+pub fn refused(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| matches!(finding.outcome, Outcome::Fail | Outcome::Unverifiable))
+}
+
+/// A finding about one promotion, without place and hint.
+fn about(rule: Rule, promotion: &Promotion, outcome: Outcome, message: String) -> Finding {
+    Finding {
+        rule,
+        outcome,
+        app: Some(promotion.app.clone()),
+        environment: Some(promotion.to.clone()),
+        message,
+        path: None,
+        line: None,
+        hint: None,
+    }
+}
+
+/// Puts the first site of a promotion on its finding.
+fn placed(mut finding: Finding, planned: &Planned) -> Finding {
+    if let Some((path, line)) = planned.sites.first() {
+        finding.path = Some(path.clone());
+        finding.line = Some(*line);
+    }
+    finding
+}
+
+/// The cell of a promotion in one of its environments.
+fn cell_key(promotion: &Promotion, environment: &crate::model::EnvironmentName) -> CellKey {
+    CellKey {
+        environment: environment.clone(),
+        app: promotion.app.clone(),
+        image: promotion.image.clone(),
+    }
+}
+
+/// The command that waives a rule, as a hint.
+fn override_hint(rule: Rule, promotion: &Promotion) -> String {
+    format!(
+        "git promote {}@{} {} --override {rule} --reason TEXT",
+        promotion.app, promotion.version, promotion.to
+    )
+}
+
+/// A span of time as people say it: `45 s`, `12 min`, `5 h`, `3 d`.
+pub fn human_span(seconds: i64) -> String {
+    match seconds.max(0) {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7_199 => format!("{} min", s / 60),
+        s @ 7_200..=172_799 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+/// The first seven digits of a commit id, as git shows it.
+pub fn short_id(id: &str) -> &str {
+    id.get(..7).unwrap_or(id)
+}

@@ -1,0 +1,71 @@
+//! What the config and the user make of the findings: apps that are only
+//! warned, apps that are not judged, and rules that are waived.
+
+use crate::config::AppPolicy;
+use crate::model::{Finding, Outcome, Rule};
+
+use super::{Case, rule};
+
+/// Applies the app's policy, then the waivers.
+pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
+    findings
+        .into_iter()
+        .filter_map(|finding| by_app(case, finding))
+        .map(|finding| waived(case, finding))
+        .collect()
+}
+
+fn by_app(case: &Case<'_>, mut finding: Finding) -> Option<Finding> {
+    let policy = finding.app.as_ref().map(|app| case.config.app_policy(app));
+    match (policy, finding.rule) {
+        // A file that cannot be read has no policy.
+        (_, Rule::GP011) | (None | Some(AppPolicy::Strict), _) => Some(finding),
+        (Some(AppPolicy::Off), _) => None,
+        (Some(AppPolicy::Warn), _) => {
+            if finding.outcome == Outcome::Fail {
+                finding.outcome = Outcome::Warn;
+            }
+            Some(finding)
+        }
+    }
+}
+
+fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
+    let waiver = case.waivers.iter().find(|waiver| waiver.rule == finding.rule);
+    let Some(waiver) = waiver.filter(|waiver| !waiver.reason.trim().is_empty()) else {
+        return finding;
+    };
+    let refuses = matches!(finding.outcome, Outcome::Fail | Outcome::Warn);
+    if refuses && objection(case, finding.rule).is_none() {
+        finding.outcome = Outcome::Overridden;
+        finding.message = format!("{} (overridden: {})", finding.message, waiver.reason);
+        finding.hint = None;
+    }
+    finding
+}
+
+/// Why a rule must not be waived for this plan; `None` if it may.
+///
+/// What the config grants counts for every rule but those that a waiver would
+/// empty (GP011, GP012). Without any grant the rules marked so can be waived.
+pub(super) fn objection(case: &Case<'_>, waived: Rule) -> Option<String> {
+    let Some(info) = rule(waived) else {
+        return Some(format!("{waived} is not judged by this version"));
+    };
+    if matches!(waived, Rule::GP011 | Rule::GP012) {
+        return Some(format!("{waived} can never be overridden"));
+    }
+    let grants = &case.config.overrides;
+    let granted = grants.iter().any(|grant| {
+        let here = grant.environments.is_empty() || grant.environments.contains(&case.plan.to);
+        grant.rule == waived && here
+    });
+    if granted || (grants.is_empty() && info.overridable) {
+        return None;
+    }
+    Some(if info.overridable {
+        format!("the config does not let {waived} be overridden in {}", case.plan.to)
+    } else {
+        format!("{waived} cannot be overridden unless the config says so")
+    })
+}

@@ -1,0 +1,145 @@
+//! What an environment ran, and from when to when: first-parent trees to a
+//! timeline.
+//!
+//! The walk over commits is the shell's; here each commit is a moment, and the
+//! versions before and after it are compared.
+
+use std::collections::BTreeMap;
+
+use crate::discover::CellKey;
+use crate::model::Pin;
+
+/// A commit on the first-parent line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Its full id.
+    pub commit: String,
+    /// Committer time, seconds since the epoch.
+    pub seconds: i64,
+    /// The author's name.
+    pub author: String,
+}
+
+/// A version and the commit that brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The version.
+    pub pin: Pin,
+    /// The commit that brought it; `None` where the history ends before it.
+    pub since: Option<Moment>,
+}
+
+/// What one environment ran of one app and image, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timeline {
+    /// The versions, each different from the one before it.
+    pub held: Vec<Held>,
+    /// Whether it reaches back to the first appearance. It does not in a
+    /// shallow clone, or where the walk was ended early.
+    pub complete: bool,
+}
+
+impl Timeline {
+    /// Since when the version that is there now has been there.
+    pub fn since(&self) -> Option<&Moment> {
+        self.held.first()?.since.as_ref()
+    }
+
+    /// The newest stay of a version that `wanted` means.
+    pub fn ran(&self, wanted: &Pin) -> Option<&Held> {
+        self.held.iter().find(|held| held.pin.carries(wanted))
+    }
+
+    /// Whether the environment once ran that version, and left it.
+    pub fn left(&self, wanted: &Pin) -> bool {
+        self.held.iter().skip(1).any(|held| held.pin.carries(wanted))
+    }
+}
+
+/// Timelines while they are made, from the newest commit backwards.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    open: BTreeMap<CellKey, Timeline>,
+}
+
+impl Recorder {
+    /// Starts with what is there now.
+    pub fn new(now: impl IntoIterator<Item = (CellKey, Pin)>) -> Self {
+        let start =
+            |(key, pin)| (key, Timeline { held: vec![Held { pin, since: None }], complete: false });
+        Self { open: now.into_iter().map(start).collect() }
+    }
+
+    /// The cells that are followed.
+    pub fn keys(&self) -> impl Iterator<Item = &CellKey> {
+        self.open.keys()
+    }
+
+    /// Says what a cell held before `moment`: `None` where it was not there.
+    pub fn before(&mut self, key: &CellKey, moment: &Moment, pin: Option<Pin>) {
+        let Some(timeline) = self.open.get_mut(key) else { return };
+        let Some(newest_unknown) = timeline.held.last_mut() else { return };
+        if timeline.complete || pin.as_ref() == Some(&newest_unknown.pin) {
+            return;
+        }
+        newest_unknown.since = Some(moment.clone());
+        match pin {
+            Some(pin) => timeline.held.push(Held { pin, since: None }),
+            None => timeline.complete = true,
+        }
+    }
+
+    /// Whether every cell's newest arrival is known.
+    pub fn knows_arrivals(&self) -> bool {
+        self.open.values().all(|timeline| timeline.since().is_some())
+    }
+
+    /// The timelines; `whole` where the walk reached the first commit.
+    pub fn finish(mut self, whole: bool) -> BTreeMap<CellKey, Timeline> {
+        for timeline in self.open.values_mut() {
+            timeline.complete |= whole;
+        }
+        self.open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AppId, EnvironmentName};
+
+    fn moment(commit: &str) -> Moment {
+        Moment { commit: commit.to_owned(), seconds: 0, author: String::new() }
+    }
+
+    fn pin(text: &str) -> Pin {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn versions_follow_one_another() {
+        let key = CellKey {
+            environment: EnvironmentName::new("dev"),
+            app: AppId::named("web"),
+            image: "web".to_owned(),
+        };
+        let mut recorder = Recorder::new([(key.clone(), pin("v3"))]);
+        recorder.before(&key, &moment("e"), Some(pin("v3")));
+        recorder.before(&key, &moment("d"), Some(pin("v2")));
+        assert!(recorder.knows_arrivals());
+        recorder.before(&key, &moment("c"), Some(pin("v3")));
+        recorder.before(&key, &moment("b"), None);
+        recorder.before(&key, &moment("a"), Some(pin("v0")));
+        let timeline = recorder.finish(false).remove(&key).unwrap();
+        assert!(timeline.complete);
+        let shown: Vec<String> = timeline
+            .held
+            .iter()
+            .map(|held| format!("{} {}", held.pin, held.since.as_ref().unwrap().commit))
+            .collect();
+        assert_eq!(shown, ["v3 d", "v2 c", "v3 b"]);
+        assert_eq!(timeline.since().unwrap().commit, "d");
+        assert!(timeline.left(&pin("v2")) && timeline.left(&pin("v3")));
+        assert!(!timeline.left(&pin("v4")));
+    }
+}

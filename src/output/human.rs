@@ -1,0 +1,163 @@
+//! Reports for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::gate::short_id;
+use crate::model::{Edit, Finding, Outcome, Rule};
+use crate::report::{EditReport, Ending, PromotionReport, StatusReport};
+
+use super::paint::Paint;
+use super::table::status_table;
+use super::text::clean;
+
+/// With more promotions than this, rules that pass are counted, not listed.
+const LISTED: usize = 3;
+
+/// What `promote` says on standard output.
+pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> String {
+    let mut text = String::new();
+    for promotion in &report.promotions {
+        let several = report.promotions.iter().filter(|p| p.app == promotion.app).count() > 1;
+        let image = if several { format!("  {}", clean(&promotion.image)) } else { String::new() };
+        let _ = writeln!(
+            text,
+            "{}{image}  {}  {} -> {}",
+            paint.bold(&clean(&promotion.app.to_string())),
+            promotion.to,
+            paint.old(&promotion.previous.to_string()),
+            paint.new(&promotion.version.to_string()),
+        );
+    }
+    for (app, image, pin) in &report.current {
+        let several = report.current.iter().filter(|(other, ..)| other == app).count() > 1;
+        let image = if several { format!("  {}", clean(image)) } else { String::new() };
+        let _ =
+            writeln!(text, "{}{image}  {}  already at {pin}", clean(&app.to_string()), report.to);
+    }
+    text.push_str(&findings(report, paint, verbose));
+    // What is refused changes nothing, and should not read as if it did.
+    let shown = if report.ending == Ending::Refused { &[][..] } else { &report.edits };
+    for edit in shown {
+        text.push_str(&edit_line(edit, &edit.path.to_string(), paint));
+        for effect in report.effects.iter().filter(|effect| effect.is_of(edit)) {
+            let _ = writeln!(text, "    {}", paint.dim(&clean(&effect.to_string())));
+        }
+    }
+    if let Some(unified) = &report.unified {
+        text.push_str(&painted_diff(unified, paint));
+    }
+    text.push_str(&ending(report));
+    text
+}
+
+/// One line per rule and promotion; many promotions that pass are counted.
+fn findings(report: &PromotionReport, paint: Paint, verbose: bool) -> String {
+    let mut passed: BTreeMap<Rule, Vec<&Finding>> = BTreeMap::new();
+    let mut lines: BTreeMap<Rule, String> = BTreeMap::new();
+    for finding in &report.findings {
+        let short = !verbose && report.promotions.len() > LISTED;
+        if short && finding.outcome == Outcome::Pass {
+            passed.entry(finding.rule).or_default().push(finding);
+            continue;
+        }
+        let line = finding_line(report, finding, paint);
+        lines.entry(finding.rule).or_default().push_str(&line);
+    }
+    for (rule, findings) in passed {
+        let mark = paint.outcome(Outcome::Pass);
+        let line = format!("{mark}  {rule}  {} promotions pass\n", findings.len());
+        lines.entry(rule).or_default().push_str(&line);
+    }
+    lines.into_values().collect()
+}
+
+fn finding_line(report: &PromotionReport, finding: &Finding, paint: Paint) -> String {
+    let mark = paint.outcome(finding.outcome);
+    let subject = match &finding.app {
+        Some(app) if report.promotions.len() > 1 => format!("{}: ", clean(&app.to_string())),
+        _ => String::new(),
+    };
+    let place = match (&finding.path, finding.line) {
+        (Some(path), Some(line)) if finding.outcome != Outcome::Pass => {
+            format!("\n              at {}:{line}", clean(path.as_str()))
+        }
+        (Some(path), None) => format!("\n              at {}", clean(path.as_str())),
+        _ => String::new(),
+    };
+    format!("{mark}  {}  {subject}{}{place}\n", finding.rule, clean(&finding.message))
+}
+
+fn edit_line(edit: &Edit, file: &str, paint: Paint) -> String {
+    let value = |value: &Option<String>| clean(value.as_deref().unwrap_or("none"));
+    format!(
+        "{}:{}  {}  {} -> {}\n",
+        clean(file),
+        edit.line,
+        clean(&edit.field),
+        paint.old(&value(&edit.old)),
+        paint.new(&value(&edit.new)),
+    )
+}
+
+fn painted_diff(unified: &str, paint: Paint) -> String {
+    let line = |line: &str| {
+        let shown = clean(line.trim_end_matches('\r'));
+        let painted = match line.bytes().next() {
+            Some(b'+') => paint.new(&shown),
+            Some(b'-') => paint.old(&shown),
+            Some(b'@') => paint.dim(&shown),
+            _ => shown,
+        };
+        format!("{painted}\n")
+    };
+    unified.lines().map(line).collect()
+}
+
+fn ending(report: &PromotionReport) -> String {
+    match (&report.commit, report.ending) {
+        (Some(commit), _) => format!(
+            "[{} {}] {}\n",
+            clean(report.branch.as_deref().unwrap_or("detached HEAD")),
+            short_id(&commit.id),
+            clean(&commit.subject)
+        ),
+        (None, Ending::Planned) => "dry run: nothing was written\n".to_owned(),
+        (None, Ending::Edited) => "edited, not committed\n".to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// What `edit` says on standard output.
+pub fn edits(report: &EditReport, paint: Paint) -> String {
+    let lines = report.edits.iter().map(|edit| edit_line(edit, &report.file, paint));
+    let mut text: String = lines.collect();
+    let values = report.edits.len();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let written = if report.dry_run { "would change" } else { "changed" };
+    let _ = if values == 0 {
+        writeln!(text, "{}: nothing to change", clean(&report.file))
+    } else {
+        let bytes = report.changed_bytes;
+        writeln!(text, "{values} value{}, {bytes} byte{} {written}", plural(values), plural(bytes))
+    };
+    text
+}
+
+/// What `status` says on standard output: the matrix, then what could move.
+pub fn status(report: &StatusReport, wide: bool) -> String {
+    let mut text = status_table(report, wide).aligned();
+    let next: Vec<&str> = report
+        .rows
+        .iter()
+        .filter_map(|row| row.next.as_ref())
+        .map(|n| n.command.as_str())
+        .collect();
+    if !next.is_empty() {
+        text.push_str("\nnext:\n");
+        for command in next {
+            let _ = writeln!(text, "  {}", clean(command));
+        }
+    }
+    text
+}

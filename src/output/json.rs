@@ -1,0 +1,383 @@
+//! The documents of `-o json`: wire types that only grow within v1, made from
+//! the reports, with one JSON Schema a kind.
+
+use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
+use serde_json::Value;
+use yaml_rust2::yaml::Hash;
+use yaml_rust2::{Yaml, YamlEmitter};
+
+use crate::model::{Edit, Finding, Pin, Promotion};
+use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport, StatusRow};
+
+use super::text::day;
+
+const API_VERSION: &str = "git-promote/v1";
+
+/// A promotion that was made, planned or refused.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Promotion")]
+struct WirePromotionReport {
+    /// Always `git-promote/v1`.
+    api_version: &'static str,
+    /// Always `Promotion`.
+    kind: &'static str,
+    /// The environment that versions enter.
+    to: String,
+    /// Whether nothing was to be written.
+    dry_run: bool,
+    /// What moves.
+    promotions: Vec<WirePromotion>,
+    /// The values that change.
+    edits: Vec<WireEdit>,
+    /// One finding per rule and promotion.
+    findings: Vec<WireFinding>,
+    /// One of `planned committed edited unchanged refused`.
+    result: &'static str,
+    /// The full id of the commit that was made.
+    commit: Option<String>,
+    /// The branch, unless HEAD is detached.
+    branch: Option<String>,
+    /// The address of the pull request.
+    pull_request: Option<String>,
+}
+
+/// One app and image on its way.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WirePromotion {
+    /// The app.
+    app: String,
+    /// The image.
+    image: String,
+    /// The first environment it comes from.
+    from: Option<String>,
+    /// The environment it enters.
+    to: String,
+    /// The tag before.
+    previous: Option<String>,
+    /// The tag after.
+    version: Option<String>,
+    /// The digest before.
+    previous_digest: Option<String>,
+    /// The digest after.
+    digest: Option<String>,
+}
+
+/// One value that changes.
+#[derive(Serialize, JsonSchema)]
+struct WireEdit {
+    /// The file.
+    path: String,
+    /// 1-based line.
+    line: u32,
+    /// 1-based column, in characters.
+    column: u32,
+    /// The field path.
+    field: String,
+    /// What is changed, such as `kustomize-tag`.
+    kind: Value,
+    /// The value before.
+    old: Option<String>,
+    /// The value after.
+    new: Option<String>,
+}
+
+/// A rule's answer.
+#[derive(Serialize, JsonSchema)]
+struct WireFinding {
+    /// The rule, such as `GP001`.
+    rule: String,
+    /// One of `pass warn fail skip overridden unverifiable`.
+    result: Value,
+    /// The app it speaks of.
+    app: Option<String>,
+    /// The environment that is entered.
+    environment: Option<String>,
+    /// What was found.
+    message: String,
+    /// The file it speaks of.
+    path: Option<String>,
+    /// The 1-based line there.
+    line: Option<u32>,
+    /// A command that would satisfy it.
+    hint: Option<String>,
+}
+
+/// Who runs what.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Status")]
+struct WireStatus {
+    /// Always `git-promote/v1`.
+    api_version: &'static str,
+    /// Always `Status`.
+    kind: &'static str,
+    /// The environments in their order.
+    environments: Vec<WireEnvironment>,
+    /// One row an app and image.
+    rows: Vec<WireRow>,
+}
+
+/// An environment.
+#[derive(Serialize, JsonSchema)]
+struct WireEnvironment {
+    /// Its name.
+    name: String,
+    /// Where its versions come from.
+    from: Vec<String>,
+}
+
+/// One app and image across the environments.
+#[derive(Serialize, JsonSchema)]
+struct WireRow {
+    /// The app.
+    app: String,
+    /// Its group.
+    group: Option<String>,
+    /// The image.
+    image: String,
+    /// One cell an environment.
+    cells: Vec<WireCell>,
+    /// What could move next.
+    next: Option<WireNext>,
+}
+
+/// One app and image in one environment.
+#[derive(Serialize, JsonSchema)]
+struct WireCell {
+    /// The environment.
+    environment: String,
+    /// The tag.
+    version: Option<String>,
+    /// The digest.
+    digest: Option<String>,
+    /// When it arrived, RFC 3339.
+    since: Option<String>,
+    /// The commit that brought it.
+    commit: Option<String>,
+    /// One of `current behind ahead held frozen absent unknown`.
+    state: &'static str,
+}
+
+/// The next promotion.
+#[derive(Serialize, JsonSchema)]
+struct WireNext {
+    /// The environment that is entered.
+    environment: String,
+    /// The tag, or the digest where there is no tag.
+    version: String,
+    /// The command that does it.
+    command: String,
+}
+
+/// What `edit` did to one file.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Edit")]
+struct WireEditReport {
+    /// Always `git-promote/v1`.
+    api_version: &'static str,
+    /// Always `Edit`.
+    kind: &'static str,
+    /// The file.
+    file: String,
+    /// Whether nothing was to be written.
+    dry_run: bool,
+    /// The values that change; empty where nothing had to be done.
+    edits: Vec<WireEdit>,
+}
+
+impl From<&Promotion> for WirePromotion {
+    fn from(promotion: &Promotion) -> Self {
+        let tag = |pin: &Pin| pin.tag.as_ref().map(ToString::to_string);
+        let digest = |pin: &Pin| pin.digest.as_ref().map(ToString::to_string);
+        Self {
+            app: promotion.app.to_string(),
+            image: promotion.image.clone(),
+            from: promotion.from.first().map(ToString::to_string),
+            to: promotion.to.to_string(),
+            previous: tag(&promotion.previous),
+            version: tag(&promotion.version),
+            previous_digest: digest(&promotion.previous),
+            digest: digest(&promotion.version),
+        }
+    }
+}
+
+impl From<&Edit> for WireEdit {
+    fn from(edit: &Edit) -> Self {
+        Self {
+            path: edit.path.to_string(),
+            line: edit.line,
+            column: edit.column,
+            field: edit.field.clone(),
+            kind: word(&edit.kind),
+            old: edit.old.clone(),
+            new: edit.new.clone(),
+        }
+    }
+}
+
+impl From<&Finding> for WireFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule.to_string(),
+            result: word(&finding.outcome),
+            app: finding.app.as_ref().map(ToString::to_string),
+            environment: finding.environment.as_ref().map(ToString::to_string),
+            message: finding.message.clone(),
+            path: finding.path.as_ref().map(ToString::to_string),
+            line: finding.line,
+            hint: finding.hint.clone(),
+        }
+    }
+}
+
+impl From<&StatusRow> for WireRow {
+    fn from(row: &StatusRow) -> Self {
+        let cell = |cell: &crate::report::StatusCell| WireCell {
+            environment: cell.environment.to_string(),
+            version: cell.pin.as_ref().and_then(|pin| pin.tag.as_ref()).map(ToString::to_string),
+            digest: cell.pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(ToString::to_string),
+            since: cell.since.map(day),
+            commit: cell.commit.clone(),
+            state: state(cell.standing),
+        };
+        let next = |next: &crate::report::Next| WireNext {
+            environment: next.environment.to_string(),
+            version: next.version.to_string(),
+            command: next.command.clone(),
+        };
+        Self {
+            app: row.app.to_string(),
+            group: row.app.group.clone(),
+            image: row.image.clone(),
+            cells: row.cells.iter().map(cell).collect(),
+            next: row.next.as_ref().map(next),
+        }
+    }
+}
+
+fn state(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Current => "current",
+        Standing::Behind => "behind",
+        Standing::Ahead => "ahead",
+        Standing::Absent => "absent",
+        Standing::Unknown => "unknown",
+    }
+}
+
+/// The serialised name of an enum value.
+fn word<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// The document of a promotion.
+pub fn promotion_value(report: &PromotionReport) -> Value {
+    let result = match report.ending {
+        Ending::Planned => "planned",
+        Ending::Committed => "committed",
+        Ending::Edited => "edited",
+        Ending::Unchanged => "unchanged",
+        Ending::Refused => "refused",
+    };
+    word(&WirePromotionReport {
+        api_version: API_VERSION,
+        kind: "Promotion",
+        to: report.to.to_string(),
+        dry_run: report.dry_run,
+        promotions: report.promotions.iter().map(WirePromotion::from).collect(),
+        edits: report.edits.iter().map(WireEdit::from).collect(),
+        findings: report.findings.iter().map(WireFinding::from).collect(),
+        result,
+        commit: report.commit.as_ref().map(|commit| commit.id.clone()),
+        branch: report.branch.clone(),
+        pull_request: None,
+    })
+}
+
+/// The document of a status.
+pub fn status_value(report: &StatusReport) -> Value {
+    let environments = report
+        .environments
+        .iter()
+        .map(|(name, from)| WireEnvironment {
+            name: name.to_string(),
+            from: from.iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    word(&WireStatus {
+        api_version: API_VERSION,
+        kind: "Status",
+        environments,
+        rows: report.rows.iter().map(WireRow::from).collect(),
+    })
+}
+
+/// The document of an edit.
+pub fn edit_value(report: &EditReport) -> Value {
+    word(&WireEditReport {
+        api_version: API_VERSION,
+        kind: "Edit",
+        file: report.file.clone(),
+        dry_run: report.dry_run,
+        edits: report.edits.iter().map(WireEdit::from).collect(),
+    })
+}
+
+/// The kinds that [`schema`] knows.
+pub fn schema_kinds() -> &'static [&'static str] {
+    &["promotion", "status", "edit"]
+}
+
+/// The JSON Schema of a kind, whatever its case.
+pub fn schema(kind: &str) -> Option<Value> {
+    let schema = match kind.to_ascii_lowercase().as_str() {
+        "promotion" => schema_for!(WirePromotionReport),
+        "status" => schema_for!(WireStatus),
+        "edit" => schema_for!(WireEditReport),
+        _ => return None,
+    };
+    Some(schema.to_value())
+}
+
+/// Indented JSON with a final newline.
+pub fn pretty(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+/// Each element of the list `rows`, one a line.
+pub(super) fn lines(document: &Value, rows: &str) -> String {
+    let rows = document.get(rows).and_then(Value::as_array);
+    rows.into_iter().flatten().map(|row| format!("{row}\n")).collect()
+}
+
+/// The document as YAML, without the `---`.
+pub(super) fn yaml(document: &Value) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = YamlEmitter::new(&mut text).dump(&to_yaml(document));
+    format!("{}\n", text.trim_start_matches("---\n"))
+}
+
+fn to_yaml(value: &Value) -> Yaml {
+    match value {
+        Value::Null => Yaml::Null,
+        Value::Bool(value) => Yaml::Boolean(*value),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| Yaml::Real(number.to_string()), Yaml::Integer)
+        }
+        Value::String(text) => Yaml::String(text.clone()),
+        Value::Array(items) => Yaml::Array(items.iter().map(to_yaml).collect()),
+        Value::Object(fields) => {
+            let mut hash = Hash::new();
+            for (key, value) in fields {
+                hash.insert(Yaml::String(key.clone()), to_yaml(value));
+            }
+            Yaml::Hash(hash)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Reports to text. Decides nothing: every renderer takes a report as it is.
+
+mod human;
+mod json;
+mod paint;
+mod table;
+mod text;
+
+pub use human::{edits, promotion, status};
+pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
+pub use paint::Paint;
+pub use table::{Table, edit_table, promotion_table, status_table};
+pub use text::{ago, clean, day, wrap};
+
+use serde_json::Value;
+
+/// The forms that `-o` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For people, with every column.
+    Wide,
+    /// One JSON document (`apiVersion: git-promote/v1`).
+    Json,
+    /// The same document as YAML.
+    Yaml,
+    /// The rows of the document, one JSON object a line.
+    Ndjson,
+    /// The names alone, one a line.
+    Name,
+    /// Columns with tabs between, with a heading.
+    Tsv,
+    /// A Markdown table.
+    Markdown,
+}
+
+/// Renders a report in a form that is not for people: from its document, or
+/// from its table. `rows` names the list that NDJSON takes apart.
+pub fn machine(format: Format, document: &Value, rows: &str, table: &Table) -> String {
+    match format {
+        Format::Json => pretty(document),
+        Format::Yaml => json::yaml(document),
+        Format::Ndjson => json::lines(document, rows),
+        Format::Name => table.names(),
+        Format::Tsv => table.tsv(),
+        Format::Markdown => table.markdown(),
+        Format::Table | Format::Wide => table.aligned(),
+    }
+}

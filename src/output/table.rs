@@ -1,0 +1,151 @@
+//! Rows and columns: aligned, tab separated, as Markdown, or the names alone.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::report::{EditReport, PromotionReport, Standing, StatusReport};
+
+use super::text::{ago, clean, day};
+
+/// A table with a heading; the first column names the row.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    heading: Vec<&'static str>,
+    environments: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(heading: &[&'static str]) -> Self {
+        Self { heading: heading.to_vec(), ..Self::default() }
+    }
+
+    fn push(&mut self, row: Vec<String>) {
+        self.rows.push(row.iter().map(|cell| clean(cell)).collect());
+    }
+
+    fn heads(&self) -> Vec<String> {
+        let fixed = self.heading.iter().map(|head| (*head).to_owned());
+        fixed.chain(self.environments.iter().map(|name| clean(name).to_uppercase())).collect()
+    }
+
+    /// Columns padded with blanks, two between.
+    pub fn aligned(&self) -> String {
+        let heads = self.heads();
+        let mut widths: Vec<usize> = heads.iter().map(|head| head.width()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        let line = |row: &Vec<String>| {
+            let padded: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| {
+                    format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+                })
+                .collect();
+            format!("{}\n", padded.join("  ").trim_end())
+        };
+        std::iter::once(&heads).chain(&self.rows).map(line).collect()
+    }
+
+    /// Columns with tabs between.
+    pub fn tsv(&self) -> String {
+        let heads = self.heads();
+        let lower: Vec<String> = heads.iter().map(|head| head.to_lowercase()).collect();
+        let line = |row: &Vec<String>| format!("{}\n", row.join("\t"));
+        std::iter::once(&lower).chain(&self.rows).map(line).collect()
+    }
+
+    /// A Markdown table.
+    pub fn markdown(&self) -> String {
+        let line = |row: &Vec<String>| {
+            let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let heads = self.heads();
+        let rule = format!("|{}\n", " --- |".repeat(heads.len()));
+        let rows: String = self.rows.iter().map(line).collect();
+        format!("{}{rule}{rows}", line(&heads))
+    }
+
+    /// The first column, each name once.
+    pub fn names(&self) -> String {
+        let mut names: Vec<&String> = self.rows.iter().filter_map(|row| row.first()).collect();
+        names.dedup();
+        names.iter().map(|name| format!("{name}\n")).collect()
+    }
+}
+
+/// The promotions of a report.
+pub fn promotion_table(report: &PromotionReport) -> Table {
+    let mut table = Table::new(&["APP", "IMAGE", "TO", "PREVIOUS", "VERSION"]);
+    for promotion in &report.promotions {
+        table.push(vec![
+            promotion.app.to_string(),
+            promotion.image.clone(),
+            promotion.to.to_string(),
+            promotion.previous.to_string(),
+            promotion.version.to_string(),
+        ]);
+    }
+    table
+}
+
+/// The edits of a file.
+pub fn edit_table(report: &EditReport) -> Table {
+    let mut table = Table::new(&["FILE", "LINE", "FIELD", "OLD", "NEW"]);
+    for edit in &report.edits {
+        table.push(vec![
+            report.file.clone(),
+            edit.line.to_string(),
+            edit.field.clone(),
+            edit.old.clone().unwrap_or_else(|| "none".to_owned()),
+            edit.new.clone().unwrap_or_else(|| "none".to_owned()),
+        ]);
+    }
+    table
+}
+
+/// The matrix of a status. `wide` adds the image, the digest and the commit.
+pub fn status_table(report: &StatusReport, wide: bool) -> Table {
+    let several = report.rows.windows(2).any(|pair| matches!(pair, [a, b] if a.app == b.app));
+    let with_image = wide || several;
+    let mut table = Table::new(if with_image { &["APP", "IMAGE"][..] } else { &["APP"][..] });
+    table.environments = report.environments.iter().map(|(name, _)| name.to_string()).collect();
+    for row in &report.rows {
+        let mut cells = vec![row.app.to_string()];
+        if with_image {
+            cells.push(row.image.clone());
+        }
+        for cell in &row.cells {
+            let Some(pin) = &cell.pin else {
+                let absent = cell.standing == Standing::Absent;
+                cells.push(if absent { "-" } else { "?" }.to_owned());
+                continue;
+            };
+            let shown = match &pin.tag {
+                Some(tag) if !wide => tag.to_string(),
+                _ => pin.to_string(),
+            };
+            let mark = match cell.standing {
+                Standing::Behind => " <",
+                Standing::Ahead => " !",
+                _ => "",
+            };
+            let since = match (wide, cell.since) {
+                (true, Some(since)) => format!(
+                    " ({} {})",
+                    day(since),
+                    cell.commit.as_deref().map(crate::gate::short_id).unwrap_or_default()
+                ),
+                (false, Some(since)) => format!(" ({})", ago(report.now - since)),
+                (_, None) => String::new(),
+            };
+            cells.push(format!("{shown}{mark}{since}"));
+        }
+        table.push(cells);
+    }
+    table
+}

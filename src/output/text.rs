@@ -1,0 +1,71 @@
+//! Foreign text made safe, and times as people read them.
+
+use jiff::Timestamp;
+
+/// Replaces what would move the cursor, colour the screen or turn the reading
+/// direction: control characters and bidirectional overrides.
+pub fn clean(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}' | '\u{feff}')
+    };
+    text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// How long ago, as short as it can be read: `45s`, `12m`, `5h`, `3d`, `2y`.
+pub fn ago(seconds: i64) -> String {
+    match seconds.max(0) {
+        s @ 0..=119 => format!("{s}s"),
+        s @ 120..=7_199 => format!("{}m", s / 60),
+        s @ 7_200..=172_799 => format!("{}h", s / 3_600),
+        s @ 172_800..=63_071_999 => format!("{}d", s / 86_400),
+        s => format!("{}y", s / 31_536_000),
+    }
+}
+
+/// A time as RFC 3339 in UTC.
+pub fn day(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Breaks paragraphs at blanks so that no line is longer than `width`; lines
+/// that start with a blank stay as they are.
+pub fn wrap(text: &str, width: usize) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut used = 0;
+        for word in line.split(' ').filter(|_| !line.starts_with(' ')) {
+            if used > 0 && used + 1 + word.len() > width {
+                wrapped.push('\n');
+                used = 0;
+            } else if used > 0 {
+                wrapped.push(' ');
+                used += 1;
+            }
+            wrapped.push_str(word);
+            used += word.len();
+        }
+        wrapped.push_str(if line.starts_with(' ') { line } else { "" });
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_foreign_steers_the_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+        assert_eq!(clean("größe"), "größe");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(ago(59), "59s");
+        assert_eq!(ago(3 * 3600), "3h");
+        assert_eq!(ago(-5), "0s");
+        assert_eq!(day(0), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,192 @@
+//! `--create`: the entry or the overlay that the target does not have yet.
+
+use crate::discover::Overlay;
+use crate::kustomize;
+use crate::model::{Edit, EditKind, EntryKind, FileChange, Pin, RepoPath, Snapshot, SnapshotError};
+
+use super::edits::as_entry;
+use super::select::Chosen;
+use super::{Intent, PlanError, World};
+
+/// Files of a copied overlay: more than this is no overlay.
+const MAX_FILES: usize = 1000;
+
+/// An `images:` entry to be added.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) new_name: Option<String>,
+    pub(super) pin: Pin,
+}
+
+/// What has to be made.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) entry: Option<(RepoPath, Entry)>,
+    pub(super) copies: Vec<FileChange>,
+    pub(super) notes: Vec<String>,
+}
+
+/// The entry in an overlay that is there, or a copy of the overlay of the
+/// environment before.
+pub(super) fn missing(
+    world: World<'_>,
+    intent: &Intent,
+    chosen: &Chosen,
+) -> Result<Made, PlanError> {
+    let target = own_overlay(world, intent, chosen);
+    let source = source_overlay(world, chosen);
+    let entry = source.and_then(|(_, cell)| as_entry(cell));
+    let can_create = match target {
+        Some(_) => entry.is_some(),
+        None => source.is_some(),
+    };
+    if !intent.create || !can_create {
+        let what = match target {
+            Some(_) => format!("entry for {}", chosen.image),
+            None => "overlay".to_owned(),
+        };
+        let (app, environment) = (chosen.app.clone(), intent.to.clone());
+        return Err(PlanError::Missing { app, what, environment, can_create });
+    }
+    match (target, entry, source) {
+        (Some(overlay), Some(entry), _) => {
+            let path = kustomization_of(world, overlay)?;
+            let pin = chosen.version.clone();
+            Ok(Made { entry: Some((path, Entry { pin, ..entry })), ..Made::default() })
+        }
+        (None, _, Some((overlay, _))) => copy_overlay(world, intent, overlay),
+        _ => Ok(Made::default()),
+    }
+}
+
+/// The overlay of the app in the target: by the layout's name, else the one
+/// overlay that stands for the source's.
+fn own_overlay<'a>(world: World<'a>, intent: &Intent, chosen: &Chosen) -> Option<&'a Overlay> {
+    let mut overlays =
+        world.inventory.overlays.iter().filter(|overlay| overlay.environment == intent.to);
+    overlays.find(|overlay| match &overlay.app {
+        Some(app) => *app == chosen.app,
+        None => stands_for_source(world, overlay, chosen),
+    })
+}
+
+fn stands_for_source(world: World<'_>, overlay: &Overlay, chosen: &Chosen) -> bool {
+    source_overlay(world, chosen)
+        .and_then(|(source, _)| source.path_in(&overlay.dir))
+        .is_some_and(|path| path == overlay.path)
+}
+
+fn source_overlay<'a>(
+    world: World<'a>,
+    chosen: &Chosen,
+) -> Option<(&'a Overlay, &'a crate::discover::Cell)> {
+    let source = chosen.from.first()?;
+    let cell = world.inventory.cell(source, &chosen.app, &chosen.image)?;
+    let index = cell.overlays.iter().next()?;
+    Some((world.inventory.overlays.get(*index)?, cell))
+}
+
+fn kustomization_of(world: World<'_>, overlay: &Overlay) -> Result<RepoPath, PlanError> {
+    let entries = world.snapshot.list(&overlay.path)?.unwrap_or_default();
+    let found = entries
+        .iter()
+        .find(|entry| kustomize::is_kustomization(&entry.name) && entry.kind == EntryKind::File);
+    match found {
+        Some(entry) => Ok(overlay.path.join(&entry.name)),
+        None => Err(PlanError::Untouchable {
+            path: overlay.path.clone(),
+            why: "has no kustomization to add an entry to".to_owned(),
+        }),
+    }
+}
+
+/// Every file of the overlay, under the target's directory name.
+fn copy_overlay(world: World<'_>, intent: &Intent, source: &Overlay) -> Result<Made, PlanError> {
+    let environment = world.config.pipeline.get(intent.to.as_str());
+    let dir = environment.and_then(|environment| environment.dirs.first());
+    let target = dir.and_then(|dir| source.path_in(dir)).ok_or_else(|| PlanError::Untouchable {
+        path: source.path.clone(),
+        why: format!("has no counterpart in {}", intent.to),
+    })?;
+    let mut made = Made::default();
+    for path in all_files(world.snapshot, source)? {
+        let Some(bytes) = world.snapshot.read(&path)? else { continue };
+        let rest = path.as_str().strip_prefix(source.path.as_str()).unwrap_or_default();
+        let new_path = target.resolve(rest).unwrap_or_else(|| target.clone());
+        made.copies.push(copied(&path, new_path, bytes));
+    }
+    made.notes.push(format!(
+        "{target} is a copy of {}: look for what is meant for {} only",
+        source.path, source.environment
+    ));
+    Ok(made)
+}
+
+fn copied(from: &RepoPath, path: RepoPath, bytes: Vec<u8>) -> FileChange {
+    let edit = Edit {
+        path: path.clone(),
+        line: 1,
+        column: 1,
+        field: format!("copy of {from}"),
+        kind: EditKind::NewFile,
+        old: None,
+        new: Some(format!("{} bytes", bytes.len())),
+        span: 0..0,
+        replacement: bytes.clone(),
+    };
+    FileChange { path, old: None, new: bytes, executable: false, edits: vec![edit] }
+}
+
+fn all_files(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Vec<RepoPath>, PlanError> {
+    if overlay.is_file {
+        return Ok(vec![overlay.path.clone()]);
+    }
+    let mut files = Vec::new();
+    let mut dirs = vec![overlay.path.clone()];
+    while let Some(dir) = dirs.pop() {
+        for entry in snapshot.list(&dir).map_err(PlanError::Snapshot)?.unwrap_or_default() {
+            let path = dir.join(&entry.name);
+            match entry.kind {
+                EntryKind::File => files.push(path),
+                EntryKind::Directory => dirs.push(path),
+                EntryKind::Symlink | EntryKind::Submodule => {
+                    let why = "is a symbolic link or a submodule and is not copied".to_owned();
+                    return Err(PlanError::Untouchable { path, why });
+                }
+            }
+        }
+        if files.len() > MAX_FILES {
+            let message = format!("more than {MAX_FILES} files in one overlay");
+            return Err(SnapshotError { path: overlay.path.clone(), message }.into());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Adds entries to a kustomization, on top of the edits it may already have.
+pub(super) fn add_entries(
+    path: &RepoPath,
+    old: &[u8],
+    work: (Option<FileChange>, &[Entry]),
+) -> Result<FileChange, PlanError> {
+    let (before, entries) = work;
+    let mut file = before.unwrap_or_else(|| FileChange {
+        path: path.clone(),
+        old: Some(old.to_vec()),
+        new: old.to_vec(),
+        executable: false,
+        edits: Vec::new(),
+    });
+    for entry in entries {
+        let entry = kustomize::NewEntry {
+            name: &entry.name,
+            new_name: entry.new_name.as_deref(),
+            pin: &entry.pin,
+        };
+        let added = kustomize::add_image_entry(path, &file.new, &entry)?;
+        file.new = added.new;
+        file.edits.extend(added.edits);
+    }
+    Ok(file)
+}

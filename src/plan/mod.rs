@@ -1,0 +1,194 @@
+//! Everything one command would do: which image of which app moves from what
+//! to what, and the bytes that change for it.
+//!
+//! A plan is made of an inventory and an intent, decides nothing about whether
+//! it is allowed (that is `gate`), and writes nothing.
+
+mod create;
+mod edits;
+mod leftovers;
+mod select;
+
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::discover::Inventory;
+use crate::kustomize::EditError;
+use crate::model::{
+    AppId, EnvironmentName, FileChange, Pin, Promotion, RepoPath, Snapshot, SnapshotError,
+};
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The environment that versions enter.
+    pub to: EnvironmentName,
+    /// Which apps, and what each is to run.
+    pub moves: Vec<Move>,
+    /// Only these images; empty: those that the version tells.
+    pub images: Vec<String>,
+    /// Whether a missing entry or overlay is made.
+    pub create: bool,
+    /// Whether a digest in the target may go when the source has only a tag.
+    pub drop_digest: bool,
+}
+
+/// One app and what it is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The app.
+    pub app: AppId,
+    /// The version.
+    pub wanted: Wanted,
+    /// Whether the user named this app. One that was merely swept in (`--all`)
+    /// is passed over where the target does not have it.
+    pub named: bool,
+}
+
+/// What an app is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// This version.
+    Version(Pin),
+    /// Whatever that environment runs.
+    WhatRunsIn(EnvironmentName),
+}
+
+/// A promotion and what the gates want to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The promotion.
+    pub promotion: Promotion,
+    /// Whether the target has a digest that the new version has not, and
+    /// nobody said that it may go.
+    pub loses_digest: bool,
+    /// Images of the app that have the same version in the environment before
+    /// and are not moved along.
+    pub left_behind: Vec<String>,
+    /// Where the version is changed, as `path:line`.
+    pub sites: Vec<(RepoPath, u32)>,
+}
+
+/// Everything one command would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The environment that versions enter.
+    pub to: EnvironmentName,
+    /// What moves, in the order of apps and images.
+    pub promotions: Vec<Planned>,
+    /// Apps and images that already run what is wanted.
+    pub current: Vec<(AppId, String, Pin)>,
+    /// The files that change, by path.
+    pub files: Vec<FileChange>,
+    /// What a person should know beside it.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// The app has no overlay, or no place for this image, in the environment.
+    #[error("{app} has no {what} in {environment}")]
+    Missing {
+        /// The app.
+        app: AppId,
+        /// What is missing: `overlay`, or `entry for IMAGE`.
+        what: String,
+        /// The environment.
+        environment: EnvironmentName,
+        /// Whether `--create` can make it.
+        can_create: bool,
+    },
+    /// The environment that was to be copied does not have the app.
+    #[error("{environment} does not run {app}")]
+    NotThere {
+        /// The app.
+        app: AppId,
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// `--image` names none of the app's images.
+    #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
+    UnknownImage {
+        /// The app.
+        app: AppId,
+        /// What was asked for.
+        image: String,
+        /// The images there are.
+        known: Vec<String>,
+    },
+    /// A first environment has several images at different versions.
+    #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
+    SeveralImages {
+        /// The app.
+        app: AppId,
+        /// The environment.
+        environment: EnvironmentName,
+        /// Each image and its version.
+        images: Vec<String>,
+    },
+    /// The sites of the source disagree, or cannot be read.
+    #[error("what {environment} runs of {app} is not clear: {why}")]
+    Unclear {
+        /// The app.
+        app: AppId,
+        /// The environment.
+        environment: EnvironmentName,
+        /// What stands where.
+        why: String,
+    },
+    /// A file of the target has to be left as it is.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// A file that the plan needs is not to be edited or copied.
+    #[error("`{path}` {why}")]
+    Untouchable {
+        /// The file.
+        path: RepoPath,
+        /// Why not.
+        why: String,
+    },
+    /// The snapshot could not be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The tree of the base commit.
+    pub snapshot: &'a dyn Snapshot,
+    /// The config.
+    pub config: &'a Config,
+    /// What is where, for at least the apps of the intent in the target and
+    /// all its sources.
+    pub inventory: &'a Inventory,
+}
+
+/// Plans a promotion.
+pub fn promote(world: World<'_>, intent: &Intent) -> Result<Plan, PlanError> {
+    let mut plan = Plan {
+        to: intent.to.clone(),
+        promotions: Vec::new(),
+        current: Vec::new(),
+        files: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut work = edits::Work::default();
+    for wanted in &intent.moves {
+        let Some(choice) = select::choose(world, intent, wanted)? else { continue };
+        plan.notes.extend(choice.notes);
+        plan.current.extend(choice.current);
+        for chosen in choice.chosen {
+            plan.promotions.push(work.add(world, intent, chosen)?);
+        }
+    }
+    let (files, notes) = work.finish(world)?;
+    plan.notes.extend(notes);
+    for planned in &mut plan.promotions {
+        planned.sites = edits::sites_of(world, planned, &files);
+    }
+    plan.notes.extend(leftovers::report(world, &plan.promotions, &files)?);
+    plan.files = files;
+    Ok(plan)
+}

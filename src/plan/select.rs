@@ -1,0 +1,223 @@
+//! Which images of an app move, and to which version.
+
+use std::collections::BTreeMap;
+
+use crate::discover::Cell;
+use crate::model::{AppId, EnvironmentName, Pin, Sources};
+
+use super::{Intent, Move, PlanError, Wanted, World};
+
+/// An image that moves.
+pub(super) struct Chosen {
+    pub(super) app: AppId,
+    pub(super) image: String,
+    pub(super) version: Pin,
+    /// The environments it comes from.
+    pub(super) from: Vec<EnvironmentName>,
+    pub(super) left_behind: Vec<String>,
+}
+
+/// What one move of an intent comes to.
+#[derive(Default)]
+pub(super) struct Choice {
+    pub(super) chosen: Vec<Chosen>,
+    pub(super) current: Vec<(AppId, String, Pin)>,
+    pub(super) notes: Vec<String>,
+}
+
+/// `None` where the app was only swept in and the target does not have it.
+pub(super) fn choose(
+    world: World<'_>,
+    intent: &Intent,
+    wanted: &Move,
+) -> Result<Option<Choice>, PlanError> {
+    let choosing = Choosing { world, intent, app: &wanted.app };
+    let Some(environment) = world.config.pipeline.get(intent.to.as_str()) else {
+        return Ok(None);
+    };
+    if !wanted.named && choosing.images_in(&intent.to).is_empty() && !intent.create {
+        return Ok(None);
+    }
+    let sources = world.config.sources_for(environment, &wanted.app);
+    let candidates = match (&wanted.wanted, &sources) {
+        (Wanted::WhatRunsIn(source), _) => choosing.all_of(source, wanted.named)?,
+        (Wanted::Version(version), Sources::First) => choosing.entering(version)?,
+        (Wanted::Version(version), _) => choosing.carrying(&sources, version)?,
+    };
+    choosing.known_images(&candidates)?;
+    Ok(Some(choosing.settle(&sources, candidates)))
+}
+
+struct Choosing<'a> {
+    world: World<'a>,
+    intent: &'a Intent,
+    app: &'a AppId,
+}
+
+/// Image to the version it would get.
+type Candidates = BTreeMap<String, Pin>;
+
+impl<'a> Choosing<'a> {
+    fn images_in(&self, environment: &EnvironmentName) -> BTreeMap<&'a str, &'a Cell> {
+        self.world
+            .inventory
+            .cells
+            .iter()
+            .filter(|(key, _)| key.environment == *environment && key.app == *self.app)
+            .map(|(key, cell)| (key.image.as_str(), cell))
+            .collect()
+    }
+
+    fn is_asked(&self, image: &str) -> bool {
+        self.intent.images.is_empty() || self.intent.images.iter().any(|asked| asked == image)
+    }
+
+    /// Every image that `source` runs; those that the target does not know are
+    /// passed over as long as it knows one.
+    fn all_of(&self, source: &EnvironmentName, named: bool) -> Result<Candidates, PlanError> {
+        let images = self.images_in(source);
+        if images.is_empty() && named {
+            let (app, environment) = (self.app.clone(), source.clone());
+            return Err(PlanError::NotThere { app, environment });
+        }
+        let target = self.images_in(&self.intent.to);
+        let shared = images.keys().any(|image| target.contains_key(image));
+        let mut candidates = Candidates::new();
+        for (image, cell) in images {
+            if shared && !self.intent.create && !target.contains_key(image) {
+                continue;
+            }
+            match cell.pin() {
+                Some(pin) if pin.is_empty() => {}
+                Some(pin) => {
+                    candidates.insert(image.to_owned(), pin.clone());
+                }
+                None if self.is_asked(image) => return Err(self.unclear(source, cell)),
+                None => {}
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn unclear(&self, environment: &EnvironmentName, cell: &Cell) -> PlanError {
+        let told: Vec<String> = cell
+            .sites
+            .iter()
+            .map(|site| {
+                let what = site.problem.clone().unwrap_or_else(|| site.pin.to_string());
+                format!("{}:{} has {what}", site.path, site.line)
+            })
+            .collect();
+        PlanError::Unclear {
+            app: self.app.clone(),
+            environment: environment.clone(),
+            why: told.join(", "),
+        }
+    }
+
+    /// Into a first environment: the app's image, or all that are at one version.
+    fn entering(&self, version: &Pin) -> Result<Candidates, PlanError> {
+        let target = self.images_in(&self.intent.to);
+        let asked: Vec<(&str, &Cell)> =
+            target.into_iter().filter(|(image, _)| self.is_asked(image)).collect();
+        let mut pins: Vec<Vec<&Pin>> = asked.iter().map(|(_, cell)| cell.pins()).collect();
+        pins.dedup();
+        if pins.len() > 1 && self.intent.images.is_empty() {
+            let show = |(image, cell): &(&str, &Cell)| {
+                let pins: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
+                format!("{image} {}", pins.join(" and "))
+            };
+            return Err(PlanError::SeveralImages {
+                app: self.app.clone(),
+                environment: self.intent.to.clone(),
+                images: asked.iter().map(show).collect(),
+            });
+        }
+        if asked.is_empty() && self.intent.images.is_empty() {
+            return Err(self.missing("overlay with an image".to_owned(), false));
+        }
+        Ok(asked.into_iter().map(|(image, _)| (image.to_owned(), version.clone())).collect())
+    }
+
+    fn missing(&self, what: String, can_create: bool) -> PlanError {
+        let (app, environment) = (self.app.clone(), self.intent.to.clone());
+        PlanError::Missing { app, what, environment, can_create }
+    }
+
+    /// The images that carry the version in a source. Where none does, the
+    /// images that the version could be meant for, so that the gates can say
+    /// what is missing where.
+    fn carrying(&self, sources: &Sources, version: &Pin) -> Result<Candidates, PlanError> {
+        let mut candidates = Candidates::new();
+        for source in sources.names() {
+            for (image, cell) in self.images_in(source) {
+                if let Some(pin) = cell.pin().filter(|pin| pin.carries(version)) {
+                    candidates.entry(image.to_owned()).or_insert_with(|| pin.clone());
+                }
+            }
+        }
+        if !candidates.is_empty() {
+            return Ok(candidates);
+        }
+        let target = self.images_in(&self.intent.to);
+        let known =
+            |image: &&str| sources.names().iter().any(|s| self.images_in(s).contains_key(*image));
+        let shared: Vec<&str> = target.keys().copied().filter(known).collect();
+        let images = if shared.is_empty() { target.keys().copied().collect() } else { shared };
+        if images.is_empty() {
+            return Err(self.missing("overlay with an image".to_owned(), false));
+        }
+        Ok(images.into_iter().map(|image| (image.to_owned(), version.clone())).collect())
+    }
+
+    fn known_images(&self, candidates: &Candidates) -> Result<(), PlanError> {
+        let unknown = self.intent.images.iter().find(|image| !candidates.contains_key(*image));
+        match unknown {
+            None => Ok(()),
+            Some(image) => Err(PlanError::UnknownImage {
+                app: self.app.clone(),
+                image: image.clone(),
+                known: candidates.keys().cloned().collect(),
+            }),
+        }
+    }
+
+    fn settle(&self, sources: &Sources, candidates: Candidates) -> Choice {
+        let mut choice = Choice::default();
+        let target = self.images_in(&self.intent.to);
+        for (image, version) in &candidates {
+            if !self.is_asked(image) {
+                continue;
+            }
+            if target.get(image.as_str()).and_then(|cell| cell.pin()) == Some(version) {
+                choice.current.push((self.app.clone(), image.clone(), version.clone()));
+                continue;
+            }
+            choice.chosen.push(Chosen {
+                app: self.app.clone(),
+                image: image.clone(),
+                version: version.clone(),
+                from: sources.names().to_vec(),
+                left_behind: self.left_behind(&candidates, &target, version),
+            });
+        }
+        choice
+    }
+
+    /// Images with the same version that `--image` leaves out and that the
+    /// target does not have yet.
+    fn left_behind(
+        &self,
+        candidates: &Candidates,
+        target: &BTreeMap<&str, &Cell>,
+        version: &Pin,
+    ) -> Vec<String> {
+        let same = |pin: &Pin| pin.tag.is_some() && pin.tag == version.tag;
+        let stays = |image: &&String| {
+            let there = target.get(image.as_str()).and_then(|cell| cell.pin());
+            !self.is_asked(image) && !there.is_some_and(same)
+        };
+        let left = candidates.iter().filter(|(_, pin)| same(pin)).map(|(image, _)| image);
+        left.filter(stays).cloned().collect()
+    }
+}

@@ -1,0 +1,133 @@
+//! What each command found or did: plain data, rendered by `output`.
+
+use crate::diff::Effect;
+use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion};
+
+/// How a promotion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// A dry run: nothing was written.
+    Planned,
+    /// A commit was made.
+    Committed,
+    /// Files of the work tree were edited, and nothing was committed.
+    Edited,
+    /// There was nothing to do.
+    Unchanged,
+    /// A rule refused; nothing was written.
+    Refused,
+}
+
+/// The commit that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitLine {
+    /// Its full id.
+    pub id: String,
+    /// Its subject.
+    pub subject: String,
+}
+
+/// What `promote` did or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromotionReport {
+    /// The environment.
+    pub to: EnvironmentName,
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+    /// What moves.
+    pub promotions: Vec<Promotion>,
+    /// Apps and images that already run what was asked for.
+    pub current: Vec<(AppId, String, Pin)>,
+    /// The values that change.
+    pub edits: Vec<Edit>,
+    /// What the edits mean for workloads.
+    pub effects: Vec<Effect>,
+    /// The answers of the rules.
+    pub findings: Vec<Finding>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The commit, if one was made.
+    pub commit: Option<CommitLine>,
+    /// The branch, unless HEAD is detached.
+    pub branch: Option<String>,
+    /// The unified diff, where it was asked for.
+    pub unified: Option<String>,
+}
+
+/// Where a version stands in comparison with the environments before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The same as in the environments before (or the first).
+    Current,
+    /// The environments before run something else that could come.
+    Behind,
+    /// It runs what no environment before runs now.
+    Ahead,
+    /// The app is not in this environment.
+    Absent,
+    /// What it runs is not clear.
+    Unknown,
+}
+
+/// One app and image in one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusCell {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The version; `None` where absent or unclear.
+    pub pin: Option<Pin>,
+    /// When it arrived, seconds since the epoch.
+    pub since: Option<i64>,
+    /// The commit that brought it.
+    pub commit: Option<String>,
+    /// Where the version stands.
+    pub standing: Standing,
+}
+
+/// The next promotion that could be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The environment it would enter.
+    pub environment: EnvironmentName,
+    /// The version.
+    pub version: Pin,
+    /// The command that does it.
+    pub command: String,
+}
+
+/// One app and image across the environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRow {
+    /// The app.
+    pub app: AppId,
+    /// The image.
+    pub image: String,
+    /// One cell an environment, in the order of the pipeline.
+    pub cells: Vec<StatusCell>,
+    /// What could move next.
+    pub next: Option<Next>,
+}
+
+/// The matrix of apps by environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusReport {
+    /// The environments and where each takes its versions from.
+    pub environments: Vec<(EnvironmentName, Vec<EnvironmentName>)>,
+    /// One row an app and image.
+    pub rows: Vec<StatusRow>,
+    /// The time to count from, seconds since the epoch.
+    pub now: i64,
+}
+
+/// What `edit` did to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditReport {
+    /// The file, as it was named.
+    pub file: String,
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+    /// The values that change.
+    pub edits: Vec<Edit>,
+    /// The bytes that change.
+    pub changed_bytes: usize,
+}
