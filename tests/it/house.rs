@@ -6,22 +6,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 14] = [
     &["model"],
     &["yaml", "audit", "config"],
     &["kustomize"],
-    &["discover", "history"],
+    &["discover"],
+    &["history"],
     &["plan"],
     &["diff", "gate"],
     &["report"],
-    &["git", "worktree", "forge", "registry"],
-    &["command", "output"],
+    &["worktree"],
+    &["git", "forge", "registry"],
+    &["output"],
+    &["command"],
     &["cli"],
     &["lib"],
 ];
 
 /// The layers that do no I/O and ask neither clock nor environment.
-const PURE: usize = 7;
+const PURE: usize = 8;
 
 /// What the pure half may not name.
 const IMPURE: [&str; 9] = [
