@@ -54,6 +54,9 @@ fn plain_kind(text: &str) -> Option<&'static str> {
     if BOOLEANS.contains(&lower.as_str()) {
         return Some("a boolean");
     }
+    if lower.starts_with('_') {
+        return None;
+    }
     let bare = lower.replace('_', "");
     let digits = bare.strip_prefix(['+', '-']).unwrap_or(&bare);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
