@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod edit_cases;
+#[cfg(test)]
+mod properties;
