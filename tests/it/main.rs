@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod edit_cases;
 #[cfg(test)]
+mod kustomize_render;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod sites;

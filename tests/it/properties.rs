@@ -237,7 +237,8 @@ fn deep_nesting_is_read_without_recursion() {
             Stream::parse(text.as_bytes()).map_or(true, |stream| stream.nodes().count() > depth)
         );
     }
-    let nested: String = (0..600).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let nested: Vec<String> = (0..600).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let nested = nested.join("\n");
     assert!(Stream::parse(nested.as_bytes()).is_ok());
 }
 
