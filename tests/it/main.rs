@@ -16,3 +16,8 @@ mod edit_cases;
 mod house;
 #[cfg(test)]
 mod krew;
+mod kustomize_render;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sites;
