@@ -1,0 +1,644 @@
+//! Commits: what they hold, what they leave alone, what they refuse.
+
+use std::fs;
+
+use crate::testkit::{Driver, Sandbox, WEB, change, content, promote};
+
+fn web() -> Vec<promote::model::FileChange> {
+    vec![promote(WEB, "v1", "v2")]
+}
+
+#[test]
+fn a_commit_holds_the_change_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let base = sandbox.head().to_string();
+    let done = sandbox.commit(&web());
+    assert_eq!(done.id(), sandbox.head().to_string());
+    assert_eq!(done.text("branch"), "main");
+    assert_eq!(sandbox.git(["rev-parse", "HEAD^"]).trim(), base);
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]).trim(), WEB);
+    assert_eq!(sandbox.read(WEB), content("v2"));
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    let log = sandbox.git(["log", "-1", "--format=%an %ae %ai|%cn %ce %ci|%B"]);
+    assert!(log.starts_with(
+        "A U Thor author@example.com 2023-11-14 23:13:20 +0100|C O Mitter committer@example.com"
+    ));
+    let reflog = sandbox.git(["reflog", "show", "--format=%gs", "main"]);
+    assert_eq!(reflog.lines().next(), Some("commit: Promote web v2 to prod"));
+    sandbox.assert_clean();
+}
+
+#[test]
+fn the_next_commit_keeps_the_promoted_value() {
+    let sandbox = Sandbox::new();
+    // The tree cache is filled by a commit and by read-tree.
+    sandbox.git(["read-tree", "HEAD"]);
+    sandbox.git(["update-index", "-q", "--refresh"]);
+    sandbox.commit(&web()).id();
+    sandbox.write("other", "x");
+    sandbox.git(["add", "other"]);
+    sandbox.git(["commit", "-q", "-m", "Other"]);
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]).trim(), "other");
+    sandbox.assert_clean();
+}
+
+#[test]
+fn the_tree_cache_stays_valid_and_right() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["read-tree", "HEAD"]);
+    sandbox.git(["update-index", "-q", "--refresh"]);
+    sandbox.commit(&web()).id();
+    let tree = sandbox.git(["rev-parse", "HEAD^{tree}"]);
+    // git write-tree trusts a valid root node without a look at the entries.
+    assert_eq!(sandbox.git(["write-tree"]), tree);
+    sandbox.git(["fsck", "--cache"]);
+}
+
+#[test]
+fn a_tree_cache_of_staged_work_is_not_mistaken_for_the_commits() {
+    let sandbox = Sandbox::new();
+    sandbox.write("apps/web/dev/kustomization.yaml", "staged");
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["write-tree"]);
+    sandbox.commit(&web()).id();
+    sandbox.git(["commit", "-q", "-m", "Staged"]);
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    assert_eq!(sandbox.git(["show", "HEAD:apps/web/dev/kustomization.yaml"]), "staged");
+    sandbox.assert_clean();
+}
+
+#[test]
+fn a_change_of_the_same_second_stays_visible() {
+    let sandbox = Sandbox::new();
+    for round in 1..6 {
+        // Same length, same second as the index: only the content tells.
+        sandbox.write("racy", &format!("{round}a"));
+        sandbox.git(["add", "racy"]);
+        sandbox.git(["commit", "-q", "-m", "racy"]);
+        let index = fs::metadata(sandbox.root.join(".git/index")).unwrap();
+        sandbox.write("racy", &format!("{round}b"));
+        let file = fs::File::options().write(true).open(sandbox.root.join("racy")).unwrap();
+        file.set_modified(index.modified().unwrap()).unwrap();
+        sandbox.git(["update-index", "--cacheinfo", &racy_entry(&sandbox)]);
+        let (old, new) = (format!("v{round}"), format!("v{}", round + 1));
+        sandbox.commit(&[promote(WEB, &old, &new)]).id();
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        sandbox.git(["update-index", "-q", "--really-refresh", WEB]);
+        assert_eq!(sandbox.git(["status", "--porcelain"]), " M racy\n");
+        sandbox.git(["checkout", "-q", "racy"]);
+    }
+}
+
+/// The entry as it is, so that writing it changes the index and nothing else.
+fn racy_entry(sandbox: &Sandbox) -> String {
+    let id = sandbox.git(["rev-parse", ":racy"]);
+    format!("100644,{},racy2", id.trim())
+}
+
+#[test]
+fn the_users_work_is_neither_lost_nor_swept_in() {
+    let sandbox = Sandbox::new();
+    sandbox.write("modified", "1");
+    sandbox.write("staged", "1");
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "more"]);
+    sandbox.write("modified", "2");
+    sandbox.write("staged", "2");
+    sandbox.write("added", "1");
+    sandbox.git(["add", "staged", "added"]);
+    sandbox.git(["rm", "-q", "--cached", "apps/api/dev/kustomization.yaml"]);
+    sandbox.write("staged", "3");
+    sandbox.write("untracked", "1");
+    sandbox.write("intended", "1");
+    sandbox.git(["add", "-N", "intended"]);
+    sandbox.git(["update-index", "--assume-unchanged", "modified"]);
+    let others = |sandbox: &Sandbox| {
+        let all = sandbox.git(["ls-files", "-s", "-v", "--debug"]);
+        let status = sandbox.git(["status", "--porcelain=v2", "-uall"]);
+        let at = all.find(WEB).unwrap();
+        let next = all[at..].find("\n100644 ").map_or(all.len(), |end| at + end);
+        let line = all[..at].rfind('\n').unwrap();
+        format!("{}{}{status}", &all[..line], &all[next..])
+    };
+    let before = others(&sandbox);
+    sandbox.commit(&web()).id();
+    assert_eq!(others(&sandbox), before);
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]).trim(), WEB);
+    assert_eq!((sandbox.read("staged"), sandbox.read("untracked")), ("3".into(), "1".into()));
+}
+
+#[test]
+fn a_dirty_target_is_refused() {
+    type Case = (&'static str, fn(&Sandbox), &'static str);
+    let cases: [Case; 7] = [
+        ("changed", |sandbox| sandbox.write(WEB, "x"), "changes that are not committed"),
+        (
+            "staged",
+            |sandbox| {
+                sandbox.write(WEB, "x");
+                sandbox.git(["add", WEB]);
+                sandbox.write(WEB, &content("v1"));
+            },
+            "staged changes",
+        ),
+        ("deleted", |sandbox| fs::remove_file(sandbox.root.join(WEB)).unwrap(), "deleted"),
+        (
+            "staged for removal",
+            |sandbox| _ = sandbox.git(["rm", "-q", "--cached", WEB]),
+            "staged changes",
+        ),
+        (
+            "mode",
+            |sandbox| crate::testkit::executable(&sandbox.root.join(WEB)),
+            "changes that are not committed",
+        ),
+        (
+            "assumed unchanged, and changed",
+            |sandbox| {
+                sandbox.git(["update-index", "--assume-unchanged", WEB]);
+                sandbox.write(WEB, "x");
+            },
+            "changes that are not committed",
+        ),
+        (
+            "no index",
+            |sandbox| fs::remove_file(sandbox.root.join(".git/index")).unwrap(),
+            "staged changes",
+        ),
+    ];
+    for (name, make, words) in cases {
+        let sandbox = Sandbox::new();
+        make(&sandbox);
+        let before = sandbox.state();
+        let refused = sandbox.commit(&web());
+        assert_eq!(refused.kind(), "DirtyTarget", "{name}");
+        assert_eq!(refused.0["code"], 6, "{name}");
+        assert!(refused.text("error").contains(words), "{name}: {}", refused.0);
+        assert_eq!(sandbox.state(), before, "{name}");
+        assert!(!sandbox.root.join(".git/index.lock").exists(), "{name}");
+    }
+}
+
+#[test]
+fn an_unmerged_target_is_refused_without_a_merge_in_progress() {
+    let sandbox = Sandbox::new();
+    let id = sandbox.git(["rev-parse", &format!(":{WEB}")]);
+    let id = id.trim();
+    let info =
+        format!("0 {} 0\t{WEB}\n100644 {id} 1\t{WEB}\n100644 {id} 2\t{WEB}\n", "0".repeat(40));
+    let file = sandbox.dir.path().join("info");
+    fs::write(&file, info).unwrap();
+    let script = format!("git update-index --index-info < '{}'", file.display());
+    std::process::Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .current_dir(&sandbox.root)
+        .status()
+        .unwrap();
+    let refused = sandbox.commit(&web());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("DirtyTarget", Some(6)));
+    assert!(refused.text("error").contains("not merged"));
+}
+
+#[test]
+fn a_head_that_moved_is_refused() {
+    let sandbox = Sandbox::new();
+    let base = sandbox.head().to_string();
+    sandbox.git(["commit", "-q", "--allow-empty", "-m", "other"]);
+    let before = sandbox.state();
+    let refused = Driver::new(&sandbox).with("base", base).commit(&web());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Moved", Some(6)));
+    assert_eq!(sandbox.state(), before);
+}
+
+#[test]
+fn a_plan_of_other_bytes_is_refused() {
+    let sandbox = Sandbox::new();
+    let refused = sandbox.commit(&[promote(WEB, "v0", "v2")]);
+    assert_eq!(refused.kind(), "DirtyTarget");
+    let refused = sandbox.commit(&[promote(WEB, "v1", "v1")]);
+    assert_eq!(refused.kind(), "Refused");
+    assert_eq!(refused.text("error"), "nothing to commit");
+}
+
+#[test]
+fn new_files_are_added_with_their_folders() {
+    let sandbox = Sandbox::new();
+    let mut script = change("apps/web/eu/run.sh", None, "#!/bin/sh\n");
+    script.executable = true;
+    let new = [change("apps/web/eu/kustomization.yaml", None, "x\n"), script, web().remove(0)];
+    sandbox.commit(&new).id();
+    let entries = sandbox.git(["ls-tree", "-r", "HEAD", "apps/web/eu"]);
+    assert!(entries.contains("100755 blob") && entries.contains("100644 blob"), "{entries}");
+    sandbox.assert_clean();
+    sandbox.git(["commit", "-q", "--allow-empty", "-m", "next"]);
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]), "");
+}
+
+#[test]
+fn new_files_find_their_place_in_tree_and_index() {
+    // `a-b` sorts before `a/` and `a.b`, and `zz` comes last.
+    for path in ["apps/web.yaml", "apps/web-x/k.yaml", "0", "zz/z", "apps/web/prod/a", "apps/w"] {
+        let sandbox = Sandbox::new();
+        sandbox.commit(&[change(path, None, "x\n")]).id();
+        assert_eq!(sandbox.git(["show", &format!("HEAD:{path}")]), "x\n");
+        sandbox.assert_clean();
+    }
+}
+
+#[test]
+fn a_new_file_in_place_of_something_is_refused() {
+    let new = |path: &str| vec![change(path, None, "x")];
+    let sandbox = Sandbox::new();
+    sandbox.write("untracked", "mine");
+    sandbox.write("intended", "mine");
+    sandbox.write("staged", "mine");
+    sandbox.git(["add", "-N", "intended"]);
+    sandbox.git(["add", "staged"]);
+    let before = sandbox.state();
+    for path in ["untracked", "intended", "staged", "apps/web", "untracked/x", "staged/x", WEB] {
+        let refused = sandbox.commit(&new(path));
+        assert_eq!(
+            refused.0["code"],
+            if path == "untracked/x" { 6 } else { 6 },
+            "{path}: {}",
+            refused.0
+        );
+        assert_eq!(sandbox.state(), before, "{path}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn symbolic_links_are_refused() {
+    use std::os::unix::fs::symlink;
+    let sandbox = Sandbox::new();
+    let outside = sandbox.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::rename(sandbox.root.join("apps/api"), outside.join("api")).unwrap();
+    symlink(outside.join("api"), sandbox.root.join("apps/api")).unwrap();
+    let api = "apps/api/prod/kustomization.yaml";
+    let refused = sandbox.commit(&[promote(api, "v1", "v2")]);
+    assert_eq!(refused.kind(), "BadTarget", "a folder that became a link");
+    assert_eq!(
+        fs::read_to_string(outside.join("api/prod/kustomization.yaml")).unwrap(),
+        content("v1")
+    );
+
+    fs::rename(sandbox.root.join(WEB), outside.join("web")).unwrap();
+    symlink(outside.join("web"), sandbox.root.join(WEB)).unwrap();
+    assert_eq!(sandbox.commit(&web()).kind(), "BadTarget", "a file that became a link");
+
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "links"]);
+    assert_eq!(sandbox.commit(&web()).kind(), "BadTarget", "a link in the commit");
+    assert_eq!(sandbox.commit(&[promote(api, "v1", "v2")]).kind(), "BadTarget");
+}
+
+#[test]
+fn submodules_and_nested_repositories_are_refused() {
+    let sandbox = Sandbox::new();
+    let other = Sandbox::new();
+    let url = other.root.display().to_string();
+    sandbox.git(["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "sub"]);
+    let inside = [promote("sub/apps/web/prod/kustomization.yaml", "v1", "v2")];
+    let new = [change("sub/x", None, "x")];
+    assert_eq!(sandbox.commit(&new).kind(), "BadTarget", "in the index only");
+    sandbox.git(["commit", "-q", "-m", "sub"]);
+    assert_eq!(sandbox.commit(&inside).kind(), "BadTarget");
+    assert_eq!(sandbox.commit(&new).kind(), "BadTarget");
+    sandbox.git(["submodule", "--quiet", "deinit", "-f", "sub"]);
+    assert_eq!(sandbox.commit(&new).kind(), "BadTarget", "not checked out");
+    fs::create_dir_all(sandbox.root.join("nested/.git")).unwrap();
+    assert_eq!(sandbox.commit(&[change("nested/x", None, "x")]).kind(), "BadTarget");
+    assert_eq!(sandbox.commit(&[change(".git/x", None, "x")]).kind(), "BadTarget");
+}
+
+#[test]
+fn a_submodule_can_be_promoted_in_by_itself() {
+    let sandbox = Sandbox::new();
+    let other = Sandbox::new();
+    let url = other.root.display().to_string();
+    sandbox.git(["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "sub"]);
+    let sub = sandbox.root.join("sub");
+    Driver::new(&sandbox).dir(&sub).commit(&web()).id();
+    assert_eq!(sandbox.git_in(&sub, ["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_linked_worktree_and_a_detached_head_work() {
+    let sandbox = Sandbox::new();
+    let linked = sandbox.dir.path().canonicalize().unwrap().join("linked");
+    sandbox.git(["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+    let done = Driver::new(&sandbox).dir(&linked).commit(&web());
+    assert_eq!(done.text("branch"), "side");
+    assert_eq!(sandbox.git(["rev-parse", "side"]).trim(), done.id());
+    assert_eq!(sandbox.git_in(&linked, ["status", "--porcelain"]), "");
+    sandbox.assert_clean();
+
+    sandbox.git(["checkout", "-q", "--detach"]);
+    let done = sandbox.commit(&web());
+    assert!(done.0["branch"].is_null());
+    assert_eq!(sandbox.head().to_string(), done.id());
+    assert_ne!(sandbox.git(["rev-parse", "main"]).trim(), done.id());
+    assert_eq!(
+        sandbox.git(["reflog", "show", "--format=%gs", "-1", "HEAD"]).trim(),
+        "commit: Promote web v2 to prod"
+    );
+}
+
+#[test]
+fn a_packed_branch_and_a_nested_name_work() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["checkout", "-q", "-b", "team/a/b"]);
+    sandbox.git(["pack-refs", "--all"]);
+    sandbox.git(["gc", "-q"]);
+    let done = sandbox.commit(&web());
+    assert_eq!(sandbox.git(["rev-parse", "team/a/b"]).trim(), done.id());
+    sandbox.assert_clean();
+}
+
+#[test]
+fn an_unfinished_operation_is_refused_with_gits_words() {
+    type Case = (&'static str, fn(&Sandbox), &'static str);
+    let cases: [Case; 4] = [
+        (
+            "merge",
+            |s| _ = s.try_git_in(&s.root, ["merge", "side"]),
+            "cannot do a partial commit during a merge.",
+        ),
+        (
+            "rebase",
+            |s| _ = s.try_git_in(&s.root, ["rebase", "side"]),
+            "cannot do a partial commit during a rebase.",
+        ),
+        (
+            "pick",
+            |s| _ = s.try_git_in(&s.root, ["cherry-pick", "side"]),
+            "cannot do a partial commit during a cherry-pick.",
+        ),
+        (
+            "revert",
+            |s| _ = s.try_git_in(&s.root, ["revert", "--no-edit", "HEAD^"]),
+            "cannot do a partial commit during a revert.",
+        ),
+    ];
+    for (name, make, words) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.write("f", "0");
+        sandbox.git(["add", "-A"]);
+        sandbox.git(["commit", "-q", "-m", "base"]);
+        sandbox.git(["checkout", "-q", "-b", "side"]);
+        sandbox.write("f", "1");
+        sandbox.git(["commit", "-q", "-am", "side"]);
+        sandbox.git(["checkout", "-q", "main"]);
+        for text in ["2", "3"] {
+            sandbox.write("f", text);
+            sandbox.git(["commit", "-q", "-am", text]);
+        }
+        make(&sandbox);
+        let before = sandbox.state();
+        let refused = sandbox.commit(&web());
+        assert_eq!(
+            (refused.kind(), refused.0["code"].as_u64()),
+            ("InProgress", Some(128)),
+            "{name}"
+        );
+        assert_eq!(refused.text("error"), words);
+        assert_eq!(sandbox.state(), before, "{name}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.git(["bisect", "start"]);
+    sandbox.commit(&web()).id();
+}
+
+#[test]
+fn unborn_and_bare_are_refused_with_gits_words() {
+    let sandbox = Sandbox::new();
+    let empty = sandbox.dir.path().join("empty");
+    sandbox.git(["init", "-q", "-b", "trunk", empty.to_str().unwrap()]);
+    let refused = Driver::new(&sandbox).dir(&empty).commit(&web());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Unborn", Some(128)));
+    assert_eq!(refused.text("error"), "your current branch 'trunk' does not have any commits yet");
+    let bare = sandbox.dir.path().join("bare.git");
+    sandbox.git(["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+    let refused = Driver::new(&sandbox).dir(&bare).commit(&web());
+    assert_eq!(refused.kind(), "Bare");
+    assert_eq!(refused.text("error"), "this operation must be run in a work tree");
+    let outside = Driver::new(&sandbox).dir(sandbox.dir.path()).commit(&web());
+    assert_eq!(outside.kind(), "NotARepository");
+    assert!(outside.text("error").starts_with("not a git repository"));
+}
+
+#[test]
+fn a_held_lock_is_waited_for_and_then_named() {
+    let sandbox = Sandbox::new();
+    let lock = sandbox.root.join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    let before = sandbox.state();
+    let refused = Driver::new(&sandbox).env("GIT_PROMOTE_LOCK_TIMEOUT", "300").commit(&web());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Locked", Some(6)));
+    assert!(refused.text("error").contains("index.lock") && refused.text("error").contains(" s"));
+    assert_eq!(sandbox.state(), before);
+    assert!(lock.exists(), "another's lock stays");
+    let waiter = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        fs::remove_file(lock).unwrap();
+    });
+    sandbox.commit(&web()).id();
+    waiter.join().unwrap();
+}
+
+#[test]
+fn a_held_branch_lock_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.state();
+    fs::write(sandbox.root.join(".git/refs/heads/main.lock"), "").unwrap();
+    let refused = sandbox.commit(&web());
+    assert!(refused.0["error"].is_string());
+    fs::remove_file(sandbox.root.join(".git/refs/heads/main.lock")).unwrap();
+    assert_eq!(sandbox.state(), before);
+    sandbox.commit(&web()).id();
+}
+
+#[test]
+fn line_ends_are_those_of_the_checkout() {
+    type Case = (&'static str, &'static [&'static str], &'static str);
+    let cases: [Case; 3] = [
+        ("autocrlf", &["config", "core.autocrlf", "true"], ""),
+        ("eol attribute", &["config", "x.y", "z"], "* text eol=crlf\n"),
+        ("text=auto and core.eol", &["config", "core.eol", "crlf"], "* text=auto\n"),
+    ];
+    for (name, setting, attributes) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.git(setting);
+        if !attributes.is_empty() {
+            sandbox.write(".gitattributes", attributes);
+            sandbox.git(["add", "-A"]);
+            sandbox.git(["commit", "-q", "-m", "attributes"]);
+        }
+        sandbox.git(["rm", "-q", "-r", "--cached", "apps"]);
+        sandbox.git(["reset", "-q", "--hard"]);
+        assert!(sandbox.read(WEB).contains("\r\n"), "{name}");
+        let new = change("apps/web/eu/k.yaml", None, "a\nb\n");
+        sandbox.commit(&[web().remove(0), new]).id();
+        assert_eq!(sandbox.read(WEB), content("v2").replace('\n', "\r\n"), "{name}");
+        assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"), "{name}");
+        assert_eq!(sandbox.read("apps/web/eu/k.yaml"), "a\r\nb\r\n", "{name}");
+        sandbox.assert_clean();
+        sandbox.write(WEB, &content("v2"));
+        sandbox.commit(&[promote(WEB, "v2", "v3")]).id();
+        assert_eq!(sandbox.read(WEB), content("v3"), "{name}: the file had bare line feeds");
+    }
+}
+
+#[test]
+fn a_filter_program_is_run_by_git() {
+    let sandbox = Sandbox::new();
+    sandbox.git(["config", "filter.up.smudge", "tr a-z A-Z"]);
+    sandbox.git(["config", "filter.up.clean", "tr A-Z a-z"]);
+    sandbox.write(".gitattributes", "apps/web/prod/* filter=up\n");
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "attributes"]);
+    fs::remove_file(sandbox.root.join(WEB)).unwrap();
+    sandbox.git(["checkout", "-q", WEB]);
+    assert_eq!(sandbox.read(WEB), content("v1").to_uppercase());
+    sandbox.commit(&web()).id();
+    assert_eq!(sandbox.read(WEB), content("v2").to_uppercase());
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    sandbox.assert_clean();
+}
+
+#[test]
+fn formats_of_index_and_objects() {
+    for (name, init, settings) in [
+        ("index version 4", &[][..], &[&["update-index", "--index-version", "4"][..]][..]),
+        (
+            "index version 3",
+            &[],
+            &[&["update-index", "--skip-worktree", "apps/api/dev/kustomization.yaml"]],
+        ),
+        ("sha256", &["--object-format=sha256"], &[]),
+        (
+            "sha256 and version 4",
+            &["--object-format=sha256"],
+            &[&["update-index", "--index-version", "4"]],
+        ),
+        ("split index", &[], &[&["update-index", "--split-index"]]),
+        ("untracked cache", &[], &[&["update-index", "--force-untracked-cache"], &["status"]]),
+        ("index without checksum", &[], &[&["config", "index.skipHash", "true"]]),
+        (
+            "many threads",
+            &[],
+            &[&["config", "index.threads", "2"], &["config", "feature.manyFiles", "true"]],
+        ),
+    ] {
+        let sandbox = Sandbox::with(init);
+        for setting in settings {
+            sandbox.git(*setting);
+        }
+        sandbox.write("staged", "1");
+        sandbox.git(["add", "staged"]);
+        let version = || fs::read(sandbox.root.join(".git/index")).unwrap()[..8].to_vec();
+        let before = version();
+        sandbox.commit(&web()).id();
+        assert_eq!(version(), before, "{name}");
+        let new = [promote(WEB, "v2", "v3"), change("apps/web/eu/k.yaml", None, "a\n")];
+        sandbox.commit(&new).id();
+        assert_eq!(sandbox.git(["status", "--porcelain"]), "A  staged\n", "{name}");
+        assert_eq!(version(), before, "{name}");
+        sandbox.git(["fsck", "--strict", "--no-dangling"]);
+        sandbox.git(["commit", "-q", "-m", "next"]);
+        assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v3"), "{name}");
+        assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]), "staged\n", "{name}");
+    }
+}
+
+#[test]
+fn sparse_checkouts_work_inside_and_outside() {
+    let api = "apps/api/prod/kustomization.yaml";
+    for sparse_index in ["--no-sparse-index", "--sparse-index"] {
+        let sandbox = Sandbox::new();
+        sandbox.git(["sparse-checkout", "init", "--cone", sparse_index]);
+        sandbox.git(["sparse-checkout", "set", "apps/web"]);
+        sandbox.commit(&web()).id();
+        sandbox.assert_clean();
+        let outside = sandbox.commit(&[promote(api, "v1", "v2")]);
+        if sparse_index == "--sparse-index" {
+            assert!(outside.0["error"].is_string(), "{:#}", outside.0);
+        } else {
+            outside.id();
+            assert!(!sandbox.root.join(api).exists());
+            assert_eq!(sandbox.git(["show", &format!("HEAD:{api}")]), content("v2"));
+        }
+        sandbox.assert_clean();
+        assert_eq!(sandbox.git(["ls-files", "-t", "apps/web/prod"]).split(' ').next(), Some("H"));
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    let sandbox = Sandbox::new();
+    let big = "x".repeat(3 << 20);
+    sandbox.write("big", &big);
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "big"]);
+    let before = sandbox.state();
+    // Incompressible, so that the object is too large as well.
+    let mut seed = 1_u64;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + u8::try_from(seed >> 59).unwrap() % 26)
+    };
+    let new: String = (0..3 << 20).map(|_| noise()).collect();
+    // A signal would end the process: ignored, the write fails with EFBIG.
+    let refused = Driver::new(&sandbox)
+        .with("limits", "trap '' XFSZ; ulimit -f 512")
+        .commit(&[change("big", Some(&big), &new), web().remove(0)]);
+    assert_eq!(refused.kind(), "Io", "{:#}", refused.0);
+    assert_eq!(sandbox.state(), before);
+    assert!(!sandbox.root.join(".git/index.lock").exists());
+    sandbox.commit(&web()).id();
+}
+
+#[test]
+fn what_fails_after_the_commit_is_told_as_unfinished() {
+    let sandbox = Sandbox::new();
+    // Compresses well: the object fits where the file does not.
+    let (old, new) = ("x".repeat(3 << 20), "y".repeat(3 << 20));
+    sandbox.write("big", &old);
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "big"]);
+    let done = Driver::new(&sandbox)
+        .with("limits", "trap '' XFSZ; ulimit -f 512")
+        .commit(&[change("big", Some(&old), &new), web().remove(0)]);
+    assert_eq!(sandbox.head().to_string(), done.text("id"));
+    assert!(done.0["unfinished"].to_string().contains("File"), "{:#}", done.0);
+    assert_eq!(sandbox.read("big"), old, "the file is whole");
+    assert_eq!(sandbox.git(["status", "--porcelain"]), " M big\n");
+    sandbox.git(["restore", "--", "big"]);
+    sandbox.assert_clean();
+    assert_eq!(sandbox.read("big"), new);
+}
+
+#[test]
+fn worktree_delivery_edits_and_stages() {
+    let sandbox = Sandbox::new();
+    let new = change("apps/web/eu/k.yaml", None, "a\n");
+    Driver::new(&sandbox).run("worktree", &[web().remove(0), new.clone()]);
+    assert_eq!(sandbox.git(["status", "--porcelain"]), format!(" M {WEB}\n?? apps/web/eu/\n"));
+    sandbox.git(["stash", "-q", "-u"]);
+    let head = sandbox.head();
+    Driver::new(&sandbox).with("stage", true).run("worktree", &[web().remove(0), new]);
+    assert_eq!(
+        sandbox.git(["status", "--porcelain"]),
+        format!("A  apps/web/eu/k.yaml\nM  {WEB}\n")
+    );
+    assert_eq!(sandbox.head(), head);
+    sandbox.git(["commit", "-q", "-m", "staged"]);
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    sandbox.assert_clean();
+    let dirty = Driver::new(&sandbox).run("worktree", &[promote(WEB, "v1", "v3")]);
+    assert_eq!(dirty.kind(), "DirtyTarget");
+}
