@@ -192,6 +192,9 @@ fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
         below = below.join(name);
         refuse_link(&file, path.as_str(), below.as_str())?;
         let on_the_way = at + 1 < names.len();
+        if on_the_way && fs::symlink_metadata(&file).is_ok_and(|found| !found.is_dir()) {
+            return Err(WorktreeError::Exists { path: path.to_string() });
+        }
         if on_the_way && fs::symlink_metadata(file.join(".git")).is_ok() {
             return Err(WorktreeError::Nested {
                 path: path.to_string(),

@@ -111,8 +111,15 @@ fn a_snapshot_reads_what_git_shows() {
 
 /// A history with a merge, and what git says of it.
 fn history_of(sandbox: &Sandbox, interest: &[&str]) -> Vec<String> {
-    let mut args =
-        vec!["log", "--first-parent", "-m", "--format=%x00%H %ct %an %s", "--name-only", "--"];
+    let mut args = vec![
+        "log",
+        "--first-parent",
+        "--no-renames",
+        "-m",
+        "--format=%x00%H %ct %an %s",
+        "--name-only",
+        "--",
+    ];
     args.extend(interest);
     sandbox
         .git(args)

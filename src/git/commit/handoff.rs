@@ -10,8 +10,8 @@ use gix::ObjectId;
 use super::super::child;
 use super::native::Prepared;
 use super::{
-    CommitError, CommitRequest, Committed, Durability, GitError, Repository, SignChoice, Target,
-    check_head,
+    CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
+    SignChoice, Target, check_head,
 };
 use crate::model::{RepoPath, Snapshot};
 use crate::worktree::{NewFile, read_beneath, remove_beneath, write_beneath};
@@ -105,7 +105,7 @@ fn run(
     }
     let paths = temporary(repo, &paths)?;
     let mut command = child::git(repo);
-    command.args(["commit", "--quiet", "--only", "--allow-empty-message", "--pathspec-file-nul"]);
+    command.args(["commit", "--quiet", "--only", "--pathspec-file-nul"]);
     command.arg("--file").arg(message.path());
     command.arg(format!("--pathspec-from-file={}", paths.path().display()));
     match &options.sign {
@@ -129,7 +129,7 @@ fn run(
     let child = command.spawn().map_err(failed)?;
     let output = child.wait_with_output().map_err(failed)?;
     let said = child::words(&output.stderr);
-    if output.status.success() { Ok(said) } else { Err(refused(said, options.edit)) }
+    if output.status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
 }
 
 /// A file for git to read, gone afterwards.
@@ -142,15 +142,20 @@ fn temporary(repo: &Repository, bytes: &[u8]) -> Result<tempfile::NamedTempFile,
 }
 
 /// What kept git from committing, told by its words.
-fn refused(said: String, edited: bool) -> CommitError {
+fn refused(repo: &Repository, options: &CommitOptions, said: String) -> CommitError {
     let has = |text: &str| said.contains(text);
-    if has("failed to sign") || has("gpg failed") {
+    let signs = match options.sign {
+        SignChoice::Config => repo.config_bool("commit.gpgSign") == Some(true),
+        SignChoice::Off => false,
+        SignChoice::On(_) => true,
+    };
+    if signs && has("failed to write commit object") {
         return CommitError::Signing { message: said };
     }
     if has("Please tell me who you are") || has("empty ident name") {
         return CommitError::NoIdentity { message: said };
     }
-    let message = match (said.is_empty(), edited) {
+    let message = match (said.is_empty(), options.edit) {
         (false, _) => said,
         (true, true) => "`git commit` did not commit".to_owned(),
         (true, false) => "a hook refused the commit without a word".to_owned(),

@@ -169,7 +169,7 @@ fn move_head(
             log: LogChange {
                 mode: RefLog::AndReference,
                 force_create_reflog: false,
-                message: gix::reference::log::message(&action, message.into(), 1),
+                message: reflog_line(&action, message).into(),
             },
             expected: PreviousValue::MustExistAndMatch(gix::refs::Target::Object(base)),
             new: gix::refs::Target::Object(id),
@@ -185,6 +185,12 @@ fn move_head(
         return Err(CommitError::write("HEAD", error));
     }
     Ok(())
+}
+
+/// The action and the first line of the message, blanks as git folds them.
+fn reflog_line(action: &str, message: &str) -> String {
+    let line = format!("{action}: {}", message.lines().next().unwrap_or_default());
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn write_files(
