@@ -268,9 +268,10 @@ fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedT
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix(".git-promote-").suffix(".tmp");
-    let builder = match default_permissions(new.executable) {
-        Some(permissions) => builder.permissions(permissions),
-        None => builder,
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(Permissions::from_mode(if new.executable { 0o777 } else { 0o666 }))
     };
     let mut temporary = builder.tempfile_in(dir)?;
     temporary.write_all(new.bytes)?;
@@ -278,17 +279,6 @@ fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedT
         temporary.as_file().sync_all()?;
     }
     Ok(temporary)
-}
-
-#[cfg(unix)]
-fn default_permissions(executable: bool) -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(if executable { 0o777 } else { 0o666 }))
-}
-
-#[cfg(not(unix))]
-fn default_permissions(_executable: bool) -> Option<Permissions> {
-    None
 }
 
 /// Makes a rename in the directory of `file` last across a power loss.

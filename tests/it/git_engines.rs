@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::testkit::{Driver, Sandbox, WEB, change, content, promote};
+use crate::testkit::{Driver, Sandbox, WEB, change, content, hook_in, promote};
 
 fn web() -> Vec<promote::model::FileChange> {
     vec![promote(WEB, "v1", "v2")]
@@ -129,7 +129,7 @@ fn hooks_run_as_with_git_commit() {
 fn hooks_are_found_by_setting() {
     let sandbox = Sandbox::new();
     let hooks = sandbox.root.join("ci/hooks");
-    sandbox.hook_in(&hooks, "pre-commit", "echo no >&2; exit 1");
+    hook_in(&hooks, "pre-commit", "echo no >&2; exit 1");
     sandbox.git(["add", "-A"]);
     sandbox.git(["commit", "-q", "-m", "hooks"]);
     sandbox.git(["config", "core.hooksPath", "ci/hooks"]);
@@ -179,7 +179,7 @@ fn what_a_hook_changed_is_read_back() {
 fn the_editor_gets_the_message() {
     let sandbox = Sandbox::new();
     let editor = |script: &str| {
-        sandbox.hook_in(sandbox.dir.path(), "editor", script);
+        hook_in(sandbox.dir.path(), "editor", script);
         sandbox.dir.path().join("editor").display().to_string()
     };
     let edit = |path: &str| Driver::new(&sandbox).env("GIT_EDITOR", path).with("edit", true);

@@ -1,5 +1,7 @@
 //! Opening, snapshots and history.
 
+use std::os::unix::ffi::OsStrExt;
+
 use promote::git::history::{Interest, changed_paths, walk};
 use promote::model::{EntryKind, RepoPath, Snapshot};
 
@@ -70,7 +72,6 @@ fn a_snapshot_reads_what_git_shows() {
     sandbox.write("bin/run", "#!/bin/sh\n");
     crate::testkit::executable(&sandbox.root.join("bin/run"));
     std::os::unix::fs::symlink("apps", sandbox.root.join("link")).unwrap();
-    use std::os::unix::ffi::OsStrExt;
     let odd = std::ffi::OsStr::from_bytes(b"apps/\xff");
     std::fs::write(sandbox.root.join(odd), "x").unwrap();
     sandbox.write("apps.yaml", "x");
@@ -91,10 +92,19 @@ fn a_snapshot_reads_what_git_shows() {
     assert_eq!(names, ["apps", "apps.yaml", "bin", "link", "sub"]);
     let kinds = ["apps", "apps.yaml", "link", "sub", "none", "link/web", "sub/x", WEB]
         .map(|name| snapshot.kind(&path(name)).unwrap());
-    use EntryKind::{Directory, File, Submodule, Symlink};
+    let file = Some(EntryKind::File);
     assert_eq!(
         kinds,
-        [Some(Directory), Some(File), Some(Symlink), Some(Submodule), None, None, None, Some(File)]
+        [
+            Some(EntryKind::Directory),
+            file,
+            Some(EntryKind::Symlink),
+            Some(EntryKind::Submodule),
+            None,
+            None,
+            None,
+            file
+        ]
     );
     for nothing in ["link", "link/web/prod/kustomization.yaml", "sub", "apps", "", "none/x"] {
         assert_eq!(snapshot.read(&path(nothing)).unwrap(), None, "{nothing}");

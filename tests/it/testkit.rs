@@ -2,6 +2,7 @@
 //! settings of the machine.
 
 use std::ffi::OsStr;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -94,30 +95,12 @@ impl Sandbox {
 
     /// Installs a hook.
     pub(crate) fn hook(&self, name: &str, script: &str) {
-        self.hook_in(&self.root.join(".git/hooks"), name, script);
-    }
-
-    pub(crate) fn hook_in(&self, dir: &Path, name: &str, script: &str) {
-        fs::create_dir_all(dir).unwrap();
-        let file = dir.join(name);
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        executable(&file);
+        hook_in(&self.root.join(".git/hooks"), name, script);
     }
 
     /// Commits these changes on HEAD with default options.
     pub(crate) fn commit(&self, changes: &[FileChange]) -> Outcome {
         Driver::new(self).commit(changes)
-    }
-
-    /// Lets the index and the files age, so that no entry is racy.
-    pub(crate) fn age(&self) {
-        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
-        for path in self.git(["ls-files"]).lines() {
-            if let Ok(file) = fs::File::options().write(true).open(self.root.join(path)) {
-                file.set_modified(past).unwrap();
-            }
-        }
-        self.git(["update-index", "-q", "--refresh"]);
     }
 
     /// Everything of the user's that a commit must leave alone, or what a
@@ -127,7 +110,8 @@ impl Sandbox {
         text.push_str(&self.git(["ls-files", "-s"]));
         text.push_str(&self.git(["reflog", "show", "HEAD"]));
         for path in self.git(["ls-files", "-co"]).lines() {
-            text.push_str(&format!("{path}: {:?}\n", fs::read(self.root.join(path)).ok()));
+            let content = fs::read(self.root.join(path)).ok();
+            writeln!(text, "{path}: {content:?}").unwrap();
         }
         text
     }
@@ -299,9 +283,13 @@ fn answer(request: &Value) -> Result<Value, CommitError> {
     };
     let message = request["message"].as_str().unwrap().to_owned();
     let request = CommitRequest { changes: &changes, base, message, options: &options };
+    let start = std::time::Instant::now();
     let done = promote::git::commit(&repo, &request)?;
-    Ok(json!({ "id": done.id.to_string(), "branch": done.branch, "notes": done.notes,
-               "unfinished": done.unfinished.iter().map(|left| format!("{left:?}")).collect::<Vec<_>>() }))
+    let micros = u64::try_from(start.elapsed().as_micros()).unwrap();
+    Ok(
+        json!({ "micros": micros, "id": done.id.to_string(), "branch": done.branch, "notes": done.notes,
+               "unfinished": done.unfinished.iter().map(|left| format!("{left:?}")).collect::<Vec<_>>() }),
+    )
 }
 
 fn facts(repo: &Repository, request: &Value) -> Result<Value, CommitError> {
@@ -331,6 +319,14 @@ fn read_change(value: &Value) -> FileChange {
     );
     read.executable = value["executable"] == true;
     read
+}
+
+/// Installs a script in `dir`.
+pub(crate) fn hook_in(dir: &Path, name: &str, script: &str) {
+    fs::create_dir_all(dir).unwrap();
+    let file = dir.join(name);
+    fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    executable(&file);
 }
 
 #[cfg(unix)]

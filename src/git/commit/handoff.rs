@@ -21,8 +21,7 @@ pub(super) fn commit(
     repo: &Repository,
     request: &CommitRequest<'_>,
     prepared: Prepared<'_>,
-    message: &str,
-    reason: &str,
+    (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
     let Prepared { lock, targets, branch, .. } = prepared;
     if let Some(target) = targets.iter().find(|target| target.file.is_none()) {

@@ -120,7 +120,7 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
     let prepared = native::prepare(repo, request)?;
     let message = message::compose(repo, request)?;
     match engine::asks_for_git(repo, request.options, &prepared)? {
-        Some(reason) => handoff::commit(repo, request, prepared, &message, &reason),
+        Some(reason) => handoff::commit(repo, request, prepared, (&message, &reason)),
         None => native::commit(repo, request, prepared, &message),
     }
 }

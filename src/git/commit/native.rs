@@ -95,7 +95,7 @@ fn write_trees(
     }
     leaves.sort_by(|a, b| a.parts.cmp(&b.parts));
     let mut writer = TreeWriter::new(&repo.gix);
-    let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves, 0)?;
+    let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves)?;
     for (dir, old, new) in writer.rewritten {
         rewrite.directory(dir, old, Some(new));
     }

@@ -262,7 +262,7 @@ fn checkout(
         (None, Some(_)) => Err(dirty(path, Difference::Deleted)),
         (Some(_), None) => Err(dirty(path, Difference::Untracked)),
         (None, None) => {
-            let after = filters.to_worktree(path, &change.new)?;
+            let after = filters.smudged(path, &change.new)?;
             Ok(Some(Checkout { before: None, after }))
         }
         (Some(found), Some(old)) => {
