@@ -180,8 +180,7 @@ pub struct NewFile<'a> {
 /// The absolute path, after a look at every directory on the way.
 fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
     let dot_git = |part: &str| part.eq_ignore_ascii_case(".git");
-    if path.as_str().is_empty() || path.parts().any(dot_git) || path.as_str().contains(['\0', '\\'])
-    {
+    if path.as_str().is_empty() || path.parts().any(dot_git) || path.as_str().contains('\0') {
         return Err(WorktreeError::Outside { path: path.to_string() });
     }
     let mut file = root.to_owned();

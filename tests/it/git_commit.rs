@@ -352,3 +352,35 @@ fn worktree_delivery_edits_and_stages() {
     let dirty = Driver::new(&sandbox).run("worktree", &[promote(WEB, "v1", "v3")]);
     assert_eq!(dirty.kind(), "DirtyTarget");
 }
+
+#[test]
+fn an_index_without_checksum_stays_so() {
+    let sandbox = Sandbox::new();
+    let index = sandbox.root.join(".git/index");
+    let mut bytes = fs::read(&index).unwrap();
+    let end = bytes.len() - 20;
+    bytes[end..].fill(0);
+    fs::write(&index, &bytes).unwrap();
+    sandbox.commit(&web()).id();
+    let bytes = fs::read(&index).unwrap();
+    assert!(bytes[bytes.len() - 20..].iter().all(|byte| *byte == 0));
+    assert_eq!(sandbox.git(["status", "--porcelain"]), "");
+}
+
+#[test]
+fn many_files_are_one_commit() {
+    let sandbox = Sandbox::new();
+    for at in 0..300 {
+        sandbox.write(&format!("many/{}/{at}/k.yaml", at % 7), &content("v1"));
+    }
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "many"]);
+    let path = |at: usize| format!("many/{}/{at}/k.yaml", at % 7);
+    let mut changes: Vec<_> = (0..300).map(|at| promote(&path(at), "v1", "v2")).collect();
+    changes.extend((0..50).map(|at| change(&format!("many/{at}/new.yaml"), None, "x\n")));
+    sandbox.commit(&changes).id();
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]).lines().count(), 350);
+    sandbox.assert_clean();
+    sandbox.git(["commit", "-q", "--allow-empty", "-m", "next"]);
+    assert_eq!(sandbox.git(["diff", "--name-only", "HEAD^", "HEAD"]), "");
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::testkit::{Driver, Sandbox, WEB, change, content, promote};
+use crate::testkit::{Driver, Sandbox, WEB, change, content, hook_in, promote};
 
 fn web() -> Vec<promote::model::FileChange> {
     vec![promote(WEB, "v1", "v2")]
@@ -261,7 +261,7 @@ fn a_held_branch_lock_changes_nothing() {
     let before = sandbox.state();
     fs::write(sandbox.root.join(".git/refs/heads/main.lock"), "").unwrap();
     let refused = sandbox.commit(&web());
-    assert!(refused.0["error"].is_string());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Locked", Some(6)));
     fs::remove_file(sandbox.root.join(".git/refs/heads/main.lock")).unwrap();
     assert_eq!(sandbox.state(), before);
     sandbox.commit(&web()).id();
@@ -290,4 +290,108 @@ fn a_full_disk_leaves_nothing_half_done() {
     assert_eq!(sandbox.state(), before);
     assert!(!sandbox.root.join(".git/index.lock").exists());
     sandbox.commit(&web()).id();
+}
+
+/// A repository that signs with a program of ours: while it runs everything is
+/// checked, and nothing is written.
+fn interrupted(script: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.dir.path();
+    let script = format!(
+        "cat > /dev/null\n{script}\necho '[GNUPG:] SIG_CREATED ' >&2\nprintf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'"
+    );
+    hook_in(dir, "sign", &script);
+    sandbox.git(["config", "gpg.program", dir.join("sign").to_str().unwrap()]);
+    sandbox.git(["config", "user.signingKey", "x"]);
+    sandbox.git(["config", "commit.gpgSign", "true"]);
+    sandbox
+}
+
+#[test]
+fn a_lost_race_is_noticed_when_the_branch_is_moved() {
+    for by_git in [false, true] {
+        let sandbox = interrupted(
+            "git update-ref refs/heads/main \
+             $(git commit-tree --no-gpg-sign -m other -p HEAD 'HEAD^{tree}')",
+        );
+        if by_git {
+            sandbox.hook("post-commit", "exit 0");
+        }
+        let files = (sandbox.git(["ls-files", "-s"]), sandbox.read(WEB));
+        let refused = sandbox.commit(&web());
+        assert_eq!(refused.kind(), "Moved", "{:#}", refused.0);
+        assert_eq!((sandbox.git(["ls-files", "-s"]), sandbox.read(WEB)), files);
+        assert_eq!(sandbox.git(["log", "-1", "--format=%s"]).trim(), "other");
+        sandbox.assert_clean();
+    }
+}
+
+#[test]
+fn the_index_is_locked_from_before_it_is_read() {
+    let sandbox = interrupted("echo x > other; git add other 2> \"$HOME/said\"; rm other");
+    sandbox.commit(&web()).id();
+    let said = fs::read_to_string(sandbox.dir.path().join("said")).unwrap();
+    assert!(said.contains("index.lock': File exists"), "{said}");
+    sandbox.assert_clean();
+}
+
+#[test]
+fn a_file_saved_in_the_meantime_is_the_users() {
+    let sandbox = interrupted(&format!("echo mine > {WEB}"));
+    let done = sandbox.commit(&web());
+    let left = done.0["unfinished"].to_string();
+    assert!(left.contains("changed: true"), "{left}");
+    assert_eq!(sandbox.read(WEB), "mine\n");
+    assert_eq!(sandbox.git(["show", &format!("HEAD:{WEB}")]), content("v2"));
+    assert_eq!(sandbox.git(["status", "--porcelain"]), format!(" M {WEB}\n"));
+}
+
+#[test]
+fn odd_names_for_new_files_are_refused() {
+    let sandbox = Sandbox::new();
+    for path in [".GIT/config", "a/git~1/x", "a/.git\u{200c}/x", ".git"] {
+        assert_eq!(sandbox.commit(&[change(path, None, "x")]).kind(), "BadTarget", "{path}");
+    }
+    sandbox.assert_clean();
+}
+
+#[test]
+fn a_foreign_repository_is_refused_unless_it_is_named_safe() {
+    let sandbox = Sandbox::new();
+    let chown = |owner: &str| {
+        let mut command = std::process::Command::new("chown");
+        command.args(["-R", owner]).arg(&sandbox.root).stderr(std::process::Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if !chown("12345") {
+        eprintln!("skipped: only root can give a repository away");
+        return;
+    }
+    let refused = sandbox.commit(&web());
+    assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("NotARepository", Some(128)));
+    assert!(refused.text("error").contains("dubious ownership"), "{}", refused.0);
+    assert!(refused.text("hint").contains("safe.directory"));
+    let settings = sandbox.dir.path().join("settings");
+    fs::write(&settings, format!("[safe]\n\tdirectory = {}\n", sandbox.root.display())).unwrap();
+    let settings = settings.display().to_string();
+    Driver::new(&sandbox).env("GIT_CONFIG_GLOBAL", &settings).commit(&web()).id();
+}
+
+#[test]
+fn formats_that_are_not_known_are_refused() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.state();
+    sandbox.git(["config", "core.repositoryFormatVersion", "1"]);
+    sandbox.git(["config", "extensions.refStorage", "reftable"]);
+    let refused = sandbox.commit(&web());
+    assert_eq!(
+        (refused.kind(), refused.0["code"].as_u64()),
+        ("Unsupported", Some(128)),
+        "{}",
+        refused.0
+    );
+    let config = sandbox.root.join(".git/config");
+    let text = fs::read_to_string(&config).unwrap().replace("refStorage = reftable", "");
+    fs::write(&config, text).unwrap();
+    assert_eq!(sandbox.state(), before);
 }

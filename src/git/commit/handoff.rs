@@ -11,9 +11,9 @@ use super::super::child;
 use super::native::Prepared;
 use super::{
     CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
-    SignChoice, Target, check_head,
+    SignChoice, Target, Unfinished, check_head,
 };
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{FileChange, RepoPath, Snapshot};
 use crate::worktree::{NewFile, read_beneath, remove_beneath, write_beneath};
 
 /// Commits by `git commit --only`.
@@ -44,9 +44,17 @@ pub(super) fn commit(
     });
     let said = match outcome {
         Ok(said) => said,
-        Err(error) if has_moved(repo, request.base) => error.to_string(),
+        // Git moves the branch before it writes the index, and fails if it
+        // cannot do the second.
+        Err(error) if landed(repo, request) => {
+            let mut committed = finish(repo, request, branch, "")?;
+            let paths = request.changes.iter().map(|change| change.path.clone()).collect();
+            committed.unfinished.push(Unfinished::Index { paths, message: error.to_string() });
+            return Ok(committed);
+        }
         Err(error) => {
             undo.restore();
+            check_head(repo, request.base)?;
             return Err(error);
         }
     };
@@ -162,8 +170,21 @@ fn refused(repo: &Repository, options: &CommitOptions, said: String) -> CommitEr
     CommitError::Refused { message }
 }
 
-fn has_moved(repo: &Repository, base: ObjectId) -> bool {
-    repo.head().is_ok_and(|head| head.commit.is_some_and(|now| now != base))
+/// Whether HEAD is the planned commit: on its base, with its files.
+fn landed(repo: &Repository, request: &CommitRequest<'_>) -> bool {
+    let Ok(Some(id)) = repo.head().map(|head| head.commit) else { return false };
+    parent_of(repo, id) == Some(request.base)
+        && repo.snapshot(id).is_ok_and(|now| {
+            let planned = |change: &FileChange| {
+                matches!(now.read(&change.path), Ok(Some(bytes)) if bytes == change.new)
+            };
+            request.changes.iter().all(planned)
+        })
+}
+
+fn parent_of(repo: &Repository, id: ObjectId) -> Option<ObjectId> {
+    let commit = repo.gix.find_commit(id).ok()?;
+    commit.parent_ids().next().map(gix::Id::detach)
 }
 
 /// Reads back what was committed: hooks may have changed it, and another
@@ -177,8 +198,7 @@ fn finish(
     let id = repo.head()?.commit.ok_or(CommitError::NothingToCommit)?;
     let mut committed = Committed { id, branch, notes: Vec::new(), unfinished: Vec::new() };
     committed.notes.extend((!said.is_empty()).then(|| said.to_owned()));
-    let parent = repo.gix.find_commit(id).ok().and_then(|commit| commit.parent_ids().next());
-    if parent.map(gix::Id::detach) != Some(request.base) {
+    if parent_of(repo, id) != Some(request.base) {
         committed.notes.push(format!("the commit is not directly on {}", request.base));
     }
     let snapshot = repo.snapshot(id)?;

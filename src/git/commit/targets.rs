@@ -93,6 +93,7 @@ fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
 /// the way.
 fn check_commit(snapshot: &TreeSnapshot, change: &FileChange) -> Result<(), CommitError> {
     let path = &change.path;
+    check_names(change)?;
     let kind = |path: &RepoPath| snapshot.kind(path).map_err(unreadable);
     let mut above = path.parent();
     while let Some(dir) = above {
@@ -116,6 +117,21 @@ fn check_commit(snapshot: &TreeSnapshot, change: &FileChange) -> Result<(), Comm
         }
         (Some(EntryKind::File), None) | (None, Some(_)) => Err(dirty(path, Difference::Commit)),
     }
+}
+
+/// A new file has a name that git checks out everywhere: nothing that some
+/// file system takes for `.git`.
+fn check_names(change: &FileChange) -> Result<(), CommitError> {
+    let options = gix::validate::path::component::Options {
+        protect_windows: cfg!(windows),
+        ..Default::default()
+    };
+    let valid = |part: &str| gix::validate::path::component(part.into(), None, options).is_ok();
+    if change.old.is_some() || change.path.parts().all(valid) {
+        return Ok(());
+    }
+    let reason = "git takes no such path".to_owned();
+    Err(CommitError::BadTarget { path: change.path.clone(), reason })
 }
 
 /// What the index has at a target's path.
