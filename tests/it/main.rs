@@ -13,26 +13,22 @@ mod config_roundtrip;
 #[cfg(test)]
 mod edit_cases;
 #[cfg(test)]
+mod git_commit;
+#[cfg(test)]
+mod git_engines;
+#[cfg(test)]
+mod git_read;
+#[cfg(test)]
+mod git_refuse;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod krew;
+#[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod sites;
-//! The integration tests: one binary, a module per part of the product.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and says on stderr what it skipped"
-)]
-
-mod git_commit;
-mod git_engines;
-mod git_read;
-mod git_refuse;
+#[cfg(test)]
 mod testkit;
