@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use crate::config::{self, Config, Origin};
 use crate::discover;
 use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
 
 use super::{ColorChoice, Context, Exit, Failure};
@@ -65,6 +65,11 @@ pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
         )
         .hint("git promote init --print shows a promote.toml to start from")
     })
+}
+
+/// Whether the config is a guess that cannot place this environment.
+pub fn is_undecided(config: &Config, environment: &EnvironmentName) -> bool {
+    matches!(&config.origin, Origin::Guess(guess) if guess.undecided.contains(environment))
 }
 
 /// What is to be said of a config that is a guess.

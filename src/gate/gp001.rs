@@ -64,8 +64,8 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
     let timeline = case.timelines.get(&key);
     let wanted = tag_or_digest(&promotion.version);
     let now = cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted));
-    let past = timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
-    let once = seen && past;
+    let once = seen && timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let past = timeline.is_some_and(|timeline| timeline.left(&wanted));
     let text = match cell {
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),
@@ -109,6 +109,14 @@ fn runs_now(
 }
 
 fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
+    if let Some((site, problem)) =
+        cell.sites.iter().find_map(|site| Some((site, site.problem.as_ref()?)))
+    {
+        return format!(
+            "what {source} runs cannot be told: {problem} ({}:{})",
+            site.path, site.line
+        );
+    }
     let runs: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
     let place = cell.sites.first().map(|site| format!(" ({}:{})", site.path, site.line));
     format!("{source} runs {}, not {wanted}{}", runs.join(" and "), place.unwrap_or_default())

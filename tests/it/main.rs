@@ -29,6 +29,8 @@ mod kustomize_render;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod real_findings;
+#[cfg(test)]
 mod real_repos;
 #[cfg(test)]
 mod sites;

@@ -243,17 +243,33 @@ impl Choosing<'_> {
         overlays.len() <= dirs
             && overlays.iter().all(nameless)
             && apps.iter().all(|app| !app.from_marker)
+            && (!self.enters() || self.run_the_same(apps))
+    }
+
+    /// Whether a version comes from nowhere: into a first environment nothing
+    /// tells which of the images it is a version of.
+    fn enters(&self) -> bool {
+        let environment = self.workspace.config.environment(self.request.to.as_str());
+        let first = environment.is_none_or(|e| e.sources == Sources::First);
+        first && matches!(self.request.what, What::Version(_))
+    }
+
+    fn run_the_same(&self, apps: &[&AppId]) -> bool {
+        let images = apps.iter().flat_map(|app| self.inventory.images(&self.request.to, app));
+        let pins: BTreeSet<Option<&Pin>> = images.map(|(_, cell)| cell.pin()).collect();
+        pins.len() <= 1 && !pins.contains(&None)
     }
 
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
         let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
         if !self.context.interactive {
             let example = names.first().cloned().unwrap_or_default();
+            let all = if self.enters() { "" } else { ", or take all of them with --all" };
             return Err(Failure::usage(format!(
                 "several apps could be meant: {}",
                 names.join(", ")
             ))
-            .hint(format!("name one with -a {example}, or take all of them with --all")));
+            .hint(format!("name one with -a {example}{all}")));
         }
         let chosen = question(&names, &self.request.to)?;
         Ok(apps
