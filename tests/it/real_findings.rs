@@ -185,6 +185,23 @@ fn a_refusal_names_what_cannot_be_read() {
     assert!(text.contains("what dev runs cannot be told: "), "{text}");
 }
 
+/// A chart beside the kustomization, as `helmCharts` with `chartHome` has it.
+#[test]
+fn templates_of_a_chart_are_no_manifests() {
+    let template = "{{- if .Values.on }}\nimage: {{ .Values.image }}:v1\n{{- end }}\n";
+    let sandbox = repository(&[&[
+        ("apps/web/overlays/dev/kustomization.yaml", &kustomization(&[("web", "v2")])),
+        ("apps/web/overlays/dev/charts/web/Chart.yaml", "name: web\n"),
+        ("apps/web/overlays/dev/charts/web/templates/deployment.yaml", template),
+        ("apps/web/overlays/prod/kustomization.yaml", &kustomization(&[("web", "v1")])),
+        ("apps/web/overlays/prod/charts/web/Chart.yaml", "name: web\n"),
+        ("apps/web/overlays/prod/charts/web/templates/deployment.yaml", template),
+    ]]);
+    let (code, text) = told(&sandbox, &["v2", "prod"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("warning"), "{text}");
+}
+
 /// `9c-{env}`: the environment is a part of the directory's name.
 #[test]
 fn an_entry_is_made_where_the_environment_is_part_of_a_name() {
