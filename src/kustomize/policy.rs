@@ -6,7 +6,7 @@ use super::file::File;
 use super::images;
 use super::manifest::repository_of;
 use super::marker::{Marker, Markers, Part};
-use super::value::{self, Parsed, Reading};
+use super::value::{self, Parsed, Reading, is_repository};
 use crate::model::{EditKind, ImageRef, Pin, Site, SiteKind, Target};
 use crate::yaml::{NodeId, Operation, Stream};
 
@@ -205,7 +205,8 @@ fn new_value(
         Part::Name => Ok(wanted.repository.map(str::to_owned)),
         Part::Reference => {
             let standing = value::text(&file.stream, Some(node));
-            let standing = standing.as_deref().map(repository_of).filter(|name| !name.is_empty());
+            let standing = standing.as_deref().map(|text| repository_of(text).trim());
+            let standing = standing.filter(|name| is_repository(name));
             let Some(repository) = wanted.repository.or(standing) else {
                 return Err(missing("repository", "name it with --repo"));
             };
