@@ -92,8 +92,11 @@ pub(super) fn groups(file: &File<'_>, markers: &Markers) -> Vec<Group> {
         let parent = file.stream.node(*node).and_then(|node| node.parent);
         let parent = parent.filter(|parent| file.stream.is_mapping(*parent));
         let parent = parent.filter(|_| marker.part != Part::Reference);
-        let open = groups.iter_mut().rev().find(|(holder, group)| {
-            parent.is_some() && *holder == parent && group.policy == marker.policy
+        let open = parent.and_then(|parent| {
+            let same = |(holder, group): &&mut (Option<NodeId>, Group)| {
+                *holder == Some(parent) && group.policy == marker.policy
+            };
+            groups.iter_mut().rev().find(same)
         });
         let slot = open.map(|(_, group)| group.slot(marker.part)).filter(|slot| slot.is_none());
         if let Some(slot) = slot {
