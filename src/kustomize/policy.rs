@@ -123,23 +123,20 @@ pub(super) fn set_policy(
     markers: &Markers,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<Planned>, EditError> {
-    let own: Vec<&(NodeId, Marker)> =
+    let own: Vec<(&NodeId, &Marker)> =
         markers.bound.iter().filter(|(_, marker)| marker.policy == wanted.policy).collect();
     if own.is_empty() {
         let searched = format!("marker for the policy `{}`", wanted.policy);
         return Err(file.not_found(searched, markers.policies()));
     }
     let entries = images::entries(file);
-    let mut done: Vec<NodeId> = Vec::new();
     let mut planned = Vec::new();
     for (node, marker) in own {
         let entry = entries.iter().find(|entry| entry.holds(*node));
         if let Some(entry) = entry.filter(|_| marker.part != Part::Name) {
             refuse_part(file, *node, marker, wanted.pin)?;
-            if !done.contains(&entry.mapping) {
-                done.push(entry.mapping);
-                planned.extend(entry.set(file, markers, wanted.pin)?);
-            }
+            // Planned once for every marker; the same change counts once.
+            planned.extend(entry.set(file, markers, wanted.pin)?);
             continue;
         }
         planned.extend(set_part(file, *node, marker, wanted)?);
