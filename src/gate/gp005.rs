@@ -52,9 +52,7 @@ fn moves(case: &Case<'_>, tag: &Tag) -> Option<String> {
         return Some("a name for whatever is newest".to_owned());
     }
     let environments = case.config.pipeline.environments();
-    let named = environments
-        .iter()
-        .any(|e| e.name.as_str() == lower || e.dirs.contains(&lower));
+    let named = environments.iter().any(|e| e.name.as_str() == lower || e.dirs.contains(&lower));
     if named {
         return Some("the name of an environment".to_owned());
     }
