@@ -203,15 +203,18 @@ fn help(front: Front, command: Option<&str>, commands: &[String]) -> Result<Answ
     }
 }
 
-/// Standard output first, then the remarks; a closed pipe is silent.
+/// Notes, then standard output, then what follows from it; a closed pipe is
+/// silent.
 fn tell(context: &Context, answer: &Answer) -> u8 {
+    let (notes, rest): (Vec<&Remark>, Vec<&Remark>) =
+        answer.remarks.iter().partition(|remark| matches!(remark, Remark::Note(_)));
+    notes.into_iter().filter(|_| !context.quiet).for_each(say);
     let mut out = std::io::stdout().lock();
     if out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()).is_err() {
         return Exit::ClosedPipe as u8;
     }
-    for remark in &answer.remarks {
-        let quiet = context.quiet && matches!(remark, Remark::Note(_) | Remark::Hint(_));
-        if !quiet {
+    for remark in rest {
+        if !context.quiet || !matches!(remark, Remark::Hint(_)) {
             say(remark);
         }
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::{Config, FieldSpec};
 use crate::kustomize;
 use crate::model::{
-    AppId, EntryKind, EnvironmentName, Pin, RepoPath, Site, SiteKind, Snapshot, SnapshotError,
+    AppId, EntryKind, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot,
+    SnapshotError,
 };
 
 use super::Overlay;
@@ -22,6 +23,17 @@ pub struct CellKey {
     pub app: AppId,
     /// The image's identity across environments.
     pub image: String,
+}
+
+impl CellKey {
+    /// The key of a promotion's app and image in one of its environments.
+    pub fn of(promotion: &Promotion, environment: &EnvironmentName) -> Self {
+        Self {
+            environment: environment.clone(),
+            app: promotion.app.clone(),
+            image: promotion.image.clone(),
+        }
+    }
 }
 
 /// What an environment has of one app and image.

@@ -1,11 +1,11 @@
 //! GP001: no version enters an environment that the one before does not run.
 
-use crate::discover::Cell;
+use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, cell_key, human_span, placed, short_id};
+use super::{Case, RuleInfo, about, human_span, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -57,7 +57,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
 
 fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
     let (source, seen) = from;
-    let key = cell_key(promotion, source);
+    let key = CellKey::of(promotion, source);
     let cell = case.inventory.cells.get(&key);
     let timeline = case.timelines.get(&key);
     let wanted = tag_or_digest(&promotion.version);
@@ -111,7 +111,7 @@ fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
 /// The nearest version that would be let through, or the step that is missing.
 fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> String {
     let app = &promotion.app;
-    let cell = case.inventory.cells.get(&cell_key(promotion, source));
+    let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
     let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
     let looks_alike = |pin: &&Pin| {
         let (a, b) = (pin.to_string(), promotion.version.to_string());

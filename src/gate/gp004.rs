@@ -1,10 +1,10 @@
 //! GP004: the same tag is the same image.
 
-use crate::discover::Cell;
+use crate::discover::{Cell, CellKey};
 use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, cell_key, placed};
+use super::{Case, RuleInfo, about, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP004,
@@ -61,7 +61,7 @@ fn contradiction(
     promotion: &Promotion,
     source: &EnvironmentName,
 ) -> Option<String> {
-    let cell = case.inventory.cells.get(&cell_key(promotion, source))?;
+    let cell = case.inventory.cells.get(&CellKey::of(promotion, source))?;
     let pin = Cell::pin(cell)?;
     if pin.tag != promotion.version.tag || pin.digest == promotion.version.digest {
         return None;

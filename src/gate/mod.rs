@@ -126,15 +126,6 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
     finding
 }
 
-/// The cell of a promotion in one of its environments.
-fn cell_key(promotion: &Promotion, environment: &crate::model::EnvironmentName) -> CellKey {
-    CellKey {
-        environment: environment.clone(),
-        app: promotion.app.clone(),
-        image: promotion.image.clone(),
-    }
-}
-
 /// The command that waives a rule, as a hint.
 fn override_hint(rule: Rule, promotion: &Promotion) -> String {
     format!(

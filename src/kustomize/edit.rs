@@ -10,7 +10,7 @@ use super::manifest::Places;
 use super::marker::Markers;
 use super::policy::{self, Wanted};
 use super::{field, refs};
-use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
+use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Target};
 use crate::yaml::{NodeId, Operation, apply};
 
 /// A version to write.
@@ -58,6 +58,9 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
             None => Err(file.not_found("document".to_owned(), Vec::new())),
         };
     }
+    if let Some(repository) = change.repository.as_deref() {
+        check_repository(file, repository)?;
+    }
     match &change.target {
         Target::Image { name } => images::set_named(file, markers, name, &change.pin),
         Target::Policy { policy } => {
@@ -73,6 +76,21 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
         }
         Target::Ref { old } => refs::set(file, old, &change.pin),
     }
+}
+
+/// Registry, port and path, and nothing that would end the value or the line.
+fn check_repository(file: &File<'_>, repository: &str) -> Result<(), EditError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
+    let parsed = repository.parse::<ImageRef>();
+    if repository.bytes().all(plain) && parsed.is_ok_and(|reference| reference.pin.is_empty()) {
+        return Ok(());
+    }
+    Err(EditError::Refused {
+        path: file.path.clone(),
+        at: file.stream.position(0),
+        message: format!("`{repository}` is not a valid repository"),
+        hint: Some("name it without tag and digest: registry.example/team/web".to_owned()),
+    })
 }
 
 /// Applies what is planned and describes it as edits.

@@ -51,8 +51,13 @@ pub(super) fn is_string_tag(tag: &str) -> bool {
 fn plain_kind(text: &str) -> Option<&'static str> {
     const BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
     let lower = text.to_ascii_lowercase();
-    if BOOLEANS.contains(&lower.as_str()) {
+    let tail = text.get(1..).unwrap_or_default();
+    let spelled = [tail.to_ascii_lowercase(), tail.to_ascii_uppercase()].iter().any(|t| t == tail);
+    if BOOLEANS.contains(&lower.as_str()) && spelled {
         return Some("a boolean");
+    }
+    if lower.starts_with('_') {
+        return None;
     }
     let bare = lower.replace('_', "");
     let digits = bare.strip_prefix(['+', '-']).unwrap_or(&bare);

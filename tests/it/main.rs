@@ -13,6 +13,22 @@ mod config_roundtrip;
 #[cfg(test)]
 mod edit_cases;
 #[cfg(test)]
+mod git_commit;
+#[cfg(test)]
+mod git_engines;
+#[cfg(test)]
+mod git_read;
+#[cfg(test)]
+mod git_refuse;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod krew;
+#[cfg(test)]
+mod kustomize_render;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sites;
+#[cfg(test)]
+mod testkit;

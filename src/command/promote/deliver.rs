@@ -70,8 +70,10 @@ fn done(context: &Context, workspace: &Workspace, committed: &Committed) -> End 
 
 fn told(unfinished: &Unfinished) -> String {
     match unfinished {
-        Unfinished::File { path, message } => format!("{path} was not brought along: {message}"),
-        Unfinished::Index { message } => format!("the index was not brought along: {message}"),
+        Unfinished::File { path, message, .. } => {
+            format!("{path} was not brought along: {message}")
+        }
+        Unfinished::Index { message, .. } => format!("the index was not brought along: {message}"),
         Unfinished::NotDurable { message } => {
             format!("it may be lost if the machine stops now: {message}")
         }

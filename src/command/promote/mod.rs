@@ -21,7 +21,7 @@ use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::evidence::{Reach, timelines};
+use super::evidence::{Reach, only_local, timelines};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
@@ -112,6 +112,12 @@ impl Promoting<'_> {
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
         );
+        if !gate::refused(&findings) {
+            let local = only_local(self.workspace, &inventory, &plan)?;
+            remarks.extend(local.into_iter().map(|what| {
+                Remark::Warning(format!("{what} is only in commits that are not pushed yet"))
+            }));
+        }
         let mut report = self.report(world, &plan, findings)?;
         let end = self.end(plan, &mut report)?;
         remarks.extend(end.remarks);
@@ -275,12 +281,8 @@ impl End {
 /// The cells of a promotion: the target's and those it comes from.
 fn cells_of(planned: &plan::Planned) -> Vec<CellKey> {
     let promotion = &planned.promotion;
-    let key = |environment: &EnvironmentName| CellKey {
-        environment: environment.clone(),
-        app: promotion.app.clone(),
-        image: promotion.image.clone(),
-    };
-    std::iter::once(&promotion.to).chain(&promotion.from).map(key).collect()
+    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
+    environments.map(|environment| CellKey::of(promotion, environment)).collect()
 }
 
 /// One line for every rule that refuses, with the command that satisfies it.
