@@ -23,6 +23,8 @@ mod git_refuse;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod krew;
 #[cfg(test)]
 mod kustomize_render;

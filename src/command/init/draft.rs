@@ -35,7 +35,7 @@ pub(super) fn find(snapshot: &dyn Snapshot, args: &InitArgs) -> Result<Option<Dr
             Ok(imported) => return Ok(Some(Draft::imported(imported, GITOPS_PROMOTION))),
             // Who names the environments does without the file.
             Err(error) if args.environments.is_some() => {
-                says.push(format!("not imported: {error}"))
+                says.push(format!("not imported: {error}"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::config::{self, Config, LayoutPath, Origin, PROMOTE_TOML};
 use crate::discover;
 use crate::git::Repository;
-use crate::model::{MemorySnapshot, Pipeline, RepoPath, Snapshot, Sources};
+use crate::model::{EnvironmentName, MemorySnapshot, Pipeline, RepoPath, Snapshot, Sources};
 use crate::output::clean;
 use crate::worktree::{NewFile, read_beneath, write_beneath};
 
@@ -233,7 +233,8 @@ fn summary(config: &Config) -> String {
     let environments = config.pipeline.environments();
     let width = environments.iter().map(|e| e.name.as_str().len()).max().unwrap_or_default();
     for environment in environments {
-        let names: Vec<&str> = environment.sources.names().iter().map(|n| n.as_str()).collect();
+        let names: Vec<&str> =
+            environment.sources.names().iter().map(EnvironmentName::as_str).collect();
         let from = match &environment.sources {
             Sources::First => "first".to_owned(),
             Sources::All(_) => format!("from {}", names.join(" and ")),
@@ -248,7 +249,7 @@ fn summary(config: &Config) -> String {
 }
 
 fn undecided(draft: &Draft) -> String {
-    let names: Vec<&str> = draft.undecided.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = draft.undecided.iter().map(EnvironmentName::as_str).collect();
     format!(
         "the names do not tell the order of {}, give all in the order of promotion",
         names.join(", ")
