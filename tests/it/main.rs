@@ -3,6 +3,8 @@
 //! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
 #[cfg(test)]
+mod commands_doc;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod config_import;
@@ -30,6 +32,8 @@ mod krew;
 mod kustomize_render;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
