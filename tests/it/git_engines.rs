@@ -279,7 +279,7 @@ fn signatures_verify() {
         for by_git in [false, true] {
             let sandbox = Sandbox::new();
             if !signing(&sandbox, format) {
-                eprintln!("skipped: no program for {format}");
+                crate::krew::skip(&format!("no program for {format}"));
                 continue;
             }
             if by_git {
