@@ -29,6 +29,8 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
 struct Answer {
     source: EnvironmentName,
     vouches: bool,
+    /// Whether it ran the version at some time before now.
+    past: bool,
     text: String,
 }
 
@@ -52,7 +54,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
         return Some(about(Rule::GP001, promotion, Outcome::Pass, texts(&told)));
     }
     let mut finding = about(Rule::GP001, promotion, Outcome::Fail, texts(&refuted));
-    finding.hint = refuted.first().map(|answer| hint(case, promotion, &answer.source));
+    finding.hint = refuted.first().map(|answer| hint(case, promotion, answer));
     Some(placed(finding, planned))
 }
 
@@ -63,10 +65,14 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
     let timeline = case.timelines.get(&key);
     let wanted = tag_or_digest(&promotion.version);
     let now = cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted));
-    let once = seen && timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let past = timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let once = seen && past;
     let text = match cell {
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),
+        Some(cell) if past => {
+            format!("{}; it ran that before", does_not_run(source, cell, &wanted))
+        }
         Some(cell) => does_not_run(source, cell, &wanted),
         None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
     };
@@ -76,7 +82,7 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
     } else {
         text
     };
-    Answer { source: source.clone(), vouches: now || once, text }
+    Answer { source: source.clone(), vouches: now || once, past, text }
 }
 
 /// GP001 compares tags; whether the digest is the same is GP004's question.
@@ -110,8 +116,8 @@ fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
 }
 
 /// The nearest version that would be let through, or the step that is missing.
-fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> String {
-    let app = &promotion.app;
+fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
+    let (app, source) = (&promotion.app, &answer.source);
     let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
     let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
     let looks_alike = |pin: &&Pin| {
@@ -120,6 +126,11 @@ fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> Str
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
+        None if answer.past => format!(
+            "git promote {source} {} -a {app} takes what {source} runs now; `seen = true` for {0} \
+             in promote.toml lets in what {source} ran before",
+            promotion.to
+        ),
         None => format!("git promote {app}@{} {source}", promotion.version),
     }
 }

@@ -11,7 +11,11 @@ use super::marker::Markers;
 use super::policy::{self, Wanted};
 use super::value::is_repository;
 use super::{field, refs};
+<<<<<<< HEAD
 use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
+=======
+use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Target, VersionError};
+>>>>>>> 56323b7e26147f378f66d20d070145ac67fbec0e
 use crate::yaml::{NodeId, Operation, apply};
 
 /// A version to write.
@@ -62,6 +66,9 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
     if let Some(repository) = change.repository.as_deref() {
         check_repository(file, repository)?;
     }
+    if !matches!(&change.target, Target::Field { image: false, .. } | Target::Ref { .. }) {
+        check_image_tag(file, &change.pin)?;
+    }
     match &change.target {
         Target::Image { name } => images::set_named(file, markers, name, &change.pin),
         Target::Policy { policy } => {
@@ -76,6 +83,19 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
             field::set(file, path, &wanted, &change.pin)
         }
         Target::Ref { old } => refs::set(file, old, &change.pin),
+    }
+}
+
+/// The version of a chart may have build metadata, the tag of an image not.
+pub(super) fn check_image_tag(file: &File<'_>, pin: &Pin) -> Result<(), EditError> {
+    match pin.tag.as_ref().filter(|tag| !tag.is_image_tag()) {
+        None => Ok(()),
+        Some(tag) => Err(EditError::Refused {
+            path: file.path.clone(),
+            at: file.stream.position(0),
+            message: VersionError::Tag(tag.to_string()).to_string(),
+            hint: Some("only a declared field, such as a chart's version, takes a `+`".to_owned()),
+        }),
     }
 }
 

@@ -34,6 +34,7 @@ mod kustomize_render;
 mod properties;
 #[cfg(test)]
 mod readme;
+mod real_repos;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
