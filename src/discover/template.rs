@@ -36,13 +36,9 @@ pub(super) struct Match {
     /// Whether it is a file.
     pub(super) is_file: bool,
     /// Each `{name}`, and under `**` what a leading or inner `**` stood for.
-<<<<<<< HEAD
     pub(super) names: BTreeMap<String, String>,
-=======
-    pub names: BTreeMap<String, String>,
     /// The byte of `path` at which `{env}` begins.
-    pub env_at: usize,
->>>>>>> 56323b7e26147f378f66d20d070145ac67fbec0e
+    pub(super) env_at: usize,
 }
 
 /// A parsed template.

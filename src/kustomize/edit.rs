@@ -11,11 +11,7 @@ use super::marker::Markers;
 use super::policy::{self, Wanted};
 use super::value::is_repository;
 use super::{field, refs};
-<<<<<<< HEAD
-use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
-=======
-use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Target, VersionError};
->>>>>>> 56323b7e26147f378f66d20d070145ac67fbec0e
+use crate::model::{Edit, FileChange, Pin, RepoPath, Target, VersionError};
 use crate::yaml::{NodeId, Operation, apply};
 
 /// A version to write.
