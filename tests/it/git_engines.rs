@@ -135,7 +135,7 @@ fn hooks_are_found_by_setting() {
     sandbox.git(["config", "core.hooksPath", "ci/hooks"]);
     let sub = sandbox.root.join("apps/web");
     let refused = Driver::new(&sandbox).dir(&sub).commit(&web());
-    assert_eq!((refused.kind(), refused.text("error")), ("Refused", "no"));
+    assert_eq!((refused.kind(), refused.text("error")), ("Refused", "git commit refused: no"));
     Driver::new(&sandbox).with("no_verify", true).commit(&web()).id();
 }
 
