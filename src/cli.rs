@@ -45,7 +45,14 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct GlobalArgs {
     /// Run as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Everywhere")]
+    // The id of a global argument must differ from every other argument's.
+    #[arg(
+        id = "chdir",
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     directory: Option<PathBuf>,
     /// The form of the output
     #[arg(

@@ -13,7 +13,7 @@ use crate::output::{self, Format};
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Reach, timelines};
-use super::workspace::{guess_note, is_undecided};
+use super::workspace::is_undecided;
 use super::{Answer, Context, Failure, Remark, Workspace};
 
 /// Who runs what, where, since when, what is next
@@ -36,7 +36,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let matrix = Matrix { context, workspace: &workspace, inventory: &inventory, timelines };
     let report = matrix.report(&wanted);
     let text = render(context, &report);
-    let mut remarks: Vec<Remark> = guess_note(config).into_iter().map(Remark::Note).collect();
+    let mut remarks = workspace.config_notes();
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
     if inventory.cells.is_empty() {

@@ -7,8 +7,9 @@ use crate::discover;
 use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
 use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
+use crate::worktree::read_beneath;
 
-use super::{ColorChoice, Context, Exit, Failure};
+use super::{ColorChoice, Context, Exit, Failure, Remark};
 
 /// A repository, opened, with the config of its base commit.
 pub struct Workspace {
@@ -43,11 +44,36 @@ impl Workspace {
     pub fn prefix(&self) -> RepoPath {
         self.repo.prefix().unwrap_or_default()
     }
+
+    /// What is to be said of the config: that it is a guess, or that another
+    /// one lies in the work tree and does not count yet.
+    pub fn config_notes(&self) -> Vec<Remark> {
+        let path = RepoPath::root().join(config::PROMOTE_TOML);
+        let here = self.repo.root().and_then(|root| read_beneath(root, &path).ok().flatten());
+        let committed = self.snapshot.read(&path).ok().flatten();
+        // Line ends may differ between work tree and tree.
+        let text =
+            |bytes: &[u8]| bytes.iter().copied().filter(|b| *b != b'\r').collect::<Vec<u8>>();
+        let pending = match (&here, &committed) {
+            (Some(here), Some(there)) if text(&here.bytes) == text(there) => None,
+            (Some(_), Some(_)) => Some("the changes of promote.toml count once they are committed"),
+            (Some(_), None) => Some("promote.toml counts once it is committed"),
+            (None, _) => None,
+        };
+        let guess = match &self.config.origin {
+            Origin::Guess(guess) if committed.is_none() && here.is_some() => {
+                Some(format!("until then guessed: {}", guess.summary))
+            }
+            Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
+            _ => None,
+        };
+        pending.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
+    }
 }
 
 /// The config of a snapshot: `promote.toml`, else `gitops-promotion.yaml`,
 /// else a guess.
-pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
+pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
     let read = |name: &str| snapshot.read(&RepoPath::root().join(name));
     let promote = read("promote.toml")?;
     let legacy = if promote.is_none() { read("gitops-promotion.yaml")? } else { None };
@@ -68,16 +94,8 @@ pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
 }
 
 /// Whether the config is a guess that cannot place this environment.
-pub fn is_undecided(config: &Config, environment: &EnvironmentName) -> bool {
+pub(super) fn is_undecided(config: &Config, environment: &EnvironmentName) -> bool {
     matches!(&config.origin, Origin::Guess(guess) if guess.undecided.contains(environment))
-}
-
-/// What is to be said of a config that is a guess.
-pub fn guess_note(config: &Config) -> Option<String> {
-    match &config.origin {
-        Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
-        _ => None,
-    }
 }
 
 /// `--color` > `color.promote` > `color.ui` > `NO_COLOR` > `CLICOLOR_FORCE` >
@@ -95,7 +113,7 @@ fn paint(context: &Context, repo: &Repository) -> Paint {
 }
 
 /// The colour decision once flags and git's config are known.
-pub fn wants_color(choice: Option<ColorChoice>) -> bool {
+pub(super) fn wants_color(choice: Option<ColorChoice>) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match choice {
         Some(ColorChoice::Always) => true,

@@ -110,5 +110,6 @@ fn any_manifest(snapshot: &dyn Snapshot, dirs: &[RepoPath]) -> Result<bool, Snap
 }
 
 fn is_yaml(name: &str) -> bool {
-    name.ends_with(".yaml") || name.ends_with(".yml") || crate::kustomize::is_kustomization(name)
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    matches!(extension, Some("yaml" | "yml")) || crate::kustomize::is_kustomization(name)
 }

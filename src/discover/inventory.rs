@@ -114,9 +114,12 @@ impl Inventory {
         environment: &'a EnvironmentName,
         app: &'a AppId,
     ) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+        // Cells are sorted by environment, app and image.
+        let first =
+            CellKey { environment: environment.clone(), app: app.clone(), image: String::new() };
         self.cells
-            .iter()
-            .filter(move |(key, _)| key.environment == *environment && key.app == *app)
+            .range(first..)
+            .take_while(move |(key, _)| key.environment == *environment && key.app == *app)
             .map(|(key, cell)| (key.image.as_str(), cell))
     }
 

@@ -5,7 +5,7 @@ use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, human_span, placed, short_id};
+use super::{Ask, Case, RuleInfo, about, human_span, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -17,10 +17,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "Promote the version into the environment before first, and let that land:\n\
               \n    git promote VERSION ENVIRONMENT-BEFORE",
     overridable: false,
-    check,
+    ask: Ask::Whole(judge_all),
 };
 
-fn check(case: &Case<'_>) -> Vec<Finding> {
+/// Does not apply to a first environment.
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
 use super::ordering::by_semver;
-use super::{Case, RuleInfo, about, override_hint, placed};
+use super::{Ask, Case, RuleInfo, about, override_hint, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
@@ -17,12 +17,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "If going back is what you want, say so, with the reason:\n\
               \n    git promote APP@VERSION ENVIRONMENT --override GP003 --reason TEXT",
     overridable: true,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

@@ -4,7 +4,7 @@ use crate::discover::{Cell, CellKey};
 use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, placed};
+use super::{Ask, Case, RuleInfo, about, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP004,
@@ -17,12 +17,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
               that the digest may go:\n\
               \n    git promote APP@VERSION ENVIRONMENT --drop-digest",
     overridable: false,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

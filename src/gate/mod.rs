@@ -54,7 +54,15 @@ pub struct RuleInfo {
     pub satisfy: &'static str,
     /// Whether a reason can waive it.
     pub overridable: bool,
-    check: fn(&Case<'_>) -> Vec<Finding>,
+    ask: Ask,
+}
+
+/// Whom a rule is asked about.
+enum Ask {
+    /// Each promotion by itself.
+    Each(fn(&Case<'_>, &Planned) -> Finding),
+    /// The change as a whole.
+    Whole(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
@@ -89,8 +97,14 @@ impl Approved {
 
 /// Asks every rule about every promotion, and applies what is waived.
 pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
-    let findings = RULES.iter().flat_map(|info| (info.check)(case)).collect();
-    policy::apply(case, findings)
+    let ask = |info: &&RuleInfo| match info.ask {
+        Ask::Each(judge) => {
+            let promotions = case.plan.promotions.iter();
+            promotions.map(|planned| judge(case, planned)).collect()
+        }
+        Ask::Whole(judge) => judge(case),
+    };
+    policy::apply(case, RULES.iter().flat_map(ask).collect())
 }
 
 /// Lets a plan through if no finding refuses it; else gives it back.

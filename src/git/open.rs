@@ -72,6 +72,14 @@ impl Repository {
         self.gix.common_dir()
     }
 
+    /// The first line of a commit's message.
+    pub fn subject(&self, commit: ObjectId) -> Result<String, GitError> {
+        let failed = |error: &dyn std::fmt::Display| GitError::read("the commit", error);
+        let commit = self.gix.find_commit(commit).map_err(|error| failed(&error))?;
+        let message = commit.message_raw().map_err(|error| failed(&error))?;
+        Ok(message.lines().next().map(|line| line.to_str_lossy().into_owned()).unwrap_or_default())
+    }
+
     /// Where in the tree the user stands: `GIT_PREFIX` where git started the
     /// program at the top (an alias with `!`), else the directory that was
     /// opened. `None` outside the work tree.

@@ -9,8 +9,9 @@ use super::images;
 use super::manifest::Places;
 use super::marker::Markers;
 use super::policy::{self, Wanted};
+use super::value::is_repository;
 use super::{field, refs};
-use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Target, VersionError};
+use crate::model::{Edit, FileChange, Pin, RepoPath, Target, VersionError};
 use crate::yaml::{NodeId, Operation, apply};
 
 /// A version to write.
@@ -96,9 +97,7 @@ pub(super) fn check_image_tag(file: &File<'_>, pin: &Pin) -> Result<(), EditErro
 
 /// Registry, port and path, and nothing that would end the value or the line.
 fn check_repository(file: &File<'_>, repository: &str) -> Result<(), EditError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
-    let parsed = repository.parse::<ImageRef>();
-    if repository.bytes().all(plain) && parsed.is_ok_and(|reference| reference.pin.is_empty()) {
+    if is_repository(repository) {
         return Ok(());
     }
     Err(EditError::Refused {
@@ -144,9 +143,10 @@ pub(super) fn carry_out(file: &File<'_>, planned: Vec<Planned>) -> Result<FileCh
 /// Drops what is asked for twice, and refuses two values for one place.
 fn reconcile(file: &File<'_>, planned: Vec<Planned>) -> Result<Vec<Planned>, EditError> {
     let mut kept: Vec<Planned> = Vec::with_capacity(planned.len());
-    let mut places: HashMap<(NodeId, String), usize> = HashMap::new();
+    let mut places: HashMap<(NodeId, usize, String), usize> = HashMap::new();
     for next in planned {
-        let place = (node_of(&next.operation), next.field.clone());
+        let (node, offset) = place_of(&next.operation);
+        let place = (node, offset, next.field.clone());
         match places.get(&place).and_then(|index| kept.get(*index)) {
             Some(known) if known.operation == next.operation => {}
             Some(known) => {
@@ -168,12 +168,14 @@ fn reconcile(file: &File<'_>, planned: Vec<Planned>) -> Result<Vec<Planned>, Edi
     Ok(kept)
 }
 
-fn node_of(operation: &Operation) -> NodeId {
+/// The node that changes, and where in its value.
+fn place_of(operation: &Operation) -> (NodeId, usize) {
     match operation {
-        Operation::Set { node, .. } | Operation::Part { node, .. } => *node,
+        Operation::Part { node, range, .. } => (*node, range.start),
+        Operation::Set { node, .. } => (*node, 0),
         Operation::Insert { mapping, .. }
         | Operation::Remove { mapping, .. }
-        | Operation::NewList { mapping, .. } => *mapping,
-        Operation::Append { sequence, .. } => *sequence,
+        | Operation::NewList { mapping, .. } => (*mapping, 0),
+        Operation::Append { sequence, .. } => (*sequence, 0),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::model::{Digest, Pin, Tag};
+use crate::model::{Digest, ImageRef, Pin, Tag};
 use crate::yaml::{NodeId, Stream, Style};
 
 /// A scalar as Kubernetes tools read it.
@@ -114,6 +114,13 @@ pub(super) fn pin(stream: &Stream, tag: Option<NodeId>, digest: Option<NodeId>) 
     let digest = parse::<Digest>(stream, digest, "digest");
     let pin = Pin { tag: tag.value, digest: digest.value };
     Parsed { value: pin, problem: tag.problem.or(digest.problem) }
+}
+
+/// Whether a text is a repository: registry, port and path, without tag and digest.
+pub(super) fn is_repository(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
+    let parsed = text.parse::<ImageRef>();
+    text.bytes().all(plain) && parsed.is_ok_and(|reference| reference.pin.is_empty())
 }
 
 /// The text of the value at `id`, where it is not empty.

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::{EditReport, PromotionReport, Standing, StatusReport};
 
-use super::text::{ago, clean, day};
+use super::text::{ago, clean, day, lines};
 
 /// A table with a heading; the first column names the row.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +19,7 @@ impl Table {
         Self { heading: heading.to_vec(), ..Self::default() }
     }
 
-    fn push(&mut self, row: Vec<String>) {
+    fn push(&mut self, row: &[String]) {
         self.rows.push(row.iter().map(|cell| clean(cell)).collect());
     }
 
@@ -74,7 +74,7 @@ impl Table {
     pub fn names(&self) -> String {
         let mut names: Vec<&String> = self.rows.iter().filter_map(|row| row.first()).collect();
         names.dedup();
-        names.iter().map(|name| format!("{name}\n")).collect()
+        lines(&names)
     }
 }
 
@@ -82,7 +82,7 @@ impl Table {
 pub fn promotion_table(report: &PromotionReport) -> Table {
     let mut table = Table::new(&["APP", "IMAGE", "TO", "PREVIOUS", "VERSION"]);
     for promotion in &report.promotions {
-        table.push(vec![
+        table.push(&[
             promotion.app.to_string(),
             promotion.image.clone(),
             promotion.to.to_string(),
@@ -97,7 +97,7 @@ pub fn promotion_table(report: &PromotionReport) -> Table {
 pub fn edit_table(report: &EditReport) -> Table {
     let mut table = Table::new(&["FILE", "LINE", "FIELD", "OLD", "NEW"]);
     for edit in &report.edits {
-        table.push(vec![
+        table.push(&[
             report.file.clone(),
             edit.line.to_string(),
             edit.field.clone(),
@@ -145,7 +145,7 @@ pub fn status_table(report: &StatusReport, wide: bool) -> Table {
             };
             cells.push(format!("{shown}{mark}{since}"));
         }
-        table.push(cells);
+        table.push(&cells);
     }
     table
 }

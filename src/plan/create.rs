@@ -45,7 +45,7 @@ pub(super) fn missing(
             Some(_) => format!("entry for {}", chosen.image),
             None => "overlay".to_owned(),
         };
-        let (app, environment) = (chosen.app.clone(), intent.to.clone());
+        let (app, environment) = (chosen.app.to_string(), intent.to.clone());
         return Err(PlanError::Missing { app, what, environment, can_create });
     }
     match (target, entry, source) {

@@ -93,8 +93,8 @@ pub enum PlanError {
     /// The app has no overlay, or no place for this image, in the environment.
     #[error("{app} has no {what} in {environment}")]
     Missing {
-        /// The app.
-        app: AppId,
+        /// The app, as it is shown.
+        app: String,
         /// What is missing: `overlay`, or `entry for IMAGE`.
         what: String,
         /// The environment.
@@ -105,16 +105,16 @@ pub enum PlanError {
     /// The environment that was to be copied does not have the app.
     #[error("{environment} does not run {app}")]
     NotThere {
-        /// The app.
-        app: AppId,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
     },
     /// `--image` names none of the app's images.
     #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
     UnknownImage {
-        /// The app.
-        app: AppId,
+        /// The app, as it is shown.
+        app: String,
         /// What was asked for.
         image: String,
         /// The images there are.
@@ -123,8 +123,8 @@ pub enum PlanError {
     /// A first environment has several images at different versions.
     #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
     SeveralImages {
-        /// The app.
-        app: AppId,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
         /// Each image and its version.
@@ -133,8 +133,8 @@ pub enum PlanError {
     /// The sites of the source disagree, or cannot be read.
     #[error("what {environment} runs of {app} is not clear: {why}")]
     Unclear {
-        /// The app.
-        app: AppId,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
         /// What stands where.

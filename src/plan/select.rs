@@ -45,7 +45,7 @@ pub(super) fn choose(
         (Wanted::Version(version), _) => choosing.carrying(&sources, version)?,
     };
     choosing.known_images(&candidates)?;
-    Ok(Some(choosing.settle(&sources, candidates)))
+    Ok(Some(choosing.settle(&sources, &candidates)))
 }
 
 struct Choosing<'a> {
@@ -77,7 +77,7 @@ impl<'a> Choosing<'a> {
     fn all_of(&self, source: &EnvironmentName, named: bool) -> Result<Candidates, PlanError> {
         let images = self.images_in(source);
         if images.is_empty() && named {
-            let (app, environment) = (self.app.clone(), source.clone());
+            let (app, environment) = (self.app.to_string(), source.clone());
             return Err(PlanError::NotThere { app, environment });
         }
         let target = self.images_in(&self.intent.to);
@@ -109,7 +109,7 @@ impl<'a> Choosing<'a> {
             })
             .collect();
         PlanError::Unclear {
-            app: self.app.clone(),
+            app: self.app.to_string(),
             environment: environment.clone(),
             why: told.join(", "),
         }
@@ -128,7 +128,7 @@ impl<'a> Choosing<'a> {
                 format!("{image} {}", pins.join(" and "))
             };
             return Err(PlanError::SeveralImages {
-                app: self.app.clone(),
+                app: self.app.to_string(),
                 environment: self.intent.to.clone(),
                 images: asked.iter().map(show).collect(),
             });
@@ -140,7 +140,7 @@ impl<'a> Choosing<'a> {
     }
 
     fn missing(&self, what: String, can_create: bool) -> PlanError {
-        let (app, environment) = (self.app.clone(), self.intent.to.clone());
+        let (app, environment) = (self.app.to_string(), self.intent.to.clone());
         PlanError::Missing { app, what, environment, can_create }
     }
 
@@ -186,17 +186,17 @@ impl<'a> Choosing<'a> {
         match unknown {
             None => Ok(()),
             Some(image) => Err(PlanError::UnknownImage {
-                app: self.app.clone(),
+                app: self.app.to_string(),
                 image: image.clone(),
                 known: candidates.keys().cloned().collect(),
             }),
         }
     }
 
-    fn settle(&self, sources: &Sources, candidates: Candidates) -> Choice {
+    fn settle(&self, sources: &Sources, candidates: &Candidates) -> Choice {
         let mut choice = Choice::default();
         let target = self.images_in(&self.intent.to);
-        for (image, version) in &candidates {
+        for (image, version) in candidates {
             if !self.is_asked(image) {
                 continue;
             }
@@ -209,7 +209,7 @@ impl<'a> Choosing<'a> {
                 image: image.clone(),
                 version: version.clone(),
                 from: sources.names().to_vec(),
-                left_behind: self.left_behind(&candidates, &target, version),
+                left_behind: self.left_behind(candidates, &target, version),
             });
         }
         choice

@@ -135,7 +135,7 @@ fn hooks_are_found_by_setting() {
     sandbox.git(["config", "core.hooksPath", "ci/hooks"]);
     let sub = sandbox.root.join("apps/web");
     let refused = Driver::new(&sandbox).dir(&sub).commit(&web());
-    assert_eq!((refused.kind(), refused.text("error")), ("Refused", "no"));
+    assert_eq!((refused.kind(), refused.text("error")), ("Refused", "git commit refused: no"));
     Driver::new(&sandbox).with("no_verify", true).commit(&web()).id();
 }
 
@@ -279,7 +279,7 @@ fn signatures_verify() {
         for by_git in [false, true] {
             let sandbox = Sandbox::new();
             if !signing(&sandbox, format) {
-                eprintln!("skipped: no program for {format}");
+                crate::krew::skip(&format!("no program for {format}"));
                 continue;
             }
             if by_git {

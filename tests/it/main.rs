@@ -3,6 +3,8 @@
 //! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
 #[cfg(test)]
+mod commands_doc;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod config_import;
@@ -23,11 +25,15 @@ mod git_refuse;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod real_findings;
 #[cfg(test)]

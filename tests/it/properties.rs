@@ -215,6 +215,21 @@ proptest! {
     }
 
     #[test]
+    fn any_part_of_any_value_changes_in_place(text in kustomization()) {
+        let stream = Stream::parse(text.as_bytes()).unwrap();
+        for (id, _) in stream.nodes() {
+            let Some(scalar) = stream.scalar(id) else { continue };
+            for (start, c) in scalar.value.char_indices().filter(|(_, c)| c.is_ascii_alphabetic()) {
+                let range = start..start + c.len_utf8();
+                let part = Operation::Part { node: id, range, text: "z".to_owned() };
+                let applied = apply(&stream, &[part]);
+                prop_assert!(applied.is_ok(), "{:?} in {:?}: {:?}", start, scalar, applied);
+                prop_assert_eq!(applied.unwrap().splices[0].span.len(), 1);
+            }
+        }
+    }
+
+    #[test]
     fn no_text_breaks_the_reader(text in "[-:?,\\[\\]{}#&*!|>'\"% \n\ta0\\\\\r<~]{0,48}") {
         let Ok(stream) = Stream::parse(text.as_bytes()) else { return Ok(()) };
         for (id, node) in stream.nodes().filter(|(_, node)| node.is_leaf()) {

@@ -118,7 +118,7 @@ fn images_of_containers_and_patches() {
 fn declared_fields() {
     let field = |path: &str, image| FieldSpec { path: path.to_owned(), image };
     let text = format!(
-        "spec:\n  version: v1\n  images:\n  - name: web\n    newTag: v2\n    digest: {DIGEST}\n  kustomize:\n    images:\n    - web=x/web:v3\n    - x/api:v4\nimage:\n  tag: v5\n  digest: {DIGEST}\nbad: 1.2.3+build\n"
+        "spec:\n  version: v1\n  images:\n  - name: web\n    newTag: v2\n    digest: {DIGEST}\n  kustomize:\n    images:\n    - web=x/web:v3\n    - x/api:v4\nimage:\n  tag: v5\n  digest: {DIGEST}\nbad: no tag\n"
     );
     let fields = [
         field("spec.version", false),

@@ -36,10 +36,8 @@ pub(super) fn deliver(
     };
     let committed = git::commit(&workspace.repo, &request)?;
     report.ending = Ending::Committed;
-    let subject = match &text {
-        Some(text) => text.lines().next().unwrap_or_default().to_owned(),
-        None => record.subject(),
-    };
+    // As it was committed: the editor or a hook may have changed it.
+    let subject = workspace.repo.subject(committed.id).unwrap_or_else(|_| record.subject());
     report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
     Ok(done(context, workspace, &committed))
 }

@@ -22,7 +22,6 @@ use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
 use super::evidence::{Reach, only_local, timelines};
-use super::workspace::guess_note;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
@@ -253,8 +252,8 @@ impl Promoting<'_> {
     }
 
     fn remarks(&self, plan: &Plan, inferred: Option<String>) -> Vec<Remark> {
-        let guess = guess_note(&self.workspace.config);
-        let notes = guess.into_iter().chain(inferred).map(Remark::Note);
+        let config = self.workspace.config_notes().into_iter();
+        let notes = config.chain(inferred.map(Remark::Note));
         notes.chain(plan.notes.iter().cloned().map(Remark::Warning)).collect()
     }
 
