@@ -150,7 +150,9 @@ impl From<PlanError> for Failure {
                      where {app} is, and {environment} is not among it"
                 ))
             }
-            PlanError::Missing { app, .. } | PlanError::NotThere { app, .. } => {
+            PlanError::Missing { app, .. }
+            | PlanError::NotThere { app, .. }
+            | PlanError::Elsewhere { app, .. } => {
                 Self::not_found(message).hint(format!("git promote status {app}"))
             }
             PlanError::UnknownImage { app, known, .. } => {
@@ -162,9 +164,10 @@ impl From<PlanError> for Failure {
             PlanError::SeveralImages { .. } => {
                 Self::usage(message).hint("name the image that is meant: --image NAME")
             }
-            PlanError::Unclear { .. } | PlanError::Untouchable { .. } => {
-                Self::new(Exit::Invalid, message)
-            }
+            PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
+                .hint(format!("git promote status {app} -o wide")),
+            PlanError::Untouchable { path, .. } => Self::new(Exit::Invalid, message)
+                .hint(format!("git log -1 -- {path}")),
         }
     }
 }

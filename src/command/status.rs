@@ -1,12 +1,14 @@
 //! `git promote status`: who runs what, where, since when, what is next.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
 use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::gate::by_semver;
 use crate::history::Timeline;
-use crate::model::{AppId, Environment, EnvironmentName, Sources};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
@@ -171,13 +173,24 @@ impl Matrix<'_> {
         if current {
             return Standing::Current;
         }
-        if before.iter().all(Option::is_none) || self.never_before(key, &sources) {
-            return Standing::Ahead;
+        match self.newer_than(pin, &before) {
+            _ if before.iter().all(Option::is_none) => Standing::Ahead,
+            Some(true) => Standing::Ahead,
+            Some(false) => Standing::Behind,
+            None if self.never_before(key, &sources) => Standing::Ahead,
+            None => Standing::Behind,
         }
-        Standing::Behind
     }
 
-    /// Whether this version arrived here before anything that the environments
+    /// By `SemVer`, where all versions tell.
+    fn newer_than(&self, pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
+        let others: Option<Vec<&Pin>> = before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
+        let orders: Option<Vec<Ordering>> =
+            others?.into_iter().map(|other| by_semver(pin, other)).collect();
+        Some(orders?.into_iter().all(|order| order == Ordering::Greater))
+    }
+
+    /// Whether this version arrived here after anything that the environments
     /// before run now, and they do not run it: they moved on, it did not.
     fn never_before(&self, key: &CellKey, sources: &Sources) -> bool {
         let arrived = |key: &CellKey| {

@@ -99,6 +99,16 @@ pub enum PlanError {
         /// Whether `--create` can make it.
         can_create: bool,
     },
+    /// The config says that the app is not in that environment.
+    #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
+    Elsewhere {
+        /// The app.
+        app: AppId,
+        /// The environment.
+        environment: EnvironmentName,
+        /// Where it exists.
+        exists: Vec<String>,
+    },
     /// The environment that was to be copied does not have the app.
     #[error("{environment} does not run {app}")]
     NotThere {

@@ -1,6 +1,6 @@
 //! Which images of an app move, and to which version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discover::Cell;
 use crate::model::{AppId, EnvironmentName, Pin, Sources};
@@ -37,6 +37,17 @@ pub(super) fn choose(
     };
     if !wanted.named && choosing.images_in(&intent.to).is_empty() && !intent.create {
         return Ok(None);
+    }
+    let exists = world.config.app_rule(&wanted.app).map(|rule| rule.environments.as_slice());
+    if let Some(exists) = exists.filter(|list| !list.is_empty() && !list.contains(&intent.to)) {
+        if !wanted.named {
+            return Ok(None);
+        }
+        return Err(PlanError::Elsewhere {
+            app: wanted.app.clone(),
+            environment: intent.to.clone(),
+            exists: exists.iter().map(ToString::to_string).collect(),
+        });
     }
     let sources = world.config.sources_for(environment, &wanted.app);
     let candidates = match (&wanted.wanted, &sources) {
@@ -177,9 +188,16 @@ impl<'a> Choosing<'a> {
             Some(image) => Err(PlanError::UnknownImage {
                 app: self.app.clone(),
                 image: image.clone(),
-                known: candidates.keys().cloned().collect(),
+                known: self.all_images(),
             }),
         }
+    }
+
+    /// The images of the app, wherever it was looked for.
+    fn all_images(&self) -> Vec<String> {
+        let cells = self.world.inventory.cells.keys().filter(|key| key.app == *self.app);
+        let images: BTreeSet<String> = cells.map(|key| key.image.clone()).collect();
+        images.into_iter().collect()
     }
 
     fn settle(&self, sources: &Sources, candidates: Candidates) -> Choice {

@@ -16,3 +16,38 @@ mod edit_cases;
 mod house;
 #[cfg(test)]
 mod krew;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod deliver;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod edit_command;
+#[cfg(test)]
+mod front;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod promote;
+#[cfg(test)]
+mod promote_apps;
+#[cfg(test)]
+mod promote_create;
+#[cfg(test)]
+mod promote_gates;
+#[cfg(test)]
+mod promote_layouts;
+#[cfg(test)]
+mod promote_words;
+#[cfg(test)]
+mod render;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod status;
+#[cfg(test)]
+mod untouched;
+#[cfg(test)]
+#[expect(dead_code, reason = "shared with the tests of the git layer")]
+mod testkit;
