@@ -182,6 +182,11 @@ fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {
         Failure::new(Exit::Git, format!("Unable to read current working directory: {error}"))
     })?;
     let directory = global.directory.as_ref().map_or(here.clone(), |dir| here.join(dir));
+    if let Err(error) = std::fs::metadata(&directory) {
+        let shown = global.directory.as_deref().unwrap_or(&directory).display().to_string();
+        let message = format!("cannot change to '{shown}': {error}");
+        return Err(Failure::new(Exit::Git, message).hint("git promote -C DIRECTORY status"));
+    }
     let interactive =
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !global.yes;
     Ok(Context {

@@ -92,7 +92,11 @@ fn git_exit(code: u8) -> Exit {
 
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
-        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+        let hint = match error {
+            GitError::NotARepository => Some("git promote demo makes one to play with".to_owned()),
+            _ => error.hint(),
+        };
+        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(hint)
     }
 }
 
@@ -144,11 +148,9 @@ impl From<PlanError> for Failure {
         match error {
             PlanError::Edit(error) => error.into(),
             PlanError::Snapshot(error) => error.into(),
-            PlanError::Missing { can_create: true, app, environment, .. } => {
-                Self::not_found(message).hint(format!(
-                    "the same command with --create makes it; git promote status {app} shows \
-                     where {app} is, and {environment} is not among it"
-                ))
+            PlanError::Missing { create: Some(version), app, environment, .. } => {
+                let command = format!("git promote {app}@{version} {environment} --create");
+                Self::not_found(message).hint(command)
             }
             PlanError::Missing { app, .. }
             | PlanError::NotThere { app, .. }
@@ -166,7 +168,7 @@ impl From<PlanError> for Failure {
             }
             PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
                 .hint(format!("git promote status {app} -o wide")),
-            PlanError::Untouchable { path, .. } => Self::new(Exit::Invalid, message)
+            PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => Self::new(Exit::Invalid, message)
                 .hint(format!("git log -1 -- {path}")),
         }
     }

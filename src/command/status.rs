@@ -10,6 +10,7 @@ use crate::gate::by_semver;
 use crate::history::Timeline;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
+use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Reach, timelines};
@@ -207,6 +208,7 @@ impl Matrix<'_> {
     /// The first environment that could take what the one before it runs.
     fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
         let here = self.inventory.cell(&environment.name, app, image)?;
+        plan::exists_in(&self.workspace.config, app, &environment.name).then_some(())?;
         let sources = self.workspace.config.sources_for(environment, app);
         let (first, rest) = sources.names().split_first()?;
         let version = self.inventory.cell(first, app, image)?.pin()?;

@@ -15,7 +15,7 @@ fn a_missing_overlay_is_named_with_the_flag_that_makes_it() {
     exit 5
     --- stderr
     error: web has no overlay in staging
-    hint: the same command with --create makes it; git promote status web shows where web is, and staging is not among it
+    hint: git promote web@v1.2.3 staging --create
     ");
     assert_eq!(everything(&repo), before);
     assert_snapshot!(run(&repo, &["web@v1.2.3", "staging", "--create"]).text(), @"
@@ -62,7 +62,7 @@ fn a_missing_entry_is_added() {
     exit 5
     --- stderr
     error: web has no entry for registry.example/acme/web in staging
-    hint: the same command with --create makes it; git promote status web shows where web is, and staging is not among it
+    hint: git promote web@v1.2.3 staging --create
     ");
     assert_snapshot!(run(&repo, &["web@v1.2.3", "staging", "--create"]).text(), @"
     exit 0
@@ -93,10 +93,22 @@ fn nothing_is_made_for_a_version_that_nobody_runs() {
     repo.git(["rm", "-q", "-r", "apps/web/overlays/staging"]);
     save(&repo, "Drop web from staging", &[]);
     assert_snapshot!(run(&repo, &["web@v9", "staging", "--create"]).text(), @"
-    exit 5
+    exit 3
+    --- stdout
+    web  staging  none -> v9
+    fail  GP001  dev runs v1.2.3, not v9 (apps/web/overlays/dev/kustomization.yaml:5)
+                  at apps/web/overlays/staging/kustomization.yaml:1
+    ok    GP003  staging had no version of its own
+    ok    GP004  no digest is pinned
+    ok    GP005  v9 is no moving tag
+    ok    GP007  only staging changes
+    ok    GP008  no image of the set stays behind
+    ok    GP011  every manifest can be read
     --- stderr
-    error: web has no overlay with an image in staging
-    hint: git promote status web
+    warning: apps/web/overlays/staging is a copy of apps/web/overlays/dev: look for what is meant for dev only
+    error: refused by GP001; nothing was changed
+    hint: git promote web@v9 dev
+    hint: git promote explain GP001
     ");
 }
 

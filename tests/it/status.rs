@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::kit::{LINE, app, at, line, line_with, put, repo, run, save, settled};
+use crate::kit::{LINE, app, at, line, line_with, put, repo, run, save};
 
 #[test]
 fn the_matrix_and_what_is_next() {
@@ -216,5 +216,4 @@ fn the_history_of_merges_is_that_of_the_first_parent() {
     let merge = repo.git(["rev-parse", "HEAD"]);
     let document = run(&repo, &["status", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
-    let _ = settled("");
 }

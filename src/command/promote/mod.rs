@@ -324,7 +324,8 @@ fn refusal(findings: &[Finding]) -> End {
             hints.push(hint);
         }
     }
-    remarks.extend(hints.into_iter().map(Remark::Hint));
-    remarks.extend(rules.first().map(|rule| Remark::Hint(format!("git promote explain {rule}"))));
+    let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
+    hints.retain(|hint| Some(hint) != explain.as_ref());
+    remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
     End { remarks, exit: Exit::Refused }
 }
