@@ -70,7 +70,10 @@ impl Record {
         for promotion in &self.promotions {
             let line = format!(
                 "{}  {}  {} -> {}",
-                self.name(promotion), promotion.to, promotion.previous, promotion.version
+                self.name(promotion),
+                promotion.to,
+                promotion.previous,
+                promotion.version
             );
             let _ = writeln!(lines, "{}", one_line(&line));
         }

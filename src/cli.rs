@@ -115,7 +115,7 @@ fn run_with(front: Front, args: Vec<OsString>) -> (u8, Option<()>) {
     }
     let cli = match parse(front, args) {
         Ok(cli) => cli,
-        Err(error) => return (report_usage(&error), None),
+        Err(error) => return (report_usage(front, &error), None),
     };
     let context = match context(front, &cli.global) {
         Ok(context) => context,
@@ -149,7 +149,8 @@ fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
         let matches = tree.clone().try_get_matches_from(args)?;
         Cli::from_arg_matches(&matches)
     };
-    let is_command = |arg: &OsString| arg.to_str().is_some_and(|arg| tree.find_subcommand(arg).is_some());
+    let is_command =
+        |arg: &OsString| arg.to_str().is_some_and(|arg| tree.find_subcommand(arg).is_some());
     let first_read = read(&args);
     let command = match &first_read {
         Ok(Cli { command: None, promote, .. }) => promote.words.first().map(OsString::from),
@@ -167,14 +168,19 @@ fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
     }
 }
 
-/// Help and version are answers; anything else is a misunderstanding.
-fn report_usage(error: &clap::Error) -> u8 {
-    let printed = error.print();
-    match (error.use_stderr(), printed) {
-        (true, _) => Exit::Usage as u8,
-        (false, Ok(())) => Exit::Done as u8,
-        (false, Err(_)) => Exit::ClosedPipe as u8,
+/// Help is an answer; anything else is a misunderstanding, and ends in a hint
+/// as every error does.
+fn report_usage(front: Front, error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let printed = error.print();
+        return if printed.is_ok() { Exit::Done as u8 } else { Exit::ClosedPipe as u8 };
     }
+    let text = error.render().to_string();
+    let text = text.split("\n\nFor more information").next().unwrap_or_default();
+    let lines: Vec<String> = text.trim_end().lines().map(clean).collect();
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    say(front, &Remark::Hint(format!("{} help", front.name())));
+    Exit::Usage as u8
 }
 
 fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {

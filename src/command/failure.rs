@@ -166,10 +166,12 @@ impl From<PlanError> for Failure {
             PlanError::SeveralImages { .. } => {
                 Self::usage(message).hint("name the image that is meant: --image NAME")
             }
-            PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
-                .hint(format!("git promote status {app} -o wide")),
-            PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => Self::new(Exit::Invalid, message)
-                .hint(format!("git log -1 -- {path}")),
+            PlanError::Unclear { app, .. } => {
+                Self::new(Exit::Invalid, message).hint(format!("git promote status {app} -o wide"))
+            }
+            PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => {
+                Self::new(Exit::Invalid, message).hint(format!("git log -1 -- {path}"))
+            }
         }
     }
 }

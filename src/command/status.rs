@@ -185,7 +185,8 @@ impl Matrix<'_> {
 
     /// By `SemVer`, where all versions tell.
     fn newer_than(&self, pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
-        let others: Option<Vec<&Pin>> = before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
+        let others: Option<Vec<&Pin>> =
+            before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
         let orders: Option<Vec<Ordering>> =
             others?.into_iter().map(|other| by_semver(pin, other)).collect();
         Some(orders?.into_iter().all(|order| order == Ordering::Greater))

@@ -124,7 +124,11 @@ fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> Str
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
         None => {
-            format!("git promote {app}@{} {}", promotion.version, first_step(case, promotion, source))
+            format!(
+                "git promote {app}@{} {}",
+                promotion.version,
+                first_step(case, promotion, source)
+            )
         }
     }
 }

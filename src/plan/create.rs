@@ -135,10 +135,7 @@ fn stands_for_source(world: World<'_>, overlay: &Overlay, chosen: &Chosen) -> bo
         .is_some_and(|path| path == overlay.path)
 }
 
-fn source_overlay<'a>(
-    world: World<'a>,
-    chosen: &Chosen,
-) -> Option<(&'a Overlay, &'a Cell)> {
+fn source_overlay<'a>(world: World<'a>, chosen: &Chosen) -> Option<(&'a Overlay, &'a Cell)> {
     let cell = |source: &EnvironmentName| world.inventory.cell(source, &chosen.app, &chosen.image);
     // The one that runs the version, where only one of several has to.
     let runs = |source: &&EnvironmentName| {

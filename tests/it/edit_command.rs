@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::kit::{D1, repo, run};
 
-const FILE: &str = "images:\n- name: acme/web\n  newTag: v1 # ours\n- name: acme/job\n  newTag: v1\n";
+const FILE: &str =
+    "images:\n- name: acme/web\n  newTag: v1 # ours\n- name: acme/job\n  newTag: v1\n";
 const MARKED: &str = "image: acme/web:v1 # {\"$imagepolicy\": \"shop:web\"}\n";
 
 /// A directory that is no repository.
@@ -63,7 +64,8 @@ fn it_changes_markers() {
 #[test]
 fn a_dry_run_writes_nothing_and_json_lists_the_edits() {
     let dir = files();
-    let args = ["edit", "kustomization.yaml", "--image", "acme/web", "--tag", "v2", "-n", "-o", "json"];
+    let args =
+        ["edit", "kustomization.yaml", "--image", "acme/web", "--tag", "v2", "-n", "-o", "json"];
     let document = run(&dir, &args).json(0);
     assert_eq!(
         document,
@@ -100,13 +102,13 @@ fn what_is_wrong_is_said_and_nothing_written() {
     exit 5
     --- stderr
     error: kustomization.yaml: no image `acme/wob` in `images`; there is `acme/web`, `acme/job`
-    hint: git promote help
+    hint: git promote help edit
     ");
     assert_snapshot!(run(&dir, cases[1].0).text(), @"
     exit 5
     --- stderr
     error: flux.yaml: no marker for the policy `shop:api`; there is `shop:web`
-    hint: git promote help
+    hint: git promote help edit
     ");
     assert_snapshot!(run(&dir, cases[2].0).text(), @"
     exit 5
@@ -118,7 +120,7 @@ fn what_is_wrong_is_said_and_nothing_written() {
     exit 8
     --- stderr
     error: bad.yaml:2:1: not valid YAML: while parsing a node, did not find expected node content
-    hint: git promote help
+    hint: git promote help edit
     ");
 }
 

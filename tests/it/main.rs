@@ -3,6 +3,8 @@
 //! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod config_import;
@@ -11,23 +13,21 @@ mod config_refusals;
 #[cfg(test)]
 mod config_roundtrip;
 #[cfg(test)]
-mod edit_cases;
-#[cfg(test)]
-mod house;
-#[cfg(test)]
-mod krew;
-#[cfg(test)]
-mod bad_input;
-#[cfg(test)]
 mod deliver;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod edit_cases;
 #[cfg(test)]
 mod edit_command;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod krew;
 #[cfg(test)]
 mod promote;
 #[cfg(test)]
@@ -47,7 +47,7 @@ mod schema;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
-mod untouched;
-#[cfg(test)]
 #[expect(dead_code, reason = "shared with the tests of the git layer")]
 mod testkit;
+#[cfg(test)]
+mod untouched;

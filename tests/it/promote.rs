@@ -55,11 +55,12 @@ fn the_trailers_are_what_git_reads() {
     let repo = line();
     run(&repo, &["v1.2.3", "staging"]).stdout(0);
     let trailers = repo.git(["log", "-1", "--format=%(trailers:only,unfold)"]);
-    let keys: Vec<&str> = trailers.lines().filter(|line| !line.is_empty()).filter_map(|line| line.split(": ").next()).collect();
-    assert_eq!(
-        keys,
-        ["Promote-To", "Promote-From", "Promote-App", "Promote-Gate", "Promote-Id"]
-    );
+    let keys: Vec<&str> = trailers
+        .lines()
+        .filter(|line| !line.is_empty())
+        .filter_map(|line| line.split(": ").next())
+        .collect();
+    assert_eq!(keys, ["Promote-To", "Promote-From", "Promote-App", "Promote-Gate", "Promote-Id"]);
     let base = repo.git(["rev-parse", "HEAD^"]);
     assert!(trailers.contains(&format!("Promote-From: dev@{}", base.trim())), "{trailers}");
 }

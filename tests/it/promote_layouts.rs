@@ -6,7 +6,8 @@ use insta::assert_snapshot;
 use crate::kit::{at, everything, repo, run, save};
 use crate::testkit::Sandbox;
 
-const ENVIRONMENTS: &str = "\n[[environment]]\nname = \"dev\"\n\n[[environment]]\nname = \"staging\"\n";
+const ENVIRONMENTS: &str =
+    "\n[[environment]]\nname = \"dev\"\n\n[[environment]]\nname = \"staging\"\n";
 
 fn config(paths: &str) -> String {
     format!("version = 1\n\n[layout]\npaths = [{paths}]\n{ENVIRONMENTS}")
@@ -98,12 +99,18 @@ fn nested_apps_and_apps_named_like_an_environment() {
         ("components/shop/dev/kustomization.yaml", &one("acme/shop", "v2")),
         ("components/shop/staging/kustomization.yaml", &one("acme/shop", "v1")),
     ]);
-    assert_eq!(changed(&repo, &["shop@v2", "staging"]), ["components/shop/staging/kustomization.yaml"]);
+    assert_eq!(
+        changed(&repo, &["shop@v2", "staging"]),
+        ["components/shop/staging/kustomization.yaml"]
+    );
     assert_eq!(
         changed(&repo, &["cart@v2", "staging"]),
         ["components/shop/cart/staging/kustomization.yaml"]
     );
-    assert_eq!(changed(&repo, &["dev@v2", "staging"]), ["components/dev/staging/kustomization.yaml"]);
+    assert_eq!(
+        changed(&repo, &["dev@v2", "staging"]),
+        ["components/dev/staging/kustomization.yaml"]
+    );
 }
 
 #[test]
@@ -121,14 +128,19 @@ fn apps_of_one_name_in_two_places_are_told_apart() {
     error: several apps are called web: a/web, b/web
     hint: git promote a/web@v2 staging
     ");
-    assert_eq!(changed(&repo, &["a/web@v2", "staging"]), ["a/web/overlays/staging/kustomization.yaml"]);
+    assert_eq!(
+        changed(&repo, &["a/web@v2", "staging"]),
+        ["a/web/overlays/staging/kustomization.yaml"]
+    );
     assert_eq!(changed(&repo, &["v3", "staging"]), ["b/web/overlays/staging/kustomization.yaml"]);
 }
 
 #[test]
 fn one_environment_may_have_several_directories() {
-    let config = config("\"apps/{app}/{env}\"")
-        .replace("name = \"staging\"", "name = \"staging\"\ndirs = [\"stage/blue\", \"stage/green\"]");
+    let config = config("\"apps/{app}/{env}\"").replace(
+        "name = \"staging\"",
+        "name = \"staging\"\ndirs = [\"stage/blue\", \"stage/green\"]",
+    );
     let repo = repo(&[
         ("promote.toml", &config),
         ("apps/web/dev/kustomization.yaml", &one("acme/web", "v2")),
@@ -158,7 +170,9 @@ fn one_environment_may_have_several_directories() {
 
 #[test]
 fn every_name_of_a_kustomization_and_files_further_down_count() {
-    for name in ["kustomization.yml", "Kustomization", "base/kustomization.yaml", "x/y/kustomization.yml"] {
+    for name in
+        ["kustomization.yml", "Kustomization", "base/kustomization.yaml", "x/y/kustomization.yml"]
+    {
         let repo = repo(&[
             ("promote.toml", &config("\"apps/{app}/{env}\"")),
             ("apps/web/dev/kustomization.yaml", &one("acme/web", "v2")),
@@ -196,9 +210,10 @@ fn other_names_of_the_layout_select() {
     hint: git promote config show
     ");
     assert_snapshot!(run(&repo, &["v2", "staging", "--select", "cell=canari"]).text(), @"
-    exit 3
+    exit 5
     --- stderr
-    error: GP001: no app runs v2 in dev: looked at 
+    error: no overlay has cell=canari
+    hint: --select cell=canary
     hint: git promote status
     ");
     assert_eq!(
@@ -249,7 +264,10 @@ fn without_app_in_the_layout_the_images_of_the_version_move_together() {
     note: app job, web: the images of one overlay
     ");
     assert_eq!(moves(&repo, &["job@v2", "staging"]), ["job acme/job staging v1 v2"]);
-    assert_eq!(moves(&repo, &["envoy@x2", "staging"]), ["envoy registry.example/envoy staging x1 x2"]);
+    assert_eq!(
+        moves(&repo, &["envoy@x2", "staging"]),
+        ["envoy registry.example/envoy staging x1 x2"]
+    );
     assert_eq!(moves(&repo, &["x2", "staging"]), ["envoy registry.example/envoy staging x1 x2"]);
     assert_eq!(moves(&repo, &["staging"]).len(), 3);
     assert_eq!(moves(&repo, &["-A", "v2", "staging"]).len(), 2);
@@ -302,7 +320,8 @@ fn flux() -> Sandbox {
              {{\"$imagepolicy\": \"shop:job\"}}\n"
         )
     };
-    let environments = "environments:\n  - name: dev\n    auto: true\n  - name: qa\n    auto: false\n";
+    let environments =
+        "environments:\n  - name: dev\n    auto: true\n  - name: qa\n    auto: false\n";
     repo(&[
         ("gitops-promotion.yaml", &format!("prflow: per-app\n{environments}")),
         ("shop/dev/web.yaml", &text("v2")),
@@ -458,7 +477,7 @@ fn config_show_and_validate() {
     assert_snapshot!(run(&repo, &["config", "validate", "other.toml"]).text(), @r#"
     exit 8
     --- stderr
-    error: promote.toml:3:8: the environment name `status` is the name of a command
+    error: other.toml:3:8: the environment name `status` is the name of a command
     hint: choose another name, and keep the directory with `dirs = ["status"]` in promote.toml
     "#);
     assert_snapshot!(run(&repo, &["config", "validate", "gone.toml"]).text(), @"

@@ -48,9 +48,8 @@ fn without_words_it_is_the_status() {
 #[test]
 fn a_version_may_have_its_digest() {
     let repo = line();
-    let pinned = format!(
-        "images:\n- name: registry.example/acme/web\n  newTag: v1.3.0\n  digest: {D1}\n"
-    );
+    let pinned =
+        format!("images:\n- name: registry.example/acme/web\n  newTag: v1.3.0\n  digest: {D1}\n");
     save(&repo, "Pin", &[(&at("web", "dev"), &pinned)]);
     let web = format!("web registry.example/acme/web staging v1.2.2 v1.3.0@{D1}\n");
     assert_eq!(moves(&repo, &["v1.3.0", "staging"]), web);
@@ -194,8 +193,5 @@ fn to_takes_an_environment_with_any_name() {
     );
     let text = overlay("registry.example/acme/web", "v2");
     save(&repo, "Next", &[(&at("web", "dev"), &text)]);
-    assert_eq!(
-        moves(&repo, &["dev", "v1.2.3"]),
-        "web registry.example/acme/web v1.2.3 v0 v2\n"
-    );
+    assert_eq!(moves(&repo, &["dev", "v1.2.3"]), "web registry.example/acme/web v1.2.3 v0 v2\n");
 }

@@ -12,8 +12,8 @@ use crate::plan::{Move, Wanted};
 
 use super::super::{Context, Exit, Failure, Workspace};
 use super::args::CommonArgs;
-use super::{absent, place};
 use super::words::{Request, What};
+use super::{absent, place};
 
 /// Chooses among the apps of an inventory.
 pub(super) struct Choosing<'a> {

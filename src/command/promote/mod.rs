@@ -183,8 +183,7 @@ impl Promoting<'_> {
         }
         while let Some(name) = open.pop() {
             let sources = self.workspace.config.environment(name.as_str()).map(|e| &e.sources);
-            let further =
-                far || !self.workspace.config.apps.is_empty() || name == self.request.to;
+            let further = far || !self.workspace.config.apps.is_empty() || name == self.request.to;
             if let Some(sources) = sources.filter(|_| further) {
                 open.extend(sources.names().iter().filter(|n| !concerned.contains(n)).cloned());
             }
