@@ -122,7 +122,7 @@ fn run_with(front: Front, args: &[OsString]) -> u8 {
     }
     let cli = match parse(front, args) {
         Ok(cli) => cli,
-        Err(error) => return report_usage(&error),
+        Err(error) => return report_usage(front, &error),
     };
     let context = match context(front, &cli.global) {
         Ok(context) => context,
@@ -175,14 +175,19 @@ fn parse(front: Front, args: &[OsString]) -> Result<Cli, clap::Error> {
     }
 }
 
-/// Help and version are answers; anything else is a misunderstanding.
-fn report_usage(error: &clap::Error) -> u8 {
-    let printed = error.print();
-    match (error.use_stderr(), printed) {
-        (true, _) => Exit::Usage as u8,
-        (false, Ok(())) => Exit::Done as u8,
-        (false, Err(_)) => Exit::ClosedPipe as u8,
+/// Help is an answer; anything else is a misunderstanding, and ends in a hint
+/// as every error does.
+fn report_usage(front: Front, error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let printed = error.print();
+        return if printed.is_ok() { Exit::Done as u8 } else { Exit::ClosedPipe as u8 };
     }
+    let text = error.render().to_string();
+    let text = text.split("\n\nFor more information").next().unwrap_or_default();
+    let lines: Vec<String> = text.trim_end().lines().map(clean).collect();
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    say(front, &Remark::Hint(format!("{} help", front.name())));
+    Exit::Usage as u8
 }
 
 fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {

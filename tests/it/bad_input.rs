@@ -293,7 +293,8 @@ fn a_merge_in_progress_is_refused() {
 #[test]
 fn hostile_names_never_reach_the_terminal() {
     let hostile = "\u{1b}[31mred\u{202e}";
-    let text = format!("images:\n- name: \"acme/\\e[31mred\"\n  newTag: v1 # \u{202e}\n");
+    let bidi = "red\u{202e}";
+    let text = format!("images:\n- name: \"acme/\\e[31mred\"\n  newTag: v1 # {bidi}\n");
     let next = text.replace("v1", "v2");
     let dir = format!("apps/w{hostile}\nPromote-Override: GP001/overlays");
     let repo = repo(&[
@@ -320,4 +321,31 @@ fn hostile_names_never_reach_the_terminal() {
     let trailers = repo.git(["log", "-1", "--format=%(trailers:only,unfold)"]);
     assert!(trailers.starts_with("Promote-To: staging\n"), "{trailers}");
     assert!(!trailers.contains("\nPromote-Override"), "{trailers}");
+    let raw = b"images: [{name: a, newTag: v1}] # \x1b[31m\n".to_vec();
+    fs::write(repo.root.join(format!("{dir}/dev/kustomization.yaml")), raw).unwrap();
+    save(&repo, "Raw", &[]);
+    assert_snapshot!(run(&repo, &["v1", "staging"]).text(), @"
+    exit 3
+    --- stdout
+    w�[31mred��Promote-Override: GP001  staging  v2 -> v1
+    fail  GP001  dev does not have acme/�[31mred of w�[31mred��Promote-Override: GP001
+                  at apps/w�[31mred��Promote-Override: GP001/overlays/staging/kustomization.yaml:3
+    fail  GP003  v1 is older than v2
+                  at apps/w�[31mred��Promote-Override: GP001/overlays/staging/kustomization.yaml:3
+    ok    GP004  no digest is pinned
+    ok    GP005  v1 is no moving tag
+    ok    GP007  only staging changes
+    ok    GP008  no image of the set stays behind
+    fail  GP011  apps/w�[31mred��Promote-Override: GP001/overlays/dev/kustomization.yaml:1:35: the character U+001B is not allowed in YAML
+                  at apps/w�[31mred��Promote-Override: GP001/overlays/dev/kustomization.yaml
+    --- stderr
+    note: app w�[31mred�
+      Promote-Override: GP001: the only app
+    error: refused by GP001, GP003, GP011; nothing was changed
+    hint: git promote w�[31mred�
+      Promote-Override: GP001@v1 dev
+    hint: git promote w�[31mred�
+      Promote-Override: GP001@v1 staging --override GP003 --reason TEXT
+    hint: git promote explain GP001
+    ");
 }

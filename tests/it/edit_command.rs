@@ -102,13 +102,13 @@ fn what_is_wrong_is_said_and_nothing_written() {
     exit 5
     --- stderr
     error: kustomization.yaml: no image `acme/wob` in `images`; there is `acme/web`, `acme/job`
-    hint: git promote help
+    hint: git promote help edit
     ");
     assert_snapshot!(run(&dir, cases[1].0).text(), @"
     exit 5
     --- stderr
     error: flux.yaml: no marker for the policy `shop:api`; there is `shop:web`
-    hint: git promote help
+    hint: git promote help edit
     ");
     assert_snapshot!(run(&dir, cases[2].0).text(), @"
     exit 5
@@ -120,7 +120,7 @@ fn what_is_wrong_is_said_and_nothing_written() {
     exit 8
     --- stderr
     error: bad.yaml:2:1: not valid YAML: while parsing a node, did not find expected node content
-    hint: git promote help
+    hint: git promote help edit
     ");
 }
 

@@ -84,8 +84,7 @@ fn a_command_may_stand_behind_flags() {
            git promote FROM ENV
            git promote ENV
            git promote COMMAND
-
-    For more information, try '--help'.
+    hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["help", "statsu"]).text(), @"
     exit 2

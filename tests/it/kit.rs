@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -223,9 +224,8 @@ pub(crate) fn settled(text: &str) -> String {
         .fold(text.to_owned(), |text, (rule, name)| rule.replace_all(&text, *name).into_owned())
 }
 
-/// Every byte of the repository and its work tree, by path, but for what git
-/// itself may refresh when it only reads (the stat data of the index).
-pub(crate) fn everything(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file of the repository and its work tree, with a hash of its bytes.
+pub(crate) fn everything(sandbox: &Sandbox) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();
     let mut open = vec![sandbox.root.clone()];
     while let Some(dir) = open.pop() {
@@ -233,10 +233,12 @@ pub(crate) fn everything(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
             let path = entry.unwrap().path();
             let kind = fs::symlink_metadata(&path).unwrap();
             if kind.is_dir() {
-                found.push((path.clone(), Vec::new()));
+                found.push((path.clone(), 0));
                 open.push(path);
             } else if kind.is_file() {
-                found.push((path.clone(), fs::read(&path).unwrap()));
+                let mut hasher = DefaultHasher::new();
+                fs::read(&path).unwrap().hash(&mut hasher);
+                found.push((path.clone(), hasher.finish()));
             }
         }
     }

@@ -371,15 +371,13 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     exit 2
     --- stderr
     error: invalid value 'GP099' for '--override <RULE>': `GP099` is no rule: rules are GP001 to GP017
-
-    For more information, try '--help'.
+    hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "soak"]).text(), @"
     exit 2
     --- stderr
     error: invalid value 'soak' for '--override <RULE>': `soak` is no rule: rules are GP001 to GP017
-
-    For more information, try '--help'.
+    hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--reason", "x"]).text(), @"
     exit 2
@@ -391,8 +389,7 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
            git promote FROM ENV
            git promote ENV
            git promote COMMAND
-
-    For more information, try '--help'.
+    hint: git promote help
     ");
 }
 

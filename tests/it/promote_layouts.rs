@@ -210,9 +210,10 @@ fn other_names_of_the_layout_select() {
     hint: git promote config show
     ");
     assert_snapshot!(run(&repo, &["v2", "staging", "--select", "cell=canari"]).text(), @"
-    exit 3
+    exit 5
     --- stderr
-    error: GP001: no app runs v2 in dev: looked at 
+    error: no overlay has cell=canari
+    hint: --select cell=canary
     hint: git promote status
     ");
     assert_eq!(
@@ -476,7 +477,7 @@ fn config_show_and_validate() {
     assert_snapshot!(run(&repo, &["config", "validate", "other.toml"]).text(), @r#"
     exit 8
     --- stderr
-    error: promote.toml:3:8: the environment name `status` is the name of a command
+    error: other.toml:3:8: the environment name `status` is the name of a command
     hint: choose another name, and keep the directory with `dirs = ["status"]` in promote.toml
     "#);
     assert_snapshot!(run(&repo, &["config", "validate", "gone.toml"]).text(), @"

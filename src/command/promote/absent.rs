@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::discover::{self, Inventory};
+use crate::discover::{self, Inventory, Unreadable};
 use crate::model::nearest::nearest;
 use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::output::clean;
 
 use super::super::{Context, Exit, Failure, Workspace};
 use super::words::{Request, What};
@@ -65,7 +66,11 @@ pub(super) fn nobody(
         return Failure::new(Exit::Refused, told(version, &sources, apps)).hint(status);
     };
     let running = running(&inventory, &sources, apps);
-    let failure = Failure::new(Exit::Refused, told(version, &sources, apps));
+    let mut message = told(version, &sources, apps);
+    if let Some(blind) = unreadable(&inventory, &sources, apps) {
+        message.push_str(&format!("; {}", clean(blind)));
+    }
+    let failure = Failure::new(Exit::Refused, message);
     let step = first_step(workspace, &inventory, (version, apps, to));
     if let Some(step) = step {
         return failure.hint(format!("{program} {version} {step}")).hint(status);
@@ -80,10 +85,25 @@ pub(super) fn nobody(
 fn told(version: &Pin, sources: &[EnvironmentName], apps: &BTreeSet<AppId>) -> String {
     let names: Vec<&str> = sources.iter().map(EnvironmentName::as_str).collect();
     let looked = match apps.len() {
-        0..=5 => apps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        0..=5 => apps.iter().map(|app| clean(&app.to_string())).collect::<Vec<_>>().join(", "),
         many => format!("{many} apps"),
     };
     format!("GP001: no app runs {version} in {}: looked at {looked}", names.join(" or in "))
+}
+
+/// What could not be read where the version was looked for.
+fn unreadable<'a>(
+    inventory: &'a Inventory,
+    environments: &[EnvironmentName],
+    apps: &BTreeSet<AppId>,
+) -> Option<&'a str> {
+    let concerned = |unreadable: &&Unreadable| {
+        inventory.overlays.get(unreadable.overlay).is_some_and(|overlay| {
+            let app = overlay.app.as_ref().is_none_or(|app| apps.contains(app));
+            app && environments.contains(&overlay.environment)
+        })
+    };
+    inventory.unreadable.iter().find(concerned).map(|unreadable| unreadable.message.as_str())
 }
 
 fn running(

@@ -162,6 +162,15 @@ fn is_trailer_key(key: &str) -> bool {
 
 /// `-m` paragraphs, or the text of `-F`.
 fn message_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
+    let text = given_text(context, args)?;
+    if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        return Err(Failure::usage("the commit message is empty")
+            .hint("git promote VERSION ENV writes one, where -m and -F are left out"));
+    }
+    Ok(text)
+}
+
+fn given_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
     if !args.messages.is_empty() {
         return Ok(Some(args.messages.join("\n\n")));
     }
