@@ -14,7 +14,7 @@ const MAX_BUILD_DIGITS: usize = 6;
 ///
 /// Lenient where tags are: a leading `v`, two parts (`1.10`), a build number;
 /// but a build number and a version are of two minds, and not compared.
-pub(super) fn by_semver(a: &Pin, b: &Pin) -> Option<Ordering> {
+pub fn by_semver(a: &Pin, b: &Pin) -> Option<Ordering> {
     let dotted = |pin: &Pin| pin.tag.as_ref().is_some_and(|tag| tag.as_str().contains('.'));
     if dotted(a) != dotted(b) {
         return None;

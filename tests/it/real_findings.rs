@@ -182,7 +182,7 @@ fn a_refusal_names_what_cannot_be_read() {
     ]]);
     let (code, text) = told(&sandbox, &["web@1234", "prod"]);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("what dev runs cannot be told: "), "{text}");
+    assert!(text.contains("what dev runs cannot be read: "), "{text}");
 }
 
 /// A chart beside the kustomization, as `helmCharts` with `chartHome` has it.
