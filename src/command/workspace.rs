@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use crate::config::{self, Config, Origin};
 use crate::discover;
 use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
 use crate::worktree::read_beneath;
 
@@ -91,6 +91,11 @@ pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
         )
         .hint("git promote init --print shows a promote.toml to start from")
     })
+}
+
+/// Whether the config is a guess that cannot place this environment.
+pub(super) fn is_undecided(config: &Config, environment: &EnvironmentName) -> bool {
+    matches!(&config.origin, Origin::Guess(guess) if guess.undecided.contains(environment))
 }
 
 /// `--color` > `color.promote` > `color.ui` > `NO_COLOR` > `CLICOLOR_FORCE` >

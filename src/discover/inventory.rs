@@ -192,8 +192,14 @@ impl Files<'_> {
     }
 
     fn below(&mut self, dir: &RepoPath, depth: usize) -> Result<(), SnapshotError> {
-        for entry in self.snapshot.list(dir)?.unwrap_or_default() {
+        let entries = self.snapshot.list(dir)?.unwrap_or_default();
+        // The templates of a Helm chart are no YAML before Helm has rendered them.
+        let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
+        for entry in entries {
             let path = dir.join(&entry.name);
+            if is_chart && entry.name == "templates" {
+                continue;
+            }
             match entry.kind {
                 EntryKind::File if is_manifest(&entry.name) && !self.roots.contains(&path) => {
                     self.paths.push(path);

@@ -65,8 +65,8 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
     let timeline = case.timelines.get(&key);
     let wanted = tag_or_digest(&promotion.version);
     let now = cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted));
-    let past = timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
-    let once = seen && past;
+    let once = seen && timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let past = timeline.is_some_and(|timeline| timeline.left(&wanted));
     let text = match cell {
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),

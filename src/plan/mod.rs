@@ -31,6 +31,9 @@ pub struct Intent {
     pub images: Vec<String>,
     /// Whether a missing entry or overlay is made.
     pub create: bool,
+    /// Images of which the history says that no environment before ever ran
+    /// the version; with `seen = true` they do not count among those meant.
+    pub never: Vec<(AppId, String)>,
     /// Whether a digest in the target may go when the source has only a tag.
     pub drop_digest: bool,
 }

@@ -217,6 +217,7 @@ impl<'a> Choosing<'a> {
             |image: &&str| sources.names().iter().any(|s| self.images_in(s).contains_key(*image));
         let shared: Vec<&str> = target.keys().copied().filter(known).collect();
         let mut images = if shared.is_empty() { target.keys().copied().collect() } else { shared };
+        images = self.but_for_never(images);
         if images.is_empty() {
             let there = sources.names().iter().flat_map(|source| self.images_in(source));
             images = there.map(|(image, _)| image).collect();
@@ -225,6 +226,16 @@ impl<'a> Choosing<'a> {
             return Err(self.missing());
         }
         Ok(images.into_iter().map(|image| (image.to_owned(), version.clone())).collect())
+    }
+
+    /// Without those that are known never to have run the version, unless that
+    /// leaves none.
+    fn but_for_never<'i>(&self, images: Vec<&'i str>) -> Vec<&'i str> {
+        let never = |image: &&str| {
+            self.intent.never.iter().any(|(app, other)| app == self.app && other == image)
+        };
+        let rest: Vec<&str> = images.iter().copied().filter(|image| !never(image)).collect();
+        if rest.is_empty() { images } else { rest }
     }
 
     fn known_images(&self, candidates: &Candidates) -> Result<(), PlanError> {

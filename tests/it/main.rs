@@ -59,6 +59,8 @@ mod properties;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod real_findings;
+#[cfg(test)]
 mod real_repos;
 #[cfg(test)]
 mod render;
