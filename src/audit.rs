@@ -42,30 +42,40 @@ fn short(pin: &Pin) -> String {
     }
 }
 
+/// A name of the repository must not begin a line of its own: a directory
+/// called `web\nPromote-Override: GP001` would forge a trailer.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 impl Record {
     /// The subject: `Promote web v1.2.3 to staging`, or how many apps.
     pub fn subject(&self) -> String {
         let mut apps: Vec<String> = self.promotions.iter().map(|p| p.app.to_string()).collect();
         apps.dedup();
         let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
-        match (apps.as_slice(), self.promotions.as_slice()) {
+        let subject = match (apps.as_slice(), self.promotions.as_slice()) {
             ([app], [first, rest @ ..]) if rest.iter().all(|p| p.version == first.version) => {
                 format!("Promote {app} {} to {to}", short(&first.version))
             }
             ([app], _) => format!("Promote {app} to {to}"),
             (apps, _) => format!("Promote {} apps to {to}", apps.len()),
-        }
+        };
+        one_line(&subject)
     }
 
     /// What moved, one line a promotion.
     pub fn body(&self) -> String {
         let mut lines = String::new();
         for promotion in &self.promotions {
-            let _ = writeln!(
-                lines,
+            let line = format!(
                 "{}  {}  {} -> {}",
-                promotion.app, promotion.to, promotion.previous, promotion.version
+                self.name(promotion),
+                promotion.to,
+                promotion.previous,
+                promotion.version
             );
+            let _ = writeln!(lines, "{}", one_line(&line));
         }
         lines
     }
@@ -97,7 +107,7 @@ impl Record {
             trailers.push(("Promote-Reason", waiver.reason.clone()));
         }
         trailers.push(("Promote-Id", self.id()));
-        trailers
+        trailers.into_iter().map(|(key, value)| (key, one_line(&value))).collect()
     }
 
     /// The app, and the image after it where the app has several here.

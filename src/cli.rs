@@ -27,7 +27,7 @@ use crate::output::{Format, clean};
 /// meant. Without any word: the status.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    disable_version_flag = true,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     override_usage = "{program} [APP@]VERSION... ENV\n       {program} FROM ENV\n       {program} ENV\n       {program} COMMAND"
@@ -39,6 +39,9 @@ struct Cli {
     promote: PromoteArgs,
     #[command(flatten)]
     global: GlobalArgs,
+    /// Print the version
+    #[arg(short = 'V', long)]
+    version: bool,
 }
 
 /// What every command takes.
@@ -107,23 +110,33 @@ enum Command {
 
 /// Runs the program as its front: reads the command line, dispatches, prints.
 pub fn run(front: Front) -> ExitCode {
-    let (code, _) = run_with(front, std::env::args_os().collect());
-    ExitCode::from(code)
+    let args: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run_with(front, &args))
 }
 
-fn run_with(front: Front, args: Vec<OsString>) -> (u8, Option<()>) {
+fn run_with(front: Front, args: &[OsString]) -> u8 {
+    if front == Front::Kubectl && args.iter().skip(1).any(is_short_n) {
+        let failure = Failure::usage("-n means a namespace under kubectl, and this needs none")
+            .hint("kubectl promote --dry-run VERSION ENV");
+        return tell_failure(front, &failure);
+    }
     let cli = match parse(front, args) {
         Ok(cli) => cli,
-        Err(error) => return (report_usage(&error), None),
+        Err(error) => return report_usage(front, &error),
     };
     let context = match context(front, &cli.global) {
         Ok(context) => context,
-        Err(failure) => return (tell_failure(front, &failure), None),
+        Err(failure) => return tell_failure(front, &failure),
     };
     match dispatch(&context, cli) {
-        Ok(answer) => (tell(&context, &answer), Some(())),
-        Err(failure) => (tell_failure(front, &failure), None),
+        Ok(answer) => tell(&context, &answer),
+        Err(failure) => tell_failure(front, &failure),
     }
+}
+
+/// `-n`, `-nprod`; under git it is `--dry-run`.
+fn is_short_n(arg: &OsString) -> bool {
+    arg.as_encoded_bytes().starts_with(b"-n")
 }
 
 fn tree(front: Front) -> clap::Command {
@@ -135,19 +148,46 @@ fn tree(front: Front) -> clap::Command {
     usage(Cli::command().name(front.name()).bin_name(front.name()))
 }
 
-fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let matches = tree(front).try_get_matches_from(args)?;
-    Cli::from_arg_matches(&matches)
+/// `git promote -n to staging` means `git promote to staging -n`: a command
+/// behind flags is read as if it came first.
+fn parse(front: Front, args: &[OsString]) -> Result<Cli, clap::Error> {
+    let tree = tree(front);
+    let read = |args: &[OsString]| {
+        let matches = tree.clone().try_get_matches_from(args)?;
+        Cli::from_arg_matches(&matches)
+    };
+    let is_command =
+        |arg: &OsString| arg.to_str().is_some_and(|arg| tree.find_subcommand(arg).is_some());
+    let first_read = read(args);
+    let command = match &first_read {
+        Ok(Cli { command: None, promote, .. }) => promote.words.first().map(OsString::from),
+        Ok(_) => None,
+        Err(_) => args.iter().skip(1).find(|arg| is_command(arg)).cloned(),
+    };
+    let Some(command) = command.filter(is_command) else { return first_read };
+    let at = args.iter().skip(1).position(|arg| *arg == command).unwrap_or_default();
+    let mut reordered = args.to_vec();
+    let command = reordered.remove(at + 1);
+    reordered.insert(1, command);
+    match (read(&reordered), first_read) {
+        (Err(_), Err(error)) => Err(error),
+        (second_read, _) => second_read,
+    }
 }
 
-/// Help and version are answers; anything else is a misunderstanding.
-fn report_usage(error: &clap::Error) -> u8 {
-    let printed = error.print();
-    match (error.use_stderr(), printed) {
-        (true, _) => Exit::Usage as u8,
-        (false, Ok(())) => Exit::Done as u8,
-        (false, Err(_)) => Exit::ClosedPipe as u8,
+/// Help is an answer; anything else is a misunderstanding, and ends in a hint
+/// as every error does.
+fn report_usage(front: Front, error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let printed = error.print();
+        return if printed.is_ok() { Exit::Done as u8 } else { Exit::ClosedPipe as u8 };
     }
+    let text = error.render().to_string();
+    let text = text.split("\n\nFor more information").next().unwrap_or_default();
+    let lines: Vec<String> = text.trim_end().lines().map(clean).collect();
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    say(front, &Remark::Hint(format!("{} help", front.name())));
+    Exit::Usage as u8
 }
 
 fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {
@@ -155,6 +195,11 @@ fn context(front: Front, global: &GlobalArgs) -> Result<Context, Failure> {
         Failure::new(Exit::Git, format!("Unable to read current working directory: {error}"))
     })?;
     let directory = global.directory.as_ref().map_or(here.clone(), |dir| here.join(dir));
+    if let Err(error) = std::fs::metadata(&directory) {
+        let shown = global.directory.as_deref().unwrap_or(&directory).display().to_string();
+        let message = format!("cannot change to '{shown}': {error}");
+        return Err(Failure::new(Exit::Git, message).hint("git promote -C DIRECTORY status"));
+    }
     let interactive =
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !global.yes;
     Ok(Context {
@@ -175,17 +220,18 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         .map(|command| command.get_name().to_owned())
         .collect();
     match cli.command {
+        None if cli.version => Ok(Answer::done(version(context.front))),
         None if cli.promote.words.is_empty() => {
             command::promote::status_instead(context, &cli.promote.common)
         }
         None => command::promote::run(context, &cli.promote, &commands),
-        Some(Command::To(args)) => command::promote::run_to(context, &args, &commands),
+        Some(Command::To(args)) => command::promote::run_to(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),
         Some(Command::Schema(args)) => command::schema::run(&args),
-        Some(Command::Explain(args)) => command::explain::run(&args),
+        Some(Command::Explain(args)) => command::explain::run(context, &args),
         Some(Command::Demo(args)) => command::demo::run(context, &args),
         Some(Command::Version) => Ok(Answer::done(version(context.front))),
         Some(Command::Help { command }) => help(context.front, command.as_deref(), &commands),
@@ -215,37 +261,45 @@ fn help(front: Front, command: Option<&str>, commands: &[String]) -> Result<Answ
 fn tell(context: &Context, answer: &Answer) -> u8 {
     let (notes, rest): (Vec<&Remark>, Vec<&Remark>) =
         answer.remarks.iter().partition(|remark| matches!(remark, Remark::Note(_)));
-    notes.into_iter().filter(|_| !context.quiet).for_each(say);
+    for note in notes.into_iter().filter(|_| !context.quiet) {
+        say(context.front, note);
+    }
     let mut out = std::io::stdout().lock();
     if out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()).is_err() {
         return Exit::ClosedPipe as u8;
     }
     for remark in rest {
-        if !context.quiet || !matches!(remark, Remark::Hint(_)) {
-            say(remark);
+        // Who is refused is told the way out, however quiet it shall be.
+        let done = answer.exit == Exit::Done;
+        let quiet = match remark {
+            Remark::Hint(_) => context.quiet && done,
+            Remark::Note(_) | Remark::Warning(_) | Remark::Error(_) => false,
+        };
+        if !quiet {
+            say(context.front, remark);
         }
     }
     answer.exit as u8
 }
 
 fn tell_failure(front: Front, failure: &Failure) -> u8 {
-    say(&Remark::Error(failure.message.clone()));
+    say(front, &Remark::Error(failure.message.clone()));
     if failure.hints.is_empty() {
-        say(&Remark::Hint(format!("{} help", front.name())));
+        say(front, &Remark::Hint(format!("{} help", front.name())));
     }
     for hint in &failure.hints {
-        say(&Remark::Hint(hint.clone()));
+        say(front, &Remark::Hint(hint.clone()));
     }
     failure.exit as u8
 }
 
 /// One remark on standard error. Nobody is left to tell if that is closed.
-fn say(remark: &Remark) {
+fn say(front: Front, remark: &Remark) {
     let (label, text) = match remark {
-        Remark::Note(text) => ("note", text),
-        Remark::Warning(text) => ("warning", text),
-        Remark::Error(text) => ("error", text),
-        Remark::Hint(text) => ("hint", text),
+        Remark::Note(text) => ("note", text.clone()),
+        Remark::Warning(text) => ("warning", text.clone()),
+        Remark::Error(text) => ("error", text.clone()),
+        Remark::Hint(text) => ("hint", front.commands(text)),
     };
     let lines: Vec<String> = text.lines().map(clean).collect();
     let _ = writeln!(std::io::stderr(), "{label}: {}", lines.join("\n  "));

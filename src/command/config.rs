@@ -72,7 +72,13 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
         Failure::not_found(format!("cannot read '{}': {error}", shown.display()))
             .hint("git promote init writes one")
     })?;
-    let config = config::from_files(Some(&bytes), None)?;
+    let config = config::from_files(Some(&bytes), None).map_err(|error| {
+        // The error knows the file by the name it has at the root.
+        let mut failure = Failure::from(error);
+        let shown = shown.display().to_string();
+        failure.message = failure.message.replacen(config::PROMOTE_TOML, &shown, 1);
+        failure
+    })?;
     let environments = config.map_or(0, |config| config.pipeline.environments().len());
     Ok(Answer::done(format!("{}: valid, {environments} environments\n", shown.display())))
 }

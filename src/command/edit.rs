@@ -45,7 +45,12 @@ pub struct EditArgs {
 pub fn run(context: &Context, args: &EditArgs) -> Result<Answer, Failure> {
     let path = context.directory.join(&args.file);
     let old = read(&path, &args.file)?;
-    let file = planned(args, &old)?;
+    let file = planned(args, &old).map_err(|mut failure| {
+        if failure.hints.is_empty() {
+            failure.hints.push("git promote help edit".to_owned());
+        }
+        failure
+    })?;
     if !args.dry_run && !file.edits.is_empty() {
         worktree::write_file(&path, Some(&old), &file.new)?;
     }

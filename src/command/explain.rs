@@ -5,7 +5,7 @@ use clap::Args;
 use crate::gate::{RULES, RuleInfo, rule};
 use crate::model::Rule;
 
-use super::{Answer, Failure};
+use super::{Answer, Context, Failure};
 
 /// Explain a rule, or list all of them
 #[derive(Debug, Clone, Args)]
@@ -16,7 +16,7 @@ pub struct ExplainArgs {
 }
 
 /// `git promote explain [RULE]`
-pub fn run(args: &ExplainArgs) -> Result<Answer, Failure> {
+pub fn run(context: &Context, args: &ExplainArgs) -> Result<Answer, Failure> {
     let Some(name) = &args.rule else {
         let line = |info: &&RuleInfo| format!("{}  {}\n", info.rule, info.refuses);
         return Ok(Answer::done(RULES.iter().map(line).collect()));
@@ -38,6 +38,6 @@ pub fn run(args: &ExplainArgs) -> Result<Answer, Failure> {
         info.rule,
         info.refuses,
         wrapped(info.why),
-        wrapped(info.satisfy),
+        context.front.commands(&wrapped(info.satisfy)),
     )))
 }

@@ -92,7 +92,11 @@ fn git_exit(code: u8) -> Exit {
 
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
-        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+        let hint = match error {
+            GitError::NotARepository => Some("git promote demo makes one to play with".to_owned()),
+            _ => error.hint(),
+        };
+        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(hint)
     }
 }
 
@@ -144,13 +148,13 @@ impl From<PlanError> for Failure {
         match error {
             PlanError::Edit(error) => error.into(),
             PlanError::Snapshot(error) => error.into(),
-            PlanError::Missing { can_create: true, app, environment, .. } => {
-                Self::not_found(message).hint(format!(
-                    "the same command with --create makes it; git promote status {app} shows \
-                     where {app} is, and {environment} is not among it"
-                ))
+            PlanError::Missing { create: Some(version), app, environment, .. } => {
+                let command = format!("git promote {app}@{version} {environment} --create");
+                Self::not_found(message).hint(command)
             }
-            PlanError::Missing { app, .. } | PlanError::NotThere { app, .. } => {
+            PlanError::Missing { app, .. }
+            | PlanError::NotThere { app, .. }
+            | PlanError::Elsewhere { app, .. } => {
                 Self::not_found(message).hint(format!("git promote status {app}"))
             }
             PlanError::UnknownImage { app, known, .. } => {
@@ -162,8 +166,11 @@ impl From<PlanError> for Failure {
             PlanError::SeveralImages { .. } => {
                 Self::usage(message).hint("name the image that is meant: --image NAME")
             }
-            PlanError::Unclear { .. } | PlanError::Untouchable { .. } => {
-                Self::new(Exit::Invalid, message)
+            PlanError::Unclear { app, .. } => {
+                Self::new(Exit::Invalid, message).hint(format!("git promote status {app} -o wide"))
+            }
+            PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => {
+                Self::new(Exit::Invalid, message).hint(format!("git log -1 -- {path}"))
             }
         }
     }

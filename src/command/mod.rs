@@ -37,6 +37,14 @@ impl Front {
             Self::Kubectl => "kubectl promote",
         }
     }
+
+    /// A text that names commands, with the name that this front goes by.
+    pub fn commands(self, text: &str) -> String {
+        match self {
+            Self::Git => text.to_owned(),
+            Self::Kubectl => text.replace(Self::Git.name(), self.name()),
+        }
+    }
 }
 
 /// When output is coloured.

@@ -1,13 +1,16 @@
 //! `git promote status`: who runs what, where, since when, what is next.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
 use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::gate::by_semver;
 use crate::history::Timeline;
-use crate::model::{AppId, Environment, EnvironmentName, Sources};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
+use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Reach, timelines};
@@ -170,13 +173,12 @@ impl Matrix<'_> {
         if current {
             return Standing::Current;
         }
-        if before.iter().all(Option::is_none) || self.never_before(key, &sources) {
-            return Standing::Ahead;
-        }
-        Standing::Behind
+        let alone = before.iter().all(Option::is_none);
+        let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
+        if alone || newer { Standing::Ahead } else { Standing::Behind }
     }
 
-    /// Whether this version arrived here before anything that the environments
+    /// Whether this version arrived here after anything that the environments
     /// before run now, and they do not run it: they moved on, it did not.
     fn never_before(&self, key: &CellKey, sources: &Sources) -> bool {
         let arrived = |key: &CellKey| {
@@ -193,6 +195,7 @@ impl Matrix<'_> {
     /// The first environment that could take what the one before it runs.
     fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
         let here = self.inventory.cell(&environment.name, app, image)?;
+        plan::exists_in(&self.workspace.config, app, &environment.name).then_some(())?;
         let sources = self.workspace.config.sources_for(environment, app);
         let (first, rest) = sources.names().split_first()?;
         let version = self.inventory.cell(first, app, image)?.pin()?;
@@ -207,6 +210,14 @@ impl Matrix<'_> {
         let command = format!("{} {app}@{shown} {}", self.context.front.name(), environment.name);
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// By `SemVer`, where all versions tell.
+fn newer_than(pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
+    let others: Option<Vec<&Pin>> = before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
+    let orders: Option<Vec<Ordering>> =
+        others?.into_iter().map(|other| by_semver(pin, other)).collect();
+    Some(orders?.into_iter().all(|order| order == Ordering::Greater))
 }
 
 fn render(context: &Context, report: &StatusReport) -> String {

@@ -110,9 +110,13 @@ fn runs_now(
 }
 
 fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
-    let runs: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
     let place = cell.sites.first().map(|site| format!(" ({}:{})", site.path, site.line));
-    format!("{source} runs {}, not {wanted}{}", runs.join(" and "), place.unwrap_or_default())
+    let place = place.unwrap_or_default();
+    if let Some(problem) = cell.sites.iter().find_map(|site| site.problem.as_ref()) {
+        return format!("what {source} runs cannot be read: {problem}{place}");
+    }
+    let runs: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
+    format!("{source} runs {}, not {wanted}{place}", runs.join(" and "))
 }
 
 /// The nearest version that would be let through, or the step that is missing.
@@ -122,7 +126,7 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
     let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
     let looks_alike = |pin: &&Pin| {
         let (a, b) = (pin.to_string(), promotion.version.to_string());
-        a.trim_start_matches('v') == b.trim_start_matches('v')
+        a != b && a.trim_start_matches('v') == b.trim_start_matches('v')
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
@@ -131,6 +135,38 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
              in promote.toml lets in what {source} ran before",
             promotion.to
         ),
-        None => format!("git promote {app}@{} {source}", promotion.version),
+        None => {
+            format!(
+                "git promote {app}@{} {}",
+                promotion.version,
+                first_step(case, promotion, source)
+            )
+        }
     }
+}
+
+/// The environment that can take the version now: `source`, or one before it
+/// where those before do not run it either.
+fn first_step(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> EnvironmentName {
+    let wanted = tag_or_digest(&promotion.version);
+    let runs = |name: &EnvironmentName| {
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, name));
+        cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted))
+    };
+    let mut step = source.clone();
+    // The pipeline has no cycle, so this ends.
+    while let Some(environment) = case.config.environment(step.as_str()) {
+        let sources = case.config.sources_for(environment, &promotion.app);
+        let enough = match &sources {
+            Sources::First => true,
+            Sources::All(names) => names.iter().all(runs),
+            Sources::Any(names) => names.iter().any(runs),
+        };
+        let missing = sources.names().iter().find(|name| !runs(name)).cloned();
+        match missing {
+            Some(missing) if !enough => step = missing,
+            _ => break,
+        }
+    }
+    step
 }

@@ -37,7 +37,14 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let contradiction =
         promotion.from.iter().find_map(|source| contradiction(case, promotion, source));
     match contradiction {
-        Some(message) => placed(about(Rule::GP004, promotion, Outcome::Fail, message), planned),
+        Some(message) => {
+            let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message);
+            // Without a digest of its own the pin is taken over as it is.
+            let tag = promotion.version.tag.as_ref();
+            finding.hint =
+                tag.map(|tag| format!("git promote {}@{tag} {}", promotion.app, promotion.to));
+            placed(finding, planned)
+        }
         None => about(Rule::GP004, promotion, Outcome::Pass, agreement(promotion)),
     }
 }

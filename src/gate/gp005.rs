@@ -48,7 +48,10 @@ fn moves(case: &Case<'_>, tag: &Tag) -> Option<String> {
         return Some("a name for whatever is newest".to_owned());
     }
     let environments = case.config.pipeline.environments();
-    let named = environments.iter().any(|e| e.name.as_str() == lower || e.dirs.contains(&lower));
+    let is_tag = |name: &str| name.eq_ignore_ascii_case(tag.as_str());
+    let named = environments.iter().any(|e| {
+        std::iter::once(e.name.as_str()).chain(e.dirs.iter().map(String::as_str)).any(is_tag)
+    });
     if named {
         return Some("the name of an environment".to_owned());
     }

@@ -3,7 +3,7 @@
 use crate::audit::Waiver;
 use crate::model::{Finding, Outcome, Rule};
 
-use super::{Ask, Case, RuleInfo, policy};
+use super::{Ask, Case, RuleInfo, override_hint, policy};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP012,
@@ -21,10 +21,17 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.waivers.iter().map(|waiver| judge(case, waiver)).collect()
 }
 
+fn with_reason(case: &Case<'_>, rule: Rule) -> String {
+    match case.plan.promotions.first() {
+        Some(planned) => override_hint(rule, &planned.promotion),
+        None => format!("git promote explain {rule}"),
+    }
+}
+
 fn judge(case: &Case<'_>, waiver: &Waiver) -> Finding {
     let rule = waiver.rule;
     let refusal = if waiver.reason.trim().is_empty() {
-        Some((format!("{rule} is overridden without a reason"), "--reason TEXT".to_owned()))
+        Some((format!("{rule} is overridden without a reason"), with_reason(case, rule)))
     } else {
         policy::objection(case, rule).map(|why| (why, format!("git promote explain {rule}")))
     };

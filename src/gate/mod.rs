@@ -14,6 +14,8 @@ mod gp012;
 mod ordering;
 mod policy;
 
+pub use ordering::by_semver;
+
 use std::collections::BTreeMap;
 
 use crate::audit::Waiver;

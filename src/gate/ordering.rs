@@ -13,7 +13,7 @@ const MAX_BUILD_DIGITS: usize = 6;
 /// How `a` stands to `b` by `SemVer` 2.0; `None` where a tag is no version.
 ///
 /// Lenient where tags are: a leading `v`, two parts (`1.10`), a build number.
-pub(super) fn by_semver(a: &Pin, b: &Pin) -> Option<Ordering> {
+pub fn by_semver(a: &Pin, b: &Pin) -> Option<Ordering> {
     Some(parse(a)?.cmp_precedence(&parse(b)?))
 }
 

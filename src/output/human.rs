@@ -62,7 +62,11 @@ fn findings(report: &PromotionReport, paint: Paint, verbose: bool) -> String {
             continue;
         }
         let line = finding_line(report, finding, paint);
-        lines.entry(finding.rule).or_default().push_str(&line);
+        // The images of an app often have one answer.
+        let lines = lines.entry(finding.rule).or_default();
+        if !lines.ends_with(&line) {
+            lines.push_str(&line);
+        }
     }
     for (rule, findings) in passed {
         let mark = paint.outcome(Outcome::Pass);

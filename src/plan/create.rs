@@ -1,8 +1,11 @@
 //! `--create`: the entry or the overlay that the target does not have yet.
 
-use crate::discover::Overlay;
+use crate::discover::{Cell, Overlay, Unreadable};
 use crate::kustomize;
-use crate::model::{Edit, EditKind, EntryKind, FileChange, Pin, RepoPath, Snapshot, SnapshotError};
+use crate::model::{
+    AppId, Edit, EditKind, EntryKind, EnvironmentName, FileChange, Pin, RepoPath, Snapshot,
+    SnapshotError, Target,
+};
 
 use super::edits::as_entry;
 use super::select::Chosen;
@@ -23,6 +26,8 @@ pub(super) struct Entry {
 pub(super) struct Made {
     pub(super) entry: Option<(RepoPath, Entry)>,
     pub(super) copies: Vec<FileChange>,
+    /// Places in the copies that say another version.
+    pub(super) changes: Vec<(RepoPath, Target)>,
     pub(super) notes: Vec<String>,
 }
 
@@ -40,13 +45,17 @@ pub(super) fn missing(
         Some(_) => entry.is_some(),
         None => source.is_some(),
     };
+    if let Some(refusal) = in_the_way(world, intent, (chosen, target))? {
+        return Err(refusal);
+    }
     if !intent.create || !can_create {
         let what = match target {
             Some(_) => format!("entry for {}", chosen.image),
             None => "overlay".to_owned(),
         };
         let (app, environment) = (chosen.app.to_string(), intent.to.clone());
-        return Err(PlanError::Missing { app, what, environment, can_create });
+        let create = Some(chosen.version.clone()).filter(|_| can_create);
+        return Err(PlanError::Missing { app, what, environment, create });
     }
     match (target, entry, source) {
         (Some(overlay), Some(entry), _) => {
@@ -54,9 +63,61 @@ pub(super) fn missing(
             let pin = chosen.version.clone();
             Ok(Made { entry: Some((path, Entry { pin, ..entry })), ..Made::default() })
         }
-        (None, _, Some((overlay, _))) => copy_overlay(world, intent, overlay),
+        (None, _, Some(source)) => copy_overlay(world, intent, (source, &chosen.version)),
         _ => Ok(Made::default()),
     }
+}
+
+/// Why nothing must be made here: what is there cannot be read, or the place
+/// of the overlay is a symbolic link or a submodule.
+fn in_the_way(
+    world: World<'_>,
+    intent: &Intent,
+    place: (&Chosen, Option<&Overlay>),
+) -> Result<Option<PlanError>, PlanError> {
+    let (chosen, target) = place;
+    if target.is_some() {
+        return Ok(unreadable(world, &chosen.app, &intent.to));
+    }
+    let Some((source, _)) = source_overlay(world, chosen) else { return Ok(None) };
+    let mut at = counterpart(world, intent, source);
+    while let Some(path) = at {
+        let kind = world.snapshot.kind(&path)?;
+        if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
+            let why = "is a symbolic link or a submodule, which is never followed".to_owned();
+            return Ok(Some(PlanError::Untouchable { path, why }));
+        }
+        at = path.parent();
+    }
+    Ok(None)
+}
+
+/// What of the app's overlay in an environment cannot be read.
+pub(super) fn unreadable(
+    world: World<'_>,
+    app: &AppId,
+    environment: &EnvironmentName,
+) -> Option<PlanError> {
+    let of_app = |unreadable: &&Unreadable| {
+        let overlay = world.inventory.overlays.get(unreadable.overlay);
+        overlay.is_some_and(|overlay| {
+            let same = overlay.app.as_ref().is_none_or(|other| other == app);
+            same && overlay.environment == *environment
+        })
+    };
+    let found = world.inventory.unreadable.iter().find(of_app)?;
+    let (path, why) = (found.path.clone(), found.message.clone());
+    Some(if found.link {
+        PlanError::Untouchable { path, why }
+    } else {
+        PlanError::Unreadable { path, why }
+    })
+}
+
+/// Where the overlay would be in the target.
+fn counterpart(world: World<'_>, intent: &Intent, source: &Overlay) -> Option<RepoPath> {
+    let environment = world.config.pipeline.get(intent.to.as_str())?;
+    source.path_in(environment.dirs.first()?)
 }
 
 /// The overlay of the app in the target: by the layout's name, else the one
@@ -76,12 +137,14 @@ fn stands_for_source(world: World<'_>, overlay: &Overlay, chosen: &Chosen) -> bo
         .is_some_and(|path| path == overlay.path)
 }
 
-fn source_overlay<'a>(
-    world: World<'a>,
-    chosen: &Chosen,
-) -> Option<(&'a Overlay, &'a crate::discover::Cell)> {
-    let source = chosen.from.first()?;
-    let cell = world.inventory.cell(source, &chosen.app, &chosen.image)?;
+fn source_overlay<'a>(world: World<'a>, chosen: &Chosen) -> Option<(&'a Overlay, &'a Cell)> {
+    let cell = |source: &EnvironmentName| world.inventory.cell(source, &chosen.app, &chosen.image);
+    // The one that runs the version, where only one of several has to.
+    let runs = |source: &&EnvironmentName| {
+        cell(source).and_then(|cell| cell.pin()).is_some_and(|pin| *pin == chosen.version)
+    };
+    let source = chosen.from.iter().find(runs).or(chosen.from.first())?;
+    let cell = cell(source)?;
     let index = cell.overlays.iter().next()?;
     Some((world.inventory.overlays.get(*index)?, cell))
 }
@@ -100,11 +163,15 @@ fn kustomization_of(world: World<'_>, overlay: &Overlay) -> Result<RepoPath, Pla
     }
 }
 
-/// Every file of the overlay, under the target's directory name.
-fn copy_overlay(world: World<'_>, intent: &Intent, source: &Overlay) -> Result<Made, PlanError> {
-    let environment = world.config.pipeline.get(intent.to.as_str());
-    let dir = environment.and_then(|environment| environment.dirs.first());
-    let target = dir.and_then(|dir| source.path_in(dir)).ok_or_else(|| PlanError::Untouchable {
+/// Every file of the overlay, under the target's directory name, with the
+/// version that is promoted.
+fn copy_overlay(
+    world: World<'_>,
+    intent: &Intent,
+    copied_from: ((&Overlay, &Cell), &Pin),
+) -> Result<Made, PlanError> {
+    let ((source, cell), version) = copied_from;
+    let target = counterpart(world, intent, source).ok_or_else(|| PlanError::Untouchable {
         path: source.path.clone(),
         why: format!("has no counterpart in {}", intent.to),
     })?;
@@ -112,7 +179,12 @@ fn copy_overlay(world: World<'_>, intent: &Intent, source: &Overlay) -> Result<M
     for path in all_files(world.snapshot, source)? {
         let Some(bytes) = world.snapshot.read(&path)? else { continue };
         let rest = path.as_str().strip_prefix(source.path.as_str()).unwrap_or_default();
+        let rest = rest.trim_start_matches('/');
         let new_path = target.resolve(rest).unwrap_or_else(|| target.clone());
+        // The source may run another version, where a rule was waived.
+        let other = cell.sites.iter().filter(|site| site.path == path && site.pin != *version);
+        let targets = other.map(|site| (new_path.clone(), site.target.clone()));
+        made.changes.extend(targets);
         made.copies.push(copied(&path, new_path, bytes));
     }
     made.notes.push(format!(
@@ -120,6 +192,15 @@ fn copy_overlay(world: World<'_>, intent: &Intent, source: &Overlay) -> Result<M
         source.path, source.environment
     ));
     Ok(made)
+}
+
+/// The same copy with other bytes.
+pub(super) fn recopied(mut copy: FileChange, new: Vec<u8>) -> FileChange {
+    for edit in &mut copy.edits {
+        edit.new = Some(format!("{} bytes", new.len()));
+        edit.replacement.clone_from(&new);
+    }
+    FileChange { new, ..copy }
 }
 
 fn copied(from: &RepoPath, path: RepoPath, bytes: Vec<u8>) -> FileChange {

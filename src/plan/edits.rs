@@ -131,7 +131,14 @@ impl Work {
         for file in made.copies {
             self.copies.entry(file.path.clone()).or_insert(file);
         }
-        self.notes.extend(made.notes);
+        for (path, target) in made.changes {
+            self.change(&path, target, &chosen.version);
+        }
+        for note in made.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
         Ok(())
     }
 
@@ -142,6 +149,11 @@ impl Work {
     ) -> Result<(Vec<FileChange>, Vec<String>), PlanError> {
         let mut files = self.copies;
         for (path, changes) in &self.changes {
+            if let Some(copy) = files.remove(path) {
+                let new = kustomize::set_pins(path, &copy.new, changes)?.new;
+                files.insert(path.clone(), create::recopied(copy, new));
+                continue;
+            }
             let old = read(world, path)?;
             let file = kustomize::set_pins(path, &old, changes)?;
             if !file.edits.is_empty() {

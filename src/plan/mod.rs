@@ -9,6 +9,8 @@ mod edits;
 mod leftovers;
 mod select;
 
+pub use select::exists_in;
+
 use thiserror::Error;
 
 use crate::config::Config;
@@ -96,8 +98,18 @@ pub enum PlanError {
         what: String,
         /// The environment.
         environment: EnvironmentName,
-        /// Whether `--create` can make it.
-        can_create: bool,
+        /// The version that `--create` can make it with.
+        create: Option<Pin>,
+    },
+    /// The config says that the app is not in that environment.
+    #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
+    Elsewhere {
+        /// The app, as it is shown.
+        app: String,
+        /// The environment.
+        environment: EnvironmentName,
+        /// Where it exists.
+        exists: Vec<String>,
     },
     /// The environment that was to be copied does not have the app.
     #[error("{environment} does not run {app}")]
@@ -140,6 +152,14 @@ pub enum PlanError {
     /// A file of the target has to be left as it is.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// A file of the target is no YAML that can be read.
+    #[error("{why}")]
+    Unreadable {
+        /// The file.
+        path: RepoPath,
+        /// What is wrong, with the place.
+        why: String,
+    },
     /// A file that the plan needs is not to be edited or copied.
     #[error("`{path}` {why}")]
     Untouchable {

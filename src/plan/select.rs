@@ -1,10 +1,12 @@
 //! Which images of an app move, and to which version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::discover::Cell;
+use crate::config::Config;
+use crate::discover::{Cell, Overlay};
 use crate::model::{AppId, EnvironmentName, Pin, Sources};
 
+use super::create::unreadable;
 use super::{Intent, Move, PlanError, Wanted, World};
 
 /// An image that moves.
@@ -38,14 +40,26 @@ pub(super) fn choose(
     if !wanted.named && choosing.images_in(&intent.to).is_empty() && !intent.create {
         return Ok(None);
     }
+    if !exists_in(world.config, &wanted.app, &intent.to) {
+        return if wanted.named { Err(choosing.elsewhere()) } else { Ok(None) };
+    }
     let sources = world.config.sources_for(environment, &wanted.app);
-    let candidates = match (&wanted.wanted, &sources) {
+    let mut candidates = match (&wanted.wanted, &sources) {
         (Wanted::WhatRunsIn(source), _) => choosing.all_of(source, wanted.named)?,
         (Wanted::Version(version), Sources::First) => choosing.entering(version)?,
         (Wanted::Version(version), _) => choosing.carrying(&sources, version)?,
     };
     choosing.known_images(&candidates)?;
+    if intent.create {
+        choosing.bring_along(&sources, &mut candidates);
+    }
     Ok(Some(choosing.settle(&sources, &candidates)))
+}
+
+/// Whether the app is in the environment, as far as the config tells.
+pub fn exists_in(config: &Config, app: &AppId, environment: &EnvironmentName) -> bool {
+    let rule = config.app_rule(app).map(|rule| rule.environments.as_slice());
+    rule.is_none_or(|list| list.is_empty() || list.contains(environment))
 }
 
 struct Choosing<'a> {
@@ -134,14 +148,53 @@ impl<'a> Choosing<'a> {
             });
         }
         if asked.is_empty() && self.intent.images.is_empty() {
-            return Err(self.missing("overlay with an image".to_owned(), false));
+            return Err(self.missing());
         }
         Ok(asked.into_iter().map(|(image, _)| (image.to_owned(), version.clone())).collect())
     }
 
-    fn missing(&self, what: String, can_create: bool) -> PlanError {
+    fn elsewhere(&self) -> PlanError {
+        let rule = self.world.config.app_rule(self.app);
+        let exists = rule.map(|rule| rule.environments.as_slice()).unwrap_or_default();
+        PlanError::Elsewhere {
+            app: self.app.to_string(),
+            environment: self.intent.to.clone(),
+            exists: exists.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// An overlay that is copied brings all its images, and each of them is a
+    /// promotion to be judged.
+    fn bring_along(&self, sources: &Sources, candidates: &mut Candidates) {
+        let app = Some(self.app);
+        let mut overlays = self.world.inventory.overlays.iter();
+        let has = |overlay: &Overlay| {
+            overlay.environment == self.intent.to && overlay.app.as_ref() == app
+        };
+        if overlays.any(has) || !self.images_in(&self.intent.to).is_empty() {
+            return;
+        }
+        let carries = |source: &&EnvironmentName| {
+            let images = self.images_in(source);
+            candidates.iter().any(|(image, version)| {
+                images.get(image.as_str()).and_then(|cell| cell.pin()) == Some(version)
+            })
+        };
+        let source = sources.names().iter().find(carries).or(sources.names().first());
+        for (image, cell) in source.map(|source| self.images_in(source)).unwrap_or_default() {
+            if let Some(pin) = cell.pin().filter(|pin| !pin.is_empty()) {
+                candidates.entry(image.to_owned()).or_insert_with(|| pin.clone());
+            }
+        }
+    }
+
+    fn missing(&self) -> PlanError {
+        if let Some(unreadable) = unreadable(self.world, self.app, &self.intent.to) {
+            return unreadable;
+        }
         let (app, environment) = (self.app.to_string(), self.intent.to.clone());
-        PlanError::Missing { app, what, environment, can_create }
+        let what = "overlay with an image".to_owned();
+        PlanError::Missing { app, what, environment, create: None }
     }
 
     /// The images that carry the version in a source. Where none does, the
@@ -163,9 +216,13 @@ impl<'a> Choosing<'a> {
         let known =
             |image: &&str| sources.names().iter().any(|s| self.images_in(s).contains_key(*image));
         let shared: Vec<&str> = target.keys().copied().filter(known).collect();
-        let images = if shared.is_empty() { target.keys().copied().collect() } else { shared };
+        let mut images = if shared.is_empty() { target.keys().copied().collect() } else { shared };
         if images.is_empty() {
-            return Err(self.missing("overlay with an image".to_owned(), false));
+            let there = sources.names().iter().flat_map(|source| self.images_in(source));
+            images = there.map(|(image, _)| image).collect();
+        }
+        if images.is_empty() {
+            return Err(self.missing());
         }
         Ok(images.into_iter().map(|image| (image.to_owned(), version.clone())).collect())
     }
@@ -177,9 +234,16 @@ impl<'a> Choosing<'a> {
             Some(image) => Err(PlanError::UnknownImage {
                 app: self.app.to_string(),
                 image: image.clone(),
-                known: candidates.keys().cloned().collect(),
+                known: self.all_images(),
             }),
         }
+    }
+
+    /// The images of the app, wherever it was looked for.
+    fn all_images(&self) -> Vec<String> {
+        let cells = self.world.inventory.cells.keys().filter(|key| key.app == *self.app);
+        let images: BTreeSet<String> = cells.map(|key| key.image.clone()).collect();
+        images.into_iter().collect()
     }
 
     fn settle(&self, sources: &Sources, candidates: &Candidates) -> Choice {

@@ -3,6 +3,8 @@
 //! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
 mod config;
@@ -13,7 +15,15 @@ mod config_refusals;
 #[cfg(test)]
 mod config_roundtrip;
 #[cfg(test)]
+mod deliver;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod edit_cases;
+#[cfg(test)]
+mod edit_command;
+#[cfg(test)]
+mod front;
 #[cfg(test)]
 mod git_commit;
 #[cfg(test)]
@@ -27,15 +37,40 @@ mod house;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod promote;
+#[cfg(test)]
+mod promote_apps;
+#[cfg(test)]
+mod promote_create;
+#[cfg(test)]
+mod promote_gates;
+#[cfg(test)]
+mod promote_layouts;
+#[cfg(test)]
+mod promote_words;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
 mod real_repos;
+#[cfg(test)]
+mod render;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod testkit;
+#[cfg(test)]
+mod unnamed;
+#[cfg(test)]
+mod untouched;

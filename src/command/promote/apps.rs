@@ -6,14 +6,14 @@ use std::io::{BufRead, Write};
 
 use globset::{Glob, GlobMatcher};
 
-use crate::discover::{Cell, Inventory, Overlay};
-use crate::model::nearest::nearest;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Sources};
+use crate::discover::{Cell, Inventory};
+use crate::model::{AppId, EnvironmentName, Pin, Sources};
 use crate::plan::{Move, Wanted};
 
 use super::super::{Context, Exit, Failure, Workspace};
 use super::args::CommonArgs;
 use super::words::{Request, What};
+use super::{absent, place};
 
 /// Chooses among the apps of an inventory.
 pub(super) struct Choosing<'a> {
@@ -45,11 +45,12 @@ impl Choosing<'_> {
         if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
             return self.by_flags();
         }
-        if let Some((app, how)) = self.by_place()? {
+        let here = place::apps_at(&self.workspace.prefix(), self.inventory);
+        if let Some((app, how)) = self.by_place(&here)? {
             let inferred = Some(format!("app {app}: {how}"));
             return Ok(Chosen { moves: vec![self.to_move(app, true)?], inferred });
         }
-        self.by_version()
+        self.by_version(&here)
     }
 
     fn to_move(&self, app: AppId, named: bool) -> Result<Move, Failure> {
@@ -90,61 +91,85 @@ impl Choosing<'_> {
 
     /// The one app of that name.
     fn named(&self, name: &str) -> Result<AppId, Failure> {
-        let apps = self.inventory.apps();
-        let found: Vec<&AppId> = apps.iter().copied().filter(|app| app.answers_to(name)).collect();
+        self.one_of(&absent::all_apps(self.inventory), name)
+    }
+
+    fn one_of(&self, apps: &BTreeSet<AppId>, name: &str) -> Result<AppId, Failure> {
+        let found: Vec<&AppId> = apps.iter().filter(|app| app.answers_to(name)).collect();
         match found.as_slice() {
             [app] => Ok((*app).clone()),
-            [] => Err(self.unknown(name)),
-            several => Err(Failure::usage(format!("several apps are called {name}")).hint(
-                several.iter().map(|app| format!("{app}@VERSION")).collect::<Vec<_>>().join(" or "),
-            )),
+            [] => Err(absent::unknown_app(self.context, self.workspace, name)),
+            several => {
+                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+                Err(Failure::usage(format!("several apps are called {name}: {}", names.join(", ")))
+                    .maybe_hint(names.first().map(|first| self.example(name, first))))
+            }
         }
     }
 
-    fn unknown(&self, name: &str) -> Failure {
-        let names: BTreeSet<String> =
-            self.inventory.apps().iter().map(ToString::to_string).collect();
-        let near =
-            nearest(name, names.iter().map(String::as_str)).map(|n| format!("did you mean {n}?"));
-        Failure::not_found(format!("there is no app `{name}`"))
-            .maybe_hint(near)
-            .hint(format!("{} status", self.context.front.name()))
+    /// The command with the one app in place of its ambiguous name.
+    fn example(&self, name: &str, app: &str) -> String {
+        let program = self.context.front.name();
+        match &self.request.what {
+            What::Apps(_) => {
+                let typed = self.request.typed().replace(&format!("{name}@"), &format!("{app}@"));
+                format!("{program} {typed}")
+            }
+            _ => format!("{program} -a {app} {}", self.request.typed()),
+        }
     }
 
     /// `-a`, `-g` and `-A`. An app named without a wildcard must exist.
     fn by_flags(&self) -> Result<Chosen, Failure> {
         let apps = matchers(&self.args.apps)?;
         let groups = matchers(&self.args.groups)?;
-        let is_in = |app: &AppId| {
-            let shown = app.to_string();
+        let in_group = |app: &AppId| {
             let group = app.group.as_deref().unwrap_or_default();
-            let by_app = apps.iter().any(|glob| glob.is_match(&app.name) || glob.is_match(&shown));
-            let by_group = groups.iter().any(|glob| glob.is_match(group));
-            (apps.is_empty() || by_app) && (groups.is_empty() || by_group)
+            groups.is_empty() || groups.iter().any(|glob| glob.is_match(group))
         };
+        let matches = |app: &AppId| {
+            let shown = app.to_string();
+            let by_glob = |glob: &GlobMatcher| glob.is_match(&app.name) || glob.is_match(&shown);
+            apps.is_empty() || apps.iter().any(by_glob)
+        };
+        let mut known = absent::all_apps(self.inventory);
+        known.retain(in_group);
+        if known.is_empty() && !groups.is_empty() {
+            return Err(self.no_match("group", &self.args.groups));
+        }
         let mut moves = Vec::new();
         for name in self.args.apps.iter().filter(|name| is_plain(name)) {
-            moves.push(self.to_move(self.named(name)?, true)?);
+            moves.push(self.to_move(self.one_of(&known, name)?, true)?);
         }
-        let swept: Vec<AppId> =
-            self.inventory.apps().into_iter().filter(|app| is_in(app)).cloned().collect();
-        for app in swept {
-            let named = moves.iter().any(|other| other.app == app);
-            if !named && self.is_candidate(&app) {
-                moves.push(self.to_move(app, false)?);
+        known.retain(matches);
+        if known.is_empty() {
+            return Err(self.no_match("app", &self.args.apps));
+        }
+        for app in known.iter().filter(|app| self.is_candidate(app)) {
+            if !moves.iter().any(|other| other.app == *app) {
+                moves.push(self.to_move(app.clone(), false)?);
             }
         }
         if moves.is_empty() {
-            return Err(self.nobody());
+            return Err(self.nobody(&known));
         }
         Ok(Chosen { moves, inferred: None })
     }
 
+    fn no_match(&self, what: &str, globs: &[String]) -> Failure {
+        absent::no_match(self.context, self.workspace, (what, globs))
+    }
+
+    fn nobody(&self, looked_at: &BTreeSet<AppId>) -> Failure {
+        absent::nobody(self.context, self.workspace, (self.request, looked_at))
+    }
+
     /// The app whose directory the user stands in, the configured one, or the
     /// only one there is.
-    fn by_place(&self) -> Result<Option<(AppId, &'static str)>, Failure> {
-        if let Some(app) = app_at(&self.workspace.prefix(), &self.inventory.overlays) {
-            return Ok(Some((app, "from the current directory")));
+    fn by_place(&self, here: &BTreeSet<AppId>) -> Result<Option<(AppId, &'static str)>, Failure> {
+        if !here.is_empty() {
+            let only = here.first().filter(|_| here.len() == 1).cloned();
+            return Ok(only.map(|app| (app, "from the current directory")));
         }
         if let Some(name) = self.workspace.repo.config_string("promote.app") {
             return Ok(Some((self.named(&name)?, "from git config promote.app")));
@@ -157,15 +182,17 @@ impl Choosing<'_> {
         Ok(only.map(|app| ((*app).clone(), "the only app")))
     }
 
-    /// The apps that the version, or what the environment before runs, tells.
-    fn by_version(&self) -> Result<Chosen, Failure> {
-        let apps = self.inventory.apps();
+    /// The apps that the version, or what the environment before runs, tells;
+    /// of those `here` if there are any.
+    fn by_version(&self, here: &BTreeSet<AppId>) -> Result<Chosen, Failure> {
+        let all = absent::all_apps(self.inventory);
+        let looked_at = if here.is_empty() { &all } else { here };
         let candidates: Vec<&AppId> =
-            apps.iter().copied().filter(|app| self.is_candidate(app)).collect();
+            looked_at.iter().filter(|app| self.is_candidate(app)).collect();
         let open: Vec<&AppId> =
             candidates.iter().copied().filter(|app| !self.is_current(app)).collect();
         let (found, how) = match (open.as_slice(), candidates.as_slice()) {
-            ([], []) => return Err(self.nobody()),
+            ([], []) => return Err(self.nobody(looked_at)),
             ([], current) => (current.to_vec(), "already there"),
             ([one], _) => (vec![*one], "the only app that this fits"),
             (several, _) if self.share_overlay(several) => {
@@ -252,11 +279,13 @@ impl Choosing<'_> {
         let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
         if !self.context.interactive {
             let example = names.first().cloned().unwrap_or_default();
+            let (program, typed) = (self.context.front.name(), self.request.typed());
             return Err(Failure::usage(format!(
                 "several apps could be meant: {}",
                 names.join(", ")
             ))
-            .hint(format!("name one with -a {example}, or take all of them with --all")));
+            .hint(format!("{program} -a {example} {typed}"))
+            .hint(format!("{program} --all {typed}")));
         }
         let chosen = question(&names, &self.request.to)?;
         Ok(apps
@@ -266,57 +295,6 @@ impl Choosing<'_> {
             .map(|(_, app)| *app)
             .collect())
     }
-
-    /// No app fits: which versions there are instead, and where was looked.
-    fn nobody(&self) -> Failure {
-        let to = &self.request.to;
-        let What::Version(version) = &self.request.what else {
-            return Failure::not_found(format!("no app has anything to promote into {to}"))
-                .hint(format!("{} status", self.context.front.name()));
-        };
-        let environment = self.workspace.config.environment(to.as_str());
-        let sources = environment.map(|e| e.sources.names().to_vec()).unwrap_or_default();
-        let names: Vec<&str> = sources.iter().map(EnvironmentName::as_str).collect();
-        let running: BTreeSet<String> = self
-            .inventory
-            .cells
-            .iter()
-            .filter(|(key, _)| sources.contains(&key.environment))
-            .flat_map(|(_, cell)| {
-                cell.pins().into_iter().filter(|p| !p.is_empty()).map(ToString::to_string)
-            })
-            .collect();
-        let wanted = version.to_string();
-        let same =
-            |other: &&String| other.trim_start_matches('v') == wanted.trim_start_matches('v');
-        let near = running.iter().find(same).map(String::as_str);
-        let near = near.or_else(|| nearest(&wanted, running.iter().map(String::as_str)));
-        let apps = self.inventory.apps().len();
-        let message = format!(
-            "GP001: no app runs {version} in {}: looked at {apps} app{}",
-            names.join(" or in "),
-            if apps == 1 { "" } else { "s" }
-        );
-        let program = self.context.front.name();
-        let failure = Failure::new(Exit::Refused, message);
-        match near {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
-            None => failure,
-        }
-        .maybe_hint(names.first().map(|source| format!("{program} {version} {source}")))
-    }
-}
-
-/// The app whose overlays are the only ones around or below the directory.
-fn app_at(prefix: &RepoPath, overlays: &[Overlay]) -> Option<AppId> {
-    if *prefix == RepoPath::root() {
-        return None;
-    }
-    let near =
-        |overlay: &&Overlay| overlay.path.is_within(prefix) || prefix.is_within(&overlay.path);
-    let mut apps = overlays.iter().filter(near).filter_map(|overlay| overlay.app.as_ref());
-    let first = apps.next()?;
-    apps.all(|app| app == first).then(|| first.clone())
 }
 
 fn is_plain(glob: &str) -> bool {

@@ -72,7 +72,7 @@ pub struct CommonArgs {
     #[arg(long = "override", value_name = "RULE", help_heading = "Rules")]
     pub overrides: Vec<Rule>,
     /// Why the rules are waived
-    #[arg(long, value_name = "TEXT", help_heading = "Rules")]
+    #[arg(long, value_name = "TEXT", requires = "overrides", help_heading = "Rules")]
     pub reason: Option<String>,
 
     /// Commit on the current branch (the default)

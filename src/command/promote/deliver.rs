@@ -27,7 +27,7 @@ pub(super) fn deliver(
     }
     let record = record(workspace, args, report);
     let options = options(args)?;
-    let text = message_text(args)?;
+    let text = message_text(context, args)?;
     let request = CommitRequest {
         changes: &approved.plan().files,
         base: workspace.base,
@@ -137,7 +137,7 @@ fn options(args: &CommonArgs) -> Result<CommitOptions, Failure> {
         (None, false) => SignChoice::Config,
     };
     let trailer = |text: &String| match text.split_once(['=', ':']) {
-        Some((key, value)) if is_trailer_key(key) => {
+        Some((key, value)) if is_trailer_key(key) && !value.chars().any(char::is_control) => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))
         }
         _ => Err(Failure::usage(format!("`{text}` is no trailer")).hint("--trailer Ticket=OPS-42")),
@@ -161,18 +161,28 @@ fn is_trailer_key(key: &str) -> bool {
 }
 
 /// `-m` paragraphs, or the text of `-F`.
-fn message_text(args: &CommonArgs) -> Result<Option<String>, Failure> {
+fn message_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
+    let text = given_text(context, args)?;
+    if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        return Err(Failure::usage("the commit message is empty")
+            .hint("git promote VERSION ENV writes one, where -m and -F are left out"));
+    }
+    Ok(text)
+}
+
+fn given_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
     if !args.messages.is_empty() {
         return Ok(Some(args.messages.join("\n\n")));
     }
     let Some(file) = &args.file else { return Ok(None) };
     let unreadable = |error: std::io::Error| {
         Failure::not_found(format!("could not read log file '{}': {error}", file.display()))
+            .hint("git promote -m TEXT VERSION ENV")
     };
     if file.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
         return Ok(Some(text));
     }
-    std::fs::read_to_string(file).map(Some).map_err(unreadable)
+    std::fs::read_to_string(context.directory.join(file)).map(Some).map_err(unreadable)
 }

@@ -1,9 +1,11 @@
 //! `git promote VERSION ENV`: snapshot, config, inventory, plan, evidence,
 //! gates, diff, approval, commit, report.
 
+mod absent;
 mod apps;
 mod args;
 mod deliver;
+mod place;
 mod scope;
 mod words;
 
@@ -29,24 +31,35 @@ use words::{Known, Request, What};
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
 pub fn run(context: &Context, args: &PromoteArgs, commands: &[String]) -> Result<Answer, Failure> {
-    refuse_unsupported(context, &args.common)?;
+    with_request(context, &args.common, commands, |known| known.resolve(&args.words))
+}
+
+/// `git promote to ENV [--version V | --from ENV]`.
+pub fn run_to(context: &Context, args: &ToArgs) -> Result<Answer, Failure> {
+    let (version, from) = (args.version.as_deref(), args.from.as_deref());
+    with_request(context, &args.common, &[], |known| {
+        known.resolve_to(&args.environment, version, from)
+    })
+}
+
+fn with_request(
+    context: &Context,
+    args: &CommonArgs,
+    commands: &[String],
+    resolve: impl FnOnce(&Known<'_>) -> Result<Request, Failure>,
+) -> Result<Answer, Failure> {
+    refuse_unsupported(context, args)?;
     let workspace = Workspace::open(context)?;
     let is_app = |name: &str| scope::is_app(&workspace, name);
     let known = Known {
         pipeline: &workspace.config.pipeline,
         commands,
         is_app: &is_app,
+        no_app: &|name| absent::unknown_app(context, &workspace, name),
         program: context.front.name(),
     };
-    let request = known.resolve(&args.words)?;
-    Promoting { context, workspace: &workspace, args: &args.common, request }.run()
-}
-
-/// `git promote to ENV [--version V | --from ENV]`.
-pub fn run_to(context: &Context, args: &ToArgs, commands: &[String]) -> Result<Answer, Failure> {
-    let first = args.version.clone().or_else(|| args.from.clone());
-    let words = first.into_iter().chain([args.environment.clone()]).collect();
-    run(context, &PromoteArgs { words, common: args.common.clone() }, commands)
+    let request = resolve(&known)?;
+    Promoting { context, workspace: &workspace, args, request }.run()
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -61,20 +74,16 @@ pub fn status_instead(context: &Context, args: &CommonArgs) -> Result<Answer, Fa
 }
 
 fn refuse_unsupported(context: &Context, args: &CommonArgs) -> Result<(), Failure> {
+    if args.reason.as_ref().is_some_and(|reason| reason.chars().any(char::is_control)) {
+        // It becomes a trailer: another line could forge the next one.
+        return Err(Failure::usage("--reason is one line without control characters")
+            .hint("--reason 'INC-42: what happened'"));
+    }
     if args.pin {
         return Err(Failure::usage("--pin: no registry is asked yet for the digest of a tag")
             .hint(format!("{} VERSION@sha256:... ENV names the digest", context.front.name())));
     }
-    if args.dry_run && context.front == super::Front::Kubectl && !long_dry_run() {
-        return Err(Failure::usage("-n means a namespace under kubectl")
-            .hint("kubectl promote --dry-run ..."));
-    }
     Ok(())
-}
-
-/// Whether `--dry-run` was written out; under kubectl `-n` is not it.
-fn long_dry_run() -> bool {
-    std::env::args_os().any(|arg| arg == "--dry-run")
 }
 
 struct Promoting<'a> {
@@ -88,7 +97,7 @@ impl Promoting<'_> {
     fn run(&self) -> Result<Answer, Failure> {
         self.refuse_undecided()?;
         self.refuse_first_without_version()?;
-        let inventory = self.inventory()?;
+        let inventory = self.inventory(false)?;
         let Chosen { moves, inferred } = Choosing {
             context: self.context,
             workspace: self.workspace,
@@ -107,7 +116,11 @@ impl Promoting<'_> {
             drop_digest: self.args.drop_digest,
         };
         let plan = plan::promote(world, &intent)?;
-        let findings = self.judge(&inventory, &plan)?;
+        let mut findings = self.judge(&inventory, &plan)?;
+        if gate::refused(&findings) {
+            // The way out may begin further up than a promotion has to look.
+            findings = self.judge(&self.inventory(true)?, &plan)?;
+        }
         let mut remarks = self.remarks(&plan, inferred);
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
@@ -156,10 +169,10 @@ impl Promoting<'_> {
     }
 
     /// What is where, in the environment and those before it; of the apps that
-    /// are named, if they are.
-    fn inventory(&self) -> Result<Inventory, Failure> {
+    /// are named, if they are. `far`: in all that come before.
+    fn inventory(&self, far: bool) -> Result<Inventory, Failure> {
         let overlays = scope::overlays(self.workspace, self.args, &self.request)?;
-        let concerned = self.concerned();
+        let concerned = self.concerned(far);
         let apps: Option<BTreeSet<AppId>> = match self.searched() {
             Some(search) => scope::apps_with(self.workspace, &overlays, search)?
                 .filter(|apps| !apps.is_empty())
@@ -191,7 +204,7 @@ impl Promoting<'_> {
 
     /// The environment, those that may come before it for some app, and the
     /// one that was named.
-    fn concerned(&self) -> BTreeSet<EnvironmentName> {
+    fn concerned(&self, far: bool) -> BTreeSet<EnvironmentName> {
         let mut concerned = BTreeSet::new();
         let mut open = vec![self.request.to.clone()];
         if let What::RunsIn(Some(source)) = &self.request.what {
@@ -199,7 +212,7 @@ impl Promoting<'_> {
         }
         while let Some(name) = open.pop() {
             let sources = self.workspace.config.environment(name.as_str()).map(|e| &e.sources);
-            let further = !self.workspace.config.apps.is_empty() || name == self.request.to;
+            let further = far || !self.workspace.config.apps.is_empty() || name == self.request.to;
             if let Some(sources) = sources.filter(|_| further) {
                 open.extend(sources.names().iter().filter(|n| !concerned.contains(n)).cloned());
             }
@@ -251,12 +264,18 @@ impl Promoting<'_> {
             current: plan.current.clone(),
             edits: plan.files.iter().flat_map(|file| file.edits.clone()).collect(),
             effects: diff::effects(world, plan)?,
-            findings,
+            findings: findings.into_iter().map(|finding| self.hinted(finding)).collect(),
             ending: Ending::Unchanged,
             commit: None,
             branch: self.workspace.branch.clone(),
             unified: self.args.diff.then(|| diff::unified(&plan.files)),
         })
+    }
+
+    /// A finding whose hint names the program as it was started.
+    fn hinted(&self, finding: Finding) -> Finding {
+        let hint = finding.hint.map(|hint| self.context.front.commands(&hint));
+        Finding { hint, ..finding }
     }
 
     /// The one refusal, the dry run, or the effects.
@@ -278,7 +297,11 @@ impl Promoting<'_> {
 
     fn render(&self, report: &PromotionReport) -> String {
         match self.context.format {
-            output::Format::Table | output::Format::Wide if self.context.quiet => String::new(),
+            output::Format::Table | output::Format::Wide
+                if self.context.quiet && report.ending != Ending::Refused =>
+            {
+                String::new()
+            }
             output::Format::Table | output::Format::Wide => {
                 output::promotion(report, self.workspace.paint, self.context.verbose)
             }
@@ -325,7 +348,8 @@ fn refusal(findings: &[Finding]) -> End {
             hints.push(hint);
         }
     }
-    remarks.extend(hints.into_iter().map(Remark::Hint));
-    remarks.extend(rules.first().map(|rule| Remark::Hint(format!("git promote explain {rule}"))));
+    let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
+    hints.retain(|hint| Some(hint) != explain.as_ref());
+    remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
     End { remarks, exit: Exit::Refused }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::discover::{self, Overlay};
+use crate::model::nearest::nearest;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 
 use super::super::{Failure, Workspace};
@@ -57,7 +58,16 @@ pub(super) fn overlays(
             return Err(Failure::usage(format!("no layout path has the name {{{name}}}"))
                 .hint("git promote config show"));
         }
-        overlays.retain(|overlay| label(overlay, name) == Some(value));
+        let before = std::mem::take(&mut overlays);
+        let (kept, others): (Vec<Overlay>, Vec<Overlay>) =
+            before.into_iter().partition(|overlay| label(overlay, name) == Some(value));
+        if kept.is_empty() {
+            let near = nearest(value, others.iter().filter_map(|overlay| label(overlay, name)));
+            return Err(Failure::not_found(format!("no overlay has {name}={value}"))
+                .maybe_hint(near.map(|near| format!("--select {name}={near}")))
+                .hint("git promote status"));
+        }
+        overlays = kept;
     }
     Ok(overlays)
 }

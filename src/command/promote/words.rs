@@ -24,6 +24,22 @@ pub(super) enum What {
     RunsIn(Option<EnvironmentName>),
 }
 
+impl Request {
+    /// The request as it is typed, for hints.
+    pub(super) fn typed(&self) -> String {
+        match &self.what {
+            What::Version(version) => format!("{version} {}", self.to),
+            What::Apps(apps) => {
+                let words: Vec<String> =
+                    apps.iter().map(|(app, version)| format!("{app}@{version}")).collect();
+                format!("{} {}", words.join(" "), self.to)
+            }
+            What::RunsIn(Some(source)) => format!("{source} {}", self.to),
+            What::RunsIn(None) => self.to.to_string(),
+        }
+    }
+}
+
 /// What the words are resolved against.
 pub(super) struct Known<'a> {
     pub(super) pipeline: &'a Pipeline,
@@ -31,6 +47,8 @@ pub(super) struct Known<'a> {
     pub(super) commands: &'a [String],
     /// Whether there is an app of that name.
     pub(super) is_app: &'a dyn Fn(&str) -> Result<bool, Failure>,
+    /// The failure for an app that does not exist.
+    pub(super) no_app: &'a dyn Fn(&str) -> Failure,
     /// How the user starts the program.
     pub(super) program: &'a str,
 }
@@ -53,6 +71,26 @@ impl Known<'_> {
         Ok(Request { to, what })
     }
 
+    /// Reads `to ENV --version V`, `--from ENV` or neither.
+    pub(super) fn resolve_to(
+        &self,
+        environment: &str,
+        version: Option<&str>,
+        from: Option<&str>,
+    ) -> Result<Request, Failure> {
+        let to = self.environment(environment, &[])?;
+        let what = match (version, from) {
+            (Some(version), _) => self.versions(&[version.to_owned()], &to)?,
+            (None, Some(from)) => {
+                let source = self.environment(from, &[])?;
+                self.refuse_backwards(from, &to)?;
+                What::RunsIn(Some(source))
+            }
+            (None, None) => What::RunsIn(None),
+        };
+        Ok(Request { to, what })
+    }
+
     fn environment(&self, last: &str, before: &[String]) -> Result<EnvironmentName, Failure> {
         if let Some(environment) = self.pipeline.get(last) {
             return Ok(environment.name.clone());
@@ -70,6 +108,7 @@ impl Known<'_> {
 
     fn unknown(&self, word: &str, alone: bool) -> Failure {
         let environments = self.pipeline.environments().iter().map(|e| e.name.as_str());
+        let alone = alone && !self.commands.is_empty();
         let commands = self.commands.iter().map(String::as_str).filter(|_| alone);
         let failure = Failure::usage(format!(
             "`{word}` is no environment{}; environments: {}",
@@ -106,7 +145,7 @@ impl Known<'_> {
         let mut apps = Vec::new();
         let mut plain = Vec::new();
         for word in words {
-            if self.pipeline.get(word).is_some() {
+            if words.len() > 1 && self.pipeline.get(word).is_some() {
                 return Err(Failure::usage(format!(
                     "`{word}` and `{to}` are both environments, and there are versions beside them"
                 ))
@@ -134,8 +173,7 @@ impl Known<'_> {
         match (word.split_once('@'), version) {
             (_, Ok(version)) => Ok(version),
             (Some((app, rest)), Err(_)) if !app.is_empty() && rest.parse::<Pin>().is_ok() => {
-                Err(Failure::not_found(format!("there is no app `{app}`"))
-                    .hint(format!("{} status", self.program)))
+                Err((self.no_app)(app))
             }
             (_, Err(error)) => Err(error.into()),
         }
@@ -163,6 +201,7 @@ mod tests {
             pipeline: &Pipeline::new(environments.collect()).unwrap(),
             commands: &["status".to_owned(), "explain".to_owned()],
             is_app: &|name| Ok(name == "web"),
+            no_app: &|name| Failure::not_found(format!("there is no app `{name}`")),
             program: "git promote",
         };
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

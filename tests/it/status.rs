@@ -1,0 +1,219 @@
+//! Who runs what, where, since when, what is next.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::kit::{LINE, app, at, line, line_with, put, repo, run, save};
+
+#[test]
+fn the_matrix_and_what_is_next() {
+    let repo = line();
+    assert_snapshot!(run(&repo, &["status"]).text(), @"
+    exit 0
+    --- stdout
+    APP  DEV          STAGING        PROD
+    api  v1.2.2 ([AGE])  v1.2.2 ([AGE])    v1.2.2 ([AGE])
+    web  v1.2.3 ([AGE])  v1.2.2 < ([AGE])  v1.2.2 ([AGE])
+
+    next:
+      git promote web@v1.2.3 staging
+    ");
+    assert_snapshot!(run(&repo, &["status", "api"]).text(), @"
+    exit 0
+    --- stdout
+    APP  DEV          STAGING      PROD
+    api  v1.2.2 ([AGE])  v1.2.2 ([AGE])  v1.2.2 ([AGE])
+    ");
+    assert_snapshot!(run(&repo, &["status", "web", "staging"]).text(), @"
+    exit 0
+    --- stdout
+    APP  STAGING
+    web  v1.2.2 < ([AGE])
+
+    next:
+      git promote web@v1.2.3 staging
+    ");
+    assert_snapshot!(run(&repo, &["status", "wob"]).text(), @"
+    exit 5
+    --- stderr
+    error: there is no app or environment `wob`
+    hint: did you mean web?
+    hint: git promote status
+    ");
+}
+
+#[test]
+fn the_next_command_works() {
+    let repo = line();
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    let next = &document["rows"][1]["next"];
+    assert_eq!(
+        *next,
+        json!({"environment": "staging", "version": "v1.2.3",
+               "command": "git promote web@v1.2.3 staging"})
+    );
+    let words: Vec<&str> = next["command"].as_str().unwrap().split(' ').skip(2).collect();
+    run(&repo, &words).stdout(0);
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][1]["next"]["environment"], "prod");
+    run(&repo, &["web@v1.2.3", "prod"]).stdout(0);
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][1]["next"], json!(null));
+}
+
+#[test]
+fn a_cell_says_since_when_and_by_which_commit() {
+    let repo = line();
+    let commit = repo.git(["rev-parse", "HEAD"]);
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    assert_eq!(
+        document["rows"][1]["cells"][0],
+        json!({"environment": "dev", "version": "v1.2.3", "digest": null,
+               "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "state": "current"})
+    );
+    assert_eq!(document["environments"][1], json!({"name": "staging", "from": ["dev"]}));
+}
+
+/// The states of web from dev to prod.
+fn states(repo: &crate::testkit::Sandbox) -> Vec<String> {
+    let document = run(repo, &["status", "web", "-o", "json"]).json(0);
+    let cells = document["rows"][0]["cells"].as_array().unwrap();
+    cells.iter().map(|cell| cell["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn states_tell_ahead_from_behind() {
+    let repo = line();
+    assert_eq!(states(&repo), ["current", "behind", "current"]);
+    put(&repo, "web", "prod", "v1.4.0");
+    assert_eq!(states(&repo), ["current", "behind", "ahead"]);
+    // Back in staging: dev has the newer one all along.
+    put(&repo, "web", "staging", "v1.2.1");
+    assert_eq!(states(&repo), ["current", "behind", "ahead"]);
+    put(&repo, "web", "staging", "v1.10.0");
+    assert_eq!(states(&repo), ["current", "ahead", "behind"]);
+    repo.git(["rm", "-q", "-r", "apps/web/overlays/staging"]);
+    save(&repo, "Drop", &[]);
+    assert_eq!(states(&repo), ["current", "absent", "ahead"]);
+}
+
+#[test]
+fn what_is_not_clear_is_unknown() {
+    let repo = line();
+    let text = "images:\n- name: registry.example/acme/web\n  newTag: 1.30\n";
+    save(&repo, "Float", &[(&at("web", "staging"), text)]);
+    assert_eq!(states(&repo)[1], "unknown");
+}
+
+#[test]
+fn an_app_that_exists_in_some_environments_is_not_due_in_the_others() {
+    let repo = line_with("\n[[app]]\nname = \"web\"\nenvironments = [\"dev\", \"prod\"]\n");
+    let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["next"]["environment"], "prod");
+}
+
+#[test]
+fn every_form_of_output() {
+    let repo = line();
+    for format in ["wide", "yaml", "ndjson", "name", "tsv", "markdown"] {
+        let text = run(&repo, &["status", "api", "-o", format]).text();
+        match format {
+            "wide" => assert_snapshot!(text, @"
+            exit 0
+            --- stdout
+            APP  IMAGE                      DEV                                    STAGING                                PROD
+            api  registry.example/acme/api  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+            "),
+            "yaml" => assert_snapshot!(text, @r#"
+            exit 0
+            --- stdout
+            apiVersion: git-promote/v1
+            kind: Status
+            environments:
+              - name: dev
+                from: []
+              - name: staging
+                from:
+                  - dev
+              - name: prod
+                from:
+                  - staging
+            rows:
+              - app: api
+                group: ~
+                image: registry.example/acme/api
+                cells:
+                  - environment: dev
+                    version: v1.2.2
+                    digest: ~
+                    since: "2023-11-14T22:13:20Z"
+                    commit: [ID]
+                    state: current
+                  - environment: staging
+                    version: v1.2.2
+                    digest: ~
+                    since: "2023-11-14T22:13:20Z"
+                    commit: [ID]
+                    state: current
+                  - environment: prod
+                    version: v1.2.2
+                    digest: ~
+                    since: "2023-11-14T22:13:20Z"
+                    commit: [ID]
+                    state: current
+                next: ~
+            "#),
+            "ndjson" => assert_snapshot!(text, @r#"
+            exit 0
+            --- stdout
+            {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"},{"environment":"staging","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"},{"environment":"prod","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"}],"next":null}
+            "#),
+            "name" => assert_snapshot!(text, @"
+            exit 0
+            --- stdout
+            api
+            "),
+            "tsv" => assert_snapshot!(text, @"
+            exit 0
+            --- stdout
+            app	image	dev	staging	prod
+            api	registry.example/acme/api	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+            "),
+            _ => assert_snapshot!(text, @"
+            exit 0
+            --- stdout
+            | APP | IMAGE | DEV | STAGING | PROD |
+            | --- | --- | --- | --- | --- |
+            | api | registry.example/acme/api | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) |
+            "),
+        }
+    }
+    assert_eq!(run(&repo, &["status", "-o", "xml"]).code(), 2);
+}
+
+#[test]
+fn several_images_have_a_row_each() {
+    let text = "images:\n- name: acme/web\n  newTag: v1\n- name: acme/job\n  newTag: v2\n";
+    let repo = repo(&[("promote.toml", LINE), (&at("web", "dev"), text)]);
+    assert_snapshot!(run(&repo, &["status"]).text(), @"
+    exit 0
+    --- stdout
+    APP  IMAGE     DEV      STAGING  PROD
+    web  acme/job  v2 ([AGE])  -        -
+    web  acme/web  v1 ([AGE])  -        -
+    ");
+}
+
+#[test]
+fn the_history_of_merges_is_that_of_the_first_parent() {
+    let repo = repo(&[("promote.toml", LINE)]);
+    app(&repo, "web", &[("dev", "v1"), ("staging", "v1"), ("prod", "v1")]);
+    save(&repo, "Add web", &[]);
+    repo.git(["checkout", "-q", "-b", "topic"]);
+    put(&repo, "web", "dev", "v2");
+    repo.git(["checkout", "-q", "main"]);
+    repo.git(["merge", "-q", "--no-ff", "-m", "Merge", "topic"]);
+    let merge = repo.git(["rev-parse", "HEAD"]);
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
+}
