@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::config::Config;
 use crate::discover::{self, Cell, CellKey, Inventory};
-use crate::gate::by_semver;
+use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
@@ -223,7 +223,7 @@ impl Matrix<'_> {
             || rest.iter().all(|name| {
                 self.inventory.cell(name, app, image).and_then(Cell::pin) == Some(version)
             });
-        let back = here.pin().is_some_and(|pin| by_semver(version, pin) == Some(Ordering::Less));
+        let back = here.pin().is_some_and(|pin| gate::goes_back(version, pin));
         if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }

@@ -22,7 +22,7 @@ use crate::audit::Waiver;
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
-use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::model::{Finding, Outcome, Pin, Promotion, Rule};
 use crate::plan::{Plan, Planned};
 
 /// Everything the rules may look at.
@@ -117,6 +117,11 @@ pub fn approve(plan: Plan, findings: &[Finding]) -> Result<Approved, Plan> {
 /// Whether any finding refuses.
 pub fn refused(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| matches!(finding.outcome, Outcome::Fail | Outcome::Unverifiable))
+}
+
+/// Whether going from `old` to `new` is going back, as far as the tags tell.
+pub fn goes_back(new: &Pin, old: &Pin) -> bool {
+    by_semver(new, old) == Some(std::cmp::Ordering::Less)
 }
 
 /// A finding about one promotion, without place and hint.

@@ -151,8 +151,8 @@ fn hooks_run_unless_told_otherwise() {
     assert_snapshot!(promote(&repo, &["-q"]), @"
     exit 128
     --- stderr
-    error: no
-    hint: git promote help
+    error: git commit refused: no
+    hint: --no-verify leaves the pre-commit and commit-msg hooks out
     ");
     assert_eq!(repo.head(), head);
     assert_eq!(repo.git(["status", "--porcelain"]), "");
