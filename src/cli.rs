@@ -103,11 +103,11 @@ enum Command {
 
 /// Runs the program as its front: reads the command line, dispatches, prints.
 pub fn run(front: Front) -> ExitCode {
-    let (code, _) = run_with(front, std::env::args_os().collect());
+    let (code, _) = run_with(front, &std::env::args_os().collect::<Vec<_>>());
     ExitCode::from(code)
 }
 
-fn run_with(front: Front, args: Vec<OsString>) -> (u8, Option<()>) {
+fn run_with(front: Front, args: &[OsString]) -> (u8, Option<()>) {
     if front == Front::Kubectl && args.iter().skip(1).any(is_short_n) {
         let failure = Failure::usage("-n means a namespace under kubectl, and this needs none")
             .hint("kubectl promote --dry-run VERSION ENV");
@@ -143,7 +143,7 @@ fn tree(front: Front) -> clap::Command {
 
 /// `git promote -n to staging` means `git promote to staging -n`: a command
 /// behind flags is read as if it came first.
-fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
+fn parse(front: Front, args: &[OsString]) -> Result<Cli, clap::Error> {
     let tree = tree(front);
     let read = |args: &[OsString]| {
         let matches = tree.clone().try_get_matches_from(args)?;
@@ -151,7 +151,7 @@ fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
     };
     let is_command =
         |arg: &OsString| arg.to_str().is_some_and(|arg| tree.find_subcommand(arg).is_some());
-    let first_read = read(&args);
+    let first_read = read(args);
     let command = match &first_read {
         Ok(Cli { command: None, promote, .. }) => promote.words.first().map(OsString::from),
         Ok(_) => None,
@@ -159,7 +159,7 @@ fn parse(front: Front, args: Vec<OsString>) -> Result<Cli, clap::Error> {
     };
     let Some(command) = command.filter(is_command) else { return first_read };
     let at = args.iter().skip(1).position(|arg| *arg == command).unwrap_or_default();
-    let mut reordered = args.clone();
+    let mut reordered = args.to_vec();
     let command = reordered.remove(at + 1);
     reordered.insert(1, command);
     match (read(&reordered), first_read) {
@@ -289,6 +289,10 @@ fn say(front: Front, remark: &Remark) {
         Remark::Error(text) => ("error", text.clone()),
         Remark::Hint(text) => ("hint", front.commands(text)),
     };
-    let lines: Vec<String> = text.lines().map(clean).collect();
+    // A command is one line, whatever the names in it hold.
+    let lines: Vec<String> = match remark {
+        Remark::Hint(_) => vec![clean(&text)],
+        _ => text.lines().map(clean).collect(),
+    };
     let _ = writeln!(std::io::stderr(), "{label}: {}", lines.join("\n  "));
 }

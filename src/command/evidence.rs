@@ -49,7 +49,7 @@ pub(super) fn timelines(
             overlays.iter().filter(|(_, overlay)| touches(&commit.changed, overlay)).collect();
         let affected = affected(inventory, cells, &touched);
         let before = match commit.parent {
-            Some(parent) => at_parent(workspace, parent, (inventory, &affected))?,
+            Some(parent) => at_commit(workspace, parent, (inventory, &affected))?,
             None => Inventory::default(),
         };
         for key in affected {
@@ -99,16 +99,16 @@ fn affected(
     cells.iter().filter(is_touched).map(|key| (*key).clone()).collect()
 }
 
-/// What the overlays of these cells held at the parent.
-fn at_parent(
+/// What the overlays of these cells held at a commit.
+pub(super) fn at_commit(
     workspace: &Workspace,
-    parent: git::ObjectId,
+    commit: git::ObjectId,
     wanted: (&Inventory, &[CellKey]),
 ) -> Result<Inventory, Failure> {
     let (inventory, keys) = wanted;
     let keys: BTreeSet<&CellKey> = keys.iter().collect();
     let overlays = watched(inventory, &keys).into_iter().map(|(_, overlay)| overlay.clone());
-    let snapshot = workspace.repo.snapshot(parent)?;
+    let snapshot = workspace.repo.snapshot(commit)?;
     let config: &Config = &workspace.config;
     Ok(discover::read(&snapshot, config, overlays.collect(), &|_| true)?)
 }

@@ -174,22 +174,14 @@ impl Matrix<'_> {
         if current {
             return Standing::Current;
         }
-        match self.newer_than(pin, &before) {
-            _ if before.iter().all(Option::is_none) => Standing::Ahead,
-            Some(true) => Standing::Ahead,
-            Some(false) => Standing::Behind,
-            None if self.never_before(key, &sources) => Standing::Ahead,
-            None => Standing::Behind,
+        if before.iter().all(Option::is_none) {
+            return Standing::Ahead;
         }
-    }
-
-    /// By `SemVer`, where all versions tell.
-    fn newer_than(&self, pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
-        let others: Option<Vec<&Pin>> =
-            before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
-        let orders: Option<Vec<Ordering>> =
-            others?.into_iter().map(|other| by_semver(pin, other)).collect();
-        Some(orders?.into_iter().all(|order| order == Ordering::Greater))
+        match newer_than(pin, &before) {
+            Some(true) => Standing::Ahead,
+            None if self.never_before(key, &sources) => Standing::Ahead,
+            Some(false) | None => Standing::Behind,
+        }
     }
 
     /// Whether this version arrived here after anything that the environments
@@ -221,9 +213,18 @@ impl Matrix<'_> {
             return None;
         }
         let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-        let command = format!("{} {app}@{shown} {}", self.context.front.name(), environment.name);
+        let program = self.context.front.name();
+        let command = format!("{program} {} {}", app.at(&shown), environment.name);
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// By `SemVer`, where all versions tell.
+fn newer_than(pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
+    let others: Option<Vec<&Pin>> = before.iter().map(|cell| cell.and_then(Cell::pin)).collect();
+    let orders: Option<Vec<Ordering>> =
+        others?.into_iter().map(|other| by_semver(pin, other)).collect();
+    Some(orders?.into_iter().all(|order| order == Ordering::Greater))
 }
 
 fn render(context: &Context, report: &StatusReport) -> String {

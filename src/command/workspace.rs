@@ -47,7 +47,7 @@ impl Workspace {
 
 /// The config of a snapshot: `promote.toml`, else `gitops-promotion.yaml`,
 /// else a guess.
-pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
+pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
     let read = |name: &str| snapshot.read(&RepoPath::root().join(name));
     let promote = read("promote.toml")?;
     let legacy = if promote.is_none() { read("gitops-promotion.yaml")? } else { None };
@@ -68,7 +68,7 @@ pub fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
 }
 
 /// What is to be said of a config that is a guess.
-pub fn guess_note(config: &Config) -> Option<String> {
+pub(super) fn guess_note(config: &Config) -> Option<String> {
     match &config.origin {
         Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
         _ => None,
@@ -90,7 +90,7 @@ fn paint(context: &Context, repo: &Repository) -> Paint {
 }
 
 /// The colour decision once flags and git's config are known.
-pub fn wants_color(choice: Option<ColorChoice>) -> bool {
+pub(super) fn wants_color(choice: Option<ColorChoice>) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match choice {
         Some(ColorChoice::Always) => true,

@@ -15,14 +15,14 @@ const MAX_DEPTH: usize = 24;
 
 /// What the names of a template may be, before any path is looked at.
 #[derive(Debug, Clone, Default)]
-pub struct Bindings {
+pub(super) struct Bindings {
     values: BTreeMap<String, Vec<String>>,
 }
 
 impl Bindings {
     /// Allows only `values` for `{name}`; a value may have several parts (`prod/blue`).
     #[must_use]
-    pub fn with(mut self, name: &str, values: Vec<String>) -> Self {
+    pub(super) fn with(mut self, name: &str, values: Vec<String>) -> Self {
         self.values.insert(name.to_owned(), values);
         self
     }
@@ -30,18 +30,18 @@ impl Bindings {
 
 /// A path that matches, and what its names stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
+pub(super) struct Match {
     /// The directory or file.
-    pub path: RepoPath,
+    pub(super) path: RepoPath,
     /// Whether it is a file.
-    pub is_file: bool,
+    pub(super) is_file: bool,
     /// Each `{name}`, and under `**` what a leading or inner `**` stood for.
-    pub names: BTreeMap<String, String>,
+    pub(super) names: BTreeMap<String, String>,
 }
 
 /// A parsed template.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(super) struct Template {
     segments: Vec<Segment>,
     names_file: bool,
 }
@@ -57,7 +57,7 @@ enum Segment {
 impl Template {
     /// Parses a template that the config has already found well-formed. A
     /// trailing `**` is implied: what lies below an overlay belongs to it.
-    pub fn new(text: &str, bindings: &Bindings) -> Self {
+    pub(super) fn new(text: &str, bindings: &Bindings) -> Self {
         let names_file = [".yaml", ".yml", ".json"].iter().any(|end| text.ends_with(end));
         let mut parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
         while parts.last() == Some(&"**") {
@@ -68,7 +68,7 @@ impl Template {
     }
 
     /// Every path of `snapshot` that matches, in the order of the tree.
-    pub fn expand(
+    pub(super) fn expand(
         &self,
         snapshot: &dyn Snapshot,
         bindings: &Bindings,

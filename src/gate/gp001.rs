@@ -122,13 +122,10 @@ fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> Str
         a != b && a.trim_start_matches('v') == b.trim_start_matches('v')
     };
     match runs.filter(looks_alike) {
-        Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
+        Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
         None => {
-            format!(
-                "git promote {app}@{} {}",
-                promotion.version,
-                first_step(case, promotion, source)
-            )
+            let step = first_step(case, promotion, source);
+            format!("git promote {} {step}", app.at(&promotion.version))
         }
     }
 }

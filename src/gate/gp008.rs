@@ -28,6 +28,6 @@ fn judge(planned: &Planned) -> Finding {
     let message = format!("left behind: {}", planned.left_behind.join(", "));
     let mut finding = about(Rule::GP008, promotion, Outcome::Warn, message);
     finding.hint =
-        Some(format!("git promote {}@{} {}", promotion.app, promotion.version, promotion.to));
+        Some(format!("git promote {} {}", promotion.app.at(&promotion.version), promotion.to));
     placed(finding, planned)
 }

@@ -140,8 +140,9 @@ fn cell_key(promotion: &Promotion, environment: &crate::model::EnvironmentName) 
 /// The command that waives a rule, as a hint.
 fn override_hint(rule: Rule, promotion: &Promotion) -> String {
     format!(
-        "git promote {}@{} {} --override {rule} --reason TEXT",
-        promotion.app, promotion.version, promotion.to
+        "git promote {} {} --override {rule} --reason TEXT",
+        promotion.app.at(&promotion.version),
+        promotion.to
     )
 }
 

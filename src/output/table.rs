@@ -19,7 +19,7 @@ impl Table {
         Self { heading: heading.to_vec(), ..Self::default() }
     }
 
-    fn push(&mut self, row: Vec<String>) {
+    fn push(&mut self, row: &[String]) {
         self.rows.push(row.iter().map(|cell| clean(cell)).collect());
     }
 
@@ -54,8 +54,8 @@ impl Table {
     pub fn tsv(&self) -> String {
         let heads = self.heads();
         let lower: Vec<String> = heads.iter().map(|head| head.to_lowercase()).collect();
-        let line = |row: &Vec<String>| format!("{}\n", row.join("\t"));
-        std::iter::once(&lower).chain(&self.rows).map(line).collect()
+        let lines = std::iter::once(&lower).chain(&self.rows).map(|row| row.join("\t"));
+        lines.fold(String::new(), |text, line| text + &line + "\n")
     }
 
     /// A Markdown table.
@@ -82,7 +82,7 @@ impl Table {
 pub fn promotion_table(report: &PromotionReport) -> Table {
     let mut table = Table::new(&["APP", "IMAGE", "TO", "PREVIOUS", "VERSION"]);
     for promotion in &report.promotions {
-        table.push(vec![
+        table.push(&[
             promotion.app.to_string(),
             promotion.image.clone(),
             promotion.to.to_string(),
@@ -97,7 +97,7 @@ pub fn promotion_table(report: &PromotionReport) -> Table {
 pub fn edit_table(report: &EditReport) -> Table {
     let mut table = Table::new(&["FILE", "LINE", "FIELD", "OLD", "NEW"]);
     for edit in &report.edits {
-        table.push(vec![
+        table.push(&[
             report.file.clone(),
             edit.line.to_string(),
             edit.field.clone(),
@@ -145,7 +145,7 @@ pub fn status_table(report: &StatusReport, wide: bool) -> Table {
             };
             cells.push(format!("{shown}{mark}{since}"));
         }
-        table.push(cells);
+        table.push(&cells);
     }
     table
 }

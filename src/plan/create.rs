@@ -53,7 +53,7 @@ pub(super) fn missing(
             Some(_) => format!("entry for {}", chosen.image),
             None => "overlay".to_owned(),
         };
-        let (app, environment) = (chosen.app.clone(), intent.to.clone());
+        let (app, environment) = (Box::new(chosen.app.clone()), intent.to.clone());
         let create = Some(chosen.version.clone()).filter(|_| can_create);
         return Err(PlanError::Missing { app, what, environment, create });
     }
@@ -106,9 +106,11 @@ pub(super) fn unreadable(
         })
     };
     let found = world.inventory.unreadable.iter().find(of_app)?;
-    Some(match found.link {
-        true => PlanError::Untouchable { path: found.path.clone(), why: found.message.clone() },
-        false => PlanError::Unreadable { path: found.path.clone(), why: found.message.clone() },
+    let (path, why) = (found.path.clone(), found.message.clone());
+    Some(if found.link {
+        PlanError::Untouchable { path, why }
+    } else {
+        PlanError::Unreadable { path, why }
     })
 }
 

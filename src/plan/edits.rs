@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::discover::{Cell, Overlay};
 use crate::kustomize::{self, Change};
-use crate::model::{FileChange, Pin, Promotion, RepoPath, SiteKind, Target};
+use crate::model::{FileChange, Pin, Promotion, RepoPath, SiteKind, Tag, Target};
 
 use super::create::{self, Entry};
 use super::select::Chosen;
@@ -91,11 +91,8 @@ impl Work {
         from_to: (&Cell, &Pin),
     ) -> Result<(), PlanError> {
         let (cell, version) = from_to;
-        let old: Vec<&str> = cell
-            .pins()
-            .into_iter()
-            .filter_map(|pin| pin.tag.as_ref().map(|t| t.as_str()))
-            .collect();
+        let old: Vec<&str> =
+            cell.pins().into_iter().filter_map(|pin| pin.tag.as_ref().map(Tag::as_str)).collect();
         for path in
             crate::discover::overlay_files(world.snapshot, overlay, &world.inventory.roots())?
         {

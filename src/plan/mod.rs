@@ -93,7 +93,7 @@ pub enum PlanError {
     #[error("{app} has no {what} in {environment}")]
     Missing {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// What is missing: `overlay`, or `entry for IMAGE`.
         what: String,
         /// The environment.
@@ -105,7 +105,7 @@ pub enum PlanError {
     #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
     Elsewhere {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// Where it exists.
@@ -115,7 +115,7 @@ pub enum PlanError {
     #[error("{environment} does not run {app}")]
     NotThere {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
     },
@@ -123,7 +123,7 @@ pub enum PlanError {
     #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
     UnknownImage {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// What was asked for.
         image: String,
         /// The images there are.
@@ -133,7 +133,7 @@ pub enum PlanError {
     #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
     SeveralImages {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// Each image and its version.
@@ -143,7 +143,7 @@ pub enum PlanError {
     #[error("what {environment} runs of {app} is not clear: {why}")]
     Unclear {
         /// The app.
-        app: AppId,
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// What stands where.
