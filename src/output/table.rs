@@ -74,7 +74,7 @@ impl Table {
     pub fn names(&self) -> String {
         let mut names: Vec<&String> = self.rows.iter().filter_map(|row| row.first()).collect();
         names.dedup();
-        names.iter().map(|name| format!("{name}\n")).collect()
+        names.into_iter().fold(String::new(), |text, name| text + name + "\n")
     }
 }
 
