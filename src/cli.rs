@@ -48,7 +48,14 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct GlobalArgs {
     /// Run as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Everywhere")]
+    // The id of a global argument must differ from every other argument's.
+    #[arg(
+        id = "chdir",
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     directory: Option<PathBuf>,
     /// The form of the output
     #[arg(
@@ -103,27 +110,27 @@ enum Command {
 
 /// Runs the program as its front: reads the command line, dispatches, prints.
 pub fn run(front: Front) -> ExitCode {
-    let (code, _) = run_with(front, &std::env::args_os().collect::<Vec<_>>());
-    ExitCode::from(code)
+    let args: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run_with(front, &args))
 }
 
-fn run_with(front: Front, args: &[OsString]) -> (u8, Option<()>) {
+fn run_with(front: Front, args: &[OsString]) -> u8 {
     if front == Front::Kubectl && args.iter().skip(1).any(is_short_n) {
         let failure = Failure::usage("-n means a namespace under kubectl, and this needs none")
             .hint("kubectl promote --dry-run VERSION ENV");
-        return (tell_failure(front, &failure), None);
+        return tell_failure(front, &failure);
     }
     let cli = match parse(front, args) {
         Ok(cli) => cli,
-        Err(error) => return (report_usage(front, &error), None),
+        Err(error) => return report_usage(front, &error),
     };
     let context = match context(front, &cli.global) {
         Ok(context) => context,
-        Err(failure) => return (tell_failure(front, &failure), None),
+        Err(failure) => return tell_failure(front, &failure),
     };
     match dispatch(&context, cli) {
-        Ok(answer) => (tell(&context, &answer), Some(())),
-        Err(failure) => (tell_failure(front, &failure), None),
+        Ok(answer) => tell(&context, &answer),
+        Err(failure) => tell_failure(front, &failure),
     }
 }
 
@@ -249,19 +256,24 @@ fn help(front: Front, command: Option<&str>, commands: &[String]) -> Result<Answ
     }
 }
 
-/// Standard output first, then the remarks; a closed pipe is silent.
+/// Notes, then standard output, then what follows from it; a closed pipe is
+/// silent.
 fn tell(context: &Context, answer: &Answer) -> u8 {
+    let (notes, rest): (Vec<&Remark>, Vec<&Remark>) =
+        answer.remarks.iter().partition(|remark| matches!(remark, Remark::Note(_)));
+    for note in notes.into_iter().filter(|_| !context.quiet) {
+        say(context.front, note);
+    }
     let mut out = std::io::stdout().lock();
     if out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()).is_err() {
         return Exit::ClosedPipe as u8;
     }
-    for remark in &answer.remarks {
+    for remark in rest {
         // Who is refused is told the way out, however quiet it shall be.
         let done = answer.exit == Exit::Done;
         let quiet = match remark {
-            Remark::Note(_) => context.quiet,
             Remark::Hint(_) => context.quiet && done,
-            Remark::Warning(_) | Remark::Error(_) => false,
+            Remark::Note(_) | Remark::Warning(_) | Remark::Error(_) => false,
         };
         if !quiet {
             say(context.front, remark);

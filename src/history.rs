@@ -60,6 +60,8 @@ impl Timeline {
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     open: BTreeMap<CellKey, Timeline>,
+    /// How many cells whose newest arrival is not known.
+    unknown: usize,
 }
 
 impl Recorder {
@@ -67,7 +69,8 @@ impl Recorder {
     pub fn new(now: impl IntoIterator<Item = (CellKey, Pin)>) -> Self {
         let start =
             |(key, pin)| (key, Timeline { held: vec![Held { pin, since: None }], complete: false });
-        Self { open: now.into_iter().map(start).collect() }
+        let open: BTreeMap<CellKey, Timeline> = now.into_iter().map(start).collect();
+        Self { unknown: open.len(), open }
     }
 
     /// The cells that are followed.
@@ -78,11 +81,13 @@ impl Recorder {
     /// Says what a cell held before `moment`: `None` where it was not there.
     pub fn before(&mut self, key: &CellKey, moment: &Moment, pin: Option<Pin>) {
         let Some(timeline) = self.open.get_mut(key) else { return };
+        let first = timeline.held.len() == 1;
         let Some(newest_unknown) = timeline.held.last_mut() else { return };
         if timeline.complete || pin.as_ref() == Some(&newest_unknown.pin) {
             return;
         }
         newest_unknown.since = Some(moment.clone());
+        self.unknown -= usize::from(first);
         match pin {
             Some(pin) => timeline.held.push(Held { pin, since: None }),
             None => timeline.complete = true,
@@ -91,7 +96,7 @@ impl Recorder {
 
     /// Whether every cell's newest arrival is known.
     pub fn knows_arrivals(&self) -> bool {
-        self.open.values().all(|timeline| timeline.since().is_some())
+        self.unknown == 0
     }
 
     /// The timelines; `whole` where the walk reached the first commit.

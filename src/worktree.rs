@@ -180,8 +180,7 @@ pub struct NewFile<'a> {
 /// The absolute path, after a look at every directory on the way.
 fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
     let dot_git = |part: &str| part.eq_ignore_ascii_case(".git");
-    if path.as_str().is_empty() || path.parts().any(dot_git) || path.as_str().contains(['\0', '\\'])
-    {
+    if path.as_str().is_empty() || path.parts().any(dot_git) || path.as_str().contains('\0') {
         return Err(WorktreeError::Outside { path: path.to_string() });
     }
     let mut file = root.to_owned();
@@ -192,6 +191,9 @@ fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
         below = below.join(name);
         refuse_link(&file, path.as_str(), below.as_str())?;
         let on_the_way = at + 1 < names.len();
+        if on_the_way && fs::symlink_metadata(&file).is_ok_and(|found| !found.is_dir()) {
+            return Err(WorktreeError::Exists { path: path.to_string() });
+        }
         if on_the_way && fs::symlink_metadata(file.join(".git")).is_ok() {
             return Err(WorktreeError::Nested {
                 path: path.to_string(),
@@ -265,9 +267,10 @@ fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedT
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix(".git-promote-").suffix(".tmp");
-    let builder = match default_permissions(new.executable) {
-        Some(permissions) => builder.permissions(permissions),
-        None => builder,
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(Permissions::from_mode(if new.executable { 0o777 } else { 0o666 }))
     };
     let mut temporary = builder.tempfile_in(dir)?;
     temporary.write_all(new.bytes)?;
@@ -275,17 +278,6 @@ fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedT
         temporary.as_file().sync_all()?;
     }
     Ok(temporary)
-}
-
-#[cfg(unix)]
-fn default_permissions(executable: bool) -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(if executable { 0o777 } else { 0o666 }))
-}
-
-#[cfg(not(unix))]
-fn default_permissions(_executable: bool) -> Option<Permissions> {
-    None
 }
 
 /// Makes a rename in the directory of `file` last across a power loss.

@@ -12,7 +12,7 @@ use super::{Answer, Context, Exit, Failure, Workspace};
 /// Show or validate the config
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// What to do with it
+    /// What to do.
     #[command(subcommand)]
     pub action: ConfigAction,
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
+use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::git::{self, Interest};
 use crate::history::{Moment, Recorder, Timeline};
 use crate::model::{Pin, RepoPath};
+use crate::plan::Plan;
 
 use super::{Failure, Workspace};
 
@@ -31,13 +32,12 @@ pub(super) fn timelines(
         Some(((*key).clone(), held(cell)))
     });
     let mut recorder = Recorder::new(now);
-    let overlays = watched(inventory, cells);
-    if overlays.is_empty() {
+    let watch = Watch::new(inventory, cells);
+    if watch.overlays.is_empty() {
         return Ok(recorder.finish(true));
     }
-    let paths = overlays.iter().map(|(_, overlay)| overlay.path.clone());
-    let mut history =
-        git::walk(&workspace.repo, workspace.base, Interest::below(paths.collect::<Vec<_>>()))?;
+    let paths: Vec<RepoPath> = watch.overlays.keys().map(|path| (*path).clone()).collect();
+    let mut history = git::walk(&workspace.repo, workspace.base, Interest::below(paths))?;
     for commit in history.by_ref() {
         let commit = commit?;
         let moment = Moment {
@@ -45,14 +45,12 @@ pub(super) fn timelines(
             seconds: commit.seconds,
             author: commit.author().to_owned(),
         };
-        let touched: Vec<&(usize, &Overlay)> =
-            overlays.iter().filter(|(_, overlay)| touches(&commit.changed, overlay)).collect();
-        let affected = affected(inventory, cells, &touched);
+        let touched = watch.touched(&commit.changed);
         let before = match commit.parent {
-            Some(parent) => at_commit(workspace, parent, (inventory, &affected))?,
+            Some(parent) => read_at(workspace, parent, (inventory, &touched))?,
             None => Inventory::default(),
         };
-        for key in affected {
+        for key in touched {
             recorder.before(&key, &moment, find(&before, &key).map(held));
         }
         if reach == Reach::Arrivals && recorder.knows_arrivals() {
@@ -63,51 +61,79 @@ pub(super) fn timelines(
     Ok(recorder.finish(whole))
 }
 
+/// The sources of a plan whose evidence the upstream branch does not have yet:
+/// what was judged here could not be judged there.
+pub(super) fn only_local(
+    workspace: &Workspace,
+    inventory: &Inventory,
+    plan: &Plan,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut local = BTreeSet::new();
+    let upstream = workspace.repo.upstream_state().ok().flatten();
+    let Some(upstream) = upstream.filter(|upstream| upstream.ahead > 0) else { return Ok(local) };
+    let tip = workspace.repo.resolve(&format!("refs/remotes/{}", upstream.name))?;
+    for planned in &plan.promotions {
+        let promotion = &planned.promotion;
+        let keys: Vec<CellKey> =
+            promotion.from.iter().map(|from| CellKey::of(promotion, from)).collect();
+        let there = read_at(workspace, tip, (inventory, &keys))?;
+        for key in keys {
+            let pushed = find(&there, &key).is_some_and(|cell| held(cell) == promotion.version);
+            if !pushed {
+                local.insert(format!("{} {} in {}", key.app, promotion.version, key.environment));
+            }
+        }
+    }
+    Ok(local)
+}
+
 /// What a cell held; where its sites disagreed, the first of them.
 fn held(cell: &Cell) -> Pin {
     cell.sites.first().map(|site| site.pin.clone()).unwrap_or_default()
 }
 
-fn watched<'a>(inventory: &'a Inventory, cells: &BTreeSet<&CellKey>) -> Vec<(usize, &'a Overlay)> {
-    let indexes: BTreeSet<usize> = cells
-        .iter()
-        .filter_map(|key| inventory.cells.get(*key))
-        .flat_map(|cell| cell.overlays.iter().copied())
-        .collect();
-    indexes.into_iter().filter_map(|i| Some((i, inventory.overlays.get(i)?))).collect()
+/// Which cells each overlay holds, by the overlay's path.
+struct Watch<'a> {
+    overlays: BTreeMap<&'a RepoPath, Vec<&'a CellKey>>,
 }
 
-fn touches(changed: &[RepoPath], overlay: &Overlay) -> bool {
-    // Sorted by bytes: what lies below the overlay follows its path.
-    let start = changed.partition_point(|path| *path < overlay.path);
-    changed
-        .iter()
-        .skip(start)
-        .take_while(|path| path.as_str().starts_with(overlay.path.as_str()))
-        .any(|path| path.is_within(&overlay.path))
+impl<'a> Watch<'a> {
+    fn new(inventory: &'a Inventory, cells: &BTreeSet<&'a CellKey>) -> Self {
+        let mut overlays: BTreeMap<&RepoPath, Vec<&CellKey>> = BTreeMap::new();
+        for key in cells {
+            for index in inventory.cells.get(*key).iter().flat_map(|cell| &cell.overlays) {
+                if let Some(overlay) = inventory.overlays.get(*index) {
+                    overlays.entry(&overlay.path).or_default().push(key);
+                }
+            }
+        }
+        Self { overlays }
+    }
+
+    /// The cells whose overlays hold one of the paths.
+    fn touched(&self, changed: &[RepoPath]) -> Vec<CellKey> {
+        let mut touched: BTreeSet<&CellKey> = BTreeSet::new();
+        for path in changed {
+            let mut at = Some(path.clone());
+            while let Some(path) = at {
+                touched.extend(self.overlays.get(&path).into_iter().flatten());
+                at = path.parent();
+            }
+        }
+        touched.into_iter().cloned().collect()
+    }
 }
 
-fn affected(
-    inventory: &Inventory,
-    cells: &BTreeSet<&CellKey>,
-    touched: &[&(usize, &Overlay)],
-) -> Vec<CellKey> {
-    let touched: BTreeSet<usize> = touched.iter().map(|(index, _)| *index).collect();
-    let is_touched = |key: &&&CellKey| {
-        inventory.cells.get(**key).is_some_and(|cell| !cell.overlays.is_disjoint(&touched))
-    };
-    cells.iter().filter(is_touched).map(|key| (*key).clone()).collect()
-}
-
-/// What the overlays of these cells held at a commit.
-pub(super) fn at_commit(
+/// What the overlays of these cells held at another commit.
+pub(super) fn read_at(
     workspace: &Workspace,
     commit: git::ObjectId,
     wanted: (&Inventory, &[CellKey]),
 ) -> Result<Inventory, Failure> {
     let (inventory, keys) = wanted;
-    let keys: BTreeSet<&CellKey> = keys.iter().collect();
-    let overlays = watched(inventory, &keys).into_iter().map(|(_, overlay)| overlay.clone());
+    let cells = keys.iter().filter_map(|key| inventory.cells.get(key));
+    let indexes: BTreeSet<usize> = cells.flat_map(|cell| cell.overlays.iter().copied()).collect();
+    let overlays = indexes.into_iter().filter_map(|index| inventory.overlays.get(index).cloned());
     let snapshot = workspace.repo.snapshot(commit)?;
     let config: &Config = &workspace.config;
     Ok(discover::read(&snapshot, config, overlays.collect(), &|_| true)?)

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::discover::{self, Cell, CellKey, Inventory};
-use crate::gate::by_semver;
+use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
@@ -14,7 +15,7 @@ use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Reach, timelines};
-use super::workspace::guess_note;
+use super::workspace::is_undecided;
 use super::{Answer, Context, Failure, Remark, Workspace};
 
 /// Who runs what, where, since when, what is next
@@ -37,13 +38,27 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let matrix = Matrix { context, workspace: &workspace, inventory: &inventory, timelines };
     let report = matrix.report(&wanted);
     let text = render(context, &report);
-    let mut remarks: Vec<Remark> = guess_note(config).into_iter().map(Remark::Note).collect();
+    let mut remarks = workspace.config_notes();
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
+    if inventory.cells.is_empty() {
+        remarks.push(Remark::Note(nothing_found(config)));
+    }
     if context.verbose {
         remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
     }
     Ok(Answer { remarks, ..Answer::done(text) })
+}
+
+/// Why the table is empty: the overlays are elsewhere, or what they hold is
+/// nothing that is recognised by itself.
+fn nothing_found(config: &Config) -> String {
+    let paths: Vec<&str> = config.layout.iter().map(|path| path.template.as_str()).collect();
+    format!(
+        "no version was found in {}; `fields` of a layout path in promote.toml declares where \
+         Helm values and custom resources hold one",
+        paths.join(", ")
+    )
 }
 
 /// The rows and columns that were asked for.
@@ -174,14 +189,9 @@ impl Matrix<'_> {
         if current {
             return Standing::Current;
         }
-        if before.iter().all(Option::is_none) {
-            return Standing::Ahead;
-        }
-        match newer_than(pin, &before) {
-            Some(true) => Standing::Ahead,
-            None if self.never_before(key, &sources) => Standing::Ahead,
-            Some(false) | None => Standing::Behind,
-        }
+        let alone = before.iter().all(Option::is_none);
+        let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
+        if alone || newer { Standing::Ahead } else { Standing::Behind }
     }
 
     /// Whether this version arrived here after anything that the environments
@@ -198,8 +208,12 @@ impl Matrix<'_> {
         sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
     }
 
-    /// The first environment that could take what the one before it runs.
+    /// The first environment that could take what the one before it runs, and
+    /// that is not refused at first sight.
     fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
+        if is_undecided(&self.workspace.config, &environment.name) {
+            return None;
+        }
         let here = self.inventory.cell(&environment.name, app, image)?;
         plan::exists_in(&self.workspace.config, app, &environment.name).then_some(())?;
         let sources = self.workspace.config.sources_for(environment, app);
@@ -209,7 +223,8 @@ impl Matrix<'_> {
             || rest.iter().all(|name| {
                 self.inventory.cell(name, app, image).and_then(Cell::pin) == Some(version)
             });
-        if !agreed || version.is_empty() || here.pin() == Some(version) {
+        let back = here.pin().is_some_and(|pin| gate::goes_back(version, pin));
+        if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }
         let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);

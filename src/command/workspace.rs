@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use crate::config::{self, Config, Origin};
 use crate::discover;
 use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
+use crate::worktree::read_beneath;
 
-use super::{ColorChoice, Context, Exit, Failure};
+use super::{ColorChoice, Context, Exit, Failure, Remark};
 
 /// A repository, opened, with the config of its base commit.
 pub struct Workspace {
@@ -43,6 +44,31 @@ impl Workspace {
     pub fn prefix(&self) -> RepoPath {
         self.repo.prefix().unwrap_or_default()
     }
+
+    /// What is to be said of the config: that it is a guess, or that another
+    /// one lies in the work tree and does not count yet.
+    pub fn config_notes(&self) -> Vec<Remark> {
+        let path = RepoPath::root().join(config::PROMOTE_TOML);
+        let here = self.repo.root().and_then(|root| read_beneath(root, &path).ok().flatten());
+        let committed = self.snapshot.read(&path).ok().flatten();
+        // Line ends may differ between work tree and tree.
+        let text =
+            |bytes: &[u8]| bytes.iter().copied().filter(|b| *b != b'\r').collect::<Vec<u8>>();
+        let pending = match (&here, &committed) {
+            (Some(here), Some(there)) if text(&here.bytes) == text(there) => None,
+            (Some(_), Some(_)) => Some("the changes of promote.toml count once they are committed"),
+            (Some(_), None) => Some("promote.toml counts once it is committed"),
+            (None, _) => None,
+        };
+        let guess = match &self.config.origin {
+            Origin::Guess(guess) if committed.is_none() && here.is_some() => {
+                Some(format!("until then guessed: {}", guess.summary))
+            }
+            Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
+            _ => None,
+        };
+        pending.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
+    }
 }
 
 /// The config of a snapshot: `promote.toml`, else `gitops-promotion.yaml`,
@@ -67,12 +93,9 @@ pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
     })
 }
 
-/// What is to be said of a config that is a guess.
-pub(super) fn guess_note(config: &Config) -> Option<String> {
-    match &config.origin {
-        Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
-        _ => None,
-    }
+/// Whether the config is a guess that cannot place this environment.
+pub(super) fn is_undecided(config: &Config, environment: &EnvironmentName) -> bool {
+    matches!(&config.origin, Origin::Guess(guess) if guess.undecided.contains(environment))
 }
 
 /// `--color` > `color.promote` > `color.ui` > `NO_COLOR` > `CLICOLOR_FORCE` >

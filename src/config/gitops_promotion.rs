@@ -39,8 +39,7 @@ pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
     note_pull_requests(&mut importer, &root)?;
     note_groups(&mut importer, &root)?;
     importer.notes.sort_by_key(|note| note.line);
-    let layout =
-        vec![LayoutPath { template: LAYOUT.to_owned(), fields: Vec::new(), couple: false }];
+    let layout = vec![LayoutPath { template: LAYOUT.to_owned(), fields: Vec::new(), couple: true }];
     let config = Config {
         origin: Origin::GitopsPromotion,
         pipeline,

@@ -83,8 +83,13 @@ pub(super) struct RawLayoutTable {
     #[serde(default)]
     pub(super) fields: Vec<RawField>,
     /// Whether a `?ref=` that equals the old version moves along.
-    #[serde(default)]
+    #[serde(default = "yes")]
     pub(super) couple: bool,
+}
+
+/// A `?ref=` follows the version it equals, unless the config says otherwise.
+const fn yes() -> bool {
+    true
 }
 
 /// A field that holds a version.

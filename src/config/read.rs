@@ -135,7 +135,7 @@ impl Reader<'_> {
         seen: &mut BTreeSet<&'p str>,
     ) -> Result<LayoutPath, ConfigError> {
         let (span, template, fields, couple) = match raw.get_ref() {
-            RawLayoutPath::Plain(template) => (raw.span(), template, &[][..], false),
+            RawLayoutPath::Plain(template) => (raw.span(), template, &[][..], true),
             RawLayoutPath::Table(table) => {
                 (table.path.span(), table.path.get_ref(), table.fields.as_slice(), table.couple)
             }

@@ -55,7 +55,7 @@ fn layout(text: &mut String, layout: &[LayoutPath]) -> fmt::Result {
     );
     for path in layout {
         let template = string(&path.template);
-        if path.fields.is_empty() && !path.couple {
+        if path.fields.is_empty() && path.couple {
             writeln!(text, "    {template},")?;
             continue;
         }
@@ -64,7 +64,7 @@ fn layout(text: &mut String, layout: &[LayoutPath]) -> fmt::Result {
             let fields: Vec<String> = path.fields.iter().map(field).collect();
             write!(text, ", fields = [{}]", fields.join(", "))?;
         }
-        let couple = if path.couple { ", couple = true" } else { "" };
+        let couple = if path.couple { "" } else { ", couple = false" };
         writeln!(text, "{couple} }},")?;
     }
     text.push_str("]\n");

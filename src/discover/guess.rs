@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, Config, LayoutPath, Origin};
 use crate::model::{
-    EntryKind, Environment, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError, Sources,
+    Environment, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError, Sources,
 };
 
-/// Directories deeper than this are not looked at.
-const MAX_DEPTH: usize = 10;
+use super::census::{Census, Container, Style};
+
 /// With more places than this for one kind of layout, `**` stands for them.
 const MAX_TEMPLATES: usize = 8;
 
@@ -57,21 +57,6 @@ enum Standing {
     Unknown,
 }
 
-/// A directory whose children are environments.
-#[derive(Debug)]
-struct Container {
-    path: RepoPath,
-    children: Vec<String>,
-}
-
-/// How the containers were recognised, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Style {
-    Overlays,
-    Environments,
-    Siblings,
-}
-
 /// The whole config, guessed; `None` where no directory looks like an environment.
 pub fn guess(snapshot: &dyn Snapshot) -> Result<Option<Config>, SnapshotError> {
     let census = Census::take(snapshot, &|name| matches!(standing(name), Standing::Rank(_)))?;
@@ -101,65 +86,6 @@ pub fn guess_layout(
     match census.best() {
         Some((style, containers)) => templates(snapshot, style, containers),
         None => Ok(Vec::new()),
-    }
-}
-
-#[derive(Default)]
-struct Census {
-    overlays: Vec<Container>,
-    environments: Vec<Container>,
-    siblings: Vec<Container>,
-}
-
-impl Census {
-    fn take(
-        snapshot: &dyn Snapshot,
-        is_environment: &dyn Fn(&str) -> bool,
-    ) -> Result<Self, SnapshotError> {
-        let mut census = Self::default();
-        let mut queue = vec![RepoPath::root()];
-        while let Some(dir) = queue.pop() {
-            let entries = snapshot.list(&dir)?.unwrap_or_default();
-            let children: Vec<String> = entries
-                .into_iter()
-                .filter(|entry| entry.kind == EntryKind::Directory && !entry.name.starts_with('.'))
-                .map(|entry| entry.name)
-                .collect();
-            if dir.parts().count() < MAX_DEPTH {
-                queue.extend(children.iter().map(|child| dir.join(child)));
-            }
-            let known = children.iter().filter(|child| is_environment(child)).count();
-            census.note(dir, children, known);
-        }
-        Ok(census)
-    }
-
-    fn note(&mut self, dir: RepoPath, children: Vec<String>, known: usize) {
-        let name = dir.file_name().to_owned();
-        let container = Container { path: dir, children };
-        match name.as_str() {
-            "overlays" if known > 0 => self.overlays.push(container),
-            "env" | "envs" | "environments" if known > 0 => self.environments.push(container),
-            _ if known > 1 => self.siblings.push(container),
-            _ => {}
-        }
-    }
-
-    /// The first style that has more than one environment.
-    fn best(&self) -> Option<(Style, &[Container])> {
-        let styles = [
-            (Style::Overlays, &self.overlays),
-            (Style::Environments, &self.environments),
-            (Style::Siblings, &self.siblings),
-        ];
-        let several = |containers: &[Container]| {
-            let names: BTreeSet<&String> = containers.iter().flat_map(|c| &c.children).collect();
-            names.len() > 1
-        };
-        styles
-            .into_iter()
-            .find(|(_, containers)| several(containers))
-            .map(|(style, containers)| (style, containers.as_slice()))
     }
 }
 
@@ -352,6 +278,18 @@ mod tests {
     }
 
     #[test]
+    fn environments_without_manifests_do_not_count() {
+        let found = guessed(&[
+            "infra/env/dev/main.tf",
+            "infra/env/dev/dashboard.json",
+            "infra/env/prod/main.tf",
+            "deploy/dev/web/values.yaml",
+            "deploy/prod/web/values.yaml",
+        ]);
+        assert_eq!(found.unwrap(), "dev -> prod in deploy/{env}");
+    }
+
+    #[test]
     fn numbers_give_the_order() {
         let found = guessed(&["envs/01-blue/a.yaml", "envs/02-green/a.yaml", "envs/03-dev/a.yaml"]);
         assert_eq!(found.unwrap(), "blue -> green -> dev in envs/{env}");
@@ -359,13 +297,18 @@ mod tests {
 
     #[test]
     fn regions_are_not_ordered() {
-        let found = guessed(&["envs/qa/a", "envs/staging/a", "envs/prod-eu/a", "envs/prod-us/a"]);
+        let found = guessed(&[
+            "envs/qa/a.yml",
+            "envs/staging/a.yml",
+            "envs/prod-eu/a.yml",
+            "envs/prod-us/a.yml",
+        ]);
         assert_eq!(found.unwrap(), "qa -> staging in envs/{env}; no order for prod-eu, prod-us");
     }
 
     #[test]
     fn one_name_that_does_not_tell_leaves_all_undecided() {
-        let found = guessed(&["envs/dev/a", "envs/ring1/a", "envs/prod/a"]);
+        let found = guessed(&["envs/dev/a.yml", "envs/ring1/a.yml", "envs/prod/a.yml"]);
         assert_eq!(found.unwrap(), "in envs/{env}; no order for dev, prod, ring1");
     }
 

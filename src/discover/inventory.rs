@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::{Config, FieldSpec};
 use crate::kustomize;
 use crate::model::{
-    AppId, EntryKind, EnvironmentName, Pin, RepoPath, Site, SiteKind, Snapshot, SnapshotError,
+    AppId, EntryKind, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot,
+    SnapshotError,
 };
 
 use super::Overlay;
@@ -22,6 +23,17 @@ pub struct CellKey {
     pub app: AppId,
     /// The image's identity across environments.
     pub image: String,
+}
+
+impl CellKey {
+    /// The key of a promotion's app and image in one of its environments.
+    pub fn of(promotion: &Promotion, environment: &EnvironmentName) -> Self {
+        Self {
+            environment: environment.clone(),
+            app: promotion.app.clone(),
+            image: promotion.image.clone(),
+        }
+    }
 }
 
 /// What an environment has of one app and image.
@@ -102,9 +114,12 @@ impl Inventory {
         environment: &'a EnvironmentName,
         app: &'a AppId,
     ) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+        // Cells are sorted by environment, app and image.
+        let first =
+            CellKey { environment: environment.clone(), app: app.clone(), image: String::new() };
         self.cells
-            .iter()
-            .filter(move |(key, _)| key.environment == *environment && key.app == *app)
+            .range(first..)
+            .take_while(move |(key, _)| key.environment == *environment && key.app == *app)
             .map(|(key, cell)| (key.image.as_str(), cell))
     }
 
@@ -177,8 +192,14 @@ impl Files<'_> {
     }
 
     fn below(&mut self, dir: &RepoPath, depth: usize) -> Result<(), SnapshotError> {
-        for entry in self.snapshot.list(dir)?.unwrap_or_default() {
+        let entries = self.snapshot.list(dir)?.unwrap_or_default();
+        // The templates of a Helm chart are no YAML before Helm has rendered them.
+        let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
+        for entry in entries {
             let path = dir.join(&entry.name);
+            if is_chart && entry.name == "templates" {
+                continue;
+            }
             match entry.kind {
                 EntryKind::File if is_manifest(&entry.name) && !self.roots.contains(&path) => {
                     self.paths.push(path);

@@ -1,5 +1,6 @@
 //! What is where: snapshot and config to the inventory of versions.
 
+mod census;
 mod guess;
 mod inventory;
 mod overlay;

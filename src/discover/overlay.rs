@@ -24,17 +24,17 @@ pub struct Overlay {
     pub layout: usize,
     /// The directory name that stood for the environment.
     pub dir: String,
+    /// The byte of `path` at which it begins.
+    pub dir_at: usize,
 }
 
 impl Overlay {
-    /// The path of this overlay if `environment` owned it: the last part that
-    /// is the environment's directory is replaced.
+    /// The path of this overlay if the environment of the directory `dir`
+    /// owned it.
     pub fn path_in(&self, dir: &str) -> Option<RepoPath> {
-        let text = format!("/{}/", self.path.as_str());
-        let at = text.rfind(&format!("/{}/", self.dir))?;
-        let (head, tail) = text.split_at(at);
-        let tail = tail.strip_prefix(&format!("/{}", self.dir))?;
-        RepoPath::normalize(&format!("{head}/{dir}{tail}"))
+        let (head, tail) = self.path.as_str().split_at_checked(self.dir_at)?;
+        let tail = tail.strip_prefix(&self.dir)?;
+        RepoPath::normalize(&format!("{head}{dir}{tail}"))
     }
 }
 
@@ -95,6 +95,7 @@ fn overlay(config: &Config, layout: usize, found: &Match) -> Option<Overlay> {
         is_file: found.is_file,
         layout,
         dir: dir.clone(),
+        dir_at: found.env_at,
     })
 }
 
@@ -124,4 +125,41 @@ fn in_order(config: &Config, mut overlays: Vec<Overlay>) -> Vec<Overlay> {
     let rank = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
     overlays.sort_by(|a, b| (rank(&a.environment), &a.path).cmp(&(rank(&b.environment), &b.path)));
     overlays
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LayoutPath, Origin};
+    use crate::model::{Environment, MemorySnapshot, Pipeline, Sources};
+
+    fn counterpart(template: &str, path: &str) -> String {
+        let environment = |name: &str| Environment {
+            name: EnvironmentName::new(name),
+            sources: Sources::First,
+            dirs: vec![name.to_owned()],
+            seen: false,
+        };
+        let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
+        let config = Config {
+            origin: Origin::PromoteToml,
+            pipeline: Pipeline::new(vec![environment("main"), environment("test")]).unwrap(),
+            layout: vec![layout],
+            overrides: Vec::new(),
+            apps: Vec::new(),
+            mutable_tags: Vec::new(),
+        };
+        let snapshot = MemorySnapshot::new([(RepoPath::normalize(path).unwrap(), Vec::new())]);
+        let found = overlays(&snapshot, &config, None).unwrap();
+        found.first().unwrap().path_in("test").unwrap().to_string()
+    }
+
+    #[test]
+    fn only_what_stood_for_the_environment_is_replaced() {
+        assert_eq!(counterpart("{app}/{env}", "main/main/a.yaml"), "main/test");
+        assert_eq!(counterpart("{env}/{app}", "main/main/a.yaml"), "test/main");
+        assert_eq!(counterpart("9c-{env}", "9c-main/a.yaml"), "9c-test");
+        assert_eq!(counterpart("{env}-{app}.yaml", "main-main-x.yaml"), "test-main-x.yaml");
+        assert_eq!(counterpart("**/{env}/{app}/x", "a/main/b/x/k.yaml"), "a/test/b/x");
+    }
 }

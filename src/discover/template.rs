@@ -37,6 +37,8 @@ pub(super) struct Match {
     pub(super) is_file: bool,
     /// Each `{name}`, and under `**` what a leading or inner `**` stood for.
     pub(super) names: BTreeMap<String, String>,
+    /// The byte of `path` at which `{env}` begins.
+    pub(super) env_at: usize,
 }
 
 /// A parsed template.
@@ -73,8 +75,14 @@ impl Template {
         snapshot: &dyn Snapshot,
         bindings: &Bindings,
     ) -> Result<Vec<Match>, SnapshotError> {
-        let mut walk =
-            Walk { snapshot, bindings, template: self, found: Vec::new(), names: BTreeMap::new() };
+        let mut walk = Walk {
+            snapshot,
+            bindings,
+            template: self,
+            found: Vec::new(),
+            names: BTreeMap::new(),
+            env_at: 0,
+        };
         walk.descend(&RepoPath::root(), 0)?;
         Ok(walk.found)
     }
@@ -149,6 +157,7 @@ struct Walk<'a> {
     template: &'a Template,
     found: Vec<Match>,
     names: BTreeMap<String, String>,
+    env_at: usize,
 }
 
 impl Walk<'_> {
@@ -171,7 +180,8 @@ impl Walk<'_> {
         let wanted = if self.template.names_file { EntryKind::File } else { EntryKind::Directory };
         if self.snapshot.kind(at)? == Some(wanted) {
             let is_file = self.template.names_file;
-            self.found.push(Match { path: at.clone(), is_file, names: self.names.clone() });
+            let (names, env_at) = (self.names.clone(), self.env_at);
+            self.found.push(Match { path: at.clone(), is_file, names, env_at });
         }
         Ok(())
     }
@@ -183,6 +193,7 @@ impl Walk<'_> {
     }
 
     fn named(&mut self, at: &RepoPath, name: &str, index: usize) -> Result<(), SnapshotError> {
+        self.note_env(name, at, 0);
         let bindings = self.bindings;
         if let Some(values) = bindings.values.get(name) {
             for value in values {
@@ -203,13 +214,24 @@ impl Walk<'_> {
             let before = self.names.clone();
             for group in regex.capture_names().flatten() {
                 if let Some(value) = captures.name(group) {
-                    self.names.insert(group_name(group), value.as_str().to_owned());
+                    let name = group_name(group);
+                    self.note_env(&name, at, value.start());
+                    self.names.insert(name, value.as_str().to_owned());
                 }
             }
             self.descend(&at.join(&entry.name), index + 1)?;
             self.names = before;
         }
         Ok(())
+    }
+
+    /// Remembers where the environment begins: `offset` bytes into the part
+    /// that follows `at`. A name stands once in a template, so nothing is undone.
+    fn note_env(&mut self, name: &str, at: &RepoPath, offset: usize) {
+        if name == "env" {
+            let before = at.as_str().len();
+            self.env_at = before + usize::from(before > 0) + offset;
+        }
     }
 
     /// `**` is here, or any directory further down.

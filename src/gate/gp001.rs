@@ -1,11 +1,11 @@
 //! GP001: no version enters an environment that the one before does not run.
 
-use crate::discover::Cell;
+use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, cell_key, human_span, placed, short_id};
+use super::{Ask, Case, RuleInfo, about, human_span, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -17,10 +17,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "Promote the version into the environment before first, and let that land:\n\
               \n    git promote VERSION ENVIRONMENT-BEFORE",
     overridable: false,
-    check,
+    ask: Ask::Whole(judge_all),
 };
 
-fn check(case: &Case<'_>) -> Vec<Finding> {
+/// Does not apply to a first environment.
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
 }
 
@@ -28,6 +29,8 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
 struct Answer {
     source: EnvironmentName,
     vouches: bool,
+    /// Whether it ran the version at some time before now.
+    past: bool,
     text: String,
 }
 
@@ -51,21 +54,25 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
         return Some(about(Rule::GP001, promotion, Outcome::Pass, texts(&told)));
     }
     let mut finding = about(Rule::GP001, promotion, Outcome::Fail, texts(&refuted));
-    finding.hint = refuted.first().map(|answer| hint(case, promotion, &answer.source));
+    finding.hint = refuted.first().map(|answer| hint(case, promotion, answer));
     Some(placed(finding, planned))
 }
 
 fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
     let (source, seen) = from;
-    let key = cell_key(promotion, source);
+    let key = CellKey::of(promotion, source);
     let cell = case.inventory.cells.get(&key);
     let timeline = case.timelines.get(&key);
     let wanted = tag_or_digest(&promotion.version);
     let now = cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted));
     let once = seen && timeline.is_some_and(|timeline| timeline.ran(&wanted).is_some());
+    let past = timeline.is_some_and(|timeline| timeline.left(&wanted));
     let text = match cell {
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),
+        Some(cell) if past => {
+            format!("{}; it ran that before", does_not_run(source, cell, &wanted))
+        }
         Some(cell) => does_not_run(source, cell, &wanted),
         None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
     };
@@ -75,7 +82,7 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
     } else {
         text
     };
-    Answer { source: source.clone(), vouches: now || once, text }
+    Answer { source: source.clone(), vouches: now || once, past, text }
 }
 
 /// GP001 compares tags; whether the digest is the same is GP004's question.
@@ -113,9 +120,9 @@ fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
 }
 
 /// The nearest version that would be let through, or the step that is missing.
-fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> String {
-    let app = &promotion.app;
-    let cell = case.inventory.cells.get(&cell_key(promotion, source));
+fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
+    let (app, source) = (&promotion.app, &answer.source);
+    let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
     let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());
     let looks_alike = |pin: &&Pin| {
         let (a, b) = (pin.to_string(), promotion.version.to_string());
@@ -123,6 +130,11 @@ fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> Str
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
+        None if answer.past => format!(
+            "git promote {source} {} -a {app} takes what {source} runs now; `seen = true` for {0} \
+             in promote.toml lets in what {source} ran before",
+            promotion.to
+        ),
         None => {
             let step = first_step(case, promotion, source);
             format!("git promote {} {step}", app.at(&promotion.version))
@@ -135,7 +147,7 @@ fn hint(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> Str
 fn first_step(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> EnvironmentName {
     let wanted = tag_or_digest(&promotion.version);
     let runs = |name: &EnvironmentName| {
-        let cell = case.inventory.cells.get(&cell_key(promotion, name));
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, name));
         cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted))
     };
     let mut step = source.clone();

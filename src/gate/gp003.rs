@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
+use crate::discover::CellKey;
 use crate::model::{Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
 use super::ordering::by_semver;
-use super::{Case, RuleInfo, about, cell_key, override_hint, placed};
+use super::{Ask, Case, RuleInfo, about, override_hint, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
@@ -16,16 +17,12 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "If going back is what you want, say so, with the reason:\n\
               \n    git promote APP@VERSION ENVIRONMENT --override GP003 --reason TEXT",
     overridable: true,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
-    let timeline = case.timelines.get(&cell_key(promotion, &promotion.to));
+    let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to));
     let (new, old) = (&promotion.version, &promotion.previous);
     let order = by_semver(new, old);
     if order == Some(Ordering::Less) {

@@ -1,10 +1,10 @@
 //! GP004: the same tag is the same image.
 
-use crate::discover::Cell;
+use crate::discover::{Cell, CellKey};
 use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, cell_key, placed};
+use super::{Ask, Case, RuleInfo, about, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP004,
@@ -17,12 +17,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
               that the digest may go:\n\
               \n    git promote APP@VERSION ENVIRONMENT --drop-digest",
     overridable: false,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
@@ -69,7 +65,7 @@ fn contradiction(
     promotion: &Promotion,
     source: &EnvironmentName,
 ) -> Option<String> {
-    let cell = case.inventory.cells.get(&cell_key(promotion, source))?;
+    let cell = case.inventory.cells.get(&CellKey::of(promotion, source))?;
     let pin = Cell::pin(cell)?;
     if pin.tag != promotion.version.tag || pin.digest == promotion.version.digest {
         return None;

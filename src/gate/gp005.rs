@@ -5,7 +5,7 @@ use globset::Glob;
 use crate::model::{Finding, Outcome, Rule, Tag};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, override_hint, placed};
+use super::{Ask, Case, RuleInfo, about, override_hint, placed};
 
 /// Tags that move by convention.
 const MOVING: [&str; 12] = [
@@ -21,12 +21,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "Promote a tag that is pushed once, or pin the digest beside it:\n\
               \n    git promote APP@TAG@sha256:... ENVIRONMENT",
     overridable: true,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

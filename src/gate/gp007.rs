@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about};
+use super::{Ask, Case, RuleInfo, about};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP007,
@@ -14,12 +14,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
           puts a version into the second before the first has proven it.",
     satisfy: "Give each environment a file of its own, or promote them one after the other.",
     overridable: true,
-    check,
+    ask: Ask::Each(judge),
 };
-
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, planned)).collect()
-}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

@@ -3,7 +3,7 @@
 use crate::model::{Finding, Outcome, Rule};
 use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about, placed};
+use super::{Ask, Case, RuleInfo, about, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP008,
@@ -12,14 +12,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
           of the set is a combination that ran nowhere.",
     satisfy: "Promote without `--image`, so that all images of the version move.",
     overridable: true,
-    check,
+    ask: Ask::Each(judge),
 };
 
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(judge).collect()
-}
-
-fn judge(planned: &Planned) -> Finding {
+fn judge(_case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
     if planned.left_behind.is_empty() {
         let message = "no image of the set stays behind".to_owned();

@@ -3,8 +3,9 @@
 use crate::discover::{Inventory, Unreadable};
 use crate::kustomize::is_kustomization;
 use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::plan::Planned;
 
-use super::{Case, RuleInfo, about};
+use super::{Ask, Case, RuleInfo, about};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP011,
@@ -14,14 +15,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "Mend the file that is named. `kubectl kustomize DIR` shows what Kubernetes tools \
               make of it.",
     overridable: false,
-    check,
+    ask: Ask::Each(judge),
 };
 
-fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().map(|planned| judge(case, &planned.promotion)).collect()
-}
-
-fn judge(case: &Case<'_>, promotion: &Promotion) -> Finding {
+fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
     let concerned = |unreadable: &&Unreadable| concerns(case.inventory, unreadable, promotion);
     let found: Vec<&Unreadable> = case.inventory.unreadable.iter().filter(concerned).collect();
     // What kustomize itself must read refuses; any other file may be a template.

@@ -3,7 +3,7 @@
 use crate::audit::Waiver;
 use crate::model::{Finding, Outcome, Rule};
 
-use super::{Case, RuleInfo, override_hint, policy};
+use super::{Ask, Case, RuleInfo, override_hint, policy};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP012,
@@ -14,10 +14,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
               \n    git promote APP@VERSION ENVIRONMENT --override RULE --reason TEXT\n\
               \n    [[override]]\n    rule = \"GP003\"\n    environments = [\"prod\"]",
     overridable: false,
-    check,
+    ask: Ask::Whole(judge_all),
 };
 
-fn check(case: &Case<'_>) -> Vec<Finding> {
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.waivers.iter().map(|waiver| judge(case, waiver)).collect()
 }
 

@@ -22,7 +22,7 @@ use crate::audit::Waiver;
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
-use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::model::{Finding, Outcome, Pin, Promotion, Rule};
 use crate::plan::{Plan, Planned};
 
 /// Everything the rules may look at.
@@ -56,7 +56,15 @@ pub struct RuleInfo {
     pub satisfy: &'static str,
     /// Whether a reason can waive it.
     pub overridable: bool,
-    check: fn(&Case<'_>) -> Vec<Finding>,
+    ask: Ask,
+}
+
+/// Whom a rule is asked about.
+enum Ask {
+    /// Each promotion by itself.
+    Each(fn(&Case<'_>, &Planned) -> Finding),
+    /// The change as a whole.
+    Whole(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
@@ -91,8 +99,14 @@ impl Approved {
 
 /// Asks every rule about every promotion, and applies what is waived.
 pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
-    let findings = RULES.iter().flat_map(|info| (info.check)(case)).collect();
-    policy::apply(case, findings)
+    let ask = |info: &&RuleInfo| match info.ask {
+        Ask::Each(judge) => {
+            let promotions = case.plan.promotions.iter();
+            promotions.map(|planned| judge(case, planned)).collect()
+        }
+        Ask::Whole(judge) => judge(case),
+    };
+    policy::apply(case, RULES.iter().flat_map(ask).collect())
 }
 
 /// Lets a plan through if no finding refuses it; else gives it back.
@@ -103,6 +117,11 @@ pub fn approve(plan: Plan, findings: &[Finding]) -> Result<Approved, Plan> {
 /// Whether any finding refuses.
 pub fn refused(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| matches!(finding.outcome, Outcome::Fail | Outcome::Unverifiable))
+}
+
+/// Whether going from `old` to `new` is going back, as far as the tags tell.
+pub fn goes_back(new: &Pin, old: &Pin) -> bool {
+    by_semver(new, old) == Some(std::cmp::Ordering::Less)
 }
 
 /// A finding about one promotion, without place and hint.
@@ -126,15 +145,6 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
         finding.line = Some(*line);
     }
     finding
-}
-
-/// The cell of a promotion in one of its environments.
-fn cell_key(promotion: &Promotion, environment: &crate::model::EnvironmentName) -> CellKey {
-    CellKey {
-        environment: environment.clone(),
-        app: promotion.app.clone(),
-        image: promotion.image.clone(),
-    }
 }
 
 /// The command that waives a rule, as a hint.

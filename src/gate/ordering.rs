@@ -12,8 +12,13 @@ const MAX_BUILD_DIGITS: usize = 6;
 
 /// How `a` stands to `b` by `SemVer` 2.0; `None` where a tag is no version.
 ///
-/// Lenient where tags are: a leading `v`, two parts (`1.10`), a build number.
+/// Lenient where tags are: a leading `v`, two parts (`1.10`), a build number;
+/// but a build number and a version are of two minds, and not compared.
 pub fn by_semver(a: &Pin, b: &Pin) -> Option<Ordering> {
+    let dotted = |pin: &Pin| pin.tag.as_ref().is_some_and(|tag| tag.as_str().contains('.'));
+    if dotted(a) != dotted(b) {
+        return None;
+    }
     Some(parse(a)?.cmp_precedence(&parse(b)?))
 }
 
@@ -51,5 +56,7 @@ mod tests {
         assert_eq!(order("1.0.0", "1.0.0"), Some(Ordering::Equal));
         assert_eq!(order("1234567", "7654321"), None);
         assert_eq!(order("sha-1", "1.0.0"), None);
+        assert_eq!(order("v1.0.1", "1234"), None);
+        assert_eq!(order("0.1.10+b", "0.1.9+a"), Some(Ordering::Greater));
     }
 }

@@ -213,7 +213,7 @@ pub enum CommitError {
     },
     /// `git commit` refused, mostly through a hook. What it said has been
     /// shown, or is the message.
-    #[error("{message}")]
+    #[error("git commit refused: {message}")]
     Refused {
         /// Git's words, or the hook's.
         message: String,
@@ -294,6 +294,9 @@ impl CommitError {
             }
             Self::Signing { .. } => {
                 Some("git config --get-regexp '^(gpg|user\\.signingkey)'".to_owned())
+            }
+            Self::Refused { .. } => {
+                Some("--no-verify leaves the pre-commit and commit-msg hooks out".to_owned())
             }
             _ => None,
         }

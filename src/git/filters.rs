@@ -54,9 +54,9 @@ impl<'a> Filters<'a> {
 
     /// The blob that git would make of the file's `bytes`; `old` is what the
     /// index holds, which decides whether CRLF stays.
-    fn to_git(&mut self, path: &RepoPath, bytes: &[u8], old: &[u8]) -> Result<Vec<u8>, GitError> {
+    fn cleaned(&mut self, path: &RepoPath, bytes: &[u8], old: &[u8]) -> Result<Vec<u8>, GitError> {
         if self.program(path)?.is_some() {
-            return self.to_git_by_git(path, bytes);
+            return self.cleaned_by_program(path, bytes);
         }
         let name: &BStr = path.as_str().into();
         let entry = self.attributes.at_entry(name, None, &self.repo.gix.objects);
@@ -73,21 +73,17 @@ impl<'a> Filters<'a> {
                 Ok(Some(()))
             },
         );
-        match outcome.map_err(|error| failed(path, error))? {
-            ToGitOutcome::Unchanged(bytes) => Ok(bytes.to_vec()),
-            ToGitOutcome::Buffer(bytes) => Ok(bytes.to_vec()),
-            ToGitOutcome::Process(_) => Err(failed(path, "a filter program was started")),
+        let outcome = outcome.map_err(|error| failed(path, error))?;
+        if matches!(outcome, ToGitOutcome::Process(_)) {
+            return Err(failed(path, "a filter program was started"));
         }
+        Ok(outcome.as_bytes().unwrap_or(bytes).to_vec())
     }
 
     /// The file that git would make of `blob`.
-    pub(super) fn to_worktree(
-        &mut self,
-        path: &RepoPath,
-        blob: &[u8],
-    ) -> Result<Vec<u8>, GitError> {
+    pub(super) fn smudged(&mut self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
         if self.program(path)?.is_some() {
-            return self.to_worktree_by_git(path, blob);
+            return self.smudged_by_program(path, blob);
         }
         let name: &BStr = path.as_str().into();
         let entry = self.attributes.at_entry(name, None, &self.repo.gix.objects);
@@ -121,14 +117,14 @@ impl<'a> Filters<'a> {
         if plain && bytes == old {
             return Ok(Some(new.to_vec()));
         }
-        if self.to_git(path, bytes, old)? != old {
+        if self.cleaned(path, bytes, old)? != old {
             return Ok(None);
         }
-        self.to_worktree(path, new).map(Some)
+        self.smudged(path, new).map(Some)
     }
 
     /// Has git run the filter program that cleans.
-    fn to_git_by_git(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, GitError> {
+    fn cleaned_by_program(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, GitError> {
         let by_path = format!("--path={path}");
         let id = child::answer(self.repo, &["hash-object", "-w", "--stdin", &by_path], bytes)?;
         let id = String::from_utf8_lossy(&id).trim().to_owned();
@@ -136,7 +132,7 @@ impl<'a> Filters<'a> {
     }
 
     /// Has git run the filter program that smudges.
-    fn to_worktree_by_git(&self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
+    fn smudged_by_program(&self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
         let id = self.repo.gix.write_blob(blob).map_err(|error| failed(path, error))?.to_string();
         let by_path = format!("--path={path}");
         child::answer(self.repo, &["cat-file", "--filters", &by_path, &id], b"")

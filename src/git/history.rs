@@ -259,25 +259,23 @@ impl TreeDiff<'_> {
         let old = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
         let new = new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
         let hash = self.repo.object_hash();
-        let skipped = common_start(&old, &new, hash);
-        let mut olds = TreeRefIter::from_bytes(old.get(skipped..).unwrap_or_default(), hash);
-        let mut news = TreeRefIter::from_bytes(new.get(skipped..).unwrap_or_default(), hash);
         let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
-        let mut left = olds.next().transpose().map_err(bad)?;
-        let mut right = news.next().transpose().map_err(bad)?;
-        while left.is_some() || right.is_some() {
-            let order = order_of(left.as_ref(), right.as_ref());
-            let before = if order.is_le() { left.take() } else { None };
-            let after = if order.is_ge() { right.take() } else { None };
-            self.entry(before, after, dir)?;
-            if order.is_le() {
-                left = olds.next().transpose().map_err(bad)?;
+        let (mut old, mut new) = (old.as_slice(), new.as_slice());
+        loop {
+            let same = common_start(old, new, hash);
+            (old, new) = (after(old, same), after(new, same));
+            let left = first_entry(old, hash).map_err(bad)?;
+            let right = first_entry(new, hash).map_err(bad)?;
+            if left.is_none() && right.is_none() {
+                return Ok(());
             }
-            if order.is_ge() {
-                right = news.next().transpose().map_err(bad)?;
-            }
+            let order = order_of(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry));
+            let left = left.filter(|_| order.is_le());
+            let right = right.filter(|_| order.is_ge());
+            self.entry(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry), dir)?;
+            old = after(old, left.map_or(0, |(_, length)| length));
+            new = after(new, right.map_or(0, |(_, length)| length));
         }
-        Ok(())
     }
 
     /// One name, on one side or both.
@@ -315,7 +313,13 @@ impl TreeDiff<'_> {
 /// directories differ in one entry mostly, and comparing bytes is cheaper than
 /// decoding entries.
 fn common_start(old: &[u8], new: &[u8], hash: gix::hash::Kind) -> usize {
-    let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    if old == new {
+        return old.len();
+    }
+    let chunks = old.chunks(256).zip(new.chunks(256));
+    let whole = chunks.take_while(|(a, b)| a == b).count() * 256;
+    let tails = old.iter().skip(whole).zip(new.iter().skip(whole));
+    let same = whole + tails.take_while(|(a, b)| a == b).count();
     let mut start = 0;
     while let Some(nul) = old.get(start..).and_then(|rest| rest.find_byte(0)) {
         let end = start + nul + 1 + hash.len_in_bytes();
@@ -327,7 +331,21 @@ fn common_start(old: &[u8], new: &[u8], hash: gix::hash::Kind) -> usize {
     start
 }
 
-fn order_of(left: Option<&EntryRef<'_>>, right: Option<&EntryRef<'_>>) -> std::cmp::Ordering {
+fn after(data: &[u8], length: usize) -> &[u8] {
+    data.get(length..).unwrap_or_default()
+}
+
+/// The entry that a tree begins with, and its length.
+fn first_entry(
+    data: &[u8],
+    hash: gix::hash::Kind,
+) -> Result<Option<(EntryRef<'_>, usize)>, gix::Error> {
+    let mut entries = TreeRefIter::from_bytes(data, hash);
+    let entry = entries.next().transpose()?;
+    Ok(entry.map(|entry| (entry, entries.offset_to_next_entry(data))))
+}
+
+fn order_of(left: Option<EntryRef<'_>>, right: Option<EntryRef<'_>>) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     match (left, right) {
         (Some(a), Some(b)) => {

@@ -37,7 +37,11 @@ impl Repository {
             open_options()?,
         );
         let mut gix = opened.map_err(|error| explain(&error, &start))?.to_thread_local();
+        check_format(&gix)?;
         gix.object_cache_size_if_unset(OBJECT_CACHE);
+        // What is read, judged and built upon are the objects as they are:
+        // a commit-graph and other clones know no replacements either.
+        gix.objects.ignore_replacements = true;
         take_directory_as_work_tree(&mut gix, &start)?;
         let root = match gix.workdir() {
             Some(dir) => {
@@ -66,6 +70,14 @@ impl Repository {
     /// The git directory that all work trees of the repository share.
     pub fn common_dir(&self) -> &Path {
         self.gix.common_dir()
+    }
+
+    /// The first line of a commit's message.
+    pub fn subject(&self, commit: ObjectId) -> Result<String, GitError> {
+        let failed = |error: &dyn std::fmt::Display| GitError::read("the commit", error);
+        let commit = self.gix.find_commit(commit).map_err(|error| failed(&error))?;
+        let message = commit.message_raw().map_err(|error| failed(&error))?;
+        Ok(message.lines().next().map(|line| line.to_str_lossy().into_owned()).unwrap_or_default())
     }
 
     /// Where in the tree the user stands: `GIT_PREFIX` where git started the
@@ -131,11 +143,6 @@ impl Repository {
         let object = self.gix.find_object(id).map_err(failed)?;
         Ok(object.peel_to_kind(gix::object::Kind::Tree).map_err(failed)?.id)
     }
-
-    /// Reads objects as they are from now on, whatever `refs/replace` says.
-    pub fn ignore_replacements(&mut self) {
-        self.gix.objects.ignore_replacements = true;
-    }
 }
 
 fn open_options() -> Result<gix::sec::trust::Mapping<gix::open::Options>, GitError> {
@@ -151,6 +158,41 @@ fn open_options() -> Result<gix::sec::trust::Mapping<gix::open::Options>, GitErr
     mapping.full = mapping.full.bail_if_untrusted(true).cli_overrides(overrides.clone());
     mapping.reduced = mapping.reduced.bail_if_untrusted(true).cli_overrides(overrides);
     Ok(mapping)
+}
+
+/// Repository extensions that this program can live with. gix 0.90 passes over
+/// those that it does not know, also over another ref storage.
+const EXTENSIONS: [&str; 7] = [
+    "noop",
+    "objectformat",
+    "partialclone",
+    "preciousobjects",
+    "refstorage",
+    "relativeworktrees",
+    "worktreeconfig",
+];
+
+/// Refuses what git would refuse, and refs that are not files.
+fn check_format(gix: &gix::Repository) -> Result<(), GitError> {
+    let config = gix.config_snapshot();
+    let version = config.integer("core.repositoryFormatVersion").unwrap_or(0);
+    let refuse = |message: String| Err(GitError::Unsupported { message });
+    if version > 1 {
+        return refuse(format!("expected git repo version <= 1, found {version}"));
+    }
+    if version < 1 {
+        return Ok(());
+    }
+    let sections = config.plumbing().sections_by_name("extensions").into_iter().flatten();
+    for name in sections.flat_map(|section| section.value_names().collect::<Vec<_>>()) {
+        if !EXTENSIONS.contains(&name.to_ascii_lowercase().as_str()) {
+            return refuse(format!("unknown repository extension found: {name}"));
+        }
+    }
+    match config.string("extensions.refStorage") {
+        Some(storage) if storage != "files" => refuse(format!("refs are stored as {storage}")),
+        _ => Ok(()),
+    }
 }
 
 /// With `GIT_DIR` and no word on the work tree git takes the current directory
@@ -169,7 +211,7 @@ fn take_directory_as_work_tree(gix: &mut gix::Repository, start: &Path) -> Resul
 /// What kept a repository from being opened, in git's words where it has some.
 fn explain(error: &gix::Error, start: &Path) -> GitError {
     let text = error.iter_errors().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    if text.contains("ownership") || text.contains("untrusted") || text.contains("safe.directory") {
+    if error.is_permission_denied() && text.contains("owned") {
         return GitError::Untrusted { path: start.to_owned() };
     }
     let discovery = error.downcast_any_ref::<gix::discover::upwards::Error>().is_some();

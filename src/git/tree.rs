@@ -58,22 +58,22 @@ impl<'a> TreeWriter<'a> {
         Self { repo, rewritten: Vec::new() }
     }
 
-    /// Writes `tree` (at directory `dir`, `depth` names down) with `leaves` in
-    /// it, all of which lie below `dir` and are sorted by their parts.
+    /// Writes `tree` (at directory `dir`) with `leaves` in it, all of which lie
+    /// below `dir` and are sorted by their parts.
     pub(super) fn write(
         &mut self,
         tree: Option<ObjectId>,
         dir: &str,
         leaves: &[Leaf],
-        depth: usize,
     ) -> Result<ObjectId, GitError> {
+        let depth = depth_of(dir);
         let mut data = tree.map_or(Ok(Vec::new()), |id| load(self.repo, id))?;
         let mut rest = leaves;
         while let Some(name) = rest.first().and_then(|leaf| leaf.parts.get(depth)) {
             let same = |leaf: &Leaf| leaf.parts.get(depth) == Some(name);
             let (group, others) = rest.split_at(rest.iter().take_while(|leaf| same(leaf)).count());
             rest = others;
-            self.put(&mut data, dir, group, depth)?;
+            self.put(&mut data, dir, group)?;
         }
         let object = gix::objs::TreeRef::from_bytes(&data, self.repo.object_hash());
         let object = object.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?;
@@ -84,13 +84,8 @@ impl<'a> TreeWriter<'a> {
     }
 
     /// Puts the leaves of one name into the tree's bytes.
-    fn put(
-        &mut self,
-        data: &mut Vec<u8>,
-        dir: &str,
-        group: &[Leaf],
-        depth: usize,
-    ) -> Result<(), GitError> {
+    fn put(&mut self, data: &mut Vec<u8>, dir: &str, group: &[Leaf]) -> Result<(), GitError> {
+        let depth = depth_of(dir);
         let Some(leaf) = group.first() else { return Ok(()) };
         let name = leaf.parts.get(depth).map_or("", String::as_str);
         let there = find(data, name, self.repo.object_hash())?;
@@ -101,11 +96,16 @@ impl<'a> TreeWriter<'a> {
         } else {
             let below = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
             let old = there.and_then(|(mode, id)| mode.is_tree().then_some(id));
-            (EntryKind::Tree.into(), self.write(old, &below, group, depth + 1)?)
+            (EntryKind::Tree.into(), self.write(old, &below, group)?)
         };
         splice(data, name, mode, id);
         Ok(())
     }
+}
+
+/// How many names down a directory is.
+fn depth_of(dir: &str) -> usize {
+    dir.split('/').filter(|part| !part.is_empty()).count()
 }
 
 /// Replaces the entry `name` of a tree, or puts it where it belongs.

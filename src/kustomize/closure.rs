@@ -142,7 +142,7 @@ fn in_document(stream: &Stream, root: NodeId) -> Vec<Container> {
         for pair in stream.pairs_of(id) {
             let key = stream.value(pair.key).unwrap_or_default();
             if matches!(key, "containers" | "initContainers") {
-                for item in stream.items_of(pair.value) {
+                for item in stream.items(pair.value) {
                     let image =
                         text(*item, "image").and_then(|image| image.parse::<ImageRef>().ok());
                     let container = text(*item, "name").unwrap_or("?");
@@ -155,7 +155,10 @@ fn in_document(stream: &Stream, root: NodeId) -> Vec<Container> {
             }
             open.push(pair.value);
         }
-        open.extend(stream.items_of(id));
+        // Aliases are not followed further: they could name themselves over and over.
+        if stream.resolve(id) == id {
+            open.extend(stream.items(id));
+        }
     }
     found
 }

@@ -9,8 +9,9 @@ use super::images;
 use super::manifest::Places;
 use super::marker::Markers;
 use super::policy::{self, Wanted};
+use super::value::is_repository;
 use super::{field, refs};
-use crate::model::{Edit, FileChange, Pin, RepoPath, Target};
+use crate::model::{Edit, FileChange, Pin, RepoPath, Target, VersionError};
 use crate::yaml::{NodeId, Operation, apply};
 
 /// A version to write.
@@ -58,6 +59,12 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
             None => Err(file.not_found("document".to_owned(), Vec::new())),
         };
     }
+    if let Some(repository) = change.repository.as_deref() {
+        check_repository(file, repository)?;
+    }
+    if !matches!(&change.target, Target::Field { image: false, .. } | Target::Ref { .. }) {
+        check_image_tag(file, &change.pin)?;
+    }
     match &change.target {
         Target::Image { name } => images::set_named(file, markers, name, &change.pin),
         Target::Policy { policy } => {
@@ -73,6 +80,32 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
         }
         Target::Ref { old } => refs::set(file, old, &change.pin),
     }
+}
+
+/// The version of a chart may have build metadata, the tag of an image not.
+pub(super) fn check_image_tag(file: &File<'_>, pin: &Pin) -> Result<(), EditError> {
+    match pin.tag.as_ref().filter(|tag| !tag.is_image_tag()) {
+        None => Ok(()),
+        Some(tag) => Err(EditError::Refused {
+            path: file.path.clone(),
+            at: file.stream.position(0),
+            message: VersionError::Tag(tag.to_string()).to_string(),
+            hint: Some("only a declared field, such as a chart's version, takes a `+`".to_owned()),
+        }),
+    }
+}
+
+/// Registry, port and path, and nothing that would end the value or the line.
+fn check_repository(file: &File<'_>, repository: &str) -> Result<(), EditError> {
+    if is_repository(repository) {
+        return Ok(());
+    }
+    Err(EditError::Refused {
+        path: file.path.clone(),
+        at: file.stream.position(0),
+        message: format!("`{repository}` is not a valid repository"),
+        hint: Some("name it without tag and digest: registry.example/team/web".to_owned()),
+    })
 }
 
 /// Applies what is planned and describes it as edits.
@@ -110,9 +143,10 @@ pub(super) fn carry_out(file: &File<'_>, planned: Vec<Planned>) -> Result<FileCh
 /// Drops what is asked for twice, and refuses two values for one place.
 fn reconcile(file: &File<'_>, planned: Vec<Planned>) -> Result<Vec<Planned>, EditError> {
     let mut kept: Vec<Planned> = Vec::with_capacity(planned.len());
-    let mut places: HashMap<(NodeId, String), usize> = HashMap::new();
+    let mut places: HashMap<(NodeId, usize, String), usize> = HashMap::new();
     for next in planned {
-        let place = (node_of(&next.operation), next.field.clone());
+        let (node, offset) = place_of(&next.operation);
+        let place = (node, offset, next.field.clone());
         match places.get(&place).and_then(|index| kept.get(*index)) {
             Some(known) if known.operation == next.operation => {}
             Some(known) => {
@@ -134,12 +168,14 @@ fn reconcile(file: &File<'_>, planned: Vec<Planned>) -> Result<Vec<Planned>, Edi
     Ok(kept)
 }
 
-fn node_of(operation: &Operation) -> NodeId {
+/// The node that changes, and where in its value.
+fn place_of(operation: &Operation) -> (NodeId, usize) {
     match operation {
-        Operation::Set { node, .. } | Operation::Part { node, .. } => *node,
+        Operation::Part { node, range, .. } => (*node, range.start),
+        Operation::Set { node, .. } => (*node, 0),
         Operation::Insert { mapping, .. }
         | Operation::Remove { mapping, .. }
-        | Operation::NewList { mapping, .. } => *mapping,
-        Operation::Append { sequence, .. } => *sequence,
+        | Operation::NewList { mapping, .. } => (*mapping, 0),
+        Operation::Append { sequence, .. } => (*sequence, 0),
     }
 }

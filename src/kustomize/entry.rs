@@ -2,7 +2,7 @@
 
 use super::EditError;
 use super::change::Planned;
-use super::edit::carry_out;
+use super::edit::{carry_out, check_image_tag};
 use super::file::File;
 use super::images;
 use crate::model::{EditKind, FileChange, Pin, RepoPath};
@@ -27,6 +27,7 @@ pub fn add_image_entry(
     new: &NewEntry<'_>,
 ) -> Result<FileChange, EditError> {
     let file = File::parse(path, bytes)?;
+    check_image_tag(&file, new.pin)?;
     let Some(root) = file.root().filter(|_| file.kustomization) else {
         return Err(file.not_found("kustomization to add an entry to".to_owned(), Vec::new()));
     };

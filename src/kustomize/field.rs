@@ -214,12 +214,23 @@ fn plan(file: &File<'_>, node: NodeId, image: bool, pin: &Pin) -> Result<Vec<Pla
     file.check_tag(node)?;
     file.refuse_shared(node, None)?;
     Ok(vec![Planned {
-        operation: Operation::Set { node, value: new.clone() },
+        operation: rewrite(file, node, (old.as_deref().unwrap_or_default(), &new)),
         field: file.field(node),
         kind: EditKind::Field,
         old,
         new: Some(new),
     }])
+}
+
+/// A value with Argo CD's `name=` keeps the bytes up to the `=`.
+fn rewrite(file: &File<'_>, node: NodeId, (old, new): (&str, &str)) -> Operation {
+    let start = old.find('=').map(|equals| equals + 1);
+    match (start, start.and_then(|start| new.get(start..))) {
+        (Some(start), Some(text)) if file.stream.scalar(node).is_some() => {
+            Operation::Part { node, range: start..old.len(), text: text.to_owned() }
+        }
+        _ => Operation::Set { node, value: new.to_owned() },
+    }
 }
 
 fn new_reference(file: &File<'_>, node: NodeId, pin: &Pin) -> Result<String, EditError> {

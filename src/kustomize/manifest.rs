@@ -1,9 +1,12 @@
 //! Images of containers, in manifests and patches.
 
+use std::collections::HashSet;
+
 use super::EditError;
 use super::change::Planned;
-use super::file::{File, field};
+use super::file::{File, field, slot};
 use super::marker::Markers;
+use super::read::Note;
 use super::value::{self, Reading};
 use crate::model::{ImageRef, Pin, Site, SiteKind, Target};
 use crate::yaml::{NodeId, Operation, Position, SourceMap, Stream, apply};
@@ -31,50 +34,53 @@ struct Inline {
 pub(super) struct Places {
     all: Vec<Place>,
     inline: Vec<Inline>,
+    /// Patches that cannot be read.
+    pub(super) notes: Vec<Note>,
 }
 
-/// The image scalars of everything called `containers`, at any depth.
+/// The image scalars of everything called `containers`, at any depth, each once.
 fn container_images(stream: &Stream) -> Vec<NodeId> {
     const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
     let mut found = Vec::new();
+    let mut seen = HashSet::new();
     for (id, _) in stream.nodes() {
         for pair in stream.pairs_of(id) {
             if stream.value(pair.key).is_some_and(|key| LISTS.contains(&key)) {
-                let items = stream.items_of(pair.value).iter();
-                found.extend(items.filter_map(|item| own_value(stream, *item, "image")));
+                let items = stream.items(pair.value).iter();
+                let images = items.filter_map(|item| slot(stream, *item, "image").value);
+                found.extend(images.filter(|image| seen.insert(*image)));
             }
         }
     }
     found
-}
-
-/// The value of a key of a mapping that is written here, not aliased.
-fn own_value(stream: &Stream, mapping: NodeId, key: &str) -> Option<NodeId> {
-    let pair = stream.pairs_of(mapping).iter().rev().find(|p| stream.value(p.key) == Some(key));
-    pair.map(|pair| pair.value)
 }
 
 /// The values of JSON 6902 operations that set an image or a whole container.
 fn operation_images(stream: &Stream) -> Vec<NodeId> {
     let mut found = Vec::new();
     for root in stream.documents() {
-        for item in stream.items_of(*root) {
-            let text = |key| own_value(stream, *item, key).and_then(|id| stream.value(id));
+        for item in stream.items(*root) {
+            let text = |key| stream.get(*item, key).and_then(|id| stream.value(id));
             let (Some("add" | "replace"), Some(path)) = (text("op"), text("path")) else {
                 continue;
             };
-            let Some(value) = own_value(stream, *item, "value") else { continue };
+            let Some(value) = stream.get(*item, "value") else { continue };
             if path.ends_with("/image") {
                 found.push(value);
             } else if is_container_path(path) {
-                found.extend(own_value(stream, value, "image"));
+                found.extend(stream.get(value, "image"));
             } else if is_list_path(path) {
-                let items = stream.items_of(value).iter();
-                found.extend(items.filter_map(|item| own_value(stream, *item, "image")));
+                let items = stream.items(value).iter();
+                found.extend(items.filter_map(|item| stream.get(*item, "image")));
             }
         }
     }
     found
+}
+
+fn join(base: &str, field: &str) -> String {
+    let dot = if field.starts_with('[') { "" } else { "." };
+    format!("{base}{dot}{field}")
 }
 
 /// Whether a JSON pointer names a list of containers.
@@ -93,7 +99,7 @@ fn is_container_path(path: &str) -> bool {
 impl Places {
     /// Finds all of them; in a kustomization those of its inline patches.
     pub(super) fn of(file: &File<'_>, markers: &Markers) -> Self {
-        let mut places = Self { all: Vec::new(), inline: Vec::new() };
+        let mut places = Self { all: Vec::new(), inline: Vec::new(), notes: Vec::new() };
         if file.kustomization {
             for outer in inline_patches(file) {
                 places.add_inline(file, outer);
@@ -115,8 +121,13 @@ impl Places {
         if !text.contains("image") && !text.contains("ontainers") {
             return;
         }
-        let Ok(inner) = Stream::parse(text.as_bytes()) else { return };
-        let Some(map) = SourceMap::new(&file.stream, outer) else { return };
+        let inner = match Stream::parse(text.as_bytes()) {
+            Ok(inner) => inner,
+            Err(error) => return self.note(file, outer, &error.to_string()),
+        };
+        let Some(map) = SourceMap::new(&file.stream, outer) else {
+            return self.note(file, outer, "it is written in an unusual way");
+        };
         let base = file.field(outer);
         for (_, nodes) in images(&inner) {
             for node in nodes {
@@ -128,12 +139,18 @@ impl Places {
                     inline: Some(self.inline.len()),
                     kind: SiteKind::Patch,
                     text,
-                    field: format!("{base}.{}", field(&inner, node)),
+                    field: join(&base, &field(&inner, node)),
                     at: file.stream.position(offset),
                 });
             }
         }
         self.inline.push(Inline { outer, inner, map });
+    }
+
+    fn note(&mut self, file: &File<'_>, outer: NodeId, reason: &str) {
+        let line = file.stream.position_of(outer).line;
+        let message = format!("this patch is not searched for images: {reason}");
+        self.notes.push(Note { line, message });
     }
 
     /// The sites, in the order of the file.
@@ -211,19 +228,19 @@ fn images(stream: &Stream) -> [(SiteKind, Vec<NodeId>); 2] {
     [(SiteKind::Manifest, container_images(stream)), (SiteKind::Patch, operation_images(stream))]
 }
 
-/// The scalars of a kustomization that hold a whole patch.
+/// The scalars of a kustomization that hold a whole patch, each once.
 fn inline_patches(file: &File<'_>) -> Vec<NodeId> {
     let Some(root) = file.root() else { return Vec::new() };
-    let mut found = Vec::new();
-    for key in ["patches", "patchesJson6902"] {
-        let list = file.stream.get(root, key);
-        let items = list.map(|list| file.stream.items(list)).unwrap_or_default();
-        found.extend(items.iter().filter_map(|item| file.stream.get(*item, "patch")));
+    let list = |key| slot(&file.stream, root, key).value;
+    let items = |key| list(key).map(|list| file.stream.items(list)).unwrap_or_default();
+    let mut found: Vec<NodeId> = Vec::new();
+    for item in items("patches").iter().chain(items("patchesJson6902")) {
+        found.extend(slot(&file.stream, *item, "patch").value);
     }
-    let list = file.stream.get(root, "patchesStrategicMerge");
-    found.extend(list.map(|list| file.stream.items(list)).unwrap_or_default());
-    found.retain(|id| file.stream.scalar(*id).is_some());
-    found
+    found.extend(items("patchesStrategicMerge"));
+    let mut seen = HashSet::new();
+    let resolved = found.into_iter().map(|id| file.stream.resolve(id));
+    resolved.filter(|id| file.stream.scalar(*id).is_some() && seen.insert(*id)).collect()
 }
 
 /// The repository of a reference, also where its tag or digest is not valid.

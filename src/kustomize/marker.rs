@@ -1,7 +1,8 @@
 //! `$imagepolicy` markers: the comments by which Flux's image automation finds
 //! the values that it updates.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::file::File;
 use super::read::Note;
@@ -28,69 +29,67 @@ pub(super) struct Marker {
     pub(super) part: Part,
 }
 
-/// The markers of a file that bind to a value.
+/// The markers of a file.
 #[derive(Debug, Default)]
 pub(super) struct Markers {
-    /// In the order of the file.
-    pub(super) bound: Vec<(NodeId, Marker)>,
-    by_node: HashMap<NodeId, usize>,
+    /// Those that bind to a value, in the order of the file.
+    pub(super) bound: BTreeMap<NodeId, Marker>,
     /// Those that bind to nothing, and why.
     pub(super) notes: Vec<Note>,
 }
 
 impl Markers {
-    /// Reads all markers of a file.
+    /// Reads all markers of a file. A marker on the line of a value comes
+    /// before one on the line above it, as in kyaml.
     pub(super) fn of(file: &File<'_>) -> Self {
         let mut markers = Self::default();
         let stream = &file.stream;
         if !stream.text().contains("$imagepolicy") {
             return markers;
         }
-        for comment in stream.comments() {
-            let text = stream.text().get(comment.span.clone()).unwrap_or_default();
-            if !text.contains("$imagepolicy") {
-                continue;
-            }
-            let found = match parse(text) {
-                Ok(None) => continue,
-                Ok(Some(marker)) => bind(stream, comment).map(|node| (node, marker)),
-                Err(reason) => Err(reason),
-            };
-            match found {
-                Ok((node, _)) if markers.by_node.contains_key(&node) => {
-                    markers.note(stream, comment, "the value has another marker already");
-                }
-                Ok((node, marker)) => {
-                    markers.by_node.insert(node, markers.bound.len());
-                    markers.bound.push((node, marker));
-                }
-                Err(reason) => markers.note(stream, comment, reason),
+        let (above, beside): (Vec<&Comment>, Vec<&Comment>) =
+            stream.comments().iter().partition(|comment| is_alone(stream, comment));
+        for comment in beside.into_iter().chain(above) {
+            if let Err(reason) = markers.add(stream, comment) {
+                let line = stream.position(comment.span.start).line;
+                let message = format!("this `$imagepolicy` marker has no effect: {reason}");
+                markers.notes.push(Note { line, message });
             }
         }
         markers
     }
 
-    fn note(&mut self, stream: &Stream, comment: &Comment, reason: &str) {
-        let line = stream.position(comment.span.start).line;
-        self.notes.push(Note {
-            line,
-            message: format!("this `$imagepolicy` marker has no effect: {reason}"),
-        });
+    fn add(&mut self, stream: &Stream, comment: &Comment) -> Result<(), &'static str> {
+        let text = stream.text().get(comment.span.clone()).unwrap_or_default();
+        if !text.contains("$imagepolicy") {
+            return Ok(());
+        }
+        let Some(marker) = parse(text)? else { return Ok(()) };
+        match self.bound.entry(bind(stream, comment)?) {
+            Entry::Occupied(_) => return Err("the value has another marker already"),
+            Entry::Vacant(place) => place.insert(marker),
+        };
+        Ok(())
     }
 
     /// The marker of a value.
     pub(super) fn on(&self, node: NodeId) -> Option<&Marker> {
-        let index = self.by_node.get(&node)?;
-        self.bound.get(*index).map(|(_, marker)| marker)
+        self.bound.get(&node)
     }
 
     /// The policies, sorted.
     pub(super) fn policies(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.bound.iter().map(|(_, m)| m.policy.clone()).collect();
+        let mut names: Vec<String> = self.bound.values().map(|m| m.policy.clone()).collect();
         names.sort();
         names.dedup();
         names
     }
+}
+
+/// Whether only blanks stand before a comment on its line.
+fn is_alone(stream: &Stream, comment: &Comment) -> bool {
+    let start = stream.lines().start(comment.line);
+    stream.text().get(start..comment.span.start).is_some_and(|before| before.trim().is_empty())
 }
 
 /// Reads a comment; `None` where it is no marker at all, as in a line of text
@@ -120,9 +119,7 @@ fn parse(comment: &str) -> Result<Option<Marker>, &'static str> {
 
 /// The value a marker belongs to.
 fn bind(stream: &Stream, comment: &Comment) -> Result<NodeId, &'static str> {
-    let start = stream.lines().start(comment.line);
-    let before = stream.text().get(start..comment.span.start).unwrap_or_default();
-    let id = if before.trim().is_empty() {
+    let id = if is_alone(stream, comment) {
         bind_below(stream, comment)?
     } else {
         bind_before(stream, comment)?

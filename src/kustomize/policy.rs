@@ -6,7 +6,7 @@ use super::file::File;
 use super::images;
 use super::manifest::repository_of;
 use super::marker::{Marker, Markers, Part};
-use super::value::{self, Parsed, Reading};
+use super::value::{self, Parsed, Reading, is_repository};
 use crate::model::{EditKind, ImageRef, Pin, Site, SiteKind, Target};
 use crate::yaml::{NodeId, Operation, Stream};
 
@@ -92,8 +92,11 @@ pub(super) fn groups(file: &File<'_>, markers: &Markers) -> Vec<Group> {
         let parent = file.stream.node(*node).and_then(|node| node.parent);
         let parent = parent.filter(|parent| file.stream.is_mapping(*parent));
         let parent = parent.filter(|_| marker.part != Part::Reference);
-        let open = groups.iter_mut().rev().find(|(holder, group)| {
-            parent.is_some() && *holder == parent && group.policy == marker.policy
+        let open = parent.and_then(|parent| {
+            let same = |(holder, group): &&mut (Option<NodeId>, Group)| {
+                *holder == Some(parent) && group.policy == marker.policy
+            };
+            groups.iter_mut().rev().find(same)
         });
         let slot = open.map(|(_, group)| group.slot(marker.part)).filter(|slot| slot.is_none());
         if let Some(slot) = slot {
@@ -120,23 +123,20 @@ pub(super) fn set_policy(
     markers: &Markers,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<Planned>, EditError> {
-    let own: Vec<&(NodeId, Marker)> =
+    let own: Vec<(&NodeId, &Marker)> =
         markers.bound.iter().filter(|(_, marker)| marker.policy == wanted.policy).collect();
     if own.is_empty() {
         let searched = format!("marker for the policy `{}`", wanted.policy);
         return Err(file.not_found(searched, markers.policies()));
     }
     let entries = images::entries(file);
-    let mut done: Vec<NodeId> = Vec::new();
     let mut planned = Vec::new();
     for (node, marker) in own {
         let entry = entries.iter().find(|entry| entry.holds(*node));
         if let Some(entry) = entry.filter(|_| marker.part != Part::Name) {
             refuse_part(file, *node, marker, wanted.pin)?;
-            if !done.contains(&entry.mapping) {
-                done.push(entry.mapping);
-                planned.extend(entry.set(file, markers, wanted.pin)?);
-            }
+            // Planned once for every marker; the same change counts once.
+            planned.extend(entry.set(file, markers, wanted.pin)?);
             continue;
         }
         planned.extend(set_part(file, *node, marker, wanted)?);
@@ -205,7 +205,8 @@ fn new_value(
         Part::Name => Ok(wanted.repository.map(str::to_owned)),
         Part::Reference => {
             let standing = value::text(&file.stream, Some(node));
-            let standing = standing.as_deref().map(repository_of).filter(|name| !name.is_empty());
+            let standing = standing.as_deref().map(|text| repository_of(text).trim());
+            let standing = standing.filter(|name| is_repository(name));
             let Some(repository) = wanted.repository.or(standing) else {
                 return Err(missing("repository", "name it with --repo"));
             };

@@ -51,12 +51,14 @@ pub fn read_sites(
     let taken = |node| markers.on(node).is_some() || !free(node);
     let (declared, mut notes) = field::sites(&file, fields, taken);
     sites.extend(declared);
-    sites.extend(Places::of(&file, &markers).sites(&file));
+    let places = Places::of(&file, &markers);
+    sites.extend(places.sites(&file));
     // One place is one site: a declared field comes before a container's image.
-    let mut places = HashSet::new();
-    sites.retain(|site| places.insert((site.line, site.column)));
+    let mut known = HashSet::new();
+    sites.retain(|site| known.insert((site.line, site.column)));
     sites.sort_by_key(|site| (site.line, site.column));
     notes.extend(images::suffix_notes(&file));
+    notes.extend(places.notes);
     notes.extend(markers.notes);
     notes.sort_by_key(|note| note.line);
     Ok(FileSites { sites, notes })

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::model::{Digest, Pin, Tag};
+use crate::model::{Digest, ImageRef, Pin, Tag};
 use crate::yaml::{NodeId, Stream, Style};
 
 /// A scalar as Kubernetes tools read it.
@@ -51,8 +51,13 @@ pub(super) fn is_string_tag(tag: &str) -> bool {
 fn plain_kind(text: &str) -> Option<&'static str> {
     const BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
     let lower = text.to_ascii_lowercase();
-    if BOOLEANS.contains(&lower.as_str()) {
+    let tail = text.get(1..).unwrap_or_default();
+    let spelled = [tail.to_ascii_lowercase(), tail.to_ascii_uppercase()].iter().any(|t| t == tail);
+    if BOOLEANS.contains(&lower.as_str()) && spelled {
         return Some("a boolean");
+    }
+    if lower.starts_with('_') {
+        return None;
     }
     let bare = lower.replace('_', "");
     let digits = bare.strip_prefix(['+', '-']).unwrap_or(&bare);
@@ -109,6 +114,13 @@ pub(super) fn pin(stream: &Stream, tag: Option<NodeId>, digest: Option<NodeId>) 
     let digest = parse::<Digest>(stream, digest, "digest");
     let pin = Pin { tag: tag.value, digest: digest.value };
     Parsed { value: pin, problem: tag.problem.or(digest.problem) }
+}
+
+/// Whether a text is a repository: registry, port and path, without tag and digest.
+pub(super) fn is_repository(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
+    let parsed = text.parse::<ImageRef>();
+    text.bytes().all(plain) && parsed.is_ok_and(|reference| reference.pin.is_empty())
 }
 
 /// The text of the value at `id`, where it is not empty.

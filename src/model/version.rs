@@ -30,7 +30,8 @@ pub enum VersionError {
     Empty,
 }
 
-/// A valid image tag, such as `v1.2.3`.
+/// A valid image tag, such as `v1.2.3`; in a [`Pin`] also the version of a
+/// Helm chart, whose build metadata (`0.1.5+9730448`) no image tag may have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Tag(String);
 
@@ -38,6 +39,21 @@ impl Tag {
     /// The tag as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a registry accepts it; not so with build metadata.
+    pub fn is_image_tag(&self) -> bool {
+        !self.0.contains('+')
+    }
+
+    /// A tag, or a `SemVer` 2.0 version with build metadata.
+    fn or_build(text: &str) -> Result<Self, VersionError> {
+        let plain = text.strip_prefix('v').unwrap_or(text);
+        let build = text.contains('+') && text.len() <= TAG_MAX;
+        if build && semver::Version::parse(plain).is_ok() {
+            return Ok(Self(text.to_owned()));
+        }
+        text.parse()
     }
 }
 
@@ -130,7 +146,8 @@ impl Pin {
 impl FromStr for Pin {
     type Err = VersionError;
 
-    /// Reads `TAG`, `TAG@DIGEST`, `DIGEST` or `@DIGEST`.
+    /// Reads `TAG`, `TAG@DIGEST`, `DIGEST` or `@DIGEST`; alone, a version with
+    /// build metadata too.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
             return Err(VersionError::Empty);
@@ -142,7 +159,7 @@ impl FromStr for Pin {
         if text.contains(':') {
             return Ok(Self { tag: None, digest: Some(text.parse()?) });
         }
-        Ok(Self::tag(text.parse()?))
+        Ok(Self::tag(Tag::or_build(text)?))
     }
 }
 
@@ -231,6 +248,17 @@ mod tests {
         assert!(!both.carries(&"v2".parse().unwrap()));
         assert!(!Pin::default().carries(&Pin::default()));
         assert!("v1@sha256:12".parse::<Pin>().is_err());
+    }
+
+    #[test]
+    fn build_metadata_makes_a_version_but_no_image_tag() {
+        let chart: Pin = "0.1.1889+ca96506".parse().unwrap();
+        assert!(!chart.tag.as_ref().unwrap().is_image_tag());
+        assert_eq!(chart.to_string(), "0.1.1889+ca96506");
+        for bad in ["0.1.1889+ca96506".parse::<Tag>().is_err(), "x+y".parse::<Pin>().is_err()] {
+            assert!(bad);
+        }
+        assert!("web:1.0.0+a".parse::<ImageRef>().is_err());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> Strin
             paint.bold(&clean(&promotion.app.to_string())),
             promotion.to,
             paint.old(&promotion.previous.to_string()),
-            paint.new(&promotion.version.to_string()),
+            paint.fresh(&promotion.version.to_string()),
         );
     }
     for (app, image, pin) in &report.current {
@@ -100,7 +100,7 @@ fn edit_line(edit: &Edit, file: &str, paint: Paint) -> String {
         edit.line,
         clean(&edit.field),
         paint.old(&value(&edit.old)),
-        paint.new(&value(&edit.new)),
+        paint.fresh(&value(&edit.new)),
     )
 }
 
@@ -108,7 +108,7 @@ fn painted_diff(unified: &str, paint: Paint) -> String {
     let line = |line: &str| {
         let shown = clean(line.trim_end_matches('\r'));
         let painted = match line.bytes().next() {
-            Some(b'+') => paint.new(&shown),
+            Some(b'+') => paint.fresh(&shown),
             Some(b'-') => paint.old(&shown),
             Some(b'@') => paint.dim(&shown),
             _ => shown,

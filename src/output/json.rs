@@ -352,7 +352,8 @@ pub fn pretty(document: &Value) -> String {
 /// Each element of the list `rows`, one a line.
 pub(super) fn lines(document: &Value, rows: &str) -> String {
     let rows = document.get(rows).and_then(Value::as_array);
-    rows.into_iter().flatten().fold(String::new(), |text, row| text + &row.to_string() + "\n")
+    let lines: Vec<String> = rows.into_iter().flatten().map(ToString::to_string).collect();
+    super::text::lines(&lines)
 }
 
 /// The document as YAML, without the `---`.

@@ -22,7 +22,7 @@ impl Paint {
     }
 
     /// What is new or added.
-    pub fn new(self, text: &str) -> String {
+    pub fn fresh(self, text: &str) -> String {
         self.with(AnsiColor::Green.on_default(), text)
     }
 

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::{EditReport, PromotionReport, Standing, StatusReport};
 
-use super::text::{ago, clean, day};
+use super::text::{ago, clean, day, lines};
 
 /// A table with a heading; the first column names the row.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ impl Table {
     pub fn names(&self) -> String {
         let mut names: Vec<&String> = self.rows.iter().filter_map(|row| row.first()).collect();
         names.dedup();
-        names.into_iter().fold(String::new(), |text, name| text + name + "\n")
+        lines(&names)
     }
 }
 

@@ -28,6 +28,11 @@ pub fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }
 
+/// Each text on a line of its own.
+pub(super) fn lines<T: AsRef<str>>(texts: &[T]) -> String {
+    texts.iter().fold(String::new(), |all, text| all + text.as_ref() + "\n")
+}
+
 /// Breaks paragraphs at blanks so that no line is longer than `width`; lines
 /// that start with a blank stay as they are.
 pub fn wrap(text: &str, width: usize) -> String {

@@ -31,6 +31,9 @@ pub struct Intent {
     pub images: Vec<String>,
     /// Whether a missing entry or overlay is made.
     pub create: bool,
+    /// Images of which the history says that no environment before ever ran
+    /// the version; with `seen = true` they do not count among those meant.
+    pub never: Vec<(AppId, String)>,
     /// Whether a digest in the target may go when the source has only a tag.
     pub drop_digest: bool,
 }
@@ -92,8 +95,8 @@ pub enum PlanError {
     /// The app has no overlay, or no place for this image, in the environment.
     #[error("{app} has no {what} in {environment}")]
     Missing {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// What is missing: `overlay`, or `entry for IMAGE`.
         what: String,
         /// The environment.
@@ -104,8 +107,8 @@ pub enum PlanError {
     /// The config says that the app is not in that environment.
     #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
     Elsewhere {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
         /// Where it exists.
@@ -114,16 +117,16 @@ pub enum PlanError {
     /// The environment that was to be copied does not have the app.
     #[error("{environment} does not run {app}")]
     NotThere {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
     },
     /// `--image` names none of the app's images.
     #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
     UnknownImage {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// What was asked for.
         image: String,
         /// The images there are.
@@ -132,8 +135,8 @@ pub enum PlanError {
     /// A first environment has several images at different versions.
     #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
     SeveralImages {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
         /// Each image and its version.
@@ -142,8 +145,8 @@ pub enum PlanError {
     /// The sites of the source disagree, or cannot be read.
     #[error("what {environment} runs of {app} is not clear: {why}")]
     Unclear {
-        /// The app.
-        app: Box<AppId>,
+        /// The app, as it is shown.
+        app: String,
         /// The environment.
         environment: EnvironmentName,
         /// What stands where.

@@ -91,7 +91,7 @@ impl<'a> Choosing<'a> {
     fn all_of(&self, source: &EnvironmentName, named: bool) -> Result<Candidates, PlanError> {
         let images = self.images_in(source);
         if images.is_empty() && named {
-            let (app, environment) = (Box::new(self.app.clone()), source.clone());
+            let (app, environment) = (self.app.to_string(), source.clone());
             return Err(PlanError::NotThere { app, environment });
         }
         let target = self.images_in(&self.intent.to);
@@ -123,7 +123,7 @@ impl<'a> Choosing<'a> {
             })
             .collect();
         PlanError::Unclear {
-            app: Box::new(self.app.clone()),
+            app: self.app.to_string(),
             environment: environment.clone(),
             why: told.join(", "),
         }
@@ -142,7 +142,7 @@ impl<'a> Choosing<'a> {
                 format!("{image} {}", pins.join(" and "))
             };
             return Err(PlanError::SeveralImages {
-                app: Box::new(self.app.clone()),
+                app: self.app.to_string(),
                 environment: self.intent.to.clone(),
                 images: asked.iter().map(show).collect(),
             });
@@ -157,7 +157,7 @@ impl<'a> Choosing<'a> {
         let rule = self.world.config.app_rule(self.app);
         let exists = rule.map(|rule| rule.environments.as_slice()).unwrap_or_default();
         PlanError::Elsewhere {
-            app: Box::new(self.app.clone()),
+            app: self.app.to_string(),
             environment: self.intent.to.clone(),
             exists: exists.iter().map(ToString::to_string).collect(),
         }
@@ -192,7 +192,7 @@ impl<'a> Choosing<'a> {
         if let Some(unreadable) = unreadable(self.world, self.app, &self.intent.to) {
             return unreadable;
         }
-        let (app, environment) = (Box::new(self.app.clone()), self.intent.to.clone());
+        let (app, environment) = (self.app.to_string(), self.intent.to.clone());
         let what = "overlay with an image".to_owned();
         PlanError::Missing { app, what, environment, create: None }
     }
@@ -217,6 +217,7 @@ impl<'a> Choosing<'a> {
             |image: &&str| sources.names().iter().any(|s| self.images_in(s).contains_key(*image));
         let shared: Vec<&str> = target.keys().copied().filter(known).collect();
         let mut images = if shared.is_empty() { target.keys().copied().collect() } else { shared };
+        images = self.but_for_never(images);
         if images.is_empty() {
             let there = sources.names().iter().flat_map(|source| self.images_in(source));
             images = there.map(|(image, _)| image).collect();
@@ -227,12 +228,22 @@ impl<'a> Choosing<'a> {
         Ok(images.into_iter().map(|image| (image.to_owned(), version.clone())).collect())
     }
 
+    /// Without those that are known never to have run the version, unless that
+    /// leaves none.
+    fn but_for_never<'i>(&self, images: Vec<&'i str>) -> Vec<&'i str> {
+        let never = |image: &&str| {
+            self.intent.never.iter().any(|(app, other)| app == self.app && other == image)
+        };
+        let rest: Vec<&str> = images.iter().copied().filter(|image| !never(image)).collect();
+        if rest.is_empty() { images } else { rest }
+    }
+
     fn known_images(&self, candidates: &Candidates) -> Result<(), PlanError> {
         let unknown = self.intent.images.iter().find(|image| !candidates.contains_key(*image));
         match unknown {
             None => Ok(()),
             Some(image) => Err(PlanError::UnknownImage {
-                app: Box::new(self.app.clone()),
+                app: self.app.to_string(),
                 image: image.clone(),
                 known: self.all_images(),
             }),

@@ -116,7 +116,7 @@ impl Builder<'_> {
         } else {
             None
         };
-        if open.mapping && !empty {
+        if open.mapping {
             cursor.skip_space();
             if cursor.peek() == Some(b'?') && cursor.stands_alone() {
                 cursor.at += 1;
@@ -178,7 +178,7 @@ impl Builder<'_> {
             return Err(self.cursor.fail("an alias"));
         }
         let start = self.cursor.at;
-        let name = self.cursor.name();
+        let name = self.cursor.name()?;
         let target = self.anchors.get(&anchor).copied();
         let id = self.add(NodeKind::Alias { name, target }, start..self.cursor.at, lead);
         self.attach(id);

@@ -118,7 +118,7 @@ impl Cursor<'_> {
             match self.peek() {
                 Some(b'&') if wanted.0 => {
                     wanted.0 = false;
-                    found.anchor = Some(self.name());
+                    found.anchor = Some(self.name()?);
                 }
                 Some(b'!') if wanted.1 => {
                     wanted.1 = false;
@@ -130,12 +130,18 @@ impl Cursor<'_> {
         Ok(found)
     }
 
-    /// Passes `&name` or `*name` and gives the name.
-    pub(super) fn name(&mut self) -> String {
+    /// Passes `&name` or `*name` and gives the name: of letters, digits, `-`
+    /// and `_`, because go-yaml reads `&a:` as a name and a `:`.
+    pub(super) fn name(&mut self) -> Result<String, YamlError> {
         let start = self.at + 1;
         self.at = start;
         self.skip_word(true);
-        self.text.get(start..self.at).unwrap_or_default().to_owned()
+        let name = self.text.get(start..self.at).unwrap_or_default();
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Ok(name.to_owned());
+        }
+        self.at = start;
+        Err(self.fail("an anchor or alias of letters, digits, `-` and `_`"))
     }
 
     fn skip_tag(&mut self) {

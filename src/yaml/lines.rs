@@ -16,7 +16,12 @@ pub struct Position {
 pub struct Lines {
     starts: Vec<usize>,
     end: usize,
+    /// How many characters start before every [`STRIDE`]th byte, so that a
+    /// column far inside a line costs no walk from its start.
+    characters: Vec<usize>,
 }
+
+const STRIDE: usize = 1024;
 
 /// The bytes of a UTF-8 byte order mark.
 pub(super) const BOM: &str = "\u{feff}";
@@ -39,7 +44,12 @@ impl Lines {
             }
             previous = *byte;
         }
-        Self { starts, end: bytes.len() }
+        let mut characters = vec![0];
+        for chunk in bytes.chunks(STRIDE) {
+            let before = characters.last().copied().unwrap_or_default();
+            characters.push(before + count_characters(chunk));
+        }
+        Self { starts, end: bytes.len(), characters }
     }
 
     /// How many lines there are; a text that ends in a line break has an empty one at its end.
@@ -67,13 +77,24 @@ impl Lines {
         self.start(self.index(offset))
     }
 
+    fn characters_before(&self, bytes: &[u8], offset: usize) -> usize {
+        let chunk = offset / STRIDE;
+        let known = self.characters.get(chunk).copied().unwrap_or_default();
+        known + count_characters(bytes.get(chunk * STRIDE..offset).unwrap_or_default())
+    }
+
     /// Line and column of `offset` in `text`, which these are the lines of.
     pub fn position(&self, bytes: &[u8], offset: usize) -> Position {
         let index = self.index(offset);
-        let before = bytes.get(self.start(index)..offset).unwrap_or_default();
-        let characters = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let before = self.characters_before(bytes, self.start(index));
+        let characters = self.characters_before(bytes, offset).saturating_sub(before);
         Position { line: to_u32(index + 1), column: to_u32(characters + 1) }
     }
+}
+
+/// How many characters start in these bytes.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 pub(super) fn to_u32(number: usize) -> u32 {
@@ -101,5 +122,8 @@ mod tests {
         let lines = Lines::new(text.as_bytes());
         assert_eq!(lines.position(text.as_bytes(), 5), Position { line: 1, column: 2 });
         assert_eq!(lines.position(text.as_bytes(), 3), Position { line: 1, column: 1 });
+        let long = format!("a\n{}x", "\u{e4}".repeat(3000));
+        let lines = Lines::new(long.as_bytes());
+        assert_eq!(lines.position(long.as_bytes(), 6002), Position { line: 2, column: 3001 });
     }
 }

@@ -79,6 +79,7 @@ impl Walk<'_> {
         }
         let mut breaks = 0_usize;
         for (offset, wanted) in scalar.value.char_indices() {
+            self.skip_continuations();
             let start = self.at;
             if breaks > 0 && wanted == '\n' {
                 breaks -= 1;
@@ -114,6 +115,16 @@ impl Walk<'_> {
             _ => self.rest().trim_start_matches([' ', '\t']),
         };
         rest.starts_with(['\n', '\r'])
+    }
+
+    /// Passes escaped line breaks, which stand for nothing.
+    fn skip_continuations(&mut self) {
+        let escaped = |rest: &str| rest.starts_with("\\\n") || rest.starts_with("\\\r");
+        while self.style == Style::DoubleQuoted && escaped(self.rest()) {
+            let length = if self.rest().starts_with("\\\r\n") { 3 } else { 2 };
+            self.at += length;
+            self.skip_indent();
+        }
     }
 
     /// Passes line breaks: one in a literal, else all that fold together.

@@ -17,6 +17,8 @@ mod plain;
 mod prove;
 mod shadow;
 mod splice;
+#[cfg(test)]
+mod tests;
 
 pub use edit::{Applied, Operation, Splice, apply};
 pub use error::YamlError;

@@ -224,11 +224,6 @@ impl Stream {
         if self.resolve(id) == id { self.pairs(id) } else { &[] }
     }
 
-    /// The items of the sequence at `id`, aliases not followed.
-    pub fn items_of(&self, id: NodeId) -> &[NodeId] {
-        if self.resolve(id) == id { self.items(id) } else { &[] }
-    }
-
     /// Whether `id`, an alias followed, is a mapping.
     pub fn is_mapping(&self, id: NodeId) -> bool {
         matches!(self.node(self.resolve(id)).map(|n| &n.kind), Some(NodeKind::Mapping { .. }))

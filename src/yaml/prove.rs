@@ -64,7 +64,19 @@ pub(super) fn prove(
 }
 
 fn unproven(at: super::Position, wanted: &Token, found: &Token) -> YamlError {
-    YamlError::Unproven { at, message: format!("expected {wanted:?}, found {found:?}") }
+    let message = format!("expected {}, found {}", describe(wanted), describe(found));
+    YamlError::Unproven { at, message }
+}
+
+fn describe(token: &Token) -> String {
+    match token {
+        Token::Mapping(_) => "a mapping".to_owned(),
+        Token::Sequence(_) => "a list".to_owned(),
+        Token::End => "the end of a list or mapping".to_owned(),
+        Token::Alias(name) => format!("the alias `*{name}`"),
+        Token::Scalar { value, properties: (None, None), .. } => format!("`{value}`"),
+        Token::Scalar { value, .. } => format!("`{value}` with an anchor or tag"),
+    }
 }
 
 fn same(wanted: &Token, found: &Token) -> bool {

@@ -6,9 +6,12 @@
 //! sequence. On these errors a private copy is patched and parsed again. The
 //! events are then laid over the original text, so the copy never shows.
 
+use std::ops::RangeInclusive;
+
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::{Marker, ScanError};
 
+use super::cursor::is_break;
 use super::lines::to_u32;
 use super::{Lines, Position, YamlError};
 
@@ -79,7 +82,8 @@ impl Shadow {
         rest.char_indices().nth(mark.col()).map(|(offset, _)| start + offset)
     }
 
-    /// Moves a line right, each time twice as far as the time before.
+    /// Moves a line inside brackets right, and those behind it up to the
+    /// closing bracket; each time twice as far as the time before.
     fn push_line(&mut self, line: usize) -> bool {
         let done = self.pushed(line);
         let blanks = done.max(1);
@@ -87,10 +91,23 @@ impl Shadow {
             return false;
         }
         let Some(index) = line.checked_sub(1) else { return false };
-        let start = Lines::new(self.text.as_bytes()).start(index);
-        self.text.insert_str(start, &" ".repeat(blanks));
-        self.pushes.push((line, blanks));
+        let lines = Lines::new(self.text.as_bytes());
+        let end = bracket_end(&self.text, lines.start(index));
+        self.push(&lines, index..=lines.index(end), blanks);
         true
+    }
+
+    fn push(&mut self, lines: &Lines, range: RangeInclusive<usize>, blanks: usize) {
+        let pad = " ".repeat(blanks);
+        let mut text = self.text.get(..lines.start(*range.start())).unwrap_or_default().to_owned();
+        let end = lines.start(range.end() + 1);
+        for index in range {
+            text.push_str(&pad);
+            text.push_str(self.text.get(lines.range(index)).unwrap_or_default());
+            self.pushes.push((index + 1, blanks));
+        }
+        text.push_str(self.text.get(end..).unwrap_or_default());
+        self.text = text;
     }
 
     fn pushed(&self, line: usize) -> usize {
@@ -107,11 +124,7 @@ impl Shadow {
         if first == last || self.pushed(first + 2) > 0 && mark.col() <= self.pushed(first + 2) {
             return false;
         }
-        let blanks = mark.col() + 1;
-        for index in (first + 1..=last).rev() {
-            self.text.insert_str(lines.start(index), &" ".repeat(blanks));
-            self.pushes.push((index + 1, blanks));
-        }
+        self.push(&lines, first + 1..=last, mark.col() + 1);
         true
     }
 
@@ -141,6 +154,38 @@ impl Shadow {
         let column = (mark.col() + 1).saturating_sub(self.pushed(mark.line())).max(1);
         Position { line: to_u32(mark.line()), column: to_u32(column) }
     }
+}
+
+/// Where the brackets end that are open at the start of a line.
+fn bracket_end(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (start, 1_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            b'"' | b'\'' => match quoted_end(text, at) {
+                Some(end) if opens_scalar(bytes, at) => at = end - 1,
+                _ => {}
+            },
+            b'#' if opens_scalar(bytes, at) => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                at += rest.iter().position(|byte| is_break(*byte)).unwrap_or(rest.len());
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+        at += 1;
+    }
+    start
+}
+
+/// Whether a quote or `#` here is no part of a plain scalar.
+fn opens_scalar(bytes: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    before.is_none_or(|byte| b" \t\r\n,[{:".contains(byte))
 }
 
 /// Where the quoted scalar that starts at `start` ends, its quote included.

@@ -136,9 +136,17 @@ fn insert(stream: &Stream, mapping: NodeId, pair: Pair, new: (&str, &str)) -> Sp
     Splice { span: end..end, replacement, at: stream.position(end) }
 }
 
-/// How many characters stand before a node on its line.
-fn column(stream: &Stream, id: NodeId) -> usize {
-    let start = stream.node(id).map_or(0, Node::start);
+/// Where a pair starts: at its key, or at the `?` before it.
+fn pair_start(stream: &Stream, key: NodeId) -> usize {
+    let start = stream.node(key).map_or(0, Node::start);
+    let before = stream.text().get(stream.lines().start_of(start)..start).unwrap_or_default();
+    let blanks = before.len() - before.trim_end().len();
+    if before.trim_end().ends_with('?') { start - blanks - 1 } else { start }
+}
+
+/// How many characters stand before a pair on its line.
+fn column(stream: &Stream, key: NodeId) -> usize {
+    let start = pair_start(stream, key);
     let before = stream.text().get(stream.lines().start_of(start)..start);
     before.map_or(0, |text| text.chars().count())
 }
@@ -171,7 +179,7 @@ fn line_ending(stream: &Stream, offset: usize) -> &str {
 
 fn remove(stream: &Stream, mapping: NodeId, index: usize) -> Result<Splice, YamlError> {
     let pair = pair(stream, mapping, index)?;
-    let start = stream.node(pair.key).map_or(0, Node::start);
+    let start = pair_start(stream, pair.key);
     let at = stream.position_of(pair.value);
     let (span, replacement) = if is_flow(stream, mapping) {
         remove_flow(stream, mapping, index)?

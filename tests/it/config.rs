@@ -37,7 +37,8 @@ fn the_documented_sample_is_read() {
     assert_eq!(config.layout[0].template, "apps/{app}/overlays/{env}");
     assert_eq!(config.layout[1].fields[0].path, "spec.source.kustomize.images[*]");
     assert!(config.layout[1].fields[0].image);
-    assert!(config.layout[2].couple);
+    assert!(config.layout[0].couple, "by default");
+    assert!(!config.layout[2].couple);
     assert_eq!(config.overrides[0].rule, Rule::GP003);
     assert_eq!(names(&config.overrides[0].environments), ["staging"]);
     assert_eq!(config.apps[0].policy, AppPolicy::Off);

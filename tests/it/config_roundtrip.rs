@@ -145,7 +145,7 @@ fn a_written_config_explains_itself() {
     paths = [
         "apps/{app}/overlays/{env}",
         { path = "argocd/{env}/{app}.yaml", fields = [{ path = "spec.source.kustomize.images[*]", kind = "image" }] },
-        { path = "clusters/{env}/{group}/**", couple = true },
+        { path = "clusters/{env}/{group}/**", couple = false },
     ]
 
     # The order of this list is the order of promotion.

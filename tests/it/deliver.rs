@@ -151,8 +151,8 @@ fn hooks_run_unless_told_otherwise() {
     assert_snapshot!(promote(&repo, &["-q"]), @"
     exit 128
     --- stderr
-    error: no
-    hint: git promote help
+    error: git commit refused: no
+    hint: --no-verify leaves the pre-commit and commit-msg hooks out
     ");
     assert_eq!(repo.head(), head);
     assert_eq!(repo.git(["status", "--porcelain"]), "");
@@ -180,7 +180,7 @@ fn a_commit_is_signed_where_that_is_asked_for() {
         .arg(&key)
         .status();
     if !made.is_ok_and(|status| status.success()) {
-        crate::kit::skipped("no ssh-keygen");
+        crate::krew::skip("no ssh-keygen");
         return;
     }
     repo.git(["config", "gpg.format", "ssh"]);

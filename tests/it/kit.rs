@@ -246,12 +246,6 @@ pub(crate) fn everything(sandbox: &Sandbox) -> Vec<(PathBuf, u64)> {
     found
 }
 
-/// Says aloud that a test was not carried out.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
 /// What `kubectl kustomize` makes of a directory; `None`, said aloud, where
 /// there is no kubectl.
 pub(crate) fn rendered(sandbox: &Sandbox, dir: &str) -> Option<String> {
@@ -263,7 +257,7 @@ pub(crate) fn rendered(sandbox: &Sandbox, dir: &str) -> Option<String> {
     {
         Ok(output) => output,
         Err(error) => {
-            skipped(&format!("kubectl kustomize: {error}"));
+            crate::krew::skip(&format!("kubectl kustomize: {error}"));
             return None;
         }
     };

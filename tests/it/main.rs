@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod commands_doc;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod config_import;
@@ -23,11 +25,23 @@ mod edit_command;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod git_commit;
+#[cfg(test)]
+mod git_engines;
+#[cfg(test)]
+mod git_read;
+#[cfg(test)]
+mod git_refuse;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod krew;
+#[cfg(test)]
+mod kustomize_render;
 #[cfg(test)]
 mod promote;
 #[cfg(test)]
@@ -41,13 +55,22 @@ mod promote_layouts;
 #[cfg(test)]
 mod promote_words;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod real_findings;
+#[cfg(test)]
+mod real_repos;
+#[cfg(test)]
 mod render;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod sites;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
-#[expect(dead_code, reason = "shared with the tests of the git layer")]
 mod testkit;
 #[cfg(test)]
 mod untouched;

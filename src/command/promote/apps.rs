@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, EnvironmentName, Pin, Sources, quoted};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -112,7 +112,7 @@ impl Choosing<'_> {
     fn example(&self, name: &str, app: &AppId) -> String {
         let program = self.context.front.name();
         let What::Apps(apps) = &self.request.what else {
-            return format!("{program} -a '{app}' {}", self.request.typed());
+            return format!("{program} -a {} {}", quoted(&app.to_string()), self.request.typed());
         };
         let word = |(other, version): &(String, Pin)| {
             if other == name { app.at(version) } else { format!("{other}@{version}") }
@@ -272,6 +272,21 @@ impl Choosing<'_> {
         overlays.len() <= dirs
             && overlays.iter().all(nameless)
             && apps.iter().all(|app| !app.from_marker)
+            && (!self.enters() || self.run_the_same(apps))
+    }
+
+    /// Whether a version comes from nowhere: into a first environment nothing
+    /// tells which of the images it is a version of.
+    fn enters(&self) -> bool {
+        let environment = self.workspace.config.environment(self.request.to.as_str());
+        let first = environment.is_none_or(|e| e.sources == Sources::First);
+        first && matches!(self.request.what, What::Version(_))
+    }
+
+    fn run_the_same(&self, apps: &[&AppId]) -> bool {
+        let images = apps.iter().flat_map(|app| self.inventory.images(&self.request.to, app));
+        let pins: BTreeSet<Option<&Pin>> = images.map(|(_, cell)| cell.pin()).collect();
+        pins.len() <= 1 && !pins.contains(&None)
     }
 
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
@@ -284,7 +299,7 @@ impl Choosing<'_> {
                 names.join(", ")
             ))
             .hint(format!("{program} -a {example} {typed}"))
-            .hint(format!("{program} --all {typed}")));
+            .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
         let chosen = question(&names, &self.request.to)?;
         Ok(apps

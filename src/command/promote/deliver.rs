@@ -9,7 +9,7 @@ use crate::git::{self, CommitOptions, CommitRequest, Committed, SignChoice, Unfi
 use crate::model::{EnvironmentName, Finding, Outcome, Promotion};
 use crate::report::{CommitLine, Ending, PromotionReport};
 
-use super::super::evidence::at_commit;
+use super::super::evidence::read_at;
 use super::super::{Context, Exit, Failure, Remark, Workspace};
 use super::End;
 use super::args::CommonArgs;
@@ -38,10 +38,8 @@ pub(super) fn deliver(
     };
     let committed = git::commit(&workspace.repo, &request)?;
     report.ending = Ending::Committed;
-    let subject = match &text {
-        Some(text) => text.lines().next().unwrap_or_default().to_owned(),
-        None => record.subject(),
-    };
+    // As it was committed: the editor or a hook may have changed it.
+    let subject = workspace.repo.subject(committed.id).unwrap_or_else(|_| record.subject());
     report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
     Ok(done(context, workspace, &committed))
 }
@@ -72,8 +70,10 @@ fn done(context: &Context, workspace: &Workspace, committed: &Committed) -> End 
 
 fn told(unfinished: &Unfinished) -> String {
     match unfinished {
-        Unfinished::File { path, message } => format!("{path} was not brought along: {message}"),
-        Unfinished::Index { message } => format!("the index was not brought along: {message}"),
+        Unfinished::File { path, message, .. } => {
+            format!("{path} was not brought along: {message}")
+        }
+        Unfinished::Index { message, .. } => format!("the index was not brought along: {message}"),
         Unfinished::NotDurable { message } => {
             format!("it may be lost if the machine stops now: {message}")
         }
@@ -118,7 +118,7 @@ pub(super) fn unpushed_evidence(
         .collect();
     let keys: Vec<CellKey> = sources.iter().map(|(_, key)| key.clone()).collect();
     let there = workspace.repo.resolve(&upstream.name).map_err(Failure::from);
-    let there = there.and_then(|tip| at_commit(workspace, tip, (inventory, &keys)));
+    let there = there.and_then(|tip| read_at(workspace, tip, (inventory, &keys)));
     let Ok(there) = there else { return Vec::new() };
     let runs = |inventory: &Inventory, promotion: &Promotion, key: &CellKey| {
         let cell = inventory.cells.get(key).and_then(Cell::pin);

@@ -15,16 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::diff;
-use crate::discover::{self, CellKey, Inventory};
+use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::gate::{self, Case};
 use crate::history::Timeline;
-use crate::model::{EnvironmentName, Finding, Outcome, Snapshot};
+use crate::model::{AppId, EnvironmentName, Finding, Outcome, Snapshot};
 use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::evidence::{Reach, timelines};
-use super::workspace::guess_note;
+use super::evidence::{Reach, only_local, timelines};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
@@ -114,9 +113,16 @@ impl Promoting<'_> {
             moves,
             images: self.args.images.clone(),
             create: self.args.create,
+            never: Vec::new(),
             drop_digest: self.args.drop_digest,
         };
         let plan = plan::promote(world, &intent)?;
+        let never = self.never_seen(&inventory, &plan)?;
+        let plan = if never.is_empty() {
+            plan
+        } else {
+            plan::promote(world, &Intent { never, ..intent })?
+        };
         let mut findings = self.judge(&inventory, &plan)?;
         if gate::refused(&findings) {
             // The way out may begin further up than a promotion has to look.
@@ -126,6 +132,12 @@ impl Promoting<'_> {
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
         );
+        if !gate::refused(&findings) {
+            let local = only_local(self.workspace, &inventory, &plan)?;
+            remarks.extend(local.into_iter().map(|what| {
+                Remark::Warning(format!("{what} is only in commits that are not pushed yet"))
+            }));
+        }
         let mut report = self.report(world, &plan, findings)?;
         let end = self.end(plan, &mut report)?;
         if report.ending == Ending::Committed {
@@ -195,11 +207,47 @@ impl Promoting<'_> {
         concerned
     }
 
-    fn judge(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
+    /// Where `seen = true` lets in what ran before, and nothing runs it now:
+    /// the images that never ran it.
+    fn never_seen(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+    ) -> Result<Vec<(AppId, String)>, Failure> {
+        let to = self.workspace.config.environment(plan.to.as_str());
+        let runs = |planned: &plan::Planned| {
+            let pins = cells_of(planned).into_iter().skip(1).map(|key| inventory.cells.get(&key));
+            let version = &planned.promotion.version;
+            pins.flatten().filter_map(Cell::pin).any(|pin| pin.carries(version))
+        };
+        let several = plan.promotions.len() > 1;
+        let seen = to.is_some_and(|environment| environment.seen);
+        if !several || !seen || plan.promotions.iter().all(runs) {
+            return Ok(Vec::new());
+        }
+        let timelines = self.history(inventory, plan)?;
+        let ran = |planned: &plan::Planned| {
+            cells_of(planned).into_iter().skip(1).any(|key| {
+                let timeline = timelines.get(&key);
+                timeline.is_some_and(|t| t.ran(&planned.promotion.version).is_some())
+            })
+        };
+        let never = plan.promotions.iter().filter(|planned| !ran(planned));
+        Ok(never.map(|p| (p.promotion.app.clone(), p.promotion.image.clone())).collect())
+    }
+
+    fn history(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+    ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
         let keys: Vec<CellKey> = plan.promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
-        let timelines: BTreeMap<CellKey, Timeline> =
-            timelines(self.workspace, inventory, &keys, Reach::Everything)?;
+        timelines(self.workspace, inventory, &keys, Reach::Everything)
+    }
+
+    fn judge(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
+        let timelines = self.history(inventory, plan)?;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -220,8 +268,8 @@ impl Promoting<'_> {
     }
 
     fn remarks(&self, plan: &Plan, inferred: Option<String>) -> Vec<Remark> {
-        let guess = guess_note(&self.workspace.config);
-        let notes = guess.into_iter().chain(inferred).map(Remark::Note);
+        let config = self.workspace.config_notes().into_iter();
+        let notes = config.chain(inferred.map(Remark::Note));
         notes.chain(plan.notes.iter().cloned().map(Remark::Warning)).collect()
     }
 
@@ -302,12 +350,8 @@ impl End {
 /// The cells of a promotion: the target's and those it comes from.
 fn cells_of(planned: &plan::Planned) -> Vec<CellKey> {
     let promotion = &planned.promotion;
-    let key = |environment: &EnvironmentName| CellKey {
-        environment: environment.clone(),
-        app: promotion.app.clone(),
-        image: promotion.image.clone(),
-    };
-    std::iter::once(&promotion.to).chain(&promotion.from).map(key).collect()
+    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
+    environments.map(|environment| CellKey::of(promotion, environment)).collect()
 }
 
 /// One line for every rule that refuses, with the command that satisfies it.

@@ -10,10 +10,10 @@ use gix::ObjectId;
 use super::super::child;
 use super::native::Prepared;
 use super::{
-    CommitError, CommitRequest, Committed, Durability, GitError, Repository, SignChoice, Target,
-    check_head,
+    CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
+    SignChoice, Target, Unfinished, check_head,
 };
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{FileChange, RepoPath, Snapshot};
 use crate::worktree::{NewFile, read_beneath, remove_beneath, write_beneath};
 
 /// Commits by `git commit --only`.
@@ -21,8 +21,7 @@ pub(super) fn commit(
     repo: &Repository,
     request: &CommitRequest<'_>,
     prepared: Prepared<'_>,
-    message: &str,
-    reason: &str,
+    (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
     let Prepared { lock, targets, branch, .. } = prepared;
     if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
@@ -45,9 +44,17 @@ pub(super) fn commit(
     });
     let said = match outcome {
         Ok(said) => said,
-        Err(error) if has_moved(repo, request.base) => error.to_string(),
+        // Git moves the branch before it writes the index, and fails if it
+        // cannot do the second.
+        Err(error) if landed(repo, request) => {
+            let mut committed = finish(repo, request, branch, "")?;
+            let paths = request.changes.iter().map(|change| change.path.clone()).collect();
+            committed.unfinished.push(Unfinished::Index { paths, message: error.to_string() });
+            return Ok(committed);
+        }
         Err(error) => {
             undo.restore();
+            check_head(repo, request.base)?;
             return Err(error);
         }
     };
@@ -105,7 +112,7 @@ fn run(
     }
     let paths = temporary(repo, &paths)?;
     let mut command = child::git(repo);
-    command.args(["commit", "--quiet", "--only", "--allow-empty-message", "--pathspec-file-nul"]);
+    command.args(["commit", "--quiet", "--only", "--pathspec-file-nul"]);
     command.arg("--file").arg(message.path());
     command.arg(format!("--pathspec-from-file={}", paths.path().display()));
     match &options.sign {
@@ -129,7 +136,7 @@ fn run(
     let child = command.spawn().map_err(failed)?;
     let output = child.wait_with_output().map_err(failed)?;
     let said = child::words(&output.stderr);
-    if output.status.success() { Ok(said) } else { Err(refused(said, options.edit)) }
+    if output.status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
 }
 
 /// A file for git to read, gone afterwards.
@@ -142,15 +149,20 @@ fn temporary(repo: &Repository, bytes: &[u8]) -> Result<tempfile::NamedTempFile,
 }
 
 /// What kept git from committing, told by its words.
-fn refused(said: String, edited: bool) -> CommitError {
+fn refused(repo: &Repository, options: &CommitOptions, said: String) -> CommitError {
     let has = |text: &str| said.contains(text);
-    if has("failed to sign") || has("gpg failed") {
+    let signs = match options.sign {
+        SignChoice::Config => repo.config_bool("commit.gpgSign") == Some(true),
+        SignChoice::Off => false,
+        SignChoice::On(_) => true,
+    };
+    if signs && has("failed to write commit object") {
         return CommitError::Signing { message: said };
     }
     if has("Please tell me who you are") || has("empty ident name") {
         return CommitError::NoIdentity { message: said };
     }
-    let message = match (said.is_empty(), edited) {
+    let message = match (said.is_empty(), options.edit) {
         (false, _) => said,
         (true, true) => "`git commit` did not commit".to_owned(),
         (true, false) => "a hook refused the commit without a word".to_owned(),
@@ -158,8 +170,21 @@ fn refused(said: String, edited: bool) -> CommitError {
     CommitError::Refused { message }
 }
 
-fn has_moved(repo: &Repository, base: ObjectId) -> bool {
-    repo.head().is_ok_and(|head| head.commit.is_some_and(|now| now != base))
+/// Whether HEAD is the planned commit: on its base, with its files.
+fn landed(repo: &Repository, request: &CommitRequest<'_>) -> bool {
+    let Ok(Some(id)) = repo.head().map(|head| head.commit) else { return false };
+    parent_of(repo, id) == Some(request.base)
+        && repo.snapshot(id).is_ok_and(|now| {
+            let planned = |change: &FileChange| {
+                matches!(now.read(&change.path), Ok(Some(bytes)) if bytes == change.new)
+            };
+            request.changes.iter().all(planned)
+        })
+}
+
+fn parent_of(repo: &Repository, id: ObjectId) -> Option<ObjectId> {
+    let commit = repo.gix.find_commit(id).ok()?;
+    commit.parent_ids().next().map(gix::Id::detach)
 }
 
 /// Reads back what was committed: hooks may have changed it, and another
@@ -173,8 +198,7 @@ fn finish(
     let id = repo.head()?.commit.ok_or(CommitError::NothingToCommit)?;
     let mut committed = Committed { id, branch, notes: Vec::new(), unfinished: Vec::new() };
     committed.notes.extend((!said.is_empty()).then(|| said.to_owned()));
-    let parent = repo.gix.find_commit(id).ok().and_then(|commit| commit.parent_ids().next());
-    if parent.map(gix::Id::detach) != Some(request.base) {
+    if parent_of(repo, id) != Some(request.base) {
         committed.notes.push(format!("the commit is not directly on {}", request.base));
     }
     let snapshot = repo.snapshot(id)?;

@@ -26,7 +26,7 @@ pub(super) fn compose(
         interpret(repo, &request.message, &trailers)?
     } else {
         let clean = clean(&request.message);
-        trailers.iter().fold(clean, |message, (key, value)| with_trailer(message, key, value))
+        trailers.iter().fold(clean, |message, (key, value)| with_trailer(&message, key, value))
     };
     let message = clean(&message);
     if message.is_empty() && !request.options.edit {
@@ -52,7 +52,7 @@ fn interpret(
 /// Adds a trailer to the last paragraph, or a paragraph where the last one
 /// holds none. As `trailer.ifexists=addIfDifferentNeighbor`, git's default,
 /// not a second time in a row.
-fn with_trailer(message: String, key: &str, value: &str) -> String {
+fn with_trailer(message: &str, key: &str, value: &str) -> String {
     let trailer = format!("{key}: {value}");
     let message = message.trim_end_matches('\n');
     let last = last_paragraph(message);
@@ -125,17 +125,17 @@ mod tests {
     #[test]
     fn trailers_join_the_last_paragraph() {
         let audit = "Promote web\n\nPromote-To: staging\nPromote-Id: 1\n".to_owned();
-        let signed = with_trailer(audit, "Signed-off-by", "A <a@b>");
+        let signed = with_trailer(&audit, "Signed-off-by", "A <a@b>");
         assert_eq!(
             signed,
             "Promote web\n\nPromote-To: staging\nPromote-Id: 1\nSigned-off-by: A <a@b>\n"
         );
-        assert_eq!(with_trailer(signed.clone(), "Signed-off-by", "A <a@b>"), signed);
+        assert_eq!(with_trailer(&signed, "Signed-off-by", "A <a@b>"), signed);
     }
 
     #[test]
     fn a_title_or_text_is_no_trailer_block() {
-        let with = |text: &str| with_trailer(text.to_owned(), "K", "v");
+        let with = |text: &str| with_trailer(text, "K", "v");
         assert_eq!(with("fix: it\n"), "fix: it\n\nK: v\n");
         assert_eq!(with("a\n\nsome words: here\nmore\n"), "a\n\nsome words: here\nmore\n\nK: v\n");
         assert_eq!(with("a\n\nx\nSigned-off-by: A\n"), "a\n\nx\nSigned-off-by: A\nK: v\n");

@@ -69,11 +69,15 @@ pub enum Unfinished {
     File {
         /// The file.
         path: RepoPath,
+        /// Whether someone changed it in the meantime: it is theirs then.
+        changed: bool,
         /// What stood in the way.
         message: String,
     },
     /// The index does not hold what was committed.
     Index {
+        /// The files.
+        paths: Vec<RepoPath>,
         /// What stood in the way.
         message: String,
     },
@@ -88,8 +92,12 @@ impl Unfinished {
     /// The command that continues.
     pub fn command(&self) -> String {
         match self {
+            Self::File { path, changed: true, .. } => format!("git diff -- '{path}'"),
             Self::File { path, .. } => format!("git restore -- '{path}'"),
-            Self::Index { .. } => "git reset -q".to_owned(),
+            Self::Index { paths, .. } => {
+                let paths: Vec<String> = paths.iter().map(|path| format!("'{path}'")).collect();
+                format!("git reset -q -- {}", paths.join(" "))
+            }
             Self::NotDurable { .. } => "sync".to_owned(),
         }
     }
@@ -120,7 +128,7 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
     let prepared = native::prepare(repo, request)?;
     let message = message::compose(repo, request)?;
     match engine::asks_for_git(repo, request.options, &prepared)? {
-        Some(reason) => handoff::commit(repo, request, prepared, &message, &reason),
+        Some(reason) => handoff::commit(repo, request, prepared, (&message, &reason)),
         None => native::commit(repo, request, prepared, &message),
     }
 }

@@ -6,14 +6,15 @@ use gix::actor::Signature;
 use gix::index::entry::Stat;
 use gix::refs::transaction::{Change as RefChange, LogChange, PreviousValue, RefEdit, RefLog};
 
-use super::super::index::{Change, Index, IndexLock, Rewrite};
+use super::super::child;
+use super::super::index::{Change, Index, IndexLock, Rewrite, age_of};
 use super::super::tree::{Leaf, TreeWriter};
 use super::identity::{Role, signature};
 use super::{
     CommitError, CommitRequest, Committed, Durability, Repository, SignChoice, Target, Unfinished,
     check_head, inspect, sync,
 };
-use crate::worktree::{NewFile, write_beneath};
+use crate::worktree::{NewFile, WorktreeError, write_beneath};
 
 /// What was found, under the lock of the index.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ pub(super) fn commit(
     let Prepared { lock, index, targets, branch } = prepared;
     write_files(repo, &targets, durability, &mut unfinished);
     if let Err(error) = write_index(repo, (lock, index), &targets, rewrite) {
-        unfinished.push(Unfinished::Index { message: error.to_string() });
+        let paths = request.changes.iter().map(|change| change.path.clone()).collect();
+        unfinished.push(Unfinished::Index { paths, message: error.to_string() });
     }
     Ok(Committed { id, branch, notes: Vec::new(), unfinished })
 }
@@ -95,7 +97,7 @@ fn write_trees(
     }
     leaves.sort_by(|a, b| a.parts.cmp(&b.parts));
     let mut writer = TreeWriter::new(&repo.gix);
-    let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves, 0)?;
+    let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves)?;
     for (dir, old, new) in writer.rewritten {
         rewrite.directory(dir, old, Some(new));
     }
@@ -146,11 +148,13 @@ fn with_signing_key(repo: &Repository, key: &str) -> Result<gix::Repository, gix
 
 /// Everything that an error of gix says, with what a program wrote.
 fn chain(error: &gix::Error) -> String {
+    use gix::error::MetadataValue;
     let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
     text.dedup();
-    let metadata = format!("{:?}", error.metadata_merged());
-    if metadata.contains("stderr") {
-        text.push(metadata);
+    match error.metadata_merged().get("stderr") {
+        Some(MetadataValue::Bytes(said)) => text.push(child::words(said)),
+        Some(MetadataValue::String(said)) => text.push(child::words(said.as_bytes())),
+        _ => {}
     }
     text.join(": ")
 }
@@ -169,7 +173,7 @@ fn move_head(
             log: LogChange {
                 mode: RefLog::AndReference,
                 force_create_reflog: false,
-                message: gix::reference::log::message(&action, message.into(), 1),
+                message: reflog_line(&action, message).into(),
             },
             expected: PreviousValue::MustExistAndMatch(gix::refs::Target::Object(base)),
             new: gix::refs::Target::Object(id),
@@ -180,11 +184,27 @@ fn move_head(
     let mut time = gix::date::parse::TimeBuf::default();
     let moved = repo.gix.edit_references_as([edit], Some(committer.to_ref(&mut time)));
     if let Err(error) = moved {
-        // A lost race and a disk that is full come as the same type.
+        // A lost race, a held lock and a full disk come as the same type.
         check_head(repo, base)?;
-        return Err(CommitError::write("HEAD", error));
+        let locked = held_ref_lock(repo);
+        return Err(locked.unwrap_or_else(|| CommitError::write("HEAD", error)));
     }
     Ok(())
+}
+
+/// The lock that keeps HEAD or its branch from being moved.
+fn held_ref_lock(repo: &Repository) -> Option<CommitError> {
+    let branch = repo.gix.head_name().ok().flatten();
+    let branch = branch.map(|name| repo.common_dir().join(format!("{}.lock", name.as_bstr())));
+    let mut locks = branch.into_iter().chain([repo.git_dir().join("HEAD.lock")]);
+    let path = locks.find(|lock| lock.exists())?;
+    Some(CommitError::Locked { age: age_of(&path), path })
+}
+
+/// The action and the first line of the message, blanks as git folds them.
+fn reflog_line(action: &str, message: &str) -> String {
+    let line = format!("{action}: {}", message.lines().next().unwrap_or_default());
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn write_files(
@@ -203,7 +223,8 @@ fn write_files(
         };
         if let Err(error) = write_beneath(root, &target.change.path, file.before.as_deref(), new) {
             let path = target.change.path.clone();
-            unfinished.push(Unfinished::File { path, message: error.reason() });
+            let changed = !matches!(error, WorktreeError::Io { .. });
+            unfinished.push(Unfinished::File { path, changed, message: error.reason() });
         }
     }
 }

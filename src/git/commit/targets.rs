@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
+use super::super::child;
 use super::super::filters::Filters;
 use super::super::index::{Index, MODE_COMMIT, RawEntry};
 use super::super::{Difference, TreeSnapshot};
@@ -56,7 +58,7 @@ pub(in super::super) fn inspect<'a>(
     for change in changes {
         check_commit(&snapshot, change)?;
     }
-    let mut seen = scan(index, changes)?;
+    let mut seen = scan(repo, index, changes)?;
     let from_index = changes.iter().any(|change| attributes_only_in_tree(&snapshot, root, change));
     let mut filters = Filters::new(repo, from_index)?;
     let mut targets = Vec::with_capacity(changes.len());
@@ -91,6 +93,7 @@ fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
 /// the way.
 fn check_commit(snapshot: &TreeSnapshot, change: &FileChange) -> Result<(), CommitError> {
     let path = &change.path;
+    check_names(change)?;
     let kind = |path: &RepoPath| snapshot.kind(path).map_err(unreadable);
     let mut above = path.parent();
     while let Some(dir) = above {
@@ -116,9 +119,25 @@ fn check_commit(snapshot: &TreeSnapshot, change: &FileChange) -> Result<(), Comm
     }
 }
 
+/// A new file has a name that git checks out everywhere: nothing that some
+/// file system takes for `.git`.
+fn check_names(change: &FileChange) -> Result<(), CommitError> {
+    let options = gix::validate::path::component::Options {
+        protect_windows: cfg!(windows),
+        ..Default::default()
+    };
+    let valid = |part: &str| gix::validate::path::component(part.into(), None, options).is_ok();
+    if change.old.is_some() || change.path.parts().all(valid) {
+        return Ok(());
+    }
+    let reason = "git takes no such path".to_owned();
+    Err(CommitError::BadTarget { path: change.path.clone(), reason })
+}
+
 /// What the index has at a target's path.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Seen {
+    /// Where the entry starts in the file; 0 where git listed it.
     offset: usize,
     id: ObjectId,
     mode: u32,
@@ -138,43 +157,83 @@ impl Seen {
             skip_worktree: entry.is_skip_worktree(),
         }
     }
+
+    /// `TAG SP MODE SP ID SP STAGE TAB PATH`, as `git ls-files -s -v` writes
+    /// it. What is only intended to be added has the id of the empty blob
+    /// there, which no plan is made on.
+    fn parse(line: &[u8]) -> Option<(&[u8], Self)> {
+        let (head, path) = line.split_once_str(b"\t")?;
+        let mut words = std::str::from_utf8(head).ok()?.split(' ');
+        let tag = words.next()?;
+        let seen = Self {
+            offset: 0,
+            mode: u32::from_str_radix(words.next()?, 8).ok()?,
+            id: ObjectId::from_hex(words.next()?.as_bytes()).ok()?,
+            unmerged: words.next()? != "0",
+            intent_to_add: false,
+            skip_worktree: tag.eq_ignore_ascii_case("s"),
+        };
+        Some((path, seen))
+    }
 }
 
 /// The entries of the targets. New files also need that no entry is above or
 /// below them.
 fn scan<'a>(
+    repo: &Repository,
     index: &Index,
     changes: &'a [FileChange],
 ) -> Result<HashMap<&'a [u8], Seen>, CommitError> {
-    let wanted: HashSet<&[u8]> =
-        changes.iter().map(|change| change.path.as_str().as_bytes()).collect();
-    let added: Vec<&FileChange> = changes.iter().filter(|change| change.old.is_none()).collect();
-    let mut found = HashMap::new();
-    let mut conflict = None;
-    index.for_each(|entry| {
-        if let Some(path) = wanted.get(entry.path) {
-            let seen = Seen::new(entry);
-            // Of an unmerged path the first stage is enough to refuse it.
-            found.entry(*path).or_insert(seen);
+    let mut scan = Scan {
+        wanted: changes.iter().map(|change| change.path.as_str().as_bytes()).collect(),
+        added: changes.iter().filter(|change| change.old.is_none()).collect(),
+        found: HashMap::new(),
+        conflict: None,
+    };
+    if index.needs_git()?.is_some() {
+        // Entries may be in another file, or be whole directories.
+        let listed = child::answer(repo, &["ls-files", "-s", "-v", "-z"], b"")?;
+        for line in listed.split(|byte| *byte == 0) {
+            if let Some((path, seen)) = Seen::parse(line) {
+                scan.see(path, seen.mode, || seen);
+            }
         }
-        for change in &added {
-            conflict = conflict.take().or_else(|| conflict_with(entry, change));
-        }
-    })?;
-    conflict.map_or(Ok(found), Err)
+    } else {
+        index.for_each(|entry| scan.see(entry.path, entry.mode(), || Seen::new(entry)))?;
+    }
+    scan.conflict.map_or(Ok(scan.found), Err)
 }
 
-fn conflict_with(entry: &RawEntry<'_>, change: &FileChange) -> Option<CommitError> {
+struct Scan<'a> {
+    wanted: HashSet<&'a [u8]>,
+    added: Vec<&'a FileChange>,
+    found: HashMap<&'a [u8], Seen>,
+    conflict: Option<CommitError>,
+}
+
+impl Scan<'_> {
+    fn see(&mut self, path: &[u8], mode: u32, entry: impl FnOnce() -> Seen) {
+        if let Some(path) = self.wanted.get(path) {
+            // Of an unmerged path the first stage is enough to refuse it.
+            self.found.entry(*path).or_insert_with(entry);
+        }
+        if self.conflict.is_none() {
+            self.conflict = self.added.iter().find_map(|change| conflict_with(path, mode, change));
+        }
+    }
+}
+
+fn conflict_with(entry: &[u8], mode: u32, change: &FileChange) -> Option<CommitError> {
     let path = change.path.as_str().as_bytes();
     let below =
         |a: &[u8], b: &[u8]| a.strip_prefix(b).is_some_and(|rest| rest.first() == Some(&b'/'));
-    if below(path, entry.path) && entry.mode() == MODE_COMMIT {
+    if below(path, entry) && mode == MODE_COMMIT {
         return Some(CommitError::BadTarget {
             path: change.path.clone(),
             reason: "it is in a submodule".to_owned(),
         });
     }
-    let conflicts = below(path, entry.path) || below(entry.path, path);
+    let conflicts = below(path, entry) || below(entry, path);
     conflicts.then(|| dirty(&change.path, Difference::DirectoryFile))
 }
 
@@ -219,7 +278,7 @@ fn checkout(
         (None, Some(_)) => Err(dirty(path, Difference::Deleted)),
         (Some(_), None) => Err(dirty(path, Difference::Untracked)),
         (None, None) => {
-            let after = filters.to_worktree(path, &change.new)?;
+            let after = filters.smudged(path, &change.new)?;
             Ok(Some(Checkout { before: None, after }))
         }
         (Some(found), Some(old)) => {

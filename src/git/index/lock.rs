@@ -83,7 +83,8 @@ fn remove(lock: &Path) {
     let _gone = fs::remove_file(lock);
 }
 
-fn age_of(lock: &Path) -> Duration {
+/// How long a lock file has been there.
+pub(in super::super) fn age_of(lock: &Path) -> Duration {
     let modified = fs::metadata(lock).and_then(|found| found.modified());
     modified
         .ok()

@@ -20,7 +20,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::index::entry::Stat;
 
-pub(super) use lock::IndexLock;
+pub(super) use lock::{IndexLock, age_of};
 pub(super) use rewrite::{Change, Rewrite};
 
 use super::GitError;
@@ -53,6 +53,9 @@ pub(super) struct Index {
     /// Where the entries end and the extensions begin.
     entries_end: usize,
 }
+
+/// Signature and content.
+type Extension<'a> = ([u8; 4], &'a [u8]);
 
 /// One entry, as it stands in the file.
 #[derive(Debug, Clone, Copy)]
@@ -175,7 +178,7 @@ impl Index {
     }
 
     /// Signatures and contents of the extensions, in the order of the file.
-    fn extensions(&self) -> Result<Vec<([u8; 4], &[u8])>, GitError> {
+    fn extensions(&self) -> Result<Vec<Extension<'_>>, GitError> {
         let mut found = Vec::new();
         let mut rest = self.data.get(self.entries_end..self.trailer()).unwrap_or_default();
         while let Some((signature, tail)) = rest.split_first_chunk::<4>() {

@@ -1,5 +1,6 @@
 //! The new content of the index.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use gix::ObjectId;
@@ -75,24 +76,25 @@ impl Index {
         for change in &added {
             invalidate_parents(&change.path, &mut rewrite.directories);
         }
-        let mut data = self.data.get(..HEADER).unwrap_or_default().to_vec();
-        let entries = self.with_added(&added)?;
-        let count = be32(&self.data, 8).unwrap_or(0) as usize + added.len();
-        let count = u32::try_from(count).map_err(|error| GitError::read("the index", error))?;
-        overwrite(&mut data, 8, &count.to_be_bytes());
-        data.extend_from_slice(&entries);
-        self.append_extensions(&rewrite.directories, !added.is_empty(), &mut data)?;
-        self.append_checksum(&mut data)?;
+        let entries = if added.is_empty() { None } else { Some(self.with_added(&added)?) };
+        let entries_end = entries.as_ref().map_or(self.entries_end, Vec::len);
+        let extensions = self.new_extensions(&rewrite.directories, entries_end)?;
+        let checksum = self.data.split_off(self.trailer());
+        // The file is large: where no path is added its bytes are not copied.
+        self.data.truncate(self.entries_end);
+        let mut data = entries.unwrap_or(self.data);
+        data.extend_from_slice(&extensions);
+        append_checksum(&mut data, &checksum, self.hash)?;
         Ok(data)
     }
 
-    /// The bytes of all entries, those in `added` (sorted) put in their place.
+    /// Header and entries, those in `added` (sorted) put in their place.
     fn with_added(&self, added: &[Change]) -> Result<Vec<u8>, GitError> {
-        let all = || self.data.get(HEADER..self.entries_end).unwrap_or_default().to_vec();
-        if added.is_empty() {
-            return Ok(all());
-        }
         let mut out = Vec::with_capacity(self.entries_end + 256 * added.len());
+        out.extend_from_slice(self.data.get(..HEADER).unwrap_or_default());
+        let count = be32(&self.data, 8).unwrap_or(0) as usize + added.len();
+        let count = u32::try_from(count).map_err(|error| GitError::read("the index", error))?;
+        overwrite(&mut out, 8, &count.to_be_bytes());
         let mut added = added.iter().peekable();
         let mut previous: Vec<u8> = Vec::new();
         self.for_each(|entry| {
@@ -135,54 +137,52 @@ impl Index {
         out.resize(start + length, 0);
     }
 
-    fn append_extensions(
+    /// The extensions, for entries that now end at `entries_end`.
+    fn new_extensions(
         &self,
         directories: &[Rewritten],
-        added: bool,
-        data: &mut Vec<u8>,
-    ) -> Result<(), GitError> {
-        let entries_end = data.len();
+        entries_end: usize,
+    ) -> Result<Vec<u8>, GitError> {
+        let added = entries_end != self.entries_end;
         let mut extensions = Vec::new();
         for (signature, content) in self.extensions()? {
             if signature == TREE {
                 let hash_len = self.hash.len_in_bytes();
-                extensions.extend(
-                    tree_cache::rewrite(content, directories, hash_len)
-                        .map(|content| (signature, content)),
-                );
+                let content = tree_cache::rewrite(content, directories, hash_len);
+                extensions.extend(content.map(|content| (signature, Cow::Owned(content))));
             } else if !(added && COUNTED.contains(&signature)) {
-                extensions.push((signature, content.to_vec()));
+                extensions.push((signature, Cow::Borrowed(content)));
             }
         }
-        let old = self.data.get(self.entries_end..self.trailer()).unwrap_or_default().len();
+        let old = self.trailer() - self.entries_end;
         let new: usize = extensions.iter().map(|(_, content)| content.len() + 8).sum();
-        let moved = entries_end != self.entries_end || old != new;
+        let moved = added || old != new;
+        let mut out = Vec::with_capacity(new);
         for (signature, content) in extensions {
             if moved && OFFSETS.contains(&signature) {
                 continue;
             }
             let size = u32::try_from(content.len());
             let size = size.map_err(|error| GitError::read("the index", error))?;
-            data.extend_from_slice(&signature);
-            data.extend_from_slice(&size.to_be_bytes());
-            data.extend_from_slice(&content);
+            out.extend_from_slice(&signature);
+            out.extend_from_slice(&size.to_be_bytes());
+            out.extend_from_slice(&content);
         }
-        Ok(())
+        Ok(out)
     }
+}
 
-    /// The checksum; zeros where the index had none (`index.skipHash`).
-    fn append_checksum(&self, data: &mut Vec<u8>) -> Result<(), GitError> {
-        let old = self.data.get(self.trailer()..).unwrap_or_default();
-        if old.iter().all(|byte| *byte == 0) {
-            data.extend_from_slice(old);
-            return Ok(());
-        }
-        let mut hasher = gix::hash::hasher(self.hash);
-        hasher.update(data);
-        let sum = hasher.try_finalize().map_err(|error| GitError::read("the index", error))?;
-        data.extend_from_slice(sum.as_slice());
-        Ok(())
+/// Appends the checksum; zeros where the index had none (`index.skipHash`).
+fn append_checksum(data: &mut Vec<u8>, old: &[u8], hash: gix::hash::Kind) -> Result<(), GitError> {
+    if old.iter().all(|byte| *byte == 0) {
+        data.extend_from_slice(old);
+        return Ok(());
     }
+    let mut hasher = gix::hash::hasher(hash);
+    hasher.update(data);
+    let sum = hasher.try_finalize().map_err(|error| GitError::read("the index", error))?;
+    data.extend_from_slice(sum.as_slice());
+    Ok(())
 }
 
 /// A path as version 4 writes it: how much of the one before goes, and what

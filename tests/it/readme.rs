@@ -1,0 +1,188 @@
+//! The README is true: its console blocks are run in the repository of the
+//! demo, and its tables agree with the code.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use promote::command::Exit;
+use promote::gate::RULES;
+use regex::Regex;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The bodies of the fenced blocks of that language.
+fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+    let fence = format!("```{language}\n");
+    let bodies = text.split(fence.as_str()).skip(1);
+    bodies.map(|rest| rest.split_once("```").unwrap().0).collect()
+}
+
+/// The commands of a console block, each with what it is to print.
+fn commands(block: &str) -> Vec<(&str, String)> {
+    let mut commands: Vec<(&str, String)> = Vec::new();
+    for line in block.lines() {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command, String::new())),
+            (None, Some((_, output))) => *output += &format!("{line}\n"),
+            (None, None) => panic!("a console block starts with a command, not with `{line}`"),
+        }
+    }
+    commands
+}
+
+/// The text without what differs from run to run: ids, ages, and the blanks
+/// that line up columns.
+fn settled(text: &str) -> String {
+    let rules = [
+        (r"\b[0-9a-f]{7,40}\b", "ID"),
+        (r"\b\d+ ?(s|min|m|h|d|y)\b", "AGE"),
+        (r"(?m) +$", ""),
+        (r"(\S)  +", "$1  "),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (rule, with)| {
+        Regex::new(rule).unwrap().replace_all(&text, *with).into_owned()
+    })
+}
+
+/// Whether the output is as expected: `...` stands for any lines, `[..]` for
+/// anything in a line.
+fn fits(expected: &str, output: &str) -> bool {
+    let mut pattern = "^".to_owned();
+    for line in settled(expected).trim_end().lines() {
+        if line == "..." {
+            pattern.push_str(r"(?:.*\n)*?");
+        } else {
+            pattern.push_str(&regex::escape(line).replace(r"\[\.\.\]", ".*"));
+            pattern.push_str(r"\n");
+        }
+    }
+    pattern.push('$');
+    let output = format!("{}\n", settled(output).trim_end());
+    Regex::new(&pattern).unwrap().is_match(if expected.is_empty() {
+        output.trim_start()
+    } else {
+        &output
+    })
+}
+
+/// A shell in the repository of the demo, with the built program on its path.
+struct Shell {
+    dir: tempfile::TempDir,
+    code: i32,
+}
+
+impl Shell {
+    fn new() -> Self {
+        let dir = tempfile::TempDir::new().unwrap();
+        fs::create_dir(dir.path().join("sample")).unwrap();
+        let mut shell = Self { dir, code: 0 };
+        shell.run("git promote demo .");
+        assert_eq!(shell.code, 0, "the demo could not be made");
+        shell.run("git -C config reset -q --hard origin/main && mv config/* config/.git .");
+        assert_eq!(shell.code, 0, "the demo could not be brought to its start");
+        shell
+    }
+
+    /// Standard output, then standard error.
+    fn run(&mut self, command: &str) -> String {
+        let programs = Path::new(env!("CARGO_BIN_EXE_git-promote")).parent().unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(programs.to_path_buf()).chain(std::env::split_paths(&path));
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(format!("(exit {})\n{command}", self.code))
+            .current_dir(self.dir.path().join("sample"))
+            .env("PATH", std::env::join_paths(paths).unwrap())
+            .env("HOME", self.dir.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("LC_ALL", "C")
+            .output()
+            .unwrap();
+        self.code = output.status.code().unwrap();
+        let bytes = [output.stdout, output.stderr].concat();
+        String::from_utf8(bytes).unwrap()
+    }
+}
+
+#[test]
+fn the_console_blocks_print_what_they_show() {
+    let readme = readme();
+    let mut shell = Shell::new();
+    let blocks = blocks(&readme, "console");
+    assert!(blocks.len() >= 5, "the README shows {} console blocks", blocks.len());
+    for (command, expected) in blocks.iter().flat_map(|block| commands(block)) {
+        let output = shell.run(command);
+        assert!(fits(&expected, &output), "$ {command}\n{output}\nbut README.md has\n{expected}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_found() {
+    assert!(fits("a  1h\n...\nz [..]\n", "a      30d\nb\nc\nz 26\n"));
+    assert!(fits("a\n...\nb\n", "a\nb\n") && fits("", ""));
+    assert!(!fits("a\n", "a\nb\n") && !fits("", "a\n") && !fits("v1.2.0\n", "v1x2.0\n"));
+}
+
+/// The cells of each row of the table with this head.
+fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
+    let (_, rest) = readme.split_once(head).unwrap();
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells =
+        |row: &str| row.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn the_rules_are_those_of_the_code() {
+    let shown = table(&readme(), "| rule | refuses | override |");
+    let override_of = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let held: Vec<Vec<String>> = RULES
+        .iter()
+        .map(|info| {
+            vec![info.rule.to_string(), info.refuses.to_owned(), override_of(info.overridable)]
+        })
+        .collect();
+    assert_eq!(shown, held);
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_code() {
+    let shown = table(&readme(), "| code | means |");
+    let shown: Vec<u8> = shown.iter().map(|row| row[0].parse().unwrap()).collect();
+    // A variant that is not listed here does not compile.
+    let next = |exit: Exit| match exit {
+        Exit::Done => Some(Exit::Differs),
+        Exit::Differs => Some(Exit::Usage),
+        Exit::Usage => Some(Exit::Refused),
+        Exit::Refused => Some(Exit::NotFound),
+        Exit::NotFound => Some(Exit::Conflict),
+        Exit::Conflict => Some(Exit::Invalid),
+        Exit::Invalid => Some(Exit::Partly),
+        Exit::Partly => Some(Exit::Bug),
+        Exit::Bug => Some(Exit::Git),
+        Exit::Git => Some(Exit::ClosedPipe),
+        Exit::ClosedPipe => None,
+    };
+    let held: Vec<u8> = std::iter::successors(Some(Exit::Done), |exit| next(*exit))
+        .map(|exit| exit as u8)
+        .collect();
+    assert_eq!(shown, held);
+}
+
+#[test]
+fn the_sample_config_is_valid_and_every_link_leads_somewhere() {
+    let readme = readme();
+    for sample in blocks(&readme, "toml") {
+        promote::config::from_toml(sample).unwrap();
+    }
+    let link = Regex::new(r"\]\(([^)#]+)").unwrap();
+    for found in link.captures_iter(&readme) {
+        let target = &found[1];
+        let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
+        assert!(there || target.starts_with("https://"), "README.md links to {target}");
+    }
+}
