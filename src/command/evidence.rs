@@ -125,7 +125,7 @@ impl<'a> Watch<'a> {
 }
 
 /// What the overlays of these cells held at another commit.
-pub(super) fn read_at(
+fn read_at(
     workspace: &Workspace,
     commit: git::ObjectId,
     wanted: (&Inventory, &[CellKey]),

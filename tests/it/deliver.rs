@@ -222,7 +222,7 @@ fn the_branch_behind_its_upstream_is_warned_of() {
     assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
     exit 0
     --- stderr
-    warning: origin/main does not have v9 of api in dev yet
+    warning: api v9 in dev is only in commits that are not pushed yet
     warning: the branch is 1 commit behind origin/main
     ");
 }
@@ -238,7 +238,7 @@ fn evidence_that_is_not_pushed_is_warned_of() {
     assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
     exit 0
     --- stderr
-    warning: origin/main does not have v9 of api in dev yet
+    warning: api v9 in dev is only in commits that are not pushed yet
     ");
     assert_snapshot!(promote(&repo, &["-q"]), @"exit 0");
 }

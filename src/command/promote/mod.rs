@@ -140,9 +140,6 @@ impl Promoting<'_> {
         }
         let mut report = self.report(world, &plan, findings)?;
         let end = self.end(plan, &mut report)?;
-        if report.ending == Ending::Committed {
-            remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
-        }
         remarks.extend(end.remarks);
         Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
     }
