@@ -3,7 +3,7 @@
 use crate::config::ConfigError;
 use crate::git::{CommitError, GitError};
 use crate::kustomize::EditError;
-use crate::model::{SnapshotError, VersionError, quoted};
+use crate::model::{SnapshotError, VersionError};
 use crate::plan::PlanError;
 use crate::worktree::WorktreeError;
 
@@ -149,10 +149,7 @@ impl From<PlanError> for Failure {
             PlanError::Edit(error) => error.into(),
             PlanError::Snapshot(error) => error.into(),
             PlanError::Missing { create: Some(version), app, environment, .. } => {
-                let command = format!(
-                    "git promote {} {environment} --create",
-                    quoted(&format!("{app}@{version}"))
-                );
+                let command = format!("git promote {} {environment} --create", app.at(&version));
                 Self::not_found(message).hint(command)
             }
             PlanError::Missing { app, .. }

@@ -209,7 +209,7 @@ fn a_commit_is_signed_where_that_is_asked_for() {
         .arg(&key)
         .status();
     if !made.is_ok_and(|status| status.success()) {
-        crate::krew::skip("no ssh-keygen");
+        crate::kit::skipped("no ssh-keygen");
         return;
     }
     repo.git(["config", "gpg.format", "ssh"]);
@@ -251,7 +251,7 @@ fn the_branch_behind_its_upstream_is_warned_of() {
     assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
     exit 0
     --- stderr
-    warning: api v9 in dev is only in commits that are not pushed yet
+    warning: origin/main does not have v9 of api in dev yet
     warning: the branch is 1 commit behind origin/main
     ");
 }
@@ -267,7 +267,7 @@ fn evidence_that_is_not_pushed_is_warned_of() {
     assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
     exit 0
     --- stderr
-    warning: api v9 in dev is only in commits that are not pushed yet
+    warning: origin/main does not have v9 of api in dev yet
     ");
     assert_snapshot!(promote(&repo, &["-q"]), @"exit 0");
 }

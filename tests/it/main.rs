@@ -73,4 +73,6 @@ mod status;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
+mod unnamed;
+#[cfg(test)]
 mod untouched;

@@ -177,7 +177,10 @@ impl Choosing<'_> {
             return Ok(Some((self.named(&name)?, "from git config promote.app")));
         }
         let apps = self.inventory.apps();
-        let only = apps.iter().next().filter(|_| apps.len() == 1);
+        // Of the others perhaps only the place is known.
+        let known: BTreeSet<&AppId> =
+            self.inventory.overlays.iter().filter_map(|overlay| overlay.app.as_ref()).collect();
+        let only = apps.iter().next().filter(|_| apps.len() == 1 && known.len() <= 1);
         Ok(only.map(|app| ((*app).clone(), "the only app")))
     }
 

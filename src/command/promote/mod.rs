@@ -15,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::diff;
-use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Case};
 use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Finding, Outcome, Snapshot};
+use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, RepoPath, Snapshot};
 use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::evidence::{Reach, only_local, timelines};
+use super::evidence::{Reach, timelines};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
@@ -132,14 +132,11 @@ impl Promoting<'_> {
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
         );
-        if !gate::refused(&findings) {
-            let local = only_local(self.workspace, &inventory, &plan)?;
-            remarks.extend(local.into_iter().map(|what| {
-                Remark::Warning(format!("{what} is only in commits that are not pushed yet"))
-            }));
-        }
         let mut report = self.report(world, &plan, findings)?;
         let end = self.end(plan, &mut report)?;
+        if report.ending == Ending::Committed {
+            remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
+        }
         remarks.extend(end.remarks);
         Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
     }
@@ -180,9 +177,33 @@ impl Promoting<'_> {
     fn inventory(&self, far: bool) -> Result<Inventory, Failure> {
         let overlays = scope::overlays(self.workspace, self.args, &self.request)?;
         let concerned = self.concerned(far);
-        let wanted = |overlay: &discover::Overlay| concerned.contains(&overlay.environment);
+        let apps: Option<BTreeSet<AppId>> = match self.searched() {
+            Some(search) => scope::apps_with(self.workspace, &overlays, search)?
+                .filter(|apps| !apps.is_empty())
+                .map(|apps| apps.into_iter().cloned().collect()),
+            None => None,
+        };
+        let wanted = |overlay: &Overlay| {
+            let app = overlay.app.as_ref();
+            let meant = |apps: &BTreeSet<AppId>| app.is_some_and(|app| apps.contains(app));
+            concerned.contains(&overlay.environment) && apps.as_ref().is_none_or(meant)
+        };
         let config = &self.workspace.config;
         Ok(discover::read(&self.workspace.snapshot, config, overlays, &wanted)?)
+    }
+
+    /// The version that tells the app, and where it has to run for that; `None`
+    /// where something else may tell.
+    fn searched(&self) -> Option<(&[EnvironmentName], &Pin)> {
+        let What::Version(version) = &self.request.what else { return None };
+        let config = &self.workspace.config;
+        let sources = config.environment(self.request.to.as_str())?.sources.names();
+        let by_flag = self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty();
+        let by_place = self.workspace.prefix() != RepoPath::root()
+            || self.workspace.repo.config_string("promote.app").is_some();
+        // Where apps differ in their environments, so do their sources.
+        let plain = !sources.is_empty() && config.apps.is_empty();
+        (plain && !by_flag && !by_place).then_some((sources, version))
     }
 
     /// The environment, those that may come before it for some app, and the

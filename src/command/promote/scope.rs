@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::discover::{self, Overlay};
 use crate::model::nearest::nearest;
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 
 use super::super::{Failure, Workspace};
 use super::args::CommonArgs;
@@ -103,4 +104,34 @@ fn overlays_of(workspace: &Workspace, name: Option<&str>) -> Result<Vec<Overlay>
         name.rsplit(['/', ':']).next().unwrap_or(name)
     });
     Ok(discover::overlays(&workspace.snapshot, &workspace.config, short)?)
+}
+
+/// The apps whose overlays in one of `sources` hold the text of the version:
+/// none of the others can be meant, and their files need not be parsed. `None`
+/// where the layout does not tell the app, so that all have to be.
+pub(super) fn apps_with<'o>(
+    workspace: &Workspace,
+    overlays: &'o [Overlay],
+    (sources, version): (&[EnvironmentName], &Pin),
+) -> Result<Option<BTreeSet<&'o AppId>>, Failure> {
+    let tag = version.tag.as_ref().map(ToString::to_string);
+    let text = tag.or_else(|| version.digest.as_ref().map(ToString::to_string));
+    let text = text.unwrap_or_default();
+    let roots: BTreeSet<RepoPath> = overlays.iter().map(|overlay| overlay.path.clone()).collect();
+    let snapshot: &dyn Snapshot = &workspace.snapshot;
+    let holds = |path: &RepoPath| -> Result<bool, Failure> {
+        let bytes = snapshot.read(path)?.unwrap_or_default();
+        // What is no text is looked at closely, so that it is reported.
+        Ok(std::str::from_utf8(&bytes).map_or(true, |file| file.contains(&text)))
+    };
+    let mut apps = BTreeSet::new();
+    for overlay in overlays.iter().filter(|overlay| sources.contains(&overlay.environment)) {
+        let Some(app) = &overlay.app else { return Ok(None) };
+        for path in discover::overlay_files(snapshot, overlay, &roots)? {
+            if !apps.contains(app) && holds(&path)? {
+                apps.insert(app);
+            }
+        }
+    }
+    Ok(Some(apps))
 }
