@@ -32,9 +32,7 @@ impl AppId {
     /// The word `app@version` for a command line, quoted where a shell would
     /// read it otherwise.
     pub fn at(&self, version: &impl fmt::Display) -> String {
-        let word = format!("{self}@{version}");
-        let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-        if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+        quoted(&format!("{self}@{version}"))
     }
 
     /// Whether `text`, as a user types it, names this app: its name, or group
@@ -45,6 +43,16 @@ impl AppId {
         }
         let split = text.split_once(['/', ':']);
         split.is_some_and(|(group, name)| self.group.as_deref() == Some(group) && self.name == name)
+    }
+}
+
+/// A word for a command line, quoted where a shell would read it otherwise.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

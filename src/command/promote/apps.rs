@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, EnvironmentName, Pin, Sources, quoted};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -112,7 +112,7 @@ impl Choosing<'_> {
     fn example(&self, name: &str, app: &AppId) -> String {
         let program = self.context.front.name();
         let What::Apps(apps) = &self.request.what else {
-            return format!("{program} -a '{app}' {}", self.request.typed());
+            return format!("{program} -a {} {}", quoted(&app.to_string()), self.request.typed());
         };
         let word = |(other, version): &(String, Pin)| {
             if other == name { app.at(version) } else { format!("{other}@{version}") }
