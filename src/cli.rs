@@ -301,6 +301,10 @@ fn say(front: Front, remark: &Remark) {
         Remark::Error(text) => ("error", text.clone()),
         Remark::Hint(text) => ("hint", front.commands(text)),
     };
-    let lines: Vec<String> = text.lines().map(clean).collect();
+    // A command is one line, whatever the names in it hold.
+    let lines: Vec<String> = match remark {
+        Remark::Hint(_) => vec![clean(&text)],
+        _ => text.lines().map(clean).collect(),
+    };
     let _ = writeln!(std::io::stderr(), "{label}: {}", lines.join("\n  "));
 }

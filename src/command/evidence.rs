@@ -7,7 +7,6 @@ use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::git::{self, Interest};
 use crate::history::{Moment, Recorder, Timeline};
 use crate::model::{Pin, RepoPath};
-use crate::plan::Plan;
 
 use super::{Failure, Workspace};
 
@@ -47,7 +46,7 @@ pub(super) fn timelines(
         };
         let touched = watch.touched(&commit.changed);
         let before = match commit.parent {
-            Some(parent) => read_at(workspace, parent, (inventory, &touched))?,
+            Some(parent) => at_commit(workspace, parent, (inventory, &touched))?,
             None => Inventory::default(),
         };
         for key in touched {
@@ -59,32 +58,6 @@ pub(super) fn timelines(
     }
     let whole = !history.ended_shallow();
     Ok(recorder.finish(whole))
-}
-
-/// The sources of a plan whose evidence the upstream branch does not have yet:
-/// what was judged here could not be judged there.
-pub(super) fn only_local(
-    workspace: &Workspace,
-    inventory: &Inventory,
-    plan: &Plan,
-) -> Result<BTreeSet<String>, Failure> {
-    let mut local = BTreeSet::new();
-    let upstream = workspace.repo.upstream_state().ok().flatten();
-    let Some(upstream) = upstream.filter(|upstream| upstream.ahead > 0) else { return Ok(local) };
-    let tip = workspace.repo.resolve(&format!("refs/remotes/{}", upstream.name))?;
-    for planned in &plan.promotions {
-        let promotion = &planned.promotion;
-        let keys: Vec<CellKey> =
-            promotion.from.iter().map(|from| CellKey::of(promotion, from)).collect();
-        let there = read_at(workspace, tip, (inventory, &keys))?;
-        for key in keys {
-            let pushed = find(&there, &key).is_some_and(|cell| held(cell) == promotion.version);
-            if !pushed {
-                local.insert(format!("{} {} in {}", key.app, promotion.version, key.environment));
-            }
-        }
-    }
-    Ok(local)
 }
 
 /// What a cell held; where its sites disagreed, the first of them.
@@ -125,7 +98,7 @@ impl<'a> Watch<'a> {
 }
 
 /// What the overlays of these cells held at another commit.
-fn read_at(
+pub(super) fn at_commit(
     workspace: &Workspace,
     commit: git::ObjectId,
     wanted: (&Inventory, &[CellKey]),

@@ -149,7 +149,7 @@ impl From<PlanError> for Failure {
             PlanError::Edit(error) => error.into(),
             PlanError::Snapshot(error) => error.into(),
             PlanError::Missing { create: Some(version), app, environment, .. } => {
-                let command = format!("git promote {app}@{version} {environment} --create");
+                let command = format!("git promote {} {environment} --create", app.at(&version));
                 Self::not_found(message).hint(command)
             }
             PlanError::Missing { app, .. }

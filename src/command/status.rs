@@ -228,7 +228,8 @@ impl Matrix<'_> {
             return None;
         }
         let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-        let command = format!("{} {app}@{shown} {}", self.context.front.name(), environment.name);
+        let program = self.context.front.name();
+        let command = format!("{program} {} {}", app.at(&shown), environment.name);
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
 }

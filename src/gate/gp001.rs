@@ -129,18 +129,15 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
         a != b && a.trim_start_matches('v') == b.trim_start_matches('v')
     };
     match runs.filter(looks_alike) {
-        Some(pin) => format!("git promote {app}@{pin} {}", promotion.to),
+        Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
         None if answer.past => format!(
             "git promote {source} {} -a {app} takes what {source} runs now; `seen = true` for {0} \
              in promote.toml lets in what {source} ran before",
             promotion.to
         ),
         None => {
-            format!(
-                "git promote {app}@{} {}",
-                promotion.version,
-                first_step(case, promotion, source)
-            )
+            let step = first_step(case, promotion, source);
+            format!("git promote {} {step}", app.at(&promotion.version))
         }
     }
 }

@@ -29,8 +29,9 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         );
         let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message);
         finding.hint = Some(format!(
-            "git promote {}@{} {} --drop-digest (or name the digest: VERSION@sha256:...)",
-            promotion.app, promotion.version, promotion.to
+            "git promote {} {} --drop-digest (or name the digest: VERSION@sha256:...)",
+            promotion.app.at(&promotion.version),
+            promotion.to
         ));
         return placed(finding, planned);
     }
@@ -42,7 +43,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
             // Without a digest of its own the pin is taken over as it is.
             let tag = promotion.version.tag.as_ref();
             finding.hint =
-                tag.map(|tag| format!("git promote {}@{tag} {}", promotion.app, promotion.to));
+                tag.map(|tag| format!("git promote {} {}", promotion.app.at(tag), promotion.to));
             placed(finding, planned)
         }
         None => about(Rule::GP004, promotion, Outcome::Pass, agreement(promotion)),

@@ -24,6 +24,6 @@ fn judge(_case: &Case<'_>, planned: &Planned) -> Finding {
     let message = format!("left behind: {}", planned.left_behind.join(", "));
     let mut finding = about(Rule::GP008, promotion, Outcome::Warn, message);
     finding.hint =
-        Some(format!("git promote {}@{} {}", promotion.app, promotion.version, promotion.to));
+        Some(format!("git promote {} {}", promotion.app.at(&promotion.version), promotion.to));
     placed(finding, planned)
 }

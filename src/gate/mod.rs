@@ -150,8 +150,9 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
 /// The command that waives a rule, as a hint.
 fn override_hint(rule: Rule, promotion: &Promotion) -> String {
     format!(
-        "git promote {}@{} {} --override {rule} --reason TEXT",
-        promotion.app, promotion.version, promotion.to
+        "git promote {} {} --override {rule} --reason TEXT",
+        promotion.app.at(&promotion.version),
+        promotion.to
     )
 }
 

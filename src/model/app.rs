@@ -29,6 +29,14 @@ impl AppId {
         Self { name: name.to_owned(), group: None, from_marker: false, labels: BTreeMap::new() }
     }
 
+    /// The word `app@version` for a command line, quoted where a shell would
+    /// read it otherwise.
+    pub fn at(&self, version: &impl fmt::Display) -> String {
+        let word = format!("{self}@{version}");
+        let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+        if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    }
+
     /// Whether `text`, as a user types it, names this app: its name, or group
     /// and name with `/` or `:` between them, or all of it as shown.
     pub fn answers_to(&self, text: &str) -> bool {

@@ -54,8 +54,8 @@ impl Table {
     pub fn tsv(&self) -> String {
         let heads = self.heads();
         let lower: Vec<String> = heads.iter().map(|head| head.to_lowercase()).collect();
-        let line = |row: &Vec<String>| format!("{}\n", row.join("\t"));
-        std::iter::once(&lower).chain(&self.rows).map(line).collect()
+        let lines = std::iter::once(&lower).chain(&self.rows).map(|row| row.join("\t"));
+        lines.fold(String::new(), |text, line| text + &line + "\n")
     }
 
     /// A Markdown table.

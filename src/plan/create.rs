@@ -53,7 +53,7 @@ pub(super) fn missing(
             Some(_) => format!("entry for {}", chosen.image),
             None => "overlay".to_owned(),
         };
-        let (app, environment) = (chosen.app.to_string(), intent.to.clone());
+        let (app, environment) = (Box::new(chosen.app.clone()), intent.to.clone());
         let create = Some(chosen.version.clone()).filter(|_| can_create);
         return Err(PlanError::Missing { app, what, environment, create });
     }

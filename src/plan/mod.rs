@@ -95,8 +95,8 @@ pub enum PlanError {
     /// The app has no overlay, or no place for this image, in the environment.
     #[error("{app} has no {what} in {environment}")]
     Missing {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// What is missing: `overlay`, or `entry for IMAGE`.
         what: String,
         /// The environment.
@@ -107,8 +107,8 @@ pub enum PlanError {
     /// The config says that the app is not in that environment.
     #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
     Elsewhere {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// Where it exists.
@@ -117,16 +117,16 @@ pub enum PlanError {
     /// The environment that was to be copied does not have the app.
     #[error("{environment} does not run {app}")]
     NotThere {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
     },
     /// `--image` names none of the app's images.
     #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
     UnknownImage {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// What was asked for.
         image: String,
         /// The images there are.
@@ -135,8 +135,8 @@ pub enum PlanError {
     /// A first environment has several images at different versions.
     #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
     SeveralImages {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// Each image and its version.
@@ -145,8 +145,8 @@ pub enum PlanError {
     /// The sites of the source disagree, or cannot be read.
     #[error("what {environment} runs of {app} is not clear: {why}")]
     Unclear {
-        /// The app, as it is shown.
-        app: String,
+        /// The app.
+        app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// What stands where.

@@ -91,7 +91,7 @@ impl<'a> Choosing<'a> {
     fn all_of(&self, source: &EnvironmentName, named: bool) -> Result<Candidates, PlanError> {
         let images = self.images_in(source);
         if images.is_empty() && named {
-            let (app, environment) = (self.app.to_string(), source.clone());
+            let (app, environment) = (Box::new(self.app.clone()), source.clone());
             return Err(PlanError::NotThere { app, environment });
         }
         let target = self.images_in(&self.intent.to);
@@ -123,7 +123,7 @@ impl<'a> Choosing<'a> {
             })
             .collect();
         PlanError::Unclear {
-            app: self.app.to_string(),
+            app: Box::new(self.app.clone()),
             environment: environment.clone(),
             why: told.join(", "),
         }
@@ -142,7 +142,7 @@ impl<'a> Choosing<'a> {
                 format!("{image} {}", pins.join(" and "))
             };
             return Err(PlanError::SeveralImages {
-                app: self.app.to_string(),
+                app: Box::new(self.app.clone()),
                 environment: self.intent.to.clone(),
                 images: asked.iter().map(show).collect(),
             });
@@ -157,7 +157,7 @@ impl<'a> Choosing<'a> {
         let rule = self.world.config.app_rule(self.app);
         let exists = rule.map(|rule| rule.environments.as_slice()).unwrap_or_default();
         PlanError::Elsewhere {
-            app: self.app.to_string(),
+            app: Box::new(self.app.clone()),
             environment: self.intent.to.clone(),
             exists: exists.iter().map(ToString::to_string).collect(),
         }
@@ -192,7 +192,7 @@ impl<'a> Choosing<'a> {
         if let Some(unreadable) = unreadable(self.world, self.app, &self.intent.to) {
             return unreadable;
         }
-        let (app, environment) = (self.app.to_string(), self.intent.to.clone());
+        let (app, environment) = (Box::new(self.app.clone()), self.intent.to.clone());
         let what = "overlay with an image".to_owned();
         PlanError::Missing { app, what, environment, create: None }
     }
@@ -243,7 +243,7 @@ impl<'a> Choosing<'a> {
         match unknown {
             None => Ok(()),
             Some(image) => Err(PlanError::UnknownImage {
-                app: self.app.to_string(),
+                app: Box::new(self.app.clone()),
                 image: image.clone(),
                 known: self.all_images(),
             }),

@@ -180,7 +180,7 @@ fn a_commit_is_signed_where_that_is_asked_for() {
         .arg(&key)
         .status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: no ssh-keygen");
+        crate::kit::skipped("no ssh-keygen");
         return;
     }
     repo.git(["config", "gpg.format", "ssh"]);
@@ -218,8 +218,29 @@ fn the_branch_behind_its_upstream_is_warned_of() {
     repo.git(["branch", "-q", "-u", "origin/main"]);
     assert!(promote(&repo, &[]).ends_with("hint: git push\n"));
     repo.git(["reset", "-q", "--hard", "HEAD~2"]);
-    put(&repo, "web", "dev", "v1.2.3");
-    assert_snapshot!(run(&repo, &["-q", "web@v1.2.3", "staging"]).text(), @"exit 0");
+    put(&repo, "api", "dev", "v9");
+    assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
+    exit 0
+    --- stderr
+    warning: origin/main does not have v9 of api in dev yet
+    warning: the branch is 1 commit behind origin/main
+    ");
+}
+
+#[test]
+fn evidence_that_is_not_pushed_is_warned_of() {
+    let repo = line();
+    repo.git(["clone", "-q", "--bare", ".", "../remote.git"]);
+    repo.git(["remote", "add", "origin", "../remote.git"]);
+    repo.git(["fetch", "-q"]);
+    repo.git(["branch", "-q", "-u", "origin/main"]);
+    put(&repo, "api", "dev", "v9");
+    assert_snapshot!(run(&repo, &["-q", "api@v9", "staging"]).text(), @"
+    exit 0
+    --- stderr
+    warning: origin/main does not have v9 of api in dev yet
+    ");
+    assert_snapshot!(promote(&repo, &["-q"]), @"exit 0");
 }
 
 #[test]

@@ -246,6 +246,12 @@ pub(crate) fn everything(sandbox: &Sandbox) -> Vec<(PathBuf, u64)> {
     found
 }
 
+/// Says aloud that a test was not carried out.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
 /// What `kubectl kustomize` makes of a directory; `None`, said aloud, where
 /// there is no kubectl.
 pub(crate) fn rendered(sandbox: &Sandbox, dir: &str) -> Option<String> {
@@ -257,7 +263,7 @@ pub(crate) fn rendered(sandbox: &Sandbox, dir: &str) -> Option<String> {
     {
         Ok(output) => output,
         Err(error) => {
-            crate::krew::skip(&format!("kubectl kustomize: {error}"));
+            skipped(&format!("kubectl kustomize: {error}"));
             return None;
         }
     };

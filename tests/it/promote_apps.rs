@@ -209,7 +209,7 @@ fn globs_and_groups_narrow() {
     exit 2
     --- stderr
     error: several apps are called web: ops/web, shop/web
-    hint: git promote -a ops/web v2 staging
+    hint: git promote -a 'ops/web' v2 staging
     ");
 }
 

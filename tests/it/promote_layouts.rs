@@ -195,7 +195,7 @@ fn other_names_of_the_layout_select() {
     exit 2
     --- stderr
     error: several apps are called web: web[cell=canary], web[cell=main]
-    hint: git promote web[cell=canary]@v2 staging
+    hint: git promote 'web[cell=canary]@v2' staging
     ");
     assert_snapshot!(run(&repo, &["v2", "staging", "--select", "canary"]).text(), @"
     exit 2

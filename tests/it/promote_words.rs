@@ -8,7 +8,8 @@ use crate::kit::{D1, D2, LINE, app, at, line, overlay, put, repo, run, save};
 fn moves(repo: &crate::testkit::Sandbox, args: &[&str]) -> String {
     let args = [&["-n", "-o", "tsv"], args].concat();
     let text = run(repo, &args).stdout(0);
-    text.lines().skip(1).map(|line| format!("{}\n", line.replace('\t', " "))).collect()
+    let lines: Vec<String> = text.lines().skip(1).map(|line| line.replace('\t', " ")).collect();
+    format!("{}\n", lines.join("\n"))
 }
 
 #[test]

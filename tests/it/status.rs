@@ -113,82 +113,66 @@ fn an_app_that_exists_in_some_environments_is_not_due_in_the_others() {
 }
 
 #[test]
-fn every_form_of_output() {
+fn every_table_of_output() {
     let repo = line();
-    for format in ["wide", "yaml", "ndjson", "name", "tsv", "markdown"] {
-        let text = run(&repo, &["status", "api", "-o", format]).text();
-        match format {
-            "wide" => assert_snapshot!(text, @"
-            exit 0
-            --- stdout
-            APP  IMAGE                      DEV                                    STAGING                                PROD
-            api  registry.example/acme/api  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
-            "),
-            "yaml" => assert_snapshot!(text, @r#"
-            exit 0
-            --- stdout
-            apiVersion: git-promote/v1
-            kind: Status
-            environments:
-              - name: dev
-                from: []
-              - name: staging
-                from:
-                  - dev
-              - name: prod
-                from:
-                  - staging
-            rows:
-              - app: api
-                group: ~
-                image: registry.example/acme/api
-                cells:
-                  - environment: dev
-                    version: v1.2.2
-                    digest: ~
-                    since: "2023-11-14T22:13:20Z"
-                    commit: [ID]
-                    state: current
-                  - environment: staging
-                    version: v1.2.2
-                    digest: ~
-                    since: "2023-11-14T22:13:20Z"
-                    commit: [ID]
-                    state: current
-                  - environment: prod
-                    version: v1.2.2
-                    digest: ~
-                    since: "2023-11-14T22:13:20Z"
-                    commit: [ID]
-                    state: current
-                next: ~
-            "#),
-            "ndjson" => assert_snapshot!(text, @r#"
-            exit 0
-            --- stdout
-            {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"},{"environment":"staging","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"},{"environment":"prod","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"}],"next":null}
-            "#),
-            "name" => assert_snapshot!(text, @"
-            exit 0
-            --- stdout
-            api
-            "),
-            "tsv" => assert_snapshot!(text, @"
-            exit 0
-            --- stdout
-            app	image	dev	staging	prod
-            api	registry.example/acme/api	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
-            "),
-            _ => assert_snapshot!(text, @"
-            exit 0
-            --- stdout
-            | APP | IMAGE | DEV | STAGING | PROD |
-            | --- | --- | --- | --- | --- |
-            | api | registry.example/acme/api | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) |
-            "),
-        }
-    }
+    let form = |format: &str| run(&repo, &["status", "api", "-o", format]).text();
+    assert_snapshot!(form("wide"), @"
+    exit 0
+    --- stdout
+    APP  IMAGE                      DEV                                    STAGING                                PROD
+    api  registry.example/acme/api  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+    ");
+    assert_snapshot!(form("name"), @"
+    exit 0
+    --- stdout
+    api
+    ");
+    assert_snapshot!(form("tsv"), @"
+    exit 0
+    --- stdout
+    app	image	dev	staging	prod
+    api	registry.example/acme/api	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+    ");
+    assert_snapshot!(form("markdown"), @"
+    exit 0
+    --- stdout
+    | APP | IMAGE | DEV | STAGING | PROD |
+    | --- | --- | --- | --- | --- |
+    | api | registry.example/acme/api | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) |
+    ");
     assert_eq!(run(&repo, &["status", "-o", "xml"]).code(), 2);
+}
+
+#[test]
+fn every_document_of_output() {
+    let repo = line();
+    let form = |format: &str| run(&repo, &["status", "api", "dev", "-o", format]).text();
+    assert_snapshot!(form("yaml"), @r#"
+    exit 0
+    --- stdout
+    apiVersion: git-promote/v1
+    kind: Status
+    environments:
+      - name: dev
+        from: []
+    rows:
+      - app: api
+        group: ~
+        image: registry.example/acme/api
+        cells:
+          - environment: dev
+            version: v1.2.2
+            digest: ~
+            since: "2023-11-14T22:13:20Z"
+            commit: [ID]
+            state: current
+        next: ~
+    "#);
+    assert_snapshot!(form("ndjson"), @r#"
+    exit 0
+    --- stdout
+    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"}],"next":null}
+    "#);
 }
 
 #[test]

@@ -116,9 +116,8 @@ fn tree_from_scratch(repo: &Sandbox) -> String {
     let is_intended =
         |line: &&str| intended.lines().any(|path| line.ends_with(&format!("\t{path}")));
     let entries = repo.git(["ls-files", "-s"]);
-    let kept: String =
-        entries.lines().filter(|l| !is_intended(l)).map(|line| format!("{line}\n")).collect();
-    fs::write(&listed, kept).unwrap();
+    let kept: Vec<&str> = entries.lines().filter(|line| !is_intended(line)).collect();
+    fs::write(&listed, kept.join("\n") + "\n").unwrap();
     let script = format!(
         "GIT_INDEX_FILE={0} git update-index --index-info <{1} && GIT_INDEX_FILE={0} git write-tree; rm -f {0}",
         fresh.display(),

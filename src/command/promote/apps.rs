@@ -8,6 +8,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
 use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
 use super::super::{Context, Exit, Failure, Workspace};
@@ -47,7 +48,7 @@ impl Choosing<'_> {
         }
         let here = place::apps_at(&self.workspace.prefix(), self.inventory);
         if let Some((app, how)) = self.by_place(&here)? {
-            let inferred = Some(format!("app {app}: {how}"));
+            let inferred = Some(format!("app {}: {how}", clean(&app.to_string())));
             return Ok(Chosen { moves: vec![self.to_move(app, true)?], inferred });
         }
         self.by_version(&here)
@@ -102,21 +103,22 @@ impl Choosing<'_> {
             several => {
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
                 Err(Failure::usage(format!("several apps are called {name}: {}", names.join(", ")))
-                    .maybe_hint(names.first().map(|first| self.example(name, first))))
+                    .maybe_hint(several.first().map(|first| self.example(name, first))))
             }
         }
     }
 
     /// The command with the one app in place of its ambiguous name.
-    fn example(&self, name: &str, app: &str) -> String {
+    fn example(&self, name: &str, app: &AppId) -> String {
         let program = self.context.front.name();
-        match &self.request.what {
-            What::Apps(_) => {
-                let typed = self.request.typed().replace(&format!("{name}@"), &format!("{app}@"));
-                format!("{program} {typed}")
-            }
-            _ => format!("{program} -a {app} {}", self.request.typed()),
-        }
+        let What::Apps(apps) = &self.request.what else {
+            return format!("{program} -a '{app}' {}", self.request.typed());
+        };
+        let word = |(other, version): &(String, Pin)| {
+            if other == name { app.at(version) } else { format!("{other}@{version}") }
+        };
+        let words: Vec<String> = apps.iter().map(word).collect();
+        format!("{program} {} {}", words.join(" "), self.request.to)
     }
 
     /// `-a`, `-g` and `-A`. An app named without a wildcard must exist.
@@ -201,7 +203,7 @@ impl Choosing<'_> {
             (several, _) => (self.ask(several)?, "chosen"),
         };
         let names: Vec<String> = found.iter().map(ToString::to_string).collect();
-        let inferred = Some(format!("app {}: {how}", names.join(", ")));
+        let inferred = Some(format!("app {}: {how}", clean(&names.join(", "))));
         let moves: Result<Vec<Move>, Failure> =
             found.into_iter().map(|app| self.to_move(app.clone(), true)).collect();
         Ok(Chosen { moves: moves?, inferred })
@@ -331,7 +333,7 @@ fn question(names: &[String], to: &EnvironmentName) -> Result<BTreeSet<usize>, F
     let mut terminal = std::io::stderr().lock();
     let mut text = format!("Several apps can move into {to}:\n");
     for (number, name) in (1..).zip(names) {
-        text.push_str(&format!("  {number}) {}\n", crate::output::clean(name)));
+        text.push_str(&format!("  {number}) {}\n", clean(name)));
     }
     text.push_str("Which? (numbers, `all`, or nothing to stop) ");
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());

@@ -12,7 +12,7 @@ pub struct PromoteArgs {
     /// [APP@]VERSION... ENV, or FROM ENV, or ENV alone
     #[arg(value_name = "WORD")]
     pub words: Vec<String>,
-    /// What every form of a promotion takes.
+    /// The flags of every form
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -29,7 +29,7 @@ pub struct ToArgs {
     /// Promote whatever this environment runs
     #[arg(long, value_name = "ENV")]
     pub from: Option<String>,
-    /// What every form of a promotion takes.
+    /// The flags of every form
     #[command(flatten)]
     pub common: CommonArgs,
 }

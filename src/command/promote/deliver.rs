@@ -3,11 +3,13 @@
 use std::io::Read as _;
 
 use crate::audit::{Record, Waiver};
+use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::Approved;
 use crate::git::{self, CommitOptions, CommitRequest, Committed, SignChoice, Unfinished};
 use crate::model::{Finding, Outcome, Promotion};
 use crate::report::{CommitLine, Ending, PromotionReport};
 
+use super::super::evidence::at_commit;
 use super::super::{Context, Exit, Failure, Remark, Workspace};
 use super::End;
 use super::args::CommonArgs;
@@ -92,6 +94,43 @@ fn branch_remarks(workspace: &Workspace) -> Vec<Remark> {
         Ok(Some(_)) => vec![Remark::Hint("git push".to_owned())],
         _ => Vec::new(),
     }
+}
+
+/// A warning where the upstream does not know yet that an environment before
+/// runs the version: whoever merges only this commit would skip it.
+///
+/// The commit is made; what cannot be read here is no failure of it.
+pub(super) fn unpushed_evidence(
+    workspace: &Workspace,
+    inventory: &Inventory,
+    report: &PromotionReport,
+) -> Vec<Remark> {
+    let upstream = workspace.repo.upstream_state().ok().flatten().filter(|up| up.ahead > 1);
+    let Some(upstream) = upstream else { return Vec::new() };
+    let promotions = report.promotions.iter();
+    let sources: Vec<(&Promotion, CellKey)> = promotions
+        .flat_map(|promotion| {
+            promotion.from.iter().map(move |s| (promotion, CellKey::of(promotion, s)))
+        })
+        .collect();
+    let keys: Vec<CellKey> = sources.iter().map(|(_, key)| key.clone()).collect();
+    let there = workspace.repo.resolve(&upstream.name).map_err(Failure::from);
+    let there = there.and_then(|tip| at_commit(workspace, tip, (inventory, &keys)));
+    let Ok(there) = there else { return Vec::new() };
+    let runs = |inventory: &Inventory, promotion: &Promotion, key: &CellKey| {
+        let cell = inventory.cells.get(key).and_then(Cell::pin);
+        cell.is_some_and(|pin| pin.carries(&promotion.version))
+    };
+    let unknown = sources.iter().filter(|(promotion, key)| {
+        runs(inventory, promotion, key) && !runs(&there, promotion, key)
+    });
+    let warning = |(promotion, key): &(&Promotion, CellKey)| {
+        Remark::Warning(format!(
+            "{} does not have {} of {} in {} yet",
+            upstream.name, promotion.version, promotion.app, key.environment
+        ))
+    };
+    unknown.map(warning).collect()
 }
 
 fn record(workspace: &Workspace, args: &CommonArgs, report: &PromotionReport) -> Record {

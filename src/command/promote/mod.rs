@@ -23,7 +23,7 @@ use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::evidence::{Reach, only_local, timelines};
+use super::evidence::{Reach, timelines};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
@@ -132,14 +132,11 @@ impl Promoting<'_> {
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
         );
-        if !gate::refused(&findings) {
-            let local = only_local(self.workspace, &inventory, &plan)?;
-            remarks.extend(local.into_iter().map(|what| {
-                Remark::Warning(format!("{what} is only in commits that are not pushed yet"))
-            }));
-        }
         let mut report = self.report(world, &plan, findings)?;
         let end = self.end(plan, &mut report)?;
+        if report.ending == Ending::Committed {
+            remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
+        }
         remarks.extend(end.remarks);
         Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
     }
