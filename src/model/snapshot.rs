@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_patched_snapshot_shows_old_and_new_files() {
-        let base = MemorySnapshot::new([(path("a/x"), b"1".to_vec()), (path("a/y"), b"2".to_vec())]);
+        let base =
+            MemorySnapshot::new([(path("a/x"), b"1".to_vec()), (path("a/y"), b"2".to_vec())]);
         let change = |at: &str, new: &str| FileChange {
             path: path(at),
             old: None,
