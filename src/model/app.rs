@@ -32,9 +32,12 @@ impl AppId {
     /// The word `app@version` for a command line, quoted where a shell would
     /// read it otherwise.
     pub fn at(&self, version: &impl fmt::Display) -> String {
-        let word = format!("{self}@{version}");
-        let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-        if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+        quoted(format!("{self}@{version}"))
+    }
+
+    /// The app as a word for a command line, quoted where that is needed.
+    pub fn word(&self) -> String {
+        quoted(self.to_string())
     }
 
     /// Whether `text`, as a user types it, names this app: its name, or group
@@ -46,6 +49,11 @@ impl AppId {
         let split = text.split_once(['/', ':']);
         split.is_some_and(|(group, name)| self.group.as_deref() == Some(group) && self.name == name)
     }
+}
+
+fn quoted(word: String) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
+    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 impl fmt::Display for AppId {
