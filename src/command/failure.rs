@@ -155,20 +155,21 @@ impl From<PlanError> for Failure {
             PlanError::Missing { app, .. }
             | PlanError::NotThere { app, .. }
             | PlanError::Elsewhere { app, .. } => {
-                Self::not_found(message).hint(format!("git promote status {app}"))
+                Self::not_found(message).hint(format!("git promote status {}", app.word()))
             }
             PlanError::UnknownImage { app, known, .. } => {
                 let known = known.first().cloned();
                 Self::not_found(message)
                     .maybe_hint(known.map(|image| format!("--image {image}")))
-                    .hint(format!("git promote status {app} -o wide"))
+                    .hint(format!("git promote status {} -o wide", app.word()))
             }
+            PlanError::TwoVersions { app, environment, versions } => Self::usage(message)
+                .hint(format!("git promote {} {environment}", app.at(&versions.0))),
             PlanError::SeveralImages { .. } => {
                 Self::usage(message).hint("name the image that is meant: --image NAME")
             }
-            PlanError::Unclear { app, .. } => {
-                Self::new(Exit::Invalid, message).hint(format!("git promote status {app} -o wide"))
-            }
+            PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
+                .hint(format!("git promote status {} -o wide", app.word())),
             PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => {
                 Self::new(Exit::Invalid, message).hint(format!("git log -1 -- {path}"))
             }

@@ -199,7 +199,7 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     ok    GP011  every manifest can be read
     --- stderr
     error: refused by GP004; nothing was changed
-    hint: git promote web@v1.2.3 staging --drop-digest (or name the digest: VERSION@sha256:...)
+    hint: git promote web@v1.2.3 staging --drop-digest
     hint: git promote explain GP004
     ");
     assert_snapshot!(run(&repo, &["web@v1.2.3", "staging", "--drop-digest"]).text(), @"

@@ -328,6 +328,7 @@ impl Promoting<'_> {
             return Ok(refusal(&report.findings));
         };
         if self.args.dry_run {
+            deliver::rehearse(self.context, self.workspace, (self.args, &approved), report)?;
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(End::quiet(exit));
