@@ -57,6 +57,8 @@ fn several_templates_in_one_repository() {
     shop  v2 ([AGE])  v1 < ([AGE])
     web   v2 ([AGE])  v1 < ([AGE])
 
+    <  behind the environment before
+
     next:
       git promote dns@v2 staging
       git promote shop@v2 staging
@@ -338,6 +340,8 @@ fn markers_are_apps() {
     APP       DEV      QA
     shop:job  v2 ([AGE])  v1 < ([AGE])
     shop:web  v2 ([AGE])  v1 < ([AGE])
+
+    <  behind the environment before
 
     next:
       git promote shop:job@v2 qa

@@ -167,16 +167,17 @@ fn with_signing_key(repo: &Repository, key: &str) -> Result<gix::Repository, gix
     Ok(copy)
 }
 
-/// Everything that an error of gix says, with what a program wrote.
+/// What the program wrote that gix ran; else everything that gix says.
 fn chain(error: &gix::Error) -> String {
     use gix::error::MetadataValue;
-    let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
-    text.dedup();
+    // What the program said is in its own words what the errors quote.
     match error.metadata_merged().get("stderr") {
-        Some(MetadataValue::Bytes(said)) => text.push(child::words(said)),
-        Some(MetadataValue::String(said)) => text.push(child::words(said.as_bytes())),
+        Some(MetadataValue::Bytes(said)) => return child::words(said),
+        Some(MetadataValue::String(said)) => return child::words(said.as_bytes()),
         _ => {}
     }
+    let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    text.dedup();
     text.join(": ")
 }
 
