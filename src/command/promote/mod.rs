@@ -158,7 +158,7 @@ impl Promoting<'_> {
                 self.request.to, guess.summary
             ),
         )
-        .hint(format!("{} init asks, and writes promote.toml", self.context.front.name())))
+        .hint(format!("{} init", self.context.front.name())))
     }
 
     fn refuse_first_without_version(&self) -> Result<(), Failure> {
