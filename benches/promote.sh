@@ -99,7 +99,7 @@ median() { awk -F, -v name="$1" '$1 == name { print $4 }' "$2"; }
 
 compare() {
     awk -v what="$1" -v a="$(median "$1" "$3")" -v b="$(median "$2" "$3")" 'BEGIN {
-        printf "  %-26s %8.1f ms   %5.2f of %s (%.1f ms)\n", what, a * 1000, a / b, "'"$2"'", b * 1000
+        printf "  %-20s %8.1f ms   %5.2f of %s (%.1f ms)\n", what, a * 1000, a / b, "'"$2"'", b * 1000
     }'
 }
 

@@ -94,6 +94,14 @@ impl Recorder {
         }
     }
 
+    /// Whether anything older can still tell something of the cell; of one
+    /// whose arrival alone is asked for, only until that is known.
+    pub fn wants(&self, key: &CellKey, arrival_only: bool) -> bool {
+        self.open.get(key).is_some_and(|timeline| {
+            !timeline.complete && (!arrival_only || timeline.since().is_none())
+        })
+    }
+
     /// Whether every cell's newest arrival is known.
     pub fn knows_arrivals(&self) -> bool {
         self.unknown == 0

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Config;
-use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::discover::{Cell, CellKey, Inventory, Reader};
 use crate::git::{self, Interest};
 use crate::history::{Moment, Recorder, Timeline};
 use crate::model::{Pin, RepoPath};
@@ -36,6 +35,7 @@ pub(super) fn timelines(
         return Ok(recorder.finish(true));
     }
     let paths: Vec<RepoPath> = watch.overlays.keys().map(|path| (*path).clone()).collect();
+    let mut reader = Reader::new(&workspace.config);
     let mut history = git::walk(&workspace.repo, workspace.base, Interest::below(paths))?;
     for commit in history.by_ref() {
         let commit = commit?;
@@ -44,15 +44,20 @@ pub(super) fn timelines(
             seconds: commit.seconds,
             author: commit.author().to_owned(),
         };
-        let touched = watch.touched(&commit.changed);
+        let arrival_only = reach == Reach::Arrivals;
+        let mut touched = watch.touched(&commit.changed);
+        touched.retain(|key| recorder.wants(key, arrival_only));
+        if touched.is_empty() {
+            continue;
+        }
         let before = match commit.parent {
-            Some(parent) => at_commit(workspace, parent, (inventory, &touched))?,
+            Some(parent) => read_at((workspace, &mut reader), parent, (inventory, &touched))?,
             None => Inventory::default(),
         };
         for key in touched {
             recorder.before(&key, &moment, find(&before, &key).map(held));
         }
-        if reach == Reach::Arrivals && recorder.knows_arrivals() {
+        if arrival_only && recorder.knows_arrivals() {
             return Ok(recorder.finish(false));
         }
     }
@@ -97,19 +102,27 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// What the overlays of these cells held at another commit.
+/// What the overlays of these cells held at a commit.
 pub(super) fn at_commit(
     workspace: &Workspace,
     commit: git::ObjectId,
     wanted: (&Inventory, &[CellKey]),
 ) -> Result<Inventory, Failure> {
+    read_at((workspace, &mut Reader::new(&workspace.config)), commit, wanted)
+}
+
+fn read_at(
+    from: (&Workspace, &mut Reader<'_>),
+    commit: git::ObjectId,
+    wanted: (&Inventory, &[CellKey]),
+) -> Result<Inventory, Failure> {
+    let (workspace, reader) = from;
     let (inventory, keys) = wanted;
     let cells = keys.iter().filter_map(|key| inventory.cells.get(key));
     let indexes: BTreeSet<usize> = cells.flat_map(|cell| cell.overlays.iter().copied()).collect();
     let overlays = indexes.into_iter().filter_map(|index| inventory.overlays.get(index).cloned());
     let snapshot = workspace.repo.snapshot(commit)?;
-    let config: &Config = &workspace.config;
-    Ok(discover::read(&snapshot, config, overlays.collect(), &|_| true)?)
+    Ok(reader.read(&snapshot, overlays.collect(), &|_| true)?)
 }
 
 /// The cell of a key in an inventory of a few overlays, where an app that is

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, FieldSpec};
-use crate::kustomize;
+use crate::kustomize::{self, EditError, FileSites};
 use crate::model::{
     AppId, EntryKind, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot,
     SnapshotError,
@@ -142,26 +142,68 @@ pub fn read(
     overlays: Vec<Overlay>,
     wanted: &dyn Fn(&Overlay) -> bool,
 ) -> Result<Inventory, SnapshotError> {
-    let roots: BTreeSet<RepoPath> = overlays.iter().map(|overlay| overlay.path.clone()).collect();
-    let mut inventory = Inventory::default();
-    let mut found: Vec<(usize, Site)> = Vec::new();
-    for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
-        let fields = config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
-        let mut files = Files { snapshot, roots: &roots, paths: Vec::new(), links: Vec::new() };
-        files.collect(overlay)?;
-        let links = std::mem::take(&mut files.links);
-        inventory.unreadable.extend(links.into_iter().map(|path| Unreadable {
-            overlay: index,
-            path,
-            message: "is a symbolic link or a submodule, which is never followed".to_owned(),
-            link: true,
-        }));
-        let sites = inventory.read_files(snapshot, (index, fields), files.paths)?;
-        found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+    Reader { config, known: None }.read(snapshot, overlays, wanted)
+}
+
+/// Reads inventories of one repository at several commits: a file that is the
+/// same as when it was last read is not parsed again.
+pub struct Reader<'a> {
+    config: &'a Config,
+    /// The files as they were last read; `None` where nothing is read twice.
+    known: Option<BTreeMap<RepoPath, (Vec<u8>, Parsed)>>,
+}
+
+type Parsed = Result<FileSites, EditError>;
+
+impl<'a> Reader<'a> {
+    /// A reader that knows no file yet.
+    pub fn new(config: &'a Config) -> Self {
+        Self { config, known: Some(BTreeMap::new()) }
     }
-    inventory.overlays = overlays;
-    inventory.sort_in(found);
-    Ok(inventory)
+
+    /// See [`read`].
+    pub fn read(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        overlays: Vec<Overlay>,
+        wanted: &dyn Fn(&Overlay) -> bool,
+    ) -> Result<Inventory, SnapshotError> {
+        let roots: BTreeSet<RepoPath> =
+            overlays.iter().map(|overlay| overlay.path.clone()).collect();
+        let mut inventory = Inventory::default();
+        let mut found: Vec<(usize, Site)> = Vec::new();
+        for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
+            let fields =
+                self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
+            let mut files = Files { snapshot, roots: &roots, paths: Vec::new(), links: Vec::new() };
+            files.collect(overlay)?;
+            let links = std::mem::take(&mut files.links);
+            inventory.unreadable.extend(links.into_iter().map(|path| Unreadable {
+                overlay: index,
+                path,
+                message: "is a symbolic link or a submodule, which is never followed".to_owned(),
+                link: true,
+            }));
+            let sites =
+                inventory.read_files((&mut *self, snapshot), (index, fields), files.paths)?;
+            found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+        }
+        inventory.overlays = overlays;
+        inventory.sort_in(found);
+        Ok(inventory)
+    }
+
+    fn sites(&mut self, path: &RepoPath, bytes: Vec<u8>, fields: &[FieldSpec]) -> Parsed {
+        let Some(known) = &mut self.known else {
+            return kustomize::read_sites(path, &bytes, fields);
+        };
+        if let Some((_, parsed)) = known.get(path).filter(|(before, _)| *before == bytes) {
+            return parsed.clone();
+        }
+        let parsed = kustomize::read_sites(path, &bytes, fields);
+        known.insert(path.clone(), (bytes, parsed.clone()));
+        parsed
+    }
 }
 
 /// The YAML and JSON files of an overlay, without those of overlays nested in it.
@@ -238,15 +280,16 @@ fn uncovered(sites: Vec<Site>) -> Vec<Site> {
 impl Inventory {
     fn read_files(
         &mut self,
-        snapshot: &dyn Snapshot,
+        from: (&mut Reader<'_>, &dyn Snapshot),
         overlay: (usize, &[FieldSpec]),
         paths: Vec<RepoPath>,
     ) -> Result<Vec<Site>, SnapshotError> {
+        let (reader, snapshot) = from;
         let (overlay, fields) = overlay;
         let mut sites = Vec::new();
         for path in paths {
             let Some(bytes) = snapshot.read(&path)? else { continue };
-            match kustomize::read_sites(&path, &bytes, fields) {
+            match reader.sites(&path, bytes, fields) {
                 Ok(found) => {
                     let note =
                         |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);

@@ -1,11 +1,12 @@
 //! The files at one commit, read straight from tree objects.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::objs::TreeRefIter;
+use gix::objs::tree::EntryRef;
 
 use super::{GitError, Repository, tree};
 use crate::model::{Entry, EntryKind, RepoPath, Snapshot, SnapshotError};
@@ -20,20 +21,32 @@ pub struct TreeSnapshot {
     directories: RefCell<HashMap<RepoPath, Option<Rc<Directory>>>>,
 }
 
-/// A decoded tree: entries sorted by the bytes of their names.
+/// A tree. On the way to one path it is only searched; decoding all of a wide
+/// one costs more than that, and is done once it is listed or asked often.
 #[derive(Debug)]
 struct Directory {
-    entries: Vec<Node>,
+    data: Vec<u8>,
+    hash: gix::hash::Kind,
+    asked: Cell<u32>,
+    decoded: OnceCell<Decoded>,
+}
+
+/// The entries of a tree, sorted by the bytes of their names.
+#[derive(Debug)]
+struct Decoded {
+    entries: Vec<(Box<str>, Node)>,
     unreadable: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Node {
-    name: Box<str>,
     kind: EntryKind,
     executable: bool,
     id: ObjectId,
 }
+
+/// A directory asked more often than this is decoded.
+const SEARCHES: u32 = 8;
 
 impl TreeSnapshot {
     pub(super) fn new(repo: &Repository, commit: ObjectId) -> Result<Self, GitError> {
@@ -73,7 +86,7 @@ impl TreeSnapshot {
     /// How many entries of `dir` are not listed because their names are not
     /// UTF-8.
     pub fn unreadable_names(&self, dir: &RepoPath) -> Result<usize, SnapshotError> {
-        Ok(self.directory(dir)?.map_or(0, |found| found.unreadable))
+        Ok(self.directory(dir)?.map_or(0, |found| found.decoded().unreadable))
     }
 
     /// The decoded tree at `dir`; from the cache where it was asked for before.
@@ -89,7 +102,7 @@ impl TreeSnapshot {
             }),
         };
         let found = match id {
-            Some(id) => Some(Rc::new(self.decode(id).map_err(|error| SnapshotError {
+            Some(id) => Some(Rc::new(self.load(id).map_err(|error| SnapshotError {
                 path: dir.clone(),
                 message: error.to_string(),
             })?)),
@@ -99,31 +112,56 @@ impl TreeSnapshot {
         Ok(found)
     }
 
-    fn decode(&self, id: ObjectId) -> Result<Directory, GitError> {
+    /// Reads a tree, whole and well-formed.
+    fn load(&self, id: ObjectId) -> Result<Directory, GitError> {
         let data = tree::load(&self.repo, id)?;
-        let mut entries = Vec::new();
-        let mut unreadable = 0;
-        for entry in TreeRefIter::from_bytes(&data, self.repo.object_hash()) {
-            let entry = entry.map_err(|error| GitError::read(format!("tree {id}"), error))?;
-            match std::str::from_utf8(entry.filename) {
-                Ok(name) => entries.push(Node {
-                    name: name.into(),
-                    kind: kind_of(entry.mode),
-                    executable: entry.mode.is_executable(),
-                    id: entry.oid.to_owned(),
-                }),
-                Err(_) => unreadable += 1,
-            }
+        let hash = self.repo.object_hash();
+        for entry in TreeRefIter::from_bytes(&data, hash) {
+            entry.map_err(|error| GitError::read(format!("tree {id}"), error))?;
         }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(Directory { entries, unreadable })
+        Ok(Directory { data, hash, asked: Cell::new(0), decoded: OnceCell::new() })
     }
 }
 
 impl Directory {
-    fn node(&self, name: &str) -> Option<&Node> {
-        let at = self.entries.binary_search_by(|node| node.name.as_ref().cmp(name)).ok()?;
-        self.entries.get(at)
+    fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        // That all of them can be read was seen when the tree was loaded.
+        TreeRefIter::from_bytes(&self.data, self.hash).filter_map(Result::ok)
+    }
+
+    fn node(&self, name: &str) -> Option<Node> {
+        self.asked.set(self.asked.get().saturating_add(1));
+        if self.asked.get() <= SEARCHES && self.decoded.get().is_none() {
+            return self.entries().find(|entry| entry.filename == name).map(Node::of);
+        }
+        let entries = &self.decoded().entries;
+        let at = entries.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok()?;
+        entries.get(at).map(|(_, node)| *node)
+    }
+
+    fn decoded(&self) -> &Decoded {
+        self.decoded.get_or_init(|| {
+            let mut entries = Vec::new();
+            let mut unreadable = 0;
+            for entry in self.entries() {
+                match std::str::from_utf8(entry.filename) {
+                    Ok(name) => entries.push((name.into(), Node::of(entry))),
+                    Err(_) => unreadable += 1,
+                }
+            }
+            entries.sort_unstable_by(|(a, _): &(Box<str>, Node), (b, _)| a.cmp(b));
+            Decoded { entries, unreadable }
+        })
+    }
+}
+
+impl Node {
+    fn of(entry: EntryRef<'_>) -> Self {
+        Self {
+            kind: kind_of(entry.mode),
+            executable: entry.mode.is_executable(),
+            id: entry.oid.to_owned(),
+        }
     }
 }
 
@@ -143,8 +181,9 @@ impl Snapshot for TreeSnapshot {
 
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
         let Some(directory) = self.directory(dir)? else { return Ok(None) };
-        let entry = |node: &Node| Entry { name: node.name.to_string(), kind: node.kind };
-        Ok(Some(directory.entries.iter().map(entry).collect()))
+        let entry =
+            |(name, node): &(Box<str>, Node)| Entry { name: name.to_string(), kind: node.kind };
+        Ok(Some(directory.decoded().entries.iter().map(entry).collect()))
     }
 
     fn kind(&self, path: &RepoPath) -> Result<Option<EntryKind>, SnapshotError> {

@@ -32,12 +32,12 @@ impl AppId {
     /// The word `app@version` for a command line, quoted where a shell would
     /// read it otherwise.
     pub fn at(&self, version: &impl fmt::Display) -> String {
-        quoted(format!("{self}@{version}"))
+        quoted(&format!("{self}@{version}"))
     }
 
     /// The app as a word for a command line, quoted where that is needed.
     pub fn word(&self) -> String {
-        quoted(self.to_string())
+        quoted(&self.to_string())
     }
 
     /// Whether `text`, as a user types it, names this app: its name, or group
@@ -51,9 +51,14 @@ impl AppId {
     }
 }
 
-fn quoted(word: String) -> String {
+/// A word for a command line, quoted where a shell would read it otherwise.
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 impl fmt::Display for AppId {

@@ -14,7 +14,7 @@ pub mod site;
 pub mod snapshot;
 pub mod version;
 
-pub use app::AppId;
+pub use app::{AppId, quoted};
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
@@ -22,5 +22,5 @@ pub use nearest::nearest;
 pub use path::RepoPath;
 pub use promotion::Promotion;
 pub use site::{Site, SiteKind, Target};
-pub use snapshot::{Entry, EntryKind, MemorySnapshot, Snapshot, SnapshotError};
+pub use snapshot::{Entry, EntryKind, MemorySnapshot, Patched, Snapshot, SnapshotError};
 pub use version::{Digest, ImageRef, Pin, Tag, VersionError};

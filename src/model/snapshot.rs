@@ -1,10 +1,10 @@
 //! The repository at one commit: paths and bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::RepoPath;
+use super::{FileChange, RepoPath};
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,56 @@ pub trait Snapshot {
     }
 }
 
+/// Another snapshot with some files changed: what a plan makes of it.
+pub struct Patched<'a> {
+    base: &'a dyn Snapshot,
+    files: BTreeMap<RepoPath, Vec<u8>>,
+}
+
+impl<'a> Patched<'a> {
+    /// `base` with these changes; new files and their directories are there too.
+    pub fn new(base: &'a dyn Snapshot, changes: &[FileChange]) -> Self {
+        let files = changes.iter().map(|change| (change.path.clone(), change.new.clone()));
+        Self { base, files: files.collect() }
+    }
+}
+
+impl Snapshot for Patched<'_> {
+    fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        match self.files.get(path) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => self.base.read(path),
+        }
+    }
+
+    fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
+        let added = children(self.files.keys(), dir);
+        let Some(mut entries) = self.base.list(dir)? else {
+            return Ok((!added.is_empty()).then_some(added));
+        };
+        for entry in added {
+            if entries.iter().all(|other| other.name != entry.name) {
+                entries.push(entry);
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some(entries))
+    }
+}
+
+/// What of `paths` lies directly in `dir`, sorted by name.
+fn children<'p>(paths: impl Iterator<Item = &'p RepoPath>, dir: &RepoPath) -> Vec<Entry> {
+    let depth = dir.parts().count();
+    let mut found: BTreeMap<&str, EntryKind> = BTreeMap::new();
+    for path in paths.filter(|path| path.is_within(dir) && *path != dir) {
+        let mut rest = path.parts().skip(depth);
+        let Some(name) = rest.next() else { continue };
+        let kind = if rest.next().is_some() { EntryKind::Directory } else { EntryKind::File };
+        found.entry(name).or_insert(kind);
+    }
+    found.into_iter().map(|(name, kind)| Entry { name: name.to_owned(), kind }).collect()
+}
+
 /// A snapshot held in memory: for tests, and for what a plan makes of another
 /// snapshot.
 #[derive(Debug, Clone, Default)]
@@ -77,20 +127,42 @@ impl Snapshot for MemorySnapshot {
     }
 
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
-        let depth = dir.parts().count();
-        let mut seen = BTreeSet::new();
-        let mut entries = Vec::new();
-        for path in self.files.keys().filter(|path| path.is_within(dir) && *path != dir) {
-            let mut rest = path.parts().skip(depth);
-            let Some(name) = rest.next() else { continue };
-            if seen.insert(name) {
-                let kind =
-                    if rest.next().is_some() { EntryKind::Directory } else { EntryKind::File };
-                entries.push(Entry { name: name.to_owned(), kind });
-            }
-        }
+        let entries = children(self.files.keys(), dir);
         let exists = !entries.is_empty() || dir.parts().next().is_none();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(exists.then_some(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::normalize(text).unwrap()
+    }
+
+    #[test]
+    fn a_patched_snapshot_shows_old_and_new_files() {
+        let base =
+            MemorySnapshot::new([(path("a/x"), b"1".to_vec()), (path("a/y"), b"2".to_vec())]);
+        let change = |at: &str, new: &str| FileChange {
+            path: path(at),
+            old: None,
+            new: new.as_bytes().to_vec(),
+            executable: false,
+            edits: Vec::new(),
+        };
+        let patched = Patched::new(&base, &[change("a/y", "3"), change("b/c/z", "4")]);
+        assert_eq!(patched.read(&path("a/x")).unwrap().unwrap(), b"1");
+        assert_eq!(patched.read(&path("a/y")).unwrap().unwrap(), b"3");
+        let names = |dir: &str| -> Option<Vec<String>> {
+            let entries = patched.list(&path(dir)).unwrap()?;
+            Some(entries.into_iter().map(|entry| entry.name).collect())
+        };
+        assert_eq!(names("").unwrap(), ["a", "b"]);
+        assert_eq!(names("b").unwrap(), ["c"]);
+        assert_eq!(names("b/c").unwrap(), ["z"]);
+        assert_eq!(names("q"), None);
+        assert_eq!(patched.kind(&path("b")).unwrap(), Some(EntryKind::Directory));
     }
 }

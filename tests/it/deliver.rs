@@ -95,6 +95,35 @@ fn the_message_may_come_from_a_file() {
 }
 
 #[test]
+fn the_message_may_be_edited() {
+    let repo = line();
+    let editor = "sed -i -e '1s/.*/Edited/'";
+    run(&repo, &[&ARGS[..], &["-e"]].concat()).env("GIT_EDITOR", editor).stdout(0);
+    assert!(message(&repo).starts_with("Edited\n"), "{}", message(&repo));
+    assert!(message(&repo).contains("\nPromote-To: staging\n"));
+    repo.assert_clean();
+    let head = repo.head();
+    let gone = run(&repo, &["web@v1.2.3", "prod", "-e"]).env("GIT_EDITOR", "false");
+    assert_eq!(gone.code(), 128);
+    assert_eq!(repo.head(), head);
+}
+
+#[test]
+fn a_bare_repository_has_nothing_to_commit_in() {
+    let repo = line();
+    let bare = repo.dir.path().join("bare.git");
+    repo.git(["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+    let args = ["-C", bare.to_str().unwrap(), "-q", "web@v1.2.3", "staging"];
+    assert_snapshot!(run(&repo, &args).text(), @"
+    exit 128
+    --- stderr
+    error: this operation must be run in a work tree
+    hint: git promote ... --pr
+    ");
+    assert_eq!(run(&repo, &["-C", bare.to_str().unwrap(), "status"]).code(), 0);
+}
+
+#[test]
 fn a_message_cannot_be_empty() {
     let repo = line();
     let before = everything(&repo);

@@ -169,6 +169,13 @@ fn a_coupled_reference_moves_along() {
 }
 
 #[test]
+fn references_are_coupled_unless_the_config_says_otherwise() {
+    let repo = coupled("\"apps/{app}/overlays/{env}\"");
+    run(&repo, &["v2.0", "staging"]).stdout(0);
+    assert!(repo.read(&at("web", "staging")).contains("?ref=v2.0"));
+}
+
+#[test]
 fn an_uncoupled_reference_stays_and_is_told() {
     let repo = coupled("{ path = \"apps/{app}/overlays/{env}\", couple = false }");
     assert_snapshot!(run(&repo, &["v2.0", "staging"]).text(), @"
