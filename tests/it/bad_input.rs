@@ -350,9 +350,8 @@ fn hostile_names_never_reach_the_terminal() {
 /// What begins like a command is one, to its end: it can be pasted.
 #[test]
 fn hints_that_are_commands_are_nothing_else() {
-    let repo = line();
-    let hints = |args: &[&str]| -> Vec<String> {
-        let text = run(&repo, args).text();
+    let hints = |repo: &Sandbox, args: &[&str]| -> Vec<String> {
+        let text = run(repo, args).text();
         let hints = text.lines().filter_map(|line| line.strip_prefix("hint: git promote "));
         hints.map(str::to_owned).collect()
     };
@@ -363,7 +362,8 @@ fn hints_that_are_commands_are_nothing_else() {
         &["a b", "dev"],
         &["web@v1.2.3", "prod"],
     ] {
-        let found = hints(args);
+        let repo = line();
+        let found = hints(&repo, args);
         assert!(!found.is_empty(), "{args:?}");
         for hint in found {
             let words: Vec<&str> = hint.split_whitespace().collect();
