@@ -93,7 +93,7 @@ fn git_exit(code: u8) -> Exit {
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         let hint = match error {
-            GitError::NotARepository => Some("git promote demo makes one to play with".to_owned()),
+            GitError::NotARepository => Some("git promote demo".to_owned()),
             _ => error.hint(),
         };
         Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(hint)
@@ -130,8 +130,7 @@ impl From<SnapshotError> for Failure {
 
 impl From<VersionError> for Failure {
     fn from(error: VersionError) -> Self {
-        Self::new(Exit::Invalid, error.to_string())
-            .hint("git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest")
+        Self::new(Exit::Invalid, error.to_string()).hint("git promote v1.2.3 staging")
     }
 }
 

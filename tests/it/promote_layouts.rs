@@ -411,7 +411,7 @@ fn a_guess_that_cannot_order_an_environment_is_refused() {
     exit 3
     --- stderr
     error: the names of the directories do not tell where blue stands in the order (in apps/{app}/overlays/{env}; no order for dev, prod, blue)
-    hint: git promote init asks, and writes promote.toml
+    hint: git promote init
     ");
     assert_eq!(everything(&repo), before);
     repo.git(["rm", "-rq", "apps"]);
@@ -420,7 +420,7 @@ fn a_guess_that_cannot_order_an_environment_is_refused() {
     exit 8
     --- stderr
     error: no environment found: there is no promote.toml, and no directory is named like one (dev, staging, prod)
-    hint: git promote init --print shows a promote.toml to start from
+    hint: git promote init --print
     ");
 }
 
@@ -488,6 +488,6 @@ fn config_show_and_validate() {
     exit 5
     --- stderr
     error: cannot read 'gone.toml': No such file or directory (os error 2)
-    hint: git promote init writes one
+    hint: git promote init
     ");
 }
