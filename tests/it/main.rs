@@ -36,6 +36,10 @@ mod properties;
 mod readme;
 mod real_repos;
 #[cfg(test)]
+mod render_compare;
+#[cfg(test)]
+mod render_repos;
+#[cfg(test)]
 mod sites;
 #[cfg(test)]
 mod testkit;
