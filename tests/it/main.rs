@@ -38,6 +38,10 @@ mod real_repos;
 #[cfg(test)]
 mod render_compare;
 #[cfg(test)]
+mod render_fixtures;
+#[cfg(test)]
+mod render_fuzz;
+#[cfg(test)]
 mod render_repos;
 #[cfg(test)]
 mod sites;

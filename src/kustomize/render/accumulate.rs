@@ -7,7 +7,7 @@ use super::images::Entry;
 use super::load::{self, Named};
 use super::patches::{self, Objects};
 use super::resource::{self, Resource};
-use super::spec::Spec;
+use super::spec::{Role, Spec};
 use super::unfollowed::{self, Variable};
 use super::value::Place;
 use super::{ImageKind, Rendered, RenderedImage, collect, generate, metadata, replacements};
@@ -23,15 +23,15 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     let at = Place { file: ctx.file(dir), line: 1 };
     let mut walk =
         Walk { ctx: &mut ctx, chain: Vec::new(), variables: Vec::new(), entries: Vec::new() };
-    let objects = walk.directory(dir, at)?;
+    let objects = walk.directory(dir, at, Role::Overlay)?;
     let Walk { variables, entries, .. } = walk;
-    Ok(finish(ctx, objects, &variables, entries))
+    Ok(finish(ctx, &objects, &variables, entries))
 }
 
 /// The images of the objects, and all else that was found.
 pub(super) fn finish(
     mut ctx: Context<'_>,
-    objects: Objects,
+    objects: &Objects,
     variables: &[Variable],
     mut images: Vec<RenderedImage>,
 ) -> Rendered {
@@ -59,18 +59,18 @@ impl Walk<'_, '_> {
         &mut self,
         dir: &RepoPath,
         at: Place,
+        role: Role,
     ) -> Result<Objects, SnapshotError> {
         let none = Objects { all: Vec::new(), open: false };
-        self.target(dir, at, none, false)
+        self.target(dir, (at, role), none)
     }
 
     /// Adds a kustomization, or applies a component, to objects.
     fn target(
         &mut self,
         dir: &RepoPath,
-        at: Place,
+        (at, role): (Place, Role),
         mut objects: Objects,
-        component: bool,
     ) -> Result<Objects, SnapshotError> {
         let circle = self.chain.iter().any(|visited| visited.is_within(dir));
         if circle || self.chain.len() >= MAX_CHAIN {
@@ -79,7 +79,7 @@ impl Walk<'_, '_> {
             objects.open = true;
             return Ok(objects);
         }
-        let Some(spec) = self.spec(dir, at, component)? else {
+        let Some(spec) = self.spec(dir, at, role)? else {
             objects.open = true;
             return Ok(objects);
         };
@@ -104,7 +104,9 @@ impl Walk<'_, '_> {
         objects.open |= unfollowed::makers(self.ctx, dir, spec)?;
         for (text, at) in spec.texts(self.ctx, "components") {
             match load::named(self.ctx, dir, &text, at)? {
-                Named::Directory(path) => objects = self.target(&path, at, objects, true)?,
+                Named::Directory(path) => {
+                    objects = self.target(&path, (at, Role::Component), objects)?;
+                }
                 Named::File(path, _) => {
                     let what = format!("`{path}`, a file where kustomize expects a component");
                     self.ctx.opaque(at, what, Evidence::default());
@@ -152,7 +154,7 @@ impl Walk<'_, '_> {
                 objects.all.extend(manifests(self.ctx, &text, start));
             }
             Named::Directory(path) => {
-                let below = self.directory(&path, at)?;
+                let below = self.directory(&path, at, Role::Base)?;
                 objects.all.extend(below.all);
                 objects.open |= below.open;
             }
@@ -166,7 +168,7 @@ impl Walk<'_, '_> {
         &mut self,
         dir: &RepoPath,
         at: Place,
-        component: bool,
+        role: Role,
     ) -> Result<Option<Spec>, SnapshotError> {
         let entries = self.ctx.snapshot.list(dir)?.unwrap_or_default();
         let files = entries
@@ -192,7 +194,7 @@ impl Walk<'_, '_> {
             self.ctx.opaque(start, "an empty kustomization", Evidence::text(&text));
             return Ok(None);
         };
-        Ok(Spec::new(self.ctx, root, component))
+        Ok(Spec::new(self.ctx, root, role))
     }
 }
 

@@ -57,11 +57,11 @@ impl Walk<'_, '_> {
                     let evidence = Evidence::value(value);
                     self.ctx.opaque(value.at, "an image that is no text", evidence);
                 }
-                self.push(kind, value, path, text);
+                self.push((kind, text), value, path);
             }
             (Kind::Scalar(text, _), _) => {
                 for image in reference::images_in(text) {
-                    self.push(ImageKind::Scalar, value, path, image);
+                    self.push((ImageKind::Scalar, image), value, path);
                 }
             }
             (Kind::List(items), site) => self.items(items, path, site),
@@ -88,13 +88,13 @@ impl Walk<'_, '_> {
             };
             let path = Path { above: Some(path), step: step(key) };
             for image in reference::images_in(key) {
-                self.push(ImageKind::Scalar, value, &path, image);
+                self.push((ImageKind::Scalar, image), value, &path);
             }
             self.value(value, &path, inner);
         }
     }
 
-    fn push(&mut self, kind: ImageKind, value: &Value, path: &Path<'_>, reference: &str) {
+    fn push(&mut self, (kind, reference): (ImageKind, &str), value: &Value, path: &Path<'_>) {
         self.found.push(RenderedImage {
             kind,
             object: self.title.clone(),

@@ -11,9 +11,10 @@ use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
 
 /// Files longer than this are not read.
 const MAX_FILE: usize = 16 << 20;
-/// Steps of work: a value read, copied or compared, 64 bytes read.
-const MAX_WORK: usize = 40_000_000;
-/// Values held by the documents of one file.
+/// Steps of work: 16 for a value read, one for a value copied or compared, or
+/// for 64 bytes read.
+const MAX_WORK: usize = 24_000_000;
+/// No more than this is told.
 const MAX_OPAQUE: usize = 2_000;
 
 /// Everything a rendering shares.

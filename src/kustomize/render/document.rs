@@ -157,7 +157,7 @@ impl Reader<'_, '_, '_> {
         let target = self.stream.resolve(id);
         let node = self.stream.node(target)?;
         let size = node.span.len() / 64;
-        if !self.ctx.spend(at, 1 + size) {
+        if !self.ctx.spend(at, 16 + size) {
             return None;
         }
         self.tag(target, node.tag.as_deref());

@@ -1,5 +1,5 @@
 //! `configMapGenerator` and `secretGenerator`. What a generated Secret holds
-//! is encoded, so only ConfigMaps can show an image.
+//! is encoded, so only a `ConfigMap` can show an image.
 
 use super::context::{Context, Evidence};
 use super::load;
@@ -41,7 +41,7 @@ impl Generator<'_, '_> {
         for (key, value) in arguments.pairs() {
             match key.as_str() {
                 "name" | "namespace" | "options" | "type" => {}
-                "behavior" => behavior = self.behavior(value),
+                "behavior" => behavior = self::behavior(value),
                 "literals" => self.literals(value, &mut data),
                 "files" => self.files(value, &mut data)?,
                 "envs" => {
@@ -64,14 +64,6 @@ impl Generator<'_, '_> {
             made.set("data", Value::map(at, data));
         }
         Ok((Resource::new(made), behavior))
-    }
-
-    fn behavior(&mut self, value: &Value) -> Behavior {
-        match value.shown() {
-            "merge" => Behavior::Merge,
-            "replace" => Behavior::Replace,
-            _ => Behavior::Create,
-        }
     }
 
     fn metadata(&mut self, arguments: &Value) -> Value {
@@ -168,6 +160,14 @@ impl Generator<'_, '_> {
             data.push((key.to_owned(), Value::text(at, value)));
         }
         Ok(())
+    }
+}
+
+fn behavior(value: &Value) -> Behavior {
+    match value.shown() {
+        "merge" => Behavior::Merge,
+        "replace" => Behavior::Replace,
+        _ => Behavior::Create,
     }
 }
 

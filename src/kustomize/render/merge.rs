@@ -162,14 +162,13 @@ fn walk_map(dest: Option<Value>, mut origin: Option<Value>, known: Known) -> Mer
     };
     let dest = dest.filter(|dest| !dest.is_null());
     match (dest, origin, directive) {
-        (_, _, Directive::Delete) => Ok(None),
+        (None, None, _) | (_, _, Directive::Delete) => Ok(None),
         (Some(dest), None, _) => Ok(Some(dest)),
         (Some(_), Some(origin), _) if origin.is_null() => Ok(None),
         (None, Some(origin), _) | (Some(_), Some(origin), Directive::Replace) => {
             fresh(origin, known).map(Some)
         }
         (Some(dest), Some(origin), Directive::Merge) => fields(dest, origin, known).map(Some),
-        (None, None, _) => Ok(None),
     }
 }
 

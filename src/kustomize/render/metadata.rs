@@ -6,19 +6,25 @@ use super::reference;
 use super::resource::Resource;
 use super::schema;
 use super::select::split_api;
-use super::spec::Spec;
-use super::value::{Kind, Place, Value};
+use super::spec::{Spec, text_of};
+use super::value::{Place, Value};
 
 /// Applies them to all objects, in kustomize's order.
 pub(super) fn apply(ctx: &mut Context<'_>, spec: &Spec, resources: &mut [Resource]) {
     if let Some((at, text)) = name_part(ctx, spec, "namespace") {
-        resources.iter_mut().for_each(|resource| namespace(resource, at, &text));
+        for resource in resources.iter_mut() {
+            namespace(resource, at, &text);
+        }
     }
     if let Some((at, text)) = name_part(ctx, spec, "namePrefix") {
-        resources.iter_mut().for_each(|resource| rename(resource, at, (&text, "")));
+        for resource in resources.iter_mut() {
+            rename(resource, at, (&text, ""));
+        }
     }
     if let Some((at, text)) = name_part(ctx, spec, "nameSuffix") {
-        resources.iter_mut().for_each(|resource| rename(resource, at, ("", &text)));
+        for resource in resources.iter_mut() {
+            rename(resource, at, ("", &text));
+        }
     }
     for label in spec.list(ctx, "labels") {
         if let Some(pairs) = label.get("pairs") {
@@ -75,6 +81,7 @@ fn rename(resource: &mut Resource, at: Place, (prefix, suffix): (&str, &str)) {
 fn texts(ctx: &mut Context<'_>, resources: &mut [Resource], key: &str, pairs: &Value) {
     const TELLING: [&str; 4] = ["image", "containers", "initContainers", "ephemeralContainers"];
     for (name, value) in pairs.pairs() {
+        text_of(ctx, value);
         let image = TELLING.contains(&name.as_str()) || reference::is_image_like(value.shown());
         if image || reference::is_image_like(name) {
             let what = format!("{key} that look like an image");
@@ -88,9 +95,7 @@ fn texts(ctx: &mut Context<'_>, resources: &mut [Resource], key: &str, pairs: &V
         let Some(meta) = resource.value.entry("metadata", pairs.at) else { continue };
         let Some(map) = meta.entry(key, pairs.at) else { continue };
         for (name, value) in pairs.pairs() {
-            if matches!(value.kind, Kind::Scalar(..)) {
-                map.set(name, Value::text(value.at, value.shown()));
-            }
+            map.set(name, Value::text(value.at, value.shown()));
         }
     }
 }

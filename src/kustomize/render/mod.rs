@@ -11,6 +11,7 @@ mod accumulate;
 mod collect;
 mod context;
 mod document;
+mod field_path;
 mod generate;
 mod images;
 mod json_patch;

@@ -51,7 +51,7 @@ pub(super) fn json(
         let target = parts.target.filter(Selector::has_name);
         match (documents.as_slice(), target) {
             ([operations], Some(target)) if matches!(operations.kind, Kind::List(_)) => {
-                operate(ctx, objects, operations, &target, false);
+                operate(ctx, objects, operations, (&target, false));
             }
             _ => odd(ctx, &item, &documents),
         }
@@ -156,7 +156,7 @@ fn patch(
     let is_list = |value: &Value| matches!(value.kind, Kind::List(_));
     match (documents.as_slice(), parts.target) {
         ([operations], Some(target)) if is_list(operations) => {
-            operate(ctx, objects, operations, &target, true);
+            operate(ctx, objects, operations, (&target, true));
         }
         (several, _) if several.is_empty() || several.iter().any(is_list) => {
             odd(ctx, item, &documents);
@@ -311,8 +311,7 @@ fn operate(
     ctx: &mut Context<'_>,
     objects: &mut Objects,
     operations: &Value,
-    target: &Selector,
-    remembers: bool,
+    (target, remembers): (&Selector, bool),
 ) {
     let mut operations = operations.clone();
     mark(&mut operations);
@@ -329,6 +328,10 @@ fn operate(
             resource.remember();
         }
         let evidence = Evidence::value(&operations).and(&resource.value);
+        // Kustomize keeps its books in annotations, so that there are some.
+        if let Some(meta) = resource.value.entry("metadata", operations.at) {
+            meta.entry("annotations", operations.at);
+        }
         if let Err(Trouble { at, what }) = json_patch::apply(&mut resource.value, &operations) {
             ctx.opaque(at, format!("a patch: {what}"), evidence);
         }

@@ -3,6 +3,7 @@
 use super::accumulate::{Walk, finish, manifests};
 use super::context::Context;
 use super::patches::Objects;
+use super::spec::Role;
 use super::value::Place;
 use super::{Rendered, document};
 use crate::kustomize::is_kustomization;
@@ -19,7 +20,7 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     while let Some(dir) = open.pop() {
         let entries = walk.ctx.snapshot.list(&dir)?.unwrap_or_default();
         if entries.iter().any(|e| is_kustomization(&e.name) && e.kind != EntryKind::Directory) {
-            let below = walk.directory(&dir, at)?;
+            let below = walk.directory(&dir, at, Role::Base)?;
             objects.all.extend(below.all);
             objects.open |= below.open;
             continue;
@@ -34,7 +35,7 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
         }
     }
     let Walk { variables, entries, .. } = walk;
-    Ok(finish(ctx, objects, &variables, entries))
+    Ok(finish(ctx, &objects, &variables, entries))
 }
 
 fn is_manifest(name: &str) -> bool {

@@ -42,6 +42,17 @@ const FIELDS: [&str; 34] = [
     "buildMetadata",
 ];
 
+/// Why a kustomization is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is what is rendered: a component may be, too.
+    Overlay,
+    /// It is a resource.
+    Base,
+    /// It is a component.
+    Component,
+}
+
 /// A kustomization file.
 pub(super) struct Spec {
     pub(super) root: Value,
@@ -49,7 +60,7 @@ pub(super) struct Spec {
 
 impl Spec {
     /// Reads the root of a kustomization; tells what kustomize would refuse.
-    pub(super) fn new(ctx: &mut Context<'_>, root: Value, component: bool) -> Option<Self> {
+    pub(super) fn new(ctx: &mut Context<'_>, root: Value, role: Role) -> Option<Self> {
         if !matches!(root.kind, Kind::Map(_)) || root.is_empty() {
             ctx.opaque(root.at, "an empty kustomization", Evidence::value(&root));
             return None;
@@ -66,13 +77,14 @@ impl Spec {
             ctx.opaque(value.at, what, Evidence::value(value));
         }
         let spec = Self { root };
-        spec.check_kind(ctx, component);
+        spec.check_kind(ctx, role);
         Some(spec)
     }
 
-    fn check_kind(&self, ctx: &mut Context<'_>, component: bool) {
+    fn check_kind(&self, ctx: &mut Context<'_>, role: Role) {
         let kind = self.root.shown_at("kind");
         let api = self.root.shown_at("apiVersion");
+        let component = role == Role::Component || role == Role::Overlay && kind == "Component";
         let wanted = if component {
             ("Component", "kustomize.config.k8s.io/v1alpha1")
         } else {

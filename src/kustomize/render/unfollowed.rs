@@ -71,16 +71,22 @@ pub(super) fn changers(
         let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
         ctx.opaque(openapi.at, "a schema of its own (`openapi`)", evidence);
     }
+    for (text, at) in spec.texts(ctx, "validators") {
+        // They change nothing, but have to be there.
+        if !text.contains('\n') {
+            load::named(ctx, dir, &text, at)?;
+        }
+    }
     build_metadata(ctx, dir, spec);
     Ok(())
 }
 
 /// Annotations that kustomize adds name paths.
 fn build_metadata(ctx: &mut Context<'_>, dir: &RepoPath, spec: &Spec) {
-    if let Some(given) = spec.given("buildMetadata") {
-        if dir.as_str().contains([':', '@']) || ctx.files.iter().any(|f| f.as_str().contains('@')) {
-            ctx.opaque(given.at, "annotations of odd paths", Evidence::value(given));
-        }
+    let odd = |path: &RepoPath| path.as_str().contains([':', '@']);
+    let given = spec.given("buildMetadata");
+    if let Some(given) = given.filter(|_| odd(dir) || ctx.files.iter().any(odd)) {
+        ctx.opaque(given.at, "annotations of odd paths", Evidence::value(given));
     }
 }
 
@@ -91,14 +97,8 @@ fn configuration(
     (text, at): (&str, Place),
     resources: &[Resource],
 ) -> Result<(), SnapshotError> {
-    const HARMLESS: [&str; 6] = [
-        "nameReference",
-        "varReference",
-        "commonLabels",
-        "commonAnnotations",
-        "labels",
-        "templateLabels",
-    ];
+    const HARMLESS: [&str; 5] =
+        ["nameReference", "commonLabels", "commonAnnotations", "labels", "templateLabels"];
     let Some((path, text)) = load::file(ctx, dir, text, at)? else { return Ok(()) };
     let start = Place { file: ctx.file(&path), line: 1 };
     let source = document::Source { text: &text, at: start };

@@ -55,10 +55,6 @@ impl Value {
         Self { at, set_by: None, kind: Kind::Map(pairs) }
     }
 
-    pub(super) fn null(at: Place) -> Self {
-        Self { at, set_by: None, kind: Kind::Scalar(String::new(), Form::Null) }
-    }
-
     pub(super) fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Scalar(_, Form::Null))
     }
@@ -167,15 +163,6 @@ impl Value {
         below + 1
     }
 
-    /// Marks every scalar below as decided at `place`.
-    pub(super) fn decided_by(&mut self, place: Place) {
-        match &mut self.kind {
-            Kind::Scalar(..) => self.set_by = Some(place),
-            Kind::Map(pairs) => pairs.iter_mut().for_each(|(_, value)| value.decided_by(place)),
-            Kind::List(items) => items.iter_mut().for_each(|value| value.decided_by(place)),
-        }
-    }
-
     /// Whether any value below, this one included, is `wanted`.
     pub(super) fn any(&self, wanted: &mut dyn FnMut(&Value) -> bool) -> bool {
         if wanted(self) {
@@ -215,7 +202,9 @@ impl Value {
             Kind::List(items) => {
                 hash.update(b"l");
                 hash.update(items.len().to_le_bytes());
-                items.iter().for_each(|value| value.feed(hash));
+                for value in items {
+                    value.feed(hash);
+                }
             }
             Kind::Map(pairs) => {
                 hash.update(b"m");
