@@ -8,9 +8,12 @@ use super::load::{self, Named};
 use super::patches::{self, Objects};
 use super::resource::{self, Resource};
 use super::spec::{Role, Spec};
-use super::unfollowed::{self, Variable};
+use super::unfollowed;
 use super::value::Place;
-use super::{ImageKind, Rendered, RenderedImage, collect, generate, metadata, replacements};
+use super::variables::Variable;
+use super::{
+    ImageKind, Rendered, RenderedImage, collect, generate, metadata, replacements, variables,
+};
 use crate::kustomize::is_kustomization;
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
 
@@ -36,7 +39,7 @@ pub(super) fn finish(
     mut images: Vec<RenderedImage>,
 ) -> Rendered {
     resource::collisions(&mut ctx, &objects.all);
-    unfollowed::uses(&mut ctx, variables, &objects.all);
+    variables::uses(&mut ctx, variables, &objects.all);
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
         collect::of(&mut ctx, resource, &mut images);
     }
@@ -116,7 +119,7 @@ impl Walk<'_, '_> {
         }
         resource::collisions(self.ctx, &objects.all);
         self.transform(dir, spec, &mut objects)?;
-        self.variables.extend(unfollowed::variables(self.ctx, spec));
+        self.variables.extend(variables::declared(self.ctx, spec));
         Ok(objects)
     }
 

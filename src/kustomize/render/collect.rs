@@ -11,8 +11,21 @@ const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"]
 
 /// Finds the images of an object.
 pub(super) fn of(ctx: &mut Context<'_>, resource: &Resource, found: &mut Vec<RenderedImage>) {
+    names(ctx, resource);
     let mut walk = Walk { ctx, title: resource.title(), found };
     walk.value(&resource.value, &Path::default(), Site::Plain);
+}
+
+/// Tells of names that are rendered otherwise than they are written.
+fn names(ctx: &mut Context<'_>, resource: &Resource) {
+    let meta = resource.value.get("metadata");
+    let named = [resource.value.get("kind"), meta.and_then(|meta| meta.get("name"))];
+    let namespace = meta.and_then(|meta| meta.get("namespace"));
+    for name in named.into_iter().chain([namespace]).flatten() {
+        if !matches!(name.kind, Kind::Scalar(_, Form::Text | Form::Null)) {
+            ctx.opaque(name.at, "a name that is no text", Evidence::value(name));
+        }
+    }
 }
 
 /// Where a value stands, to be written only where it is an image.
@@ -72,7 +85,15 @@ impl Walk<'_, '_> {
     fn items(&mut self, items: &[Value], path: &Path<'_>, site: Site) {
         let site = if site == Site::Containers { Site::Container } else { Site::Plain };
         for (index, item) in items.iter().enumerate() {
-            let name = item.shown_at("name");
+            let name = match item.get("name").map(|name| &name.kind) {
+                Some(Kind::Scalar(text, Form::Text)) => text.as_str(),
+                Some(Kind::Scalar(_, Form::Date)) => {
+                    let evidence = Evidence::value(item);
+                    self.ctx.opaque(item.at, "a name that is no text", evidence);
+                    ""
+                }
+                _ => "",
+            };
             let step = if name.is_empty() { format!("[{index}]") } else { format!("[{name}]") };
             self.value(item, &Path { above: Some(path), step }, site);
         }

@@ -30,6 +30,7 @@ mod select;
 mod spec;
 mod unfollowed;
 mod value;
+mod variables;
 
 use std::collections::BTreeSet;
 

@@ -4,18 +4,12 @@
 use super::context::{Context, Evidence};
 use super::resource::{self, Resource};
 use super::spec::Spec;
-use super::value::{Kind, Place, Value};
+use super::value::{Place, Value};
 use super::{document, load};
 use crate::model::{EntryKind, RepoPath, SnapshotError};
 
 /// How many files below a directory go into its hash.
 const MAX_FILES: usize = 2_000;
-
-/// A variable: its name, where it is declared, and the declaration.
-pub(super) struct Variable {
-    pub(super) name: String,
-    pub(super) declared: Value,
-}
 
 /// Tells of generators, plugins and charts, which make objects of their own;
 /// `true` where there are any.
@@ -147,35 +141,4 @@ fn content(ctx: &mut Context<'_>, dir: &RepoPath, text: &str) -> Result<Evidence
         }
     }
     Ok(evidence)
-}
-
-/// The variables that a kustomization declares.
-pub(super) fn variables(ctx: &mut Context<'_>, spec: &Spec) -> Vec<Variable> {
-    let declared = spec.list(ctx, "vars");
-    let named = declared
-        .into_iter()
-        .map(|declared| Variable { name: declared.shown_at("name").to_owned(), declared });
-    named.collect()
-}
-
-/// Tells of scalars that hold a variable: what they become is not followed.
-pub(super) fn uses(ctx: &mut Context<'_>, variables: &[Variable], resources: &[Resource]) {
-    for variable in variables {
-        let pattern = format!("$({})", variable.name);
-        for resource in resources {
-            if !ctx.spend(variable.declared.at, resource.value.size()) {
-                return;
-            }
-            let used = resource.value.any(&mut |value| match &value.kind {
-                Kind::Scalar(text, _) => text.contains(&pattern),
-                Kind::Map(pairs) => pairs.iter().any(|(key, _)| key.contains(&pattern)),
-                Kind::List(_) => false,
-            });
-            if used {
-                let what = format!("the variable `{pattern}` in `{}`", resource.title());
-                let evidence = resource::evidence(resources).and(&variable.declared);
-                ctx.opaque(variable.declared.at, what, evidence);
-            }
-        }
-    }
 }
