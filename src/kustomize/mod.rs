@@ -21,6 +21,7 @@ mod path;
 mod policy;
 mod read;
 mod refs;
+pub mod render;
 mod value;
 
 pub use closure::{Closure, Container, closure};
