@@ -8,7 +8,6 @@
 //! image-automation controller 1.2.
 
 mod change;
-mod closure;
 mod edit;
 mod entry;
 mod error;
@@ -24,7 +23,6 @@ mod refs;
 pub mod render;
 mod value;
 
-pub use closure::{Closure, Container, closure};
 pub use edit::{Change, set_pins};
 pub use entry::{NewEntry, add_image_entry};
 pub use error::EditError;
