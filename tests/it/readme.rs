@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use promote::command::Exit;
-use promote::gate::RULES;
+use promote::gate::{RULES, RuleInfo};
 use regex::Regex;
 
 fn readme() -> String {
@@ -86,14 +86,14 @@ impl Shell {
         shell
     }
 
-    /// Standard output, then standard error.
+    /// Standard output and standard error in one, as on a terminal.
     fn run(&mut self, command: &str) -> String {
         let programs = Path::new(env!("CARGO_BIN_EXE_git-promote")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(programs.to_path_buf()).chain(std::env::split_paths(&path));
         let output = Command::new("sh")
             .arg("-c")
-            .arg(format!("(exit {})\n{command}", self.code))
+            .arg(format!("exec 2>&1\n(exit {})\n{command}", self.code))
             .current_dir(self.dir.path().join("sample"))
             .env("PATH", std::env::join_paths(paths).unwrap())
             .env("HOME", self.dir.path())
@@ -103,8 +103,7 @@ impl Shell {
             .output()
             .unwrap();
         self.code = output.status.code().unwrap();
-        let bytes = [output.stdout, output.stderr].concat();
-        String::from_utf8(bytes).unwrap()
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -114,7 +113,25 @@ fn the_console_blocks_print_what_they_show() {
     let mut shell = Shell::new();
     let blocks = blocks(&readme, "console");
     assert!(blocks.len() >= 5, "the README shows {} console blocks", blocks.len());
-    for (command, expected) in blocks.iter().flat_map(|block| commands(block)) {
+    let mut before = readme.as_str();
+    for block in blocks {
+        let (hidden, behind) = before.split_once(block).unwrap();
+        before = behind;
+        prepare(&mut shell, hidden);
+        run_block(&mut shell, block);
+    }
+}
+
+/// Runs what comments (`<!-- run: ... -->`) make ready for the next block.
+fn prepare(shell: &mut Shell, text: &str) {
+    for comment in text.split("<!-- run: ").skip(1) {
+        let output = shell.run(comment.split_once(" -->").unwrap().0);
+        assert_eq!(shell.code, 0, "{comment}: {output}");
+    }
+}
+
+fn run_block(shell: &mut Shell, block: &str) {
+    for (command, expected) in commands(block) {
         let output = shell.run(command);
         assert!(fits(&expected, &output), "$ {command}\n{output}\nbut README.md has\n{expected}");
     }
@@ -139,14 +156,22 @@ fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
 #[test]
 fn the_rules_are_those_of_the_code() {
     let shown = table(&readme(), "| rule | refuses | override |");
-    let override_of = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let override_of = |info: &RuleInfo| match info.overridable {
+        true => "yes",
+        false if can_be_listed(info) => "config",
+        false => "no",
+    };
     let held: Vec<Vec<String>> = RULES
         .iter()
-        .map(|info| {
-            vec![info.rule.to_string(), info.refuses.to_owned(), override_of(info.overridable)]
-        })
+        .map(|info| vec![info.rule.to_string(), info.refuses.into(), override_of(info).into()])
         .collect();
     assert_eq!(shown, held);
+}
+
+/// Whether an `[[override]]` may list the rule.
+fn can_be_listed(info: &RuleInfo) -> bool {
+    let (rule, head) = (info.rule, "version = 1\n[[environment]]\nname = \"dev\"\n");
+    promote::config::from_toml(&format!("{head}[[override]]\nrule = \"{rule}\"\n")).is_ok()
 }
 
 #[test]
