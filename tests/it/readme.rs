@@ -9,6 +9,8 @@ use promote::command::Exit;
 use promote::gate::{RULES, RuleInfo};
 use regex::Regex;
 
+use crate::testkit::{Sandbox, environment};
+
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
@@ -210,4 +212,77 @@ fn the_sample_config_is_valid_and_every_link_leads_somewhere() {
         let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
         assert!(there || target.starts_with("https://"), "README.md links to {target}");
     }
+}
+
+/// A repository with the config in which dev runs v1.3.0 and staging what the
+/// files of the examples say.
+fn repo_of(config: &str, examples: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("promote.toml", config);
+    for (path, text) in examples {
+        sandbox.write(path, text);
+        sandbox.write(&path.replace("staging", "dev"), &moved(text));
+    }
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "Start"]);
+    sandbox
+}
+
+/// The example with v1.3.0 in every line that says that it moves.
+fn moved(text: &str) -> String {
+    let line = |line: &str| match line.ends_with("# moves") {
+        true => line.replace("v1.2.0", "v1.3.0") + "\n",
+        false => line.to_owned() + "\n",
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_examples_of_declared_fields_promote() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once("\n### Fields\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let mut tried = 0;
+    for part in section.split("```toml\n").skip(1) {
+        let config = part.split_once("```").unwrap().0;
+        let named = |block: &'_ str| block.split_once('\n').unwrap().0[2..].to_owned();
+        let blocks = blocks(part, "yaml");
+        let names: Vec<String> = blocks.iter().map(|block| named(block)).collect();
+        let examples: Vec<(&str, &str)> =
+            names.iter().map(String::as_str).zip(blocks.iter().copied()).collect();
+        let sandbox = repo_of(config, &examples);
+        let output = Command::new(env!("CARGO_BIN_EXE_git-promote"))
+            .args(["dev", "staging", "--all"])
+            .current_dir(&sandbox.root)
+            .envs(environment(sandbox.dir.path()))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{said}");
+        for (path, text) in examples {
+            assert_eq!(sandbox.read(path), moved(text), "{path}: {said}");
+            assert_ne!(moved(text), text, "{path} shows nothing that moves");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 4, "docs/config.md has {tried} examples of declared fields");
+}
+
+#[test]
+fn the_demo_speaks_as_it_was_called_and_can_be_quiet() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let demo = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.arg("demo").args(args).current_dir(dir.path());
+        let output = command.envs(environment(dir.path())).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let tour = demo(env!("CARGO_BIN_EXE_kubectl-promote"), &["plugin"]);
+    assert!(tour.contains("\n$ kubectl promote api@v1.4.0 prod\n"), "{tour}");
+    assert!(!tour.contains("git promote "), "{tour}");
+    let quiet = demo(env!("CARGO_BIN_EXE_git-promote"), &["-q", "quiet"]);
+    assert_eq!(quiet.trim_end(), dir.path().join("quiet/config").to_str().unwrap());
+    assert!(dir.path().join("quiet/config/promote.toml").exists());
 }
