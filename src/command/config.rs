@@ -120,9 +120,10 @@ fn idle(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<String>, Failure
         let path = &layout.template;
         if found.iter().all(|overlay| overlay.layout != index) {
             let alone = Config { layout: vec![layout.clone()], ..config.clone() };
-            let why = match discover::overlays(snapshot, &alone, None)?.is_empty() {
-                true => "matches nothing in the last commit",
-                false => "is never used: the paths before it match all that it does",
+            let why = if discover::overlays(snapshot, &alone, None)?.is_empty() {
+                "matches nothing in the last commit"
+            } else {
+                "is never used: the paths before it match all that it does"
             };
             warnings.push(format!("the layout path `{path}` {why}"));
             continue;

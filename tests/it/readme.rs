@@ -158,10 +158,10 @@ fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
 #[test]
 fn the_rules_are_those_of_the_code() {
     let shown = table(&readme(), "| rule | refuses | override |");
-    let override_of = |info: &RuleInfo| match info.overridable {
-        true => "yes",
-        false if can_be_listed(info) => "config",
-        false => "no",
+    let override_of = |info: &RuleInfo| match (info.overridable, can_be_listed(info)) {
+        (true, _) => "yes",
+        (false, true) => "config",
+        (false, false) => "no",
     };
     let held: Vec<Vec<String>> = RULES
         .iter()
@@ -230,9 +230,9 @@ fn repo_of(config: &str, examples: &[(&str, &str)]) -> Sandbox {
 
 /// The example with v1.3.0 in every line that says that it moves.
 fn moved(text: &str) -> String {
-    let line = |line: &str| match line.ends_with("# moves") {
-        true => line.replace("v1.2.0", "v1.3.0") + "\n",
-        false => line.to_owned() + "\n",
+    let line = |line: &str| {
+        let new = if line.ends_with("# moves") { "v1.3.0" } else { "v1.2.0" };
+        line.replace("v1.2.0", new) + "\n"
     };
     text.lines().map(line).collect()
 }
@@ -246,11 +246,9 @@ fn the_examples_of_declared_fields_promote() {
     let mut tried = 0;
     for part in section.split("```toml\n").skip(1) {
         let config = part.split_once("```").unwrap().0;
-        let named = |block: &'_ str| block.split_once('\n').unwrap().0[2..].to_owned();
-        let blocks = blocks(part, "yaml");
-        let names: Vec<String> = blocks.iter().map(|block| named(block)).collect();
+        let path = |block| str::split_once(block, '\n').unwrap().0.trim_start_matches("# ");
         let examples: Vec<(&str, &str)> =
-            names.iter().map(String::as_str).zip(blocks.iter().copied()).collect();
+            blocks(part, "yaml").into_iter().map(|block| (path(block), block)).collect();
         let sandbox = repo_of(config, &examples);
         let output = Command::new(env!("CARGO_BIN_EXE_git-promote"))
             .args(["dev", "staging", "--all"])

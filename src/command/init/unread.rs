@@ -65,9 +65,7 @@ fn manifests(snapshot: &dyn Snapshot) -> Result<Vec<RepoPath>, SnapshotError> {
         for entry in snapshot.list(&dir)?.unwrap_or_default() {
             let path = dir.join(&entry.name);
             match entry.kind {
-                EntryKind::File
-                    if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
-                {
+                EntryKind::File if is_yaml(&entry.name) => {
                     files.push(path);
                 }
                 EntryKind::Directory
@@ -83,6 +81,11 @@ fn manifests(snapshot: &dyn Snapshot) -> Result<Vec<RepoPath>, SnapshotError> {
         }
     }
     Ok(files)
+}
+
+fn is_yaml(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    matches!(extension, Some("yaml" | "yml"))
 }
 
 /// Helm values by the name of the file, or a resource that has some inside.
@@ -124,7 +127,7 @@ fn template(path: &RepoPath, config: &Config, overlays: &[Overlay]) -> Option<St
     let mut parts: Vec<String> = path.parts().map(str::to_owned).collect();
     let is_environment = |part: &String| config.pipeline.by_dir(part).is_some();
     if let Some(at) = parts.iter().position(is_environment) {
-        *parts.get_mut(at)? = "{env}".to_owned();
+        "{env}".clone_into(parts.get_mut(at)?);
         name_app(&mut parts, at);
         return Some(parts.join("/"));
     }
@@ -215,7 +218,8 @@ mod tests {
         ] {
             assert!(found(&[(path, text)]).is_empty(), "{path}: {text}");
         }
-        let many: String = (0..9).map(|n| format!("a{n}Image:\n  tag: v1\n")).collect();
+        let image = |n: u8| format!("a{n}Image:\n  tag: v1\n");
+        let many = (0..9).map(image).collect::<Vec<_>>().concat();
         assert_eq!(found(&[("clusters/dev/values.yaml", &many)]).len(), MAX_NOTES);
     }
 }
