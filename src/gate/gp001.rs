@@ -71,7 +71,8 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),
         Some(cell) if past => {
-            format!("{}; it ran that before", does_not_run(source, cell, &wanted))
+            let now = does_not_run(source, cell, &wanted);
+            format!("{now}; it ran that before, which is enough with `seen = true`")
         }
         Some(cell) => does_not_run(source, cell, &wanted),
         None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
@@ -130,11 +131,10 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
-        None if answer.past => format!(
-            "git promote {source} {} -a {app} takes what {source} runs now; `seen = true` for {0} \
-             in promote.toml lets in what {source} ran before",
-            promotion.to
-        ),
+        // What it runs now can go on; or the config lets in what ran before.
+        None if answer.past => {
+            format!("git promote {source} {} -a {}", promotion.to, app.word())
+        }
         None => {
             let step = first_step(case, promotion, source);
             format!("git promote {} {step}", app.at(&promotion.version))

@@ -1,7 +1,7 @@
 //! GP004: the same tag is the same image.
 
 use crate::discover::{Cell, CellKey};
-use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule};
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, Tag};
 use crate::plan::Planned;
 
 use super::{Ask, Case, RuleInfo, about, placed};
@@ -29,51 +29,102 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         );
         let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message);
         finding.hint = Some(format!(
-            "git promote {} {} --drop-digest (or name the digest: VERSION@sha256:...)",
+            "git promote {} {} --drop-digest",
             promotion.app.at(&promotion.version),
             promotion.to
         ));
         return placed(finding, planned);
     }
-    let contradiction =
-        promotion.from.iter().find_map(|source| contradiction(case, promotion, source));
-    match contradiction {
-        Some(message) => {
-            let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message);
-            // Without a digest of its own the pin is taken over as it is.
-            let tag = promotion.version.tag.as_ref();
-            finding.hint =
-                tag.map(|tag| format!("git promote {} {}", promotion.app.at(tag), promotion.to));
+    let environment = case.config.environment(promotion.to.as_str());
+    let any = environment
+        .map(|environment| case.config.sources_for(environment, &promotion.app))
+        .is_some_and(|sources| matches!(sources, Sources::Any(_)));
+    let seen = environment.is_some_and(|environment| environment.seen);
+    let ask = |source: &EnvironmentName| answer(case, promotion, (source, seen));
+    let answers: Vec<Answer> = promotion.from.iter().map(ask).collect();
+    let agrees = answers.iter().find_map(Answer::agrees);
+    let refuted = answers.iter().find_map(Answer::contradicts);
+    match refuted.filter(|_| !any || agrees.is_none()) {
+        Some((message, hint)) => {
+            let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message.to_owned());
+            finding.hint = Some(hint.to_owned());
             placed(finding, planned)
         }
-        None => about(Rule::GP004, promotion, Outcome::Pass, agreement(promotion)),
+        None => about(Rule::GP004, promotion, Outcome::Pass, agreement(promotion, agrees)),
     }
 }
 
-fn agreement(promotion: &Promotion) -> String {
-    match (&promotion.version.digest, promotion.from.as_slice()) {
+fn agreement(promotion: &Promotion, source: Option<&EnvironmentName>) -> String {
+    match (&promotion.version.digest, source) {
         (None, _) => "no digest is pinned".to_owned(),
-        (Some(_), []) => "the digest is new with the version".to_owned(),
-        (Some(_), [first, ..]) => format!("the digest is that of {first}"),
+        (Some(_), Some(source)) => format!("the digest is that of {source}"),
+        (Some(_), None) if promotion.from.is_empty() => {
+            "the digest is new with the version".to_owned()
+        }
+        (Some(_), None) => "no environment before says another digest".to_owned(),
     }
 }
 
-/// What a source says against the digest; nothing where it does not run the
-/// version at all, which is GP001's to say.
-fn contradiction(
-    case: &Case<'_>,
-    promotion: &Promotion,
-    source: &EnvironmentName,
-) -> Option<String> {
-    let cell = case.inventory.cells.get(&CellKey::of(promotion, source))?;
-    let pin = Cell::pin(cell)?;
-    if pin.tag != promotion.version.tag || pin.digest == promotion.version.digest {
-        return None;
+/// What a source says of the digest.
+enum Answer {
+    Agrees(EnvironmentName),
+    /// Why not, and the command that promotes what the source has.
+    Contradicts(String, String),
+    /// It does not run the version at all, which is GP001's to say.
+    Silent,
+}
+
+impl Answer {
+    fn agrees(&self) -> Option<&EnvironmentName> {
+        match self {
+            Self::Agrees(source) => Some(source),
+            _ => None,
+        }
     }
-    let tag = pin.tag.as_ref()?;
-    Some(match (&pin.digest, &promotion.version.digest) {
-        (Some(there), Some(_)) => format!("{source} runs {tag} as {there}"),
-        (Some(there), None) => format!("{source} pins {tag} to {there}, which is not carried over"),
-        (None, _) => format!("{source} runs {tag} without a digest: it proves none"),
-    })
+
+    fn contradicts(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Contradicts(message, hint) => Some((message, hint)),
+            _ => None,
+        }
+    }
+}
+
+/// What the source runs, else, with `seen = true`, what it ran under that tag.
+fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
+    let (source, seen) = from;
+    let version = &promotion.version;
+    let key = CellKey::of(promotion, source);
+    let now = case.inventory.cells.get(&key).and_then(Cell::pin);
+    let now = now.filter(|pin| pin.tag == version.tag);
+    let held = case.timelines.get(&key).map(|timeline| timeline.held.as_slice());
+    let past = held.unwrap_or_default().iter().map(|held| &held.pin);
+    let past = past.filter(|pin| seen && now.is_none() && pin.tag == version.tag);
+    let pins: Vec<&Pin> = now.into_iter().chain(past).collect();
+    match (pins.first(), &version.tag) {
+        (Some(_), _) if pins.iter().any(|pin| pin.digest == version.digest) => {
+            Answer::Agrees(source.clone())
+        }
+        (Some(pin), Some(tag)) => contradiction(promotion, (source, now.is_some()), (pin, tag)),
+        _ => Answer::Silent,
+    }
+}
+
+fn contradiction(
+    promotion: &Promotion,
+    from: (&EnvironmentName, bool),
+    there: (&Pin, &Tag),
+) -> Answer {
+    let ((source, now), (pin, tag)) = (from, there);
+    let (runs, pins) = if now { ("runs", "pins") } else { ("ran", "pinned") };
+    let message = match (&pin.digest, &promotion.version.digest) {
+        (Some(there), Some(_)) => format!("{source} {runs} {tag} as {there}"),
+        (Some(there), None) => {
+            format!("{source} {pins} {tag} to {there}, which is not carried over")
+        }
+        (None, _) => format!("{source} {runs} {tag} without a digest: it proves none"),
+    };
+    // What a source runs now is taken over with its digest.
+    let take = if now { promotion.app.at(tag) } else { promotion.app.at(pin) };
+    Answer::Contradicts(message, format!("git promote {take} {}", promotion.to))
 }

@@ -14,7 +14,7 @@ pub mod site;
 pub mod snapshot;
 pub mod version;
 
-pub use app::{AppId, quoted};
+pub use app::AppId;
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};

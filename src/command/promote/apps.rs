@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources, quoted};
+use crate::model::{AppId, EnvironmentName, Pin, Sources};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -70,7 +70,7 @@ impl Choosing<'_> {
         let to = &self.request.to;
         let none = || {
             Failure::usage(format!("no environment comes before {to}: name the version"))
-                .hint(format!("{} {app}@VERSION {to}", self.context.front.name()))
+                .hint(format!("{} {} {to}", self.context.front.name(), app.at(&"VERSION")))
         };
         let environment = self.workspace.config.environment(to.as_str()).ok_or_else(none)?;
         let sources = self.workspace.config.sources_for(environment, app);
@@ -112,7 +112,7 @@ impl Choosing<'_> {
     fn example(&self, name: &str, app: &AppId) -> String {
         let program = self.context.front.name();
         let What::Apps(apps) = &self.request.what else {
-            return format!("{program} -a {} {}", quoted(&app.to_string()), self.request.typed());
+            return format!("{program} -a {} {}", app.word(), self.request.typed());
         };
         let word = |(other, version): &(String, Pin)| {
             if other == name { app.at(version) } else { format!("{other}@{version}") }
@@ -132,7 +132,7 @@ impl Choosing<'_> {
         let matches = |app: &AppId| {
             let shown = app.to_string();
             let by_glob = |glob: &GlobMatcher| glob.is_match(&app.name) || glob.is_match(&shown);
-            apps.is_empty() || apps.iter().any(by_glob)
+            apps.is_empty() || self.args.apps.contains(&shown) || apps.iter().any(by_glob)
         };
         let mut known = absent::all_apps(self.inventory);
         known.retain(in_group);
@@ -140,7 +140,10 @@ impl Choosing<'_> {
             return Err(self.no_match("group", &self.args.groups));
         }
         let mut moves = Vec::new();
-        for name in self.args.apps.iter().filter(|name| is_plain(name)) {
+        // `web[cell=one]` is the name of an app, though it looks like a glob.
+        let shown: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
+        let named = |name: &&String| is_plain(name) || shown.contains(*name);
+        for name in self.args.apps.iter().filter(named) {
             moves.push(self.to_move(self.one_of(&known, name)?, true)?);
         }
         known.retain(matches);
@@ -295,7 +298,7 @@ impl Choosing<'_> {
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
         let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
         if !self.context.interactive {
-            let example = names.first().cloned().unwrap_or_default();
+            let example = apps.first().map(|app| app.word()).unwrap_or_default();
             let (program, typed) = (self.context.front.name(), self.request.typed());
             return Err(Failure::usage(format!(
                 "several apps could be meant: {}",
@@ -314,7 +317,8 @@ impl Choosing<'_> {
     }
 }
 
-fn is_plain(glob: &str) -> bool {
+/// Whether the text is a name rather than a glob.
+pub(super) fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '{'])
 }
 

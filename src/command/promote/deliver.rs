@@ -29,19 +29,45 @@ pub(super) fn deliver(
     }
     let record = record(workspace, args, report);
     let options = options(args)?;
-    let text = message_text(context, args)?;
-    let request = CommitRequest {
-        changes: &approved.plan().files,
-        base: workspace.base,
-        message: record.message(text.as_deref()),
-        options: &options,
-    };
+    let request = request(context, (workspace, args), (&record, approved, &options))?;
     let committed = git::commit(&workspace.repo, &request)?;
     report.ending = Ending::Committed;
     // As it was committed: the editor or a hook may have changed it.
     let subject = workspace.repo.subject(committed.id).unwrap_or_else(|_| record.subject());
     report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
     Ok(done(context, workspace, &committed))
+}
+
+/// Whether the plan could be carried out now; what a dry run says of it.
+pub(super) fn rehearse(
+    context: &Context,
+    workspace: &Workspace,
+    work: (&CommonArgs, &Approved),
+    report: &PromotionReport,
+) -> Result<(), Failure> {
+    let (args, approved) = work;
+    if args.worktree {
+        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files)?);
+    }
+    let record = record(workspace, args, report);
+    let options = options(args)?;
+    let request = request(context, (workspace, args), (&record, approved, &options))?;
+    Ok(git::rehearse(&workspace.repo, &request)?)
+}
+
+fn request<'a>(
+    context: &Context,
+    place: (&Workspace, &CommonArgs),
+    work: (&Record, &'a Approved, &'a CommitOptions),
+) -> Result<CommitRequest<'a>, Failure> {
+    let ((workspace, args), (record, approved, options)) = (place, work);
+    let text = message_text(context, args)?;
+    Ok(CommitRequest {
+        changes: &approved.plan().files,
+        base: workspace.base,
+        message: record.message(text.as_deref()),
+        options,
+    })
 }
 
 fn edited(args: &CommonArgs) -> End {

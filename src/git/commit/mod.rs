@@ -18,7 +18,7 @@ use gix::ObjectId;
 use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
-pub(super) use native::write_index;
+pub(super) use native::{read_index, write_index};
 pub(super) use sync::Durability;
 pub(super) use targets::{Target, inspect};
 
@@ -131,6 +131,13 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
         Some(reason) => handoff::commit(repo, request, prepared, (&message, &reason)),
         None => native::commit(repo, request, prepared, &message),
     }
+}
+
+/// Whether [`commit`] would start now; writes nothing, and runs no hook.
+pub fn rehearse(repo: &Repository, request: &CommitRequest<'_>) -> Result<(), CommitError> {
+    repo.work_tree()?;
+    native::rehearse(repo, request)?;
+    message::compose(repo, request).map(drop)
 }
 
 /// HEAD is the commit of the plan and no operation of git is unfinished.
