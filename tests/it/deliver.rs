@@ -55,7 +55,7 @@ fn the_message_is_the_users_above_the_record() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     [main [ID]] Ship web
     ");
     assert_snapshot!(message(&repo), @"
@@ -292,7 +292,7 @@ fn a_shallow_clone_says_what_it_cannot_know() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> build-2
-        Deployment/web containers[web].image -> registry.example/acme/web:build-2
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:build-2
     [main [ID]] Promote web build-2 to staging
     --- stderr
     hint: git push
