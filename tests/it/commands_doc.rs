@@ -32,7 +32,8 @@ fn help(words: &[&str]) -> String {
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
     let lines = list.lines().take_while(|line| line.starts_with("  "));
-    let names = lines.filter_map(|line| line.split_whitespace().next());
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(" ").next());
+    let names = names.filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
 }
 
