@@ -66,7 +66,10 @@ fn what_ran_before_is_taken_only_under_its_digest() {
     assert!(text.contains(&format!("fail  GP004  staging ran v1 as {}", &D1[..19])), "{text}");
     assert!(text.contains(&format!("hint: git promote web@v1@{D1} prod\n")), "{text}");
     let text = run(&repo, &["web@v1", "prod", "--drop-digest"]).text();
-    assert!(text.contains(&format!("fail  GP004  staging pinned v1 to {}, which", &D1[..19])), "{text}");
+    assert!(
+        text.contains(&format!("fail  GP004  staging pinned v1 to {}, which", &D1[..19])),
+        "{text}"
+    );
     let proven = format!("web@v1@{D1}");
     assert_eq!(run(&repo, &[&proven, "prod"]).code(), 0);
 }

@@ -476,6 +476,8 @@ fn config_show_and_validate() {
     exit 0
     --- stdout
     promote.toml: valid, 2 environments
+    --- stderr
+    warning: the layout path `apps/{app}/{env}` matches nothing in the last commit
     ");
     repo.write("other.toml", "version = 1\n[[environment]]\nname = \"status\"\n");
     assert_snapshot!(run(&repo, &["config", "validate", "other.toml"]).text(), @r#"
