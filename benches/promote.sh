@@ -4,19 +4,19 @@
 #
 #   benches/promote.sh [APPS...]        default: 100 1000 10000
 #
-#   RUNS=30      measured runs of each command
+#   RUNS=30      measured rounds; each runs every command once
 #   COMMITS=1000 commits of history, each of another app
 #   KEEP=DIR     keep the repositories there, and use those that are there
 #   PROGRAM=DIR  use the git-promote in this directory, build none
 #
-# Needs git, cargo and hyperfine. Syncs are off on both sides.
+# Needs git, cargo and bash 5. Syncs are off on both sides.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 sizes=("$@")
 [ ${#sizes[@]} -gt 0 ] || sizes=(100 1000 10000)
 runs=${RUNS:-30} commits=${COMMITS:-1000}
 
-for tool in git hyperfine awk; do
+for tool in git awk paste; do
     command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; exit 2; }
 done
 if [ -z "${PROGRAM:-}" ]; then
@@ -94,35 +94,56 @@ make() {
     git -C "$repo" branch start
 }
 
-# The median of a command in seconds.
-median() { awk -F, -v name="$1" '$1 == name { print $4 }' "$2"; }
+# Runs a command in the repository as it was at the start, and notes its time in µs.
+timed() {
+    local name=$1 start end
+    shift
+    $reset
+    if [ "$name" = commit ]; then sed -i 's/newTag: v1/newTag: v2/' "$path"; fi
+    start=${EPOCHREALTIME/./}
+    "$@" >/dev/null 2>&1
+    end=${EPOCHREALTIME/./}
+    echo "$((end - start))" >>"$times/$name"
+}
 
+middle() { sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
+
+# The medians of both, the least of both, and the median of the ratios of runs
+# that came one after the other.
 compare() {
-    awk -v what="$1" -v a="$(median "$1" "$3")" -v b="$(median "$2" "$3")" 'BEGIN {
-        printf "  %-20s %8.1f ms   %5.2f of %s (%.1f ms)\n", what, a * 1000, a / b, "'"$2"'", b * 1000
+    local ratio
+    ratio=$(paste "$times/$1" "$times/$2" | awk '{ print $1 / $2 }' | middle)
+    awk -v name="$1" -v base="$2" -v ratio="$ratio" \
+        -v a="$(middle <"$times/$1")" -v b="$(middle <"$times/$2")" \
+        -v c="$(sort -n "$times/$1" | head -1)" -v d="$(sort -n "$times/$2" | head -1)" 'BEGIN {
+        printf "  %-12s %7.1f ms (least %7.1f)  %5.2f of %s: %.1f ms (least %.1f)\n", \
+            name, a / 1000, c / 1000, ratio, base, b / 1000, d / 1000
     }'
 }
 
 measure() {
-    local apps=$1 repo=$work/$1-$commits csv=$work/$1.csv
+    local apps=$1 repo=$work/$1-$commits run
+    times=$work/times-$1
+    path=apps/app-17/overlays/staging/kustomization.yaml
+    reset='git reset -q --hard start'
     [ -d "$repo" ] || make "$repo" "$apps"
     cd "$repo"
-    local path=apps/app-17/overlays/staging/kustomization.yaml
-    local reset='git reset -q --hard start'
-    hyperfine -N --style none --warmup 3 --runs "$runs" --export-csv "$csv" \
-        --prepare "$reset" -n 'promote app@version' 'git promote app-17@v2 staging' \
-        --prepare "$reset" -n 'promote version' 'git promote v2 staging' \
-        --prepare "$reset" -n 'promote --dry-run' 'git promote app-17@v2 staging --dry-run' \
-        --prepare "sh -c '$reset && sed -i \"s/newTag: v1/newTag: v2/\" $path'" \
-        -n 'git commit' "git commit -q -m x -- $path" \
-        --prepare "$reset" -n 'status' 'git promote status' \
-        --prepare "$reset" -n 'git grep' 'git grep newTag HEAD' >/dev/null
+    # The first round only warms up.
+    for ((run = 0; run <= runs; run++)); do
+        if [ "$run" -le 1 ]; then rm -rf "$times" && mkdir "$times"; fi
+        timed app@version git promote app-17@v2 staging
+        timed version git promote v2 staging
+        timed dry-run git promote app-17@v2 staging --dry-run
+        timed commit git commit -q -m x -- "$path"
+        timed status git promote status
+        timed grep git grep newTag HEAD
+    done
     $reset
     echo "$apps apps, $((apps * 6 + 1)) files, $((commits + 1)) commits"
-    compare 'promote app@version' 'git commit' "$csv"
-    compare 'promote version' 'git commit' "$csv"
-    compare 'promote --dry-run' 'git commit' "$csv"
-    compare 'status' 'git grep' "$csv"
+    compare app@version commit
+    compare version commit
+    compare dry-run commit
+    compare status grep
 }
 
 for apps in "${sizes[@]}"; do measure "$apps"; done

@@ -32,8 +32,9 @@ fn help(words: &[&str]) -> String {
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
     let lines = list.lines().take_while(|line| line.starts_with("  "));
-    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(" ").next());
-    let names = names.filter(|name| !name.is_empty());
+    // What is set in further goes on with the description of the line above.
+    let lines = lines.filter(|line| !line.starts_with("   "));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
     names.map(str::to_owned).collect()
 }
 

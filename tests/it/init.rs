@@ -153,6 +153,7 @@ fn a_name_that_no_directory_has_is_refused_with_the_nearest() {
     for (names, near) in [
         ("dev,stagin,prod", "hint: did you mean staging?"),
         ("dve,prdo", "hint: did you mean dev?"),
+        ("dev,stag", "hint: did you mean staging?"),
         ("dev,staging,moon", "hint: leave it out"),
     ] {
         let (code, _, err) = said(&sandbox, &["init", "--environments", names]);

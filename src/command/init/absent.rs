@@ -41,7 +41,8 @@ pub(super) fn refuse(
         return Ok(());
     };
     let names = known.iter().chain(&directories).map(String::as_str);
-    let hint = nearest(name, names).map_or_else(
+    let begins = || names.clone().find(|known| known.starts_with(*name));
+    let hint = nearest(name, names.clone()).or_else(begins).map_or_else(
         || "leave it out, and add it to promote.toml once its directory is there".to_owned(),
         |near| format!("did you mean {}?", clean(near)),
     );

@@ -29,6 +29,10 @@ pub(super) fn notes(
     let inventory = discover::read(snapshot, config, overlays, &|_| true)?;
     let sites = inventory.cells.values().flat_map(|cell| &cell.sites);
     let read: BTreeSet<(&RepoPath, u32)> = sites.map(|site| (&site.path, site.line)).collect();
+    let used: BTreeSet<usize> =
+        inventory.cells.values().flat_map(|cell| cell.overlays.iter().copied()).collect();
+    let used = used.into_iter().filter_map(|index| inventory.overlays.get(index));
+    let used: Vec<&Overlay> = used.collect();
     let mut notes: Vec<(String, String)> = Vec::new();
     for path in manifests(snapshot)? {
         let Some(bytes) = snapshot.read(&path)? else { continue };
@@ -37,7 +41,7 @@ pub(super) fn notes(
         }
         let text = String::from_utf8_lossy(&bytes);
         for (line, field) in tags(&text).filter(|(line, _)| !read.contains(&(&path, *line))) {
-            let Some(template) = template(&path, config, &inventory.overlays) else { break };
+            let Some(template) = template(&path, config, &used) else { break };
             let declared =
                 format!("{{ path = \"{template}\", fields = [{{ path = \"{field}\" }}] }}");
             if notes.iter().all(|(_, known)| *known != declared) {
@@ -118,9 +122,9 @@ fn tags(text: &str) -> impl Iterator<Item = (u32, String)> {
     })
 }
 
-/// The layout path that the file belongs to, or would; `None` where no part of
-/// its path is an environment.
-fn template(path: &RepoPath, config: &Config, overlays: &[Overlay]) -> Option<String> {
+/// The layout path that the file belongs to, if something is found there, or
+/// one of its own; `None` where no part of its path is an environment.
+fn template(path: &RepoPath, config: &Config, overlays: &[&Overlay]) -> Option<String> {
     if let Some(overlay) = overlays.iter().find(|overlay| path.is_within(&overlay.path)) {
         return config.layout.get(overlay.layout).map(|layout| layout.template.clone());
     }
@@ -201,8 +205,15 @@ mod tests {
             ["dev/web/values.yaml:2 { path = \"{env}/{app}/values.yaml\", \
               fields = [{ path = \"webImage.tag\" }] }"]
         );
+        let values = ("apps/web/dev/values.yaml", "image:\n  tag: v1\n");
         assert_eq!(
-            found(&[("apps/web/dev/values.yaml", "image:\n  tag: v1\n")]),
+            found(&[values]),
+            ["apps/web/dev/values.yaml:2 { path = \"apps/{app}/{env}/values.yaml\", \
+              fields = [{ path = \"image.tag\" }] }"]
+        );
+        let images = "images:\n- name: web\n  newTag: v1\n";
+        assert_eq!(
+            found(&[values, ("apps/web/dev/kustomization.yaml", images)]),
             ["apps/web/dev/values.yaml:2 { path = \"apps/{app}/{env}\", \
               fields = [{ path = \"image.tag\" }] }"]
         );
