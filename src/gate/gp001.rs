@@ -2,10 +2,10 @@
 
 use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
-use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, quoted};
 use crate::plan::Planned;
 
-use super::{Ask, Case, RuleInfo, about, human_span, placed, short_id};
+use super::{Ask, Case, RuleInfo, about, human_span, placed, policy, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -23,6 +23,15 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 /// Does not apply to a first environment.
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
+}
+
+/// The way to satisfy the rule, where it does not hold; and whether it refuses,
+/// after what the config and the user make of it.
+pub(super) fn missing(case: &Case<'_>, planned: &Planned) -> Option<(Option<String>, bool)> {
+    let finding = judge(case, planned).filter(|finding| finding.outcome == Outcome::Fail)?;
+    let hint = finding.hint.clone();
+    let refuses = policy::apply(case, vec![finding]).iter().any(|f| f.outcome == Outcome::Fail);
+    Some((hint, refuses))
 }
 
 /// One source's answer: whether it vouches for the version, and how that reads.
@@ -71,7 +80,9 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
         _ if now => runs_now(case, source, (&wanted, timeline)),
         _ if once => format!("{source} has run {wanted} before"),
         Some(cell) if past => {
-            format!("{}; it ran that before", does_not_run(source, cell, &wanted))
+            let now = does_not_run(source, cell, &wanted);
+            let to = &promotion.to;
+            format!("{now}; it ran that before, which `seen = true` for {to} would let in")
         }
         Some(cell) => does_not_run(source, cell, &wanted),
         None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
@@ -130,11 +141,9 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
-        None if answer.past => format!(
-            "git promote {source} {} -a {app} takes what {source} runs now; `seen = true` for {0} \
-             in promote.toml lets in what {source} ran before",
-            promotion.to
-        ),
+        None if answer.past => {
+            format!("git promote {source} {} -a {}", promotion.to, quoted(&app.to_string()))
+        }
         None => {
             let step = first_step(case, promotion, source);
             format!("git promote {} {step}", app.at(&promotion.version))

@@ -17,11 +17,13 @@ mod stage;
 mod state;
 mod tree;
 
-pub use commit::{CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit};
+pub use commit::{
+    CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit, rehearse,
+};
 pub use error::{CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
 pub use snapshot::TreeSnapshot;
-pub use stage::apply_to_worktree;
+pub use stage::{apply_to_worktree, rehearse_worktree};
 pub use state::{Head, Operation, Upstream};

@@ -1,6 +1,6 @@
 //! Files changed without a commit: `--worktree`, and `--stage` with it.
 
-use super::commit::{Durability, Target, inspect, write_index};
+use super::commit::{Durability, Target, inspect, look, write_index};
 use super::index::{Index, IndexLock, Rewrite};
 use super::{CommitError, Difference, GitError, Repository, child};
 use crate::model::FileChange;
@@ -27,13 +27,26 @@ pub fn apply_to_worktree(
         difference: Difference::Staged,
     })?;
     let targets = inspect(repo, base, &index, changes)?;
-    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let reason = "it is outside of the sparse checkout".to_owned();
-        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
-    }
+    check_checked_out(&targets)?;
     write_all(repo, &targets)?;
     let staged = if stage { add(repo, lock, index, &targets) } else { Ok(()) };
     staged.inspect_err(|_| take_back(repo, &targets))
+}
+
+/// Refuses what [`apply_to_worktree`] would refuse, without writing and
+/// without a lock.
+pub fn rehearse_worktree(repo: &Repository, changes: &[FileChange]) -> Result<(), CommitError> {
+    repo.work_tree()?;
+    let head = repo.head()?;
+    let branch = head.branch.unwrap_or_default();
+    let base = head.commit.ok_or(GitError::Unborn { branch })?;
+    check_checked_out(&look(repo, base, changes)?)
+}
+
+fn check_checked_out(targets: &[Target<'_>]) -> Result<(), CommitError> {
+    let Some(target) = targets.iter().find(|target| target.file.is_none()) else { return Ok(()) };
+    let reason = "it is outside of the sparse checkout".to_owned();
+    Err(CommitError::BadTarget { path: target.change.path.clone(), reason })
 }
 
 fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitError> {

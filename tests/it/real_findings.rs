@@ -170,7 +170,7 @@ fn without_seen_the_refusal_says_that_it_ran_before() {
     let (code, text) = told(&sandbox, &["web@a1", "prod"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("dev runs a2, not a1") && text.contains("it ran that before"), "{text}");
-    assert!(text.contains("git promote dev prod -a web takes what dev runs now"), "{text}");
+    assert!(text.contains("hint: git promote dev prod -a web\n"), "{text}");
 }
 
 /// Kustomize refuses a tag that is written as a number.

@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources, quoted};
+use crate::model::{AppId, EnvironmentName, Pin, Sources, listed, quoted};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -41,7 +41,9 @@ impl Choosing<'_> {
                     Ok(Move { app: self.named(name)?, wanted, named: true })
                 })
                 .collect();
-            return Ok(Chosen { moves: moves?, inferred: None });
+            let moves = moves?;
+            self.refuse_twice(&moves)?;
+            return Ok(Chosen { moves, inferred: None });
         }
         if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
             return self.by_flags();
@@ -52,6 +54,18 @@ impl Choosing<'_> {
             return Ok(Chosen { moves: vec![self.to_move(app, true)?], inferred });
         }
         self.by_version(&here)
+    }
+
+    /// `api@v1 api@v2`: one of them only can be meant.
+    fn refuse_twice(&self, moves: &[Move]) -> Result<(), Failure> {
+        let twice = moves.iter().enumerate().find_map(|(at, one)| {
+            let before = moves.iter().take(at).find(|other| other.app == one.app)?;
+            Some((&one.app, &before.wanted))
+        });
+        let Some((app, Wanted::Version(version))) = twice else { return Ok(()) };
+        let (program, to) = (self.context.front.name(), &self.request.to);
+        Err(Failure::usage(format!("{app} is named twice"))
+            .hint(format!("{program} {} {to}", app.at(version))))
     }
 
     fn to_move(&self, app: AppId, named: bool) -> Result<Move, Failure> {
@@ -102,7 +116,7 @@ impl Choosing<'_> {
             [] => Err(absent::unknown_app(self.context, self.workspace, name)),
             several => {
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
-                Err(Failure::usage(format!("several apps are called {name}: {}", names.join(", ")))
+                Err(Failure::usage(format!("several apps are called {name}: {}", listed(&names)))
                     .maybe_hint(several.first().map(|first| self.example(name, first))))
             }
         }
@@ -141,7 +155,10 @@ impl Choosing<'_> {
         }
         let mut moves = Vec::new();
         for name in self.args.apps.iter().filter(|name| is_plain(name)) {
-            moves.push(self.to_move(self.one_of(&known, name)?, true)?);
+            let wanted = self.to_move(self.one_of(&known, name)?, true)?;
+            if !moves.contains(&wanted) {
+                moves.push(wanted);
+            }
         }
         known.retain(matches);
         if known.is_empty() {
@@ -289,7 +306,14 @@ impl Choosing<'_> {
     fn run_the_same(&self, apps: &[&AppId]) -> bool {
         let images = apps.iter().flat_map(|app| self.inventory.images(&self.request.to, app));
         let pins: BTreeSet<Option<&Pin>> = images.map(|(_, cell)| cell.pin()).collect();
-        pins.len() <= 1 && !pins.contains(&None)
+        // A digest is of one image; a tag may be that of all.
+        let digest = match &self.request.what {
+            What::Version(version) => version.digest.is_some(),
+            _ => false,
+        };
+        let set = |pin: &&Pin| (pin.tag.clone(), pin.digest.clone().filter(|_| pin.tag.is_none()));
+        let sets: BTreeSet<_> = pins.iter().flatten().map(set).collect();
+        sets.len() <= 1 && !pins.contains(&None) && !(digest && apps.len() > 1)
     }
 
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
@@ -297,12 +321,9 @@ impl Choosing<'_> {
         if !self.context.interactive {
             let example = names.first().cloned().unwrap_or_default();
             let (program, typed) = (self.context.front.name(), self.request.typed());
-            return Err(Failure::usage(format!(
-                "several apps could be meant: {}",
-                names.join(", ")
-            ))
-            .hint(format!("{program} -a {example} {typed}"))
-            .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
+            return Err(Failure::usage(format!("several apps could be meant: {}", listed(&names)))
+                .hint(format!("{program} -a {} {typed}", quoted(&example)))
+                .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
         let chosen = question(&names, &self.request.to)?;
         Ok(apps

@@ -15,7 +15,8 @@ mod targets;
 
 use gix::ObjectId;
 
-use super::{CommitError, GitError, Repository};
+use super::index::Index;
+use super::{CommitError, Difference, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
 pub(super) use native::write_index;
@@ -131,6 +132,35 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
         Some(reason) => handoff::commit(repo, request, prepared, (&message, &reason)),
         None => native::commit(repo, request, prepared, &message),
     }
+}
+
+/// Refuses what [`commit`] would refuse, as far as that can be told without
+/// writing and without a lock.
+pub fn rehearse(repo: &Repository, request: &CommitRequest<'_>) -> Result<(), CommitError> {
+    if request.changes.is_empty() {
+        return Err(CommitError::NothingToCommit);
+    }
+    repo.work_tree()?;
+    check_head(repo, request.base)?;
+    look(repo, request.base, request.changes)?;
+    message::compose(repo, request)?;
+    identity::signature(repo, identity::Role::Author)?;
+    identity::signature(repo, identity::Role::Committer)?;
+    Ok(())
+}
+
+/// Whether commit, index and work tree hold what the changes were made on; the
+/// index is read as it is, without its lock.
+pub(super) fn look<'a>(
+    repo: &Repository,
+    base: ObjectId,
+    changes: &'a [FileChange],
+) -> Result<Vec<Target<'a>>, CommitError> {
+    let read = Index::read(&repo.gix.index_path(), repo.gix.object_hash())?;
+    let path = || changes.first().map(|change| change.path.clone()).unwrap_or_default();
+    // Without an index everything counts as staged for removal.
+    let staged = || CommitError::DirtyTarget { path: path(), difference: Difference::Staged };
+    inspect(repo, base, &read.ok_or_else(staged)?, changes)
 }
 
 /// HEAD is the commit of the plan and no operation of git is unfinished.
