@@ -55,7 +55,9 @@ impl Record {
         apps.dedup();
         let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
         let subject = match (apps.as_slice(), self.promotions.as_slice()) {
-            ([app], [first, rest @ ..]) if rest.iter().all(|p| p.version == first.version) => {
+            ([app], [first, rest @ ..])
+                if rest.iter().all(|p| short(&p.version) == short(&first.version)) =>
+            {
                 format!("Promote {app} {} to {to}", short(&first.version))
             }
             ([app], _) => format!("Promote {app} to {to}"),
@@ -202,7 +204,7 @@ mod tests {
         let mut record =
             record(vec![promotion("web", "a/x", "", &new), promotion("web", "a/y", "v1", "v2")]);
         record.waivers.push(Waiver { rule: Rule::GP005, reason: "INC-42".to_owned() });
-        assert_eq!(record.subject(), "Promote web to staging");
+        assert_eq!(record.subject(), "Promote web v2 to staging");
         let trailers: Vec<String> =
             record.trailers().iter().map(|(key, value)| format!("{key}: {value}")).collect();
         assert_eq!(trailers[2], "Promote-App: web a/x none -> v2");

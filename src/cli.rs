@@ -265,8 +265,8 @@ fn tell(context: &Context, answer: &Answer) -> u8 {
         say(context.front, note);
     }
     let mut out = std::io::stdout().lock();
-    if out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        return Exit::ClosedPipe as u8;
+    if let Err(error) = out.write_all(answer.text.as_bytes()).and_then(|()| out.flush()) {
+        return unwritten(context, &error);
     }
     for remark in rest {
         // Who is refused is told the way out, however quiet it shall be.
@@ -280,6 +280,17 @@ fn tell(context: &Context, answer: &Answer) -> u8 {
         }
     }
     answer.exit as u8
+}
+
+/// Whoever closed the pipe has seen enough; anything else is said, since what
+/// was asked for may be done all the same.
+fn unwritten(context: &Context, error: &std::io::Error) -> u8 {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Exit::ClosedPipe as u8;
+    }
+    say(context.front, &Remark::Error(format!("cannot write the output: {error}")));
+    say(context.front, &Remark::Hint(format!("{} status", context.front.name())));
+    Exit::Partly as u8
 }
 
 fn tell_failure(front: Front, failure: &Failure) -> u8 {

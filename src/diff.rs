@@ -4,8 +4,8 @@ use std::fmt;
 
 use similar::TextDiff;
 
-use crate::kustomize::{Closure, closure};
-use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, SiteKind, SnapshotError};
+use crate::kustomize::{Closure, Container, closure};
+use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Site, SiteKind, SnapshotError};
 use crate::plan::{Plan, Planned, World};
 
 /// What an edit does to one container.
@@ -36,46 +36,73 @@ impl fmt::Display for Effect {
     }
 }
 
-/// What the edits of a plan do to the workloads of their overlays, where the
-/// overlays' own files tell.
-pub fn effects(world: World<'_>, plan: &Plan) -> Result<Vec<Effect>, SnapshotError> {
-    let mut effects = Vec::new();
+/// What a plan means for the workloads of its overlays.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// What each edit does, where the overlays' own files tell.
+    pub effects: Vec<Effect>,
+    /// Entries that are edited and give no container its version.
+    pub dead: Vec<String>,
+}
+
+/// What the edits of a plan do to the workloads of their overlays.
+pub fn effects(world: World<'_>, plan: &Plan) -> Result<Effects, SnapshotError> {
+    let mut found = Effects::default();
     for planned in &plan.promotions {
         let promotion = &planned.promotion;
         let cell = world.inventory.cell(&promotion.to, &promotion.app, &promotion.image);
+        let sites = cell.map(|cell| cell.sites.as_slice()).unwrap_or_default();
         for index in cell.iter().flat_map(|cell| &cell.overlays) {
             let Some(overlay) = world.inventory.overlays.get(*index) else { continue };
-            if !overlay.is_file {
-                let closure = closure(world.snapshot, &overlay.path)?;
-                effects.extend(of_overlay(world, planned, (&overlay.path, &closure)));
+            if overlay.is_file {
+                continue;
+            }
+            let closure = closure(world.snapshot, &overlay.path)?;
+            let own = sites.iter().filter(|site| site.path.is_within(&overlay.path));
+            for site in own.filter(|site| site.kind == SiteKind::Kustomize) {
+                found.of_site(planned, site, (&overlay.path, &closure));
             }
         }
     }
-    Ok(effects)
+    Ok(found)
 }
 
-fn of_overlay(world: World<'_>, planned: &Planned, overlay: (&RepoPath, &Closure)) -> Vec<Effect> {
-    let (dir, closure) = overlay;
-    let promotion = &planned.promotion;
-    let cell = world.inventory.cell(&promotion.to, &promotion.app, &promotion.image);
-    let sites = cell.map(|cell| cell.sites.as_slice()).unwrap_or_default();
-    let mut effects = Vec::new();
-    for site in sites.iter().filter(|site| site.path.is_within(dir)) {
-        if site.kind != SiteKind::Kustomize {
-            continue;
-        }
-        for container in closure.containers.iter().filter(|c| c.repository == site.image) {
-            let repository = site.repository.clone().unwrap_or_else(|| site.image.clone());
-            effects.push(Effect {
+impl Effects {
+    fn of_site(&mut self, planned: &Planned, site: &Site, overlay: (&RepoPath, &Closure)) {
+        let (dir, closure) = overlay;
+        let before = self.effects.len();
+        let repository = site.repository.as_ref().unwrap_or(&site.image);
+        let pinned = |container: &&Container| {
+            let by = container.pinned_by.as_ref();
+            by.is_some_and(|(path, index)| *path == site.path && entry_of(site) == Some(*index))
+        };
+        for container in closure.containers.iter().filter(pinned) {
+            self.effects.push(Effect {
                 path: site.path.clone(),
                 line: site.line,
                 workload: container.workload.clone(),
                 field: container.field.clone(),
-                image: reference(repository, &promotion.version),
+                image: reference(repository.clone(), &planned.promotion.version),
             });
         }
+        // What lies deeper may be deployed by itself, and custom resources have
+        // images in fields of their own.
+        let told = closure.complete && !closure.containers.is_empty();
+        let told = told && site.path.parent().as_ref() == Some(dir);
+        if self.effects.len() == before && told && !site.pin.is_empty() {
+            self.dead.push(format!(
+                "{}:{} gives no container its version: another entry does, or nothing has the \
+                 image {}",
+                site.path, site.line, site.image
+            ));
+        }
     }
-    effects
+}
+
+/// The index in `images:` of a site.
+fn entry_of(site: &Site) -> Option<usize> {
+    let rest = site.field.strip_prefix("images[")?;
+    rest.split(']').next()?.parse().ok()
 }
 
 fn reference(repository: String, pin: &Pin) -> String {

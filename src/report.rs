@@ -104,8 +104,8 @@ pub struct StatusRow {
     pub image: String,
     /// One cell an environment, in the order of the pipeline.
     pub cells: Vec<StatusCell>,
-    /// What could move next.
-    pub next: Option<Next>,
+    /// What could move next, in the order of the pipeline.
+    pub next: Vec<Next>,
 }
 
 /// The matrix of apps by environments.

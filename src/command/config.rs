@@ -70,7 +70,7 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let shown = file.unwrap_or_else(|| PathBuf::from(config::PROMOTE_TOML));
     let bytes = std::fs::read(&path).map_err(|error| {
         Failure::not_found(format!("cannot read '{}': {error}", shown.display()))
-            .hint("git promote init writes one")
+            .hint("git promote init")
     })?;
     let config = config::from_files(Some(&bytes), None).map_err(|error| {
         // The error knows the file by the name it has at the root.

@@ -82,7 +82,7 @@ fn empty_directory(directory: &Path) -> Result<PathBuf, Failure> {
             Exit::Conflict,
             format!("cannot make the demo in '{}': {error}", directory.display()),
         )
-        .hint("git promote demo, without a directory, makes a temporary one")),
+        .hint("git promote demo")),
     }
 }
 
@@ -109,7 +109,7 @@ fn create_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn cannot_write(error: std::io::Error) -> Failure {
     Failure::new(Exit::Invalid, format!("cannot write the demo: {error}"))
-        .hint("git promote demo DIR, with a DIR that can be written")
+        .hint("git promote demo DIR")
 }
 
 /// How to start this very program: by its path, as it need not be installed.

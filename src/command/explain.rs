@@ -26,7 +26,7 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Answer, Failure> {
         name.parse().map_err(|error: String| Failure::usage(error).hint("git promote explain"))?;
     let Some(info) = rule(number) else {
         return Err(Failure::not_found(format!("{number} is not judged by this version"))
-            .hint("git promote explain lists the rules that are"));
+            .hint("git promote explain"));
     };
     let waive = match (info.overridable, FIXED.contains(&number)) {
         (true, _) => "With a reason, which goes on record, it can be overridden.",

@@ -93,7 +93,7 @@ fn git_exit(code: u8) -> Exit {
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         let hint = match error {
-            GitError::NotARepository => Some("git promote demo makes one to play with".to_owned()),
+            GitError::NotARepository => Some("git promote demo".to_owned()),
             _ => error.hint(),
         };
         Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(hint)
@@ -130,8 +130,7 @@ impl From<SnapshotError> for Failure {
 
 impl From<VersionError> for Failure {
     fn from(error: VersionError) -> Self {
-        Self::new(Exit::Invalid, error.to_string())
-            .hint("git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest")
+        Self::new(Exit::Invalid, error.to_string()).hint("git promote v1.2.3 staging")
     }
 }
 
@@ -170,15 +169,17 @@ impl From<PlanError> for Failure {
             PlanError::Missing { app, .. }
             | PlanError::NotThere { app, .. }
             | PlanError::Elsewhere { app, .. } => {
-                Self::not_found(message).hint(format!("git promote status {app}"))
+                Self::not_found(message).hint(format!("git promote status {}", app.word()))
             }
             PlanError::UnknownImage { app, image, known } => {
                 let near =
                     near_image(&image, &known).map(|near| format!("--image {}", quoted(near)));
                 Self::not_found(message)
                     .maybe_hint(near)
-                    .hint(format!("git promote status {} -o wide", quoted(&app.to_string())))
+                    .hint(format!("git promote status {} -o wide", app.word()))
             }
+            PlanError::TwoVersions { app, environment, versions } => Self::usage(message)
+                .hint(format!("git promote {} {environment}", app.at(&versions.0))),
             PlanError::SeveralImages { app, environment, images, version, .. } => {
                 let command = |image: &String| {
                     let word = app.at(version.as_ref());
@@ -187,9 +188,8 @@ impl From<PlanError> for Failure {
                 let hints = images.iter().take(HINTS).map(command).collect();
                 Self { hints, ..Self::usage(message) }
             }
-            PlanError::Unclear { app, .. } => {
-                Self::new(Exit::Invalid, message).hint(format!("git promote status {app} -o wide"))
-            }
+            PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
+                .hint(format!("git promote status {} -o wide", app.word())),
             PlanError::Unreadable { path, .. } | PlanError::Untouchable { path, .. } => {
                 Self::new(Exit::Invalid, message).hint(format!("git log -1 -- {path}"))
             }

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
+use crate::kustomize::is_kustomization;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::output::{self, Format};
 use crate::plan;
@@ -147,7 +148,8 @@ impl Matrix<'_> {
     fn row(&self, app: &AppId, image: &str, environments: &[&Environment]) -> StatusRow {
         let cells: Vec<StatusCell> =
             environments.iter().map(|environment| self.cell(app, image, environment)).collect();
-        let next = environments.iter().find_map(|environment| self.next(app, image, environment));
+        let next = environments.iter().filter_map(|environment| self.next(app, image, environment));
+        let next = next.collect();
         StatusRow { app: app.clone(), image: image.to_owned(), cells, next }
     }
 
@@ -172,7 +174,9 @@ impl Matrix<'_> {
     /// Behind where an environment before runs something else that this one
     /// has not had; ahead where this one's version is in none of them.
     fn standing(&self, key: &CellKey, environment: &Environment) -> Standing {
-        let Some(cell) = self.inventory.cells.get(key) else { return Standing::Absent };
+        let Some(cell) = self.inventory.cells.get(key) else {
+            return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
+        };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
         let sources = self.workspace.config.sources_for(environment, &key.app);
         let before: Vec<Option<&Cell>> = sources
@@ -194,6 +198,18 @@ impl Matrix<'_> {
         if alone || newer { Standing::Ahead } else { Standing::Behind }
     }
 
+    /// Whether a kustomization of the app's overlay there cannot be read.
+    fn is_blind(&self, key: &CellKey) -> bool {
+        self.inventory.unreadable.iter().any(|unreadable| {
+            let overlay = self.inventory.overlays.get(unreadable.overlay);
+            is_kustomization(unreadable.path.file_name())
+                && overlay.is_some_and(|overlay| {
+                    overlay.environment == key.environment
+                        && overlay.app.as_ref().is_none_or(|app| *app == key.app)
+                })
+        })
+    }
+
     /// Whether this version arrived here after anything that the environments
     /// before run now, and they do not run it: they moved on, it did not.
     fn never_before(&self, key: &CellKey, sources: &Sources) -> bool {
@@ -208,8 +224,8 @@ impl Matrix<'_> {
         sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
     }
 
-    /// The first environment that could take what the one before it runs, and
-    /// that is not refused at first sight.
+    /// What the environment could take from the one before it, if that is not
+    /// refused at first sight.
     fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
         if is_undecided(&self.workspace.config, &environment.name) {
             return None;
@@ -247,7 +263,7 @@ fn render(context: &Context, report: &StatusReport) -> String {
         Format::Table => output::status(report, false),
         Format::Wide => output::status(report, true),
         format => {
-            let table = output::status_table(report, format != Format::Name);
+            let table = output::plain_status_table(report);
             output::machine(format, &output::status_value(report), "rows", &table)
         }
     }

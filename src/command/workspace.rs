@@ -89,7 +89,7 @@ pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
             "no environment found: there is no promote.toml, and no directory is named like one \
              (dev, staging, prod)",
         )
-        .hint("git promote init --print shows a promote.toml to start from")
+        .hint("git promote init --print")
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
+use crate::model::{Entry, EntryKind, RepoPath, Snapshot, SnapshotError};
 
 /// Directories deeper than this are not looked at.
 const MAX_DEPTH: usize = 10;
@@ -41,14 +41,12 @@ impl Census {
         let mut queue = vec![RepoPath::root()];
         while let Some(dir) = queue.pop() {
             let entries = snapshot.list(&dir)?.unwrap_or_default();
-            let children: Vec<String> = entries
-                .into_iter()
-                .filter(|entry| entry.kind == EntryKind::Directory && !entry.name.starts_with('.'))
-                .map(|entry| entry.name)
-                .collect();
             if dir.parts().count() < MAX_DEPTH {
-                queue.extend(children.iter().map(|child| dir.join(child)));
+                let below = entries.iter().filter(|entry| is_plain_directory(entry));
+                queue.extend(below.map(|entry| dir.join(&entry.name)));
             }
+            let children: Vec<String> =
+                entries.into_iter().filter(may_be_environment).map(|entry| entry.name).collect();
             let known: Vec<RepoPath> = children
                 .iter()
                 .filter(|child| is_environment(child))
@@ -88,6 +86,21 @@ impl Census {
             .into_iter()
             .find(|(_, containers)| several(containers))
             .map(|(style, containers)| (style, containers.as_slice()))
+    }
+}
+
+fn is_plain_directory(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Directory && !entry.name.starts_with('.')
+}
+
+/// A link or a submodule is never followed, but it is a place in the order: an
+/// environment that cannot be looked into must not be passed over.
+fn may_be_environment(entry: &Entry) -> bool {
+    match entry.kind {
+        EntryKind::Directory | EntryKind::Submodule => !entry.name.starts_with('.'),
+        // With a dot in its name it is a link to a file.
+        EntryKind::Symlink => !entry.name.contains('.'),
+        EntryKind::File => false,
     }
 }
 

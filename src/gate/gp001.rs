@@ -2,7 +2,7 @@
 
 use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
-use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, quoted};
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
 use super::{Ask, Case, RuleInfo, about, human_span, placed, policy, short_id};
@@ -81,8 +81,7 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
         _ if once => format!("{source} has run {wanted} before"),
         Some(cell) if past => {
             let now = does_not_run(source, cell, &wanted);
-            let to = &promotion.to;
-            format!("{now}; it ran that before, which `seen = true` for {to} would let in")
+            format!("{now}; it ran that before, which is enough with `seen = true`")
         }
         Some(cell) => does_not_run(source, cell, &wanted),
         None => format!("{source} does not have {} of {}", promotion.image, promotion.app),
@@ -141,8 +140,9 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
     };
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
+        // What it runs now can go on; or the config lets in what ran before.
         None if answer.past => {
-            format!("git promote {source} {} -a {}", promotion.to, quoted(&app.to_string()))
+            format!("git promote {source} {} -a {}", promotion.to, app.word())
         }
         None => {
             let step = first_step(case, promotion, source);

@@ -1,8 +1,7 @@
 //! GP004: the same tag is the same image.
 
 use crate::discover::{Cell, CellKey};
-use crate::history::Timeline;
-use crate::model::{Digest, EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Tag};
+use crate::model::{Digest, EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, Tag};
 use crate::plan::Planned;
 
 use super::{Ask, Case, RuleInfo, about, gp001, placed};
@@ -23,10 +22,17 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
-    let mut sources = promotion.from.iter();
-    if let Some((message, way)) = sources.find_map(|s| contradiction(case, promotion, s)) {
-        let hint = format!("git promote {} {}", promotion.app.at(&way), promotion.to);
-        return fail(planned, message, Some(hint));
+    let environment = case.config.environment(promotion.to.as_str());
+    let any = environment
+        .map(|environment| case.config.sources_for(environment, &promotion.app))
+        .is_some_and(|sources| matches!(sources, Sources::Any(_)));
+    let seen = environment.is_some_and(|environment| environment.seen);
+    let ask = |source: &EnvironmentName| answer(case, promotion, (source, seen));
+    let answers: Vec<Answer> = promotion.from.iter().map(ask).collect();
+    let agrees = answers.iter().find_map(Answer::agrees);
+    let refuted = answers.iter().find_map(Answer::contradicts);
+    if let Some((message, hint)) = refuted.filter(|_| !any || agrees.is_none()) {
+        return fail(planned, message.to_owned(), Some(hint.to_owned()));
     }
     if planned.loses_digest {
         return lost(case, planned);
@@ -34,7 +40,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     match &promotion.version.digest {
         None => about(Rule::GP004, promotion, Outcome::Pass, without(promotion)),
         Some(digest) if promotion.from.is_empty() => entering(promotion, digest),
-        Some(_) => vouched(case, planned),
+        Some(_) => vouched(case, planned, agrees),
     }
 }
 
@@ -94,17 +100,12 @@ fn entering(promotion: &Promotion, digest: &Digest) -> Finding {
 
 /// Whether an environment before runs the digest (or ran it, where that is
 /// enough). Nobody else can vouch for it.
-fn vouched(case: &Case<'_>, planned: &Planned) -> Finding {
-    let promotion = &planned.promotion;
-    let pass = |message: String| about(Rule::GP004, promotion, Outcome::Pass, message);
-    if let Some(source) = promotion.from.iter().find(|source| runs(case, promotion, source)) {
-        return pass(format!("the digest is that of {source}"));
-    }
-    if let Some(source) = promotion.from.iter().find(|source| once(case, promotion, source)) {
-        return pass(format!("the digest is one that {source} ran before"));
+fn vouched(case: &Case<'_>, planned: &Planned, agrees: Option<&str>) -> Finding {
+    if let Some(message) = agrees {
+        return about(Rule::GP004, &planned.promotion, Outcome::Pass, message.to_owned());
     }
     match gp001::missing(case, planned) {
-        Some((_, true)) => not_yet(promotion),
+        Some((_, true)) => not_yet(&planned.promotion),
         missing => {
             let message = "no environment before vouches for the digest".to_owned();
             fail(planned, message, missing.and_then(|(hint, _)| hint))
@@ -112,81 +113,73 @@ fn vouched(case: &Case<'_>, planned: &Planned) -> Finding {
     }
 }
 
-fn pin_in<'a>(
-    case: &'a Case<'_>,
-    promotion: &Promotion,
-    source: &EnvironmentName,
-) -> Option<&'a Pin> {
-    case.inventory.cells.get(&CellKey::of(promotion, source)).and_then(Cell::pin)
+/// What a source says of the digest.
+enum Answer {
+    /// In which words it does.
+    Agrees(String),
+    /// Why not, and the command that promotes what the source has.
+    Contradicts(String, String),
+    /// It does not run the version at all, which is GP001's to say.
+    Silent,
 }
 
-fn runs(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> bool {
-    pin_in(case, promotion, source).is_some_and(|pin| pin.carries(&promotion.version))
-}
-
-fn seen<'a>(
-    case: &'a Case<'_>,
-    promotion: &Promotion,
-    source: &EnvironmentName,
-) -> Option<&'a Timeline> {
-    let seen = case.config.environment(promotion.to.as_str()).is_some_and(|to| to.seen);
-    case.timelines.get(&CellKey::of(promotion, source)).filter(|_| seen)
-}
-
-fn once(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> bool {
-    seen(case, promotion, source).is_some_and(|past| past.ran(&promotion.version).is_some())
-}
-
-/// What a source says against the digest, and the version to name instead;
-/// nothing where it does not run the tag at all.
-fn contradiction(
-    case: &Case<'_>,
-    promotion: &Promotion,
-    source: &EnvironmentName,
-) -> Option<(String, Pin)> {
-    let tag = promotion.version.tag.as_ref()?;
-    let now = pin_in(case, promotion, source).filter(|pin| pin.tag.as_ref() == Some(tag));
-    if let Some(pin) = now {
-        let why = against(promotion, pin)?;
-        // Without a digest of its own the pin is taken over as it is.
-        let way = match why {
-            Against::NotCarried(_) => pin.clone(),
-            _ => Pin::tag(tag.clone()),
-        };
-        return Some((told((source, "runs", tag), &why), way));
-    }
-    let past = seen(case, promotion, source)?;
-    if once(case, promotion, source) {
-        return None;
-    }
-    let ran = past.ran(&Pin::tag(tag.clone()))?;
-    let why = against(promotion, &ran.pin)?;
-    Some((told((source, "ran", tag), &why), ran.pin.clone()))
-}
-
-/// What another pin of the same tag says against the digest.
-enum Against<'a> {
-    Another(&'a Digest),
-    NotCarried(&'a Digest),
-    Unproven,
-}
-
-fn against<'a>(promotion: &Promotion, pin: &'a Pin) -> Option<Against<'a>> {
-    match (&pin.digest, &promotion.version.digest) {
-        (Some(there), Some(here)) if there != here => Some(Against::Another(there)),
-        (Some(there), None) => Some(Against::NotCarried(there)),
-        (None, Some(_)) => Some(Against::Unproven),
-        _ => None,
-    }
-}
-
-fn told(who: (&EnvironmentName, &str, &Tag), why: &Against<'_>) -> String {
-    let (source, runs, tag) = who;
-    match why {
-        Against::Another(there) => format!("{source} {runs} {tag} as {there}"),
-        Against::NotCarried(there) => {
-            format!("{source} {runs} {tag} as {there}, which is not carried over")
+impl Answer {
+    fn agrees(&self) -> Option<&str> {
+        match self {
+            Self::Agrees(message) => Some(message),
+            _ => None,
         }
-        Against::Unproven => format!("{source} {runs} {tag} without a digest: it proves none"),
     }
+
+    fn contradicts(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Contradicts(message, hint) => Some((message, hint)),
+            _ => None,
+        }
+    }
+}
+
+/// What the source runs, else, with `seen = true`, what it ran under that tag.
+fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
+    let (source, seen) = from;
+    let version = &promotion.version;
+    let same = |pin: &Pin| match &version.tag {
+        Some(_) => pin.tag == version.tag,
+        None => pin.digest == version.digest,
+    };
+    let key = CellKey::of(promotion, source);
+    let now = case.inventory.cells.get(&key).and_then(Cell::pin).filter(|pin| same(pin));
+    let held = case.timelines.get(&key).map(|timeline| timeline.held.as_slice());
+    let past = held.unwrap_or_default().iter().map(|held| &held.pin);
+    let past = past.filter(|pin| seen && now.is_none() && same(pin));
+    let pins: Vec<&Pin> = now.into_iter().chain(past).collect();
+    match (pins.first(), &version.tag) {
+        (Some(_), _) if pins.iter().any(|pin| pin.digest == version.digest) => {
+            Answer::Agrees(match now {
+                Some(_) => format!("the digest is that of {source}"),
+                None => format!("the digest is one that {source} ran before"),
+            })
+        }
+        (Some(pin), Some(tag)) => contradiction(promotion, (source, now.is_some()), (pin, tag)),
+        _ => Answer::Silent,
+    }
+}
+
+fn contradiction(
+    promotion: &Promotion,
+    from: (&EnvironmentName, bool),
+    there: (&Pin, &Tag),
+) -> Answer {
+    let ((source, now), (pin, tag)) = (from, there);
+    let (runs, pins) = if now { ("runs", "pins") } else { ("ran", "pinned") };
+    let message = match (&pin.digest, &promotion.version.digest) {
+        (Some(there), Some(_)) => format!("{source} {runs} {tag} as {there}"),
+        (Some(there), None) => {
+            format!("{source} {pins} {tag} to {there}, which is not carried over")
+        }
+        (None, _) => format!("{source} {runs} {tag} without a digest: it proves none"),
+    };
+    // What a source runs now is taken over with its digest.
+    let take = if now { promotion.app.at(tag) } else { promotion.app.at(pin) };
+    Answer::Contradicts(message, format!("git promote {take} {}", promotion.to))
 }

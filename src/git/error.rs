@@ -196,7 +196,7 @@ pub enum CommitError {
         now: String,
     },
     /// A lock file is held.
-    #[error("unable to create '{}': file exists, held for {} s", path.display(), age.as_secs())]
+    #[error("unable to create '{}': file exists, held for {} s, perhaps by a git process that is gone", path.display(), age.as_secs())]
     Locked {
         /// The lock file.
         path: PathBuf,
@@ -286,9 +286,7 @@ impl CommitError {
                 _ => format!("git stash push -- '{path}'"),
             }),
             Self::Moved { .. } => Some("run the same command again".to_owned()),
-            Self::Locked { path, .. } => {
-                Some(format!("if no other git process runs here: rm -f '{}'", path.display()))
-            }
+            Self::Locked { path, .. } => Some(format!("rm -i '{}'", path.display())),
             Self::NoIdentity { .. } => {
                 Some("git config --global user.email \"you@example.com\"".to_owned())
             }

@@ -25,5 +25,5 @@ pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
 pub use snapshot::TreeSnapshot;
-pub use stage::{apply_to_worktree, rehearse_worktree};
+pub use stage::{apply_to_worktree, rehearse_in_worktree};
 pub use state::{Head, Operation, Upstream};

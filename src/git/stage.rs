@@ -1,8 +1,8 @@
 //! Files changed without a commit: `--worktree`, and `--stage` with it.
 
-use super::commit::{Durability, Target, inspect, look, write_index};
+use super::commit::{Durability, Target, inspect, read_index, write_index};
 use super::index::{Index, IndexLock, Rewrite};
-use super::{CommitError, Difference, GitError, Repository, child};
+use super::{CommitError, GitError, Repository, child};
 use crate::model::FileChange;
 use crate::worktree::{NewFile, remove_beneath, write_beneath};
 
@@ -16,37 +16,39 @@ pub fn apply_to_worktree(
     stage: bool,
 ) -> Result<(), CommitError> {
     repo.work_tree()?;
-    let Some(first) = changes.first() else { return Ok(()) };
+    if changes.is_empty() {
+        return Ok(());
+    }
     let lock = IndexLock::acquire(&repo.gix.index_path())?;
-    let head = repo.head()?;
-    let branch = head.branch.unwrap_or_default();
-    let base = head.commit.ok_or(GitError::Unborn { branch })?;
-    let index = Index::read(lock.index(), repo.gix.object_hash())?;
-    let index = index.ok_or_else(|| CommitError::DirtyTarget {
-        path: first.path.clone(),
-        difference: Difference::Staged,
-    })?;
-    let targets = inspect(repo, base, &index, changes)?;
-    check_checked_out(&targets)?;
+    let index = read_index(repo, lock.index(), changes)?;
+    let targets = look(repo, &index, changes)?;
     write_all(repo, &targets)?;
     let staged = if stage { add(repo, lock, index, &targets) } else { Ok(()) };
     staged.inspect_err(|_| take_back(repo, &targets))
 }
 
-/// Refuses what [`apply_to_worktree`] would refuse, without writing and
-/// without a lock.
-pub fn rehearse_worktree(repo: &Repository, changes: &[FileChange]) -> Result<(), CommitError> {
+/// Whether [`apply_to_worktree`] would start now; writes nothing.
+pub fn rehearse_in_worktree(repo: &Repository, changes: &[FileChange]) -> Result<(), CommitError> {
     repo.work_tree()?;
+    let index = read_index(repo, &repo.gix.index_path(), changes)?;
+    look(repo, &index, changes).map(drop)
+}
+
+/// The targets, each of them as HEAD has it and in the work tree.
+fn look<'c>(
+    repo: &Repository,
+    index: &Index,
+    changes: &'c [FileChange],
+) -> Result<Vec<Target<'c>>, CommitError> {
     let head = repo.head()?;
     let branch = head.branch.unwrap_or_default();
     let base = head.commit.ok_or(GitError::Unborn { branch })?;
-    check_checked_out(&look(repo, base, changes)?)
-}
-
-fn check_checked_out(targets: &[Target<'_>]) -> Result<(), CommitError> {
-    let Some(target) = targets.iter().find(|target| target.file.is_none()) else { return Ok(()) };
-    let reason = "it is outside of the sparse checkout".to_owned();
-    Err(CommitError::BadTarget { path: target.change.path.clone(), reason })
+    let targets = inspect(repo, base, index, changes)?;
+    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
+        let reason = "it is outside of the sparse checkout".to_owned();
+        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
+    }
+    Ok(targets)
 }
 
 fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitError> {

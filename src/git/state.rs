@@ -34,11 +34,11 @@ impl Operation {
     /// The git command that ends it.
     pub fn way_out(self) -> &'static str {
         match self {
-            Self::Merge => "git merge --continue (or --abort)",
-            Self::Rebase => "git rebase --continue (or --abort)",
-            Self::CherryPick => "git cherry-pick --continue (or --abort)",
-            Self::Revert => "git revert --continue (or --abort)",
-            Self::Am => "git am --continue (or --abort)",
+            Self::Merge => "git merge --continue",
+            Self::Rebase => "git rebase --continue",
+            Self::CherryPick => "git cherry-pick --continue",
+            Self::Revert => "git revert --continue",
+            Self::Am => "git am --continue",
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
+
 use crate::model::{EntryKind, ImageRef, RepoPath, Snapshot, SnapshotError};
 use crate::yaml::{NodeId, Stream};
 
@@ -23,6 +25,9 @@ pub struct Container {
     pub field: String,
     /// The image's name as the `images:` of the next kustomization up match it.
     pub repository: String,
+    /// The entry of `images:` that has the last word on its version: the
+    /// kustomization and the index in its list.
+    pub pinned_by: Option<(RepoPath, usize)>,
 }
 
 /// The containers of an overlay.
@@ -37,7 +42,7 @@ pub struct Closure {
 /// Follows the resources, bases and components of the kustomization in `dir`.
 pub fn closure(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Closure, SnapshotError> {
     let mut walk = Walk { snapshot, open: BTreeSet::new(), complete: true };
-    let containers = walk.directory(dir, 0)?;
+    let containers = walk.directory(dir, 0, Vec::new())?;
     Ok(Closure { containers, complete: walk.complete })
 }
 
@@ -49,19 +54,26 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, dir: &RepoPath, depth: usize) -> Result<Vec<Container>, SnapshotError> {
+    /// `below`: what a component is laid over; nothing for a base.
+    fn directory(
+        &mut self,
+        dir: &RepoPath,
+        depth: usize,
+        below: Vec<Container>,
+    ) -> Result<Vec<Container>, SnapshotError> {
         let entries = self.snapshot.list(dir)?.unwrap_or_default();
         let file = entries.iter().find(|e| is_kustomization(&e.name) && e.kind == EntryKind::File);
         let Some(file) = file.filter(|_| depth < MAX_DEPTH && self.open.insert(dir.clone())) else {
             self.complete = false;
-            return Ok(Vec::new());
+            return Ok(below);
         };
-        let bytes = self.snapshot.read(&dir.join(&file.name))?.unwrap_or_default();
+        let path = dir.join(&file.name);
+        let bytes = self.snapshot.read(&path)?.unwrap_or_default();
         let found = match Stream::parse(&bytes) {
-            Ok(stream) => self.kustomization(dir, &stream, depth)?,
+            Ok(stream) => self.kustomization(&path, &stream, (depth, below))?,
             Err(_) => {
                 self.complete = false;
-                Vec::new()
+                below
             }
         };
         self.open.remove(dir);
@@ -70,22 +82,41 @@ impl Walk<'_> {
 
     fn kustomization(
         &mut self,
-        dir: &RepoPath,
+        path: &RepoPath,
         stream: &Stream,
-        depth: usize,
+        (depth, below): (usize, Vec<Container>),
     ) -> Result<Vec<Container>, SnapshotError> {
-        const BEYOND: [&str; 6] =
-            ["generators", "transformers", "helmCharts", "replacements", "vars", "configurations"];
-        let Some(root) = stream.documents().first().copied() else { return Ok(Vec::new()) };
+        const BEYOND: [&str; 9] = [
+            "generators",
+            "transformers",
+            "helmCharts",
+            "replacements",
+            "vars",
+            "configurations",
+            "patches",
+            "patchesStrategicMerge",
+            "patchesJson6902",
+        ];
+        let dir = path.parent().unwrap_or_default();
+        let Some(root) = stream.documents().first().copied() else { return Ok(below) };
         self.complete &= BEYOND.iter().all(|key| stream.get(root, key).is_none());
-        let mut containers = Vec::new();
-        for list in ["resources", "bases", "components"] {
-            let items = stream.get(root, list).map(|id| stream.items(id)).unwrap_or_default();
-            for resource in items.iter().filter_map(|id| stream.value(*id)) {
-                containers.extend(self.resource(dir, resource, depth)?);
-            }
+        let listed = |key: &str| {
+            let items = stream.get(root, key).map(|id| stream.items(id)).unwrap_or_default();
+            items.iter().filter_map(|id| stream.value(*id)).collect::<Vec<&str>>()
+        };
+        let mut containers = below;
+        for resource in ["resources", "bases"].into_iter().flat_map(listed) {
+            containers.extend(self.resource(&dir, resource, depth)?);
         }
-        rename(stream, root, &mut containers);
+        for component in listed("components") {
+            let local = dir.resolve(component).filter(|_| !component.contains("://"));
+            let Some(component) = local else {
+                self.complete = false;
+                continue;
+            };
+            containers = self.directory(&component, depth + 1, containers)?;
+        }
+        pin(path, (stream, root), &mut containers);
         Ok(containers)
     }
 
@@ -100,7 +131,7 @@ impl Walk<'_> {
             return Ok(Vec::new());
         };
         match self.snapshot.kind(&path)? {
-            Some(EntryKind::Directory) => self.directory(&path, depth + 1),
+            Some(EntryKind::Directory) => self.directory(&path, depth + 1, Vec::new()),
             Some(EntryKind::File) => {
                 let bytes = self.snapshot.read(&path)?.unwrap_or_default();
                 let manifests = Stream::parse(&bytes);
@@ -115,16 +146,33 @@ impl Walk<'_> {
     }
 }
 
-/// Applies the `newName`s of a kustomization to what comes from below it.
-fn rename(stream: &Stream, root: NodeId, containers: &mut [Container]) {
+/// Applies the `images:` of a kustomization, entry by entry, to what comes from
+/// below it.
+fn pin(path: &RepoPath, (stream, root): (&Stream, NodeId), containers: &mut [Container]) {
     let entries = stream.get(root, "images").map(|id| stream.items(id)).unwrap_or_default();
-    for entry in entries {
+    for (index, entry) in entries.iter().enumerate() {
         let text = |key| stream.get(*entry, key).and_then(|id| stream.value(id));
-        let (Some(name), Some(new_name)) = (text("name"), text("newName")) else { continue };
-        for container in containers.iter_mut().filter(|c| c.repository == name) {
-            new_name.clone_into(&mut container.repository);
+        let filled = |key| text(key).filter(|text| !text.is_empty());
+        let Some(name) = text("name") else { continue };
+        let pins = filled("newTag").or(filled("digest")).is_some();
+        for container in containers.iter_mut().filter(|c| matches(name, &c.repository)) {
+            if let Some(new_name) = filled("newName") {
+                new_name.clone_into(&mut container.repository);
+            }
+            if pins {
+                container.pinned_by = Some((path.clone(), index));
+            }
         }
     }
+}
+
+/// Kustomize takes the `name` of an entry for a regular expression (5.5.0).
+fn matches(name: &str, repository: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b':');
+    name == repository
+        || (!name.bytes().all(plain)
+            && Regex::new(&format!("^{name}(:.*)?(@.*)?$"))
+                .is_ok_and(|pattern| pattern.is_match(repository)))
 }
 
 /// The containers of every document.
@@ -150,6 +198,7 @@ fn in_document(stream: &Stream, root: NodeId) -> Vec<Container> {
                         workload: format!("{kind}/{name}"),
                         field: format!("{key}[{container}].image"),
                         repository: image.repository,
+                        pinned_by: None,
                     }));
                 }
             }
@@ -197,8 +246,31 @@ mod tests {
                 workload: "Deployment/web".to_owned(),
                 field: "containers[main].image".to_owned(),
                 repository: "acme/web".to_owned(),
+                pinned_by: None,
             }]
         );
+    }
+
+    #[test]
+    fn the_last_entry_that_matches_has_the_last_word() {
+        let own = "resources: [../base]\ncomponents: [../c]\nimages:\n";
+        let pinned_by = |images: &str| {
+            let snapshot = snapshot(&[
+                ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+                ("base/web.yaml", DEPLOYMENT),
+                ("c/kustomization.yaml", "images:\n- {name: web, newTag: v9}\n"),
+                ("dev/kustomization.yaml", &format!("{own}{images}")),
+            ]);
+            let found = closure(&snapshot, &RepoPath::normalize("dev").unwrap()).unwrap();
+            let (path, index) = found.containers.first().unwrap().pinned_by.clone().unwrap();
+            format!("{path} {index}")
+        };
+        assert_eq!(pinned_by("- {name: other, newTag: v1}\n"), "c/kustomization.yaml 0");
+        assert_eq!(pinned_by("- {name: web, newTag: ''}\n"), "c/kustomization.yaml 0");
+        let first = "- {name: web, newTag: v1}\n";
+        assert_eq!(pinned_by(first), "dev/kustomization.yaml 0");
+        let second = format!("{first}- {{name: 'w.*', newTag: v2}}\n");
+        assert_eq!(pinned_by(&second), "dev/kustomization.yaml 1");
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl AppId {
         quoted(&format!("{self}@{version}"))
     }
 
+    /// The app as a word for a command line, quoted where that is needed.
+    pub fn word(&self) -> String {
+        quoted(&self.to_string())
+    }
+
     /// Whether `text`, as a user types it, names this app: its name, or group
     /// and name with `/` or `:` between them, or all of it as shown.
     pub fn answers_to(&self, text: &str) -> bool {

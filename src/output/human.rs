@@ -4,50 +4,68 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::gate::short_id;
-use crate::model::{Edit, Finding, Outcome, Rule};
-use crate::report::{EditReport, Ending, PromotionReport, StatusReport};
+use crate::model::{AppId, Edit, Finding, Outcome, Rule};
+use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport};
 
 use super::paint::Paint;
 use super::table::status_table;
-use super::text::clean;
+use super::text::{clean, short_digests};
 
+/// More steps than this are counted, not listed.
+const NEXT: usize = 20;
 /// With more promotions than this, rules that pass are counted, not listed.
 const LISTED: usize = 3;
 
 /// What `promote` says on standard output.
 pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> String {
+    let mut text = short_digests(&(moves(report, paint) + &findings(report, paint, verbose)));
+    // What is refused changes nothing, and should not read as if it did.
+    if report.ending != Ending::Refused {
+        text.push_str(&short_digests(&changes(report, paint)));
+    }
+    if let Some(unified) = &report.unified {
+        text.push_str(&painted_diff(unified, paint));
+    }
+    text.push_str(&ending(report));
+    text
+}
+
+/// One line for each image that moves or is there already.
+fn moves(report: &PromotionReport, paint: Paint) -> String {
     let mut text = String::new();
+    let moving = report.promotions.iter().map(|promotion| &promotion.app);
+    let apps: Vec<_> = moving.chain(report.current.iter().map(|(app, ..)| app)).collect();
+    let shown = |app: &AppId, image: &str| {
+        let several = apps.iter().filter(|other| **other == app).count() > 1;
+        if several { format!("  {}", clean(image)) } else { String::new() }
+    };
     for promotion in &report.promotions {
-        let several = report.promotions.iter().filter(|p| p.app == promotion.app).count() > 1;
-        let image = if several { format!("  {}", clean(&promotion.image)) } else { String::new() };
         let _ = writeln!(
             text,
-            "{}{image}  {}  {} -> {}",
+            "{}{}  {}  {} -> {}",
             paint.bold(&clean(&promotion.app.to_string())),
+            shown(&promotion.app, &promotion.image),
             promotion.to,
             paint.old(&promotion.previous.to_string()),
             paint.fresh(&promotion.version.to_string()),
         );
     }
     for (app, image, pin) in &report.current {
-        let several = report.current.iter().filter(|(other, ..)| other == app).count() > 1;
-        let image = if several { format!("  {}", clean(image)) } else { String::new() };
-        let _ =
-            writeln!(text, "{}{image}  {}  already at {pin}", clean(&app.to_string()), report.to);
+        let (name, image) = (clean(&app.to_string()), shown(app, image));
+        let _ = writeln!(text, "{name}{image}  {}  already at {pin}", report.to);
     }
-    text.push_str(&findings(report, paint, verbose));
-    // What is refused changes nothing, and should not read as if it did.
-    let shown = if report.ending == Ending::Refused { &[][..] } else { &report.edits };
-    for edit in shown {
+    text
+}
+
+/// The edits, each with what it does to workloads.
+fn changes(report: &PromotionReport, paint: Paint) -> String {
+    let mut text = String::new();
+    for edit in &report.edits {
         text.push_str(&edit_line(edit, &edit.path.to_string(), paint));
         for effect in report.effects.iter().filter(|effect| effect.is_of(edit)) {
             let _ = writeln!(text, "    {}", paint.dim(&clean(&effect.to_string())));
         }
     }
-    if let Some(unified) = &report.unified {
-        text.push_str(&painted_diff(unified, paint));
-    }
-    text.push_str(&ending(report));
     text
 }
 
@@ -148,20 +166,40 @@ pub fn edits(report: &EditReport, paint: Paint) -> String {
     text
 }
 
-/// What `status` says on standard output: the matrix, then what could move.
+/// What `status` says on standard output: the matrix, what its marks mean,
+/// then what could move.
 pub fn status(report: &StatusReport, wide: bool) -> String {
     let mut text = status_table(report, wide).aligned();
-    let next: Vec<&str> = report
-        .rows
-        .iter()
-        .filter_map(|row| row.next.as_ref())
-        .map(|n| n.command.as_str())
-        .collect();
-    if !next.is_empty() {
-        text.push_str("\nnext:\n");
-        for command in next {
-            let _ = writeln!(text, "  {}", clean(command));
+    text.push_str(&legend(report));
+    let mut next: Vec<&str> = Vec::new();
+    for step in report.rows.iter().flat_map(|row| &row.next) {
+        // The images of an app that move together need one command.
+        if !next.contains(&step.command.as_str()) {
+            next.push(&step.command);
         }
     }
+    if !next.is_empty() {
+        text.push_str("\nnext:\n");
+    }
+    for command in next.iter().take(NEXT) {
+        let _ = writeln!(text, "  {}", clean(command));
+    }
+    if next.len() > NEXT {
+        let _ = writeln!(text, "  and {} more", next.len() - NEXT);
+    }
     text
+}
+
+/// The marks that occur, and what they mean.
+fn legend(report: &StatusReport) -> String {
+    let marks = [
+        (Standing::Behind, "<  behind the environment before"),
+        (Standing::Ahead, "!  no environment before runs it now"),
+        (Standing::Unknown, "?  cannot be told"),
+    ];
+    let cells = || report.rows.iter().flat_map(|row| &row.cells);
+    let occurs = |standing: Standing| cells().any(|cell| cell.standing == standing);
+    let told: Vec<&str> =
+        marks.iter().filter(|(standing, _)| occurs(*standing)).map(|(_, text)| *text).collect();
+    if told.is_empty() { String::new() } else { format!("\n{}\n", told.join("     ")) }
 }

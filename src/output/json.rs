@@ -255,7 +255,7 @@ impl From<&StatusRow> for WireRow {
             group: row.app.group.clone(),
             image: row.image.clone(),
             cells: row.cells.iter().map(cell).collect(),
-            next: row.next.as_ref().map(next),
+            next: row.next.first().map(next),
         }
     }
 }

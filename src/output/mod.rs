@@ -9,7 +9,7 @@ mod text;
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
 pub use paint::Paint;
-pub use table::{Table, edit_table, promotion_table, status_table};
+pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, wrap};
 
 use serde_json::Value;

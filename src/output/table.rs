@@ -2,9 +2,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::report::{EditReport, PromotionReport, Standing, StatusReport};
+use crate::report::{EditReport, PromotionReport, Standing, StatusCell, StatusReport};
 
-use super::text::{ago, clean, day, lines};
+use super::text::{ago, clean, day, lines, short_digests};
 
 /// A table with a heading; the first column names the row.
 #[derive(Debug, Clone, Default)]
@@ -108,44 +108,55 @@ pub fn edit_table(report: &EditReport) -> Table {
     table
 }
 
-/// The matrix of a status. `wide` adds the image, the digest and the commit.
+/// The matrix of a status for people. `wide` adds the image, the digest, the
+/// time and the commit.
 pub fn status_table(report: &StatusReport, wide: bool) -> Table {
     let several = report.rows.windows(2).any(|pair| matches!(pair, [a, b] if a.app == b.app));
-    let with_image = wide || several;
-    let mut table = Table::new(if with_image { &["APP", "IMAGE"][..] } else { &["APP"][..] });
+    matrix(report, wide || several, &|cell| people(cell, report.now, wide))
+}
+
+/// The matrix of a status for programs: the versions alone.
+pub fn plain_status_table(report: &StatusReport) -> Table {
+    matrix(report, true, &|cell| match &cell.pin {
+        Some(pin) => pin.to_string(),
+        None => nothing(cell).to_owned(),
+    })
+}
+
+fn matrix(report: &StatusReport, images: bool, show: &dyn Fn(&StatusCell) -> String) -> Table {
+    let mut table = Table::new(if images { &["APP", "IMAGE"][..] } else { &["APP"][..] });
     table.environments = report.environments.iter().map(|(name, _)| name.to_string()).collect();
     for row in &report.rows {
-        let mut cells = vec![row.app.to_string()];
-        if with_image {
-            cells.push(row.image.clone());
-        }
-        for cell in &row.cells {
-            let Some(pin) = &cell.pin else {
-                let absent = cell.standing == Standing::Absent;
-                cells.push(if absent { "-" } else { "?" }.to_owned());
-                continue;
-            };
-            let shown = match &pin.tag {
-                Some(tag) if !wide => tag.to_string(),
-                _ => pin.to_string(),
-            };
-            let mark = match cell.standing {
-                Standing::Behind => " <",
-                Standing::Ahead => " !",
-                _ => "",
-            };
-            let since = match (wide, cell.since) {
-                (true, Some(since)) => format!(
-                    " ({} {})",
-                    day(since),
-                    cell.commit.as_deref().map(crate::gate::short_id).unwrap_or_default()
-                ),
-                (false, Some(since)) => format!(" ({})", ago(report.now - since)),
-                (_, None) => String::new(),
-            };
-            cells.push(format!("{shown}{mark}{since}"));
-        }
+        let image = images.then(|| row.image.clone());
+        let cells = row.cells.iter().map(show);
+        let cells: Vec<String> =
+            std::iter::once(row.app.to_string()).chain(image).chain(cells).collect();
         table.push(&cells);
     }
     table
+}
+
+/// What stands where there is no version.
+fn nothing(cell: &StatusCell) -> &'static str {
+    if cell.standing == Standing::Absent { "-" } else { "?" }
+}
+
+fn people(cell: &StatusCell, now: i64, wide: bool) -> String {
+    let Some(pin) = &cell.pin else { return nothing(cell).to_owned() };
+    let shown = match &pin.tag {
+        Some(tag) if !wide => tag.to_string(),
+        _ => short_digests(&pin.to_string()),
+    };
+    let mark = match cell.standing {
+        Standing::Behind => " <",
+        Standing::Ahead => " !",
+        _ => "",
+    };
+    let commit = cell.commit.as_deref().map(crate::gate::short_id).unwrap_or_default();
+    let since = match (wide, cell.since) {
+        (true, Some(since)) => format!(" ({} {commit})", day(since)),
+        (false, Some(since)) => format!(" ({})", ago(now - since)),
+        (_, None) => String::new(),
+    };
+    format!("{shown}{mark}{since}")
 }

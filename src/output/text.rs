@@ -12,6 +12,23 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Digests cut to their first twelve digits, as container tools show them.
+pub(super) fn short_digests(text: &str) -> String {
+    const SHOWN: usize = 12;
+    const LENGTH: usize = 64;
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("sha256:") {
+        let (head, tail) = rest.split_at(at + "sha256:".len());
+        let digits = tail.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let kept = if digits == LENGTH { SHOWN } else { digits };
+        short.push_str(head);
+        short.push_str(tail.get(..kept).unwrap_or_default());
+        rest = tail.get(digits..).unwrap_or_default();
+    }
+    short + rest
+}
+
 /// How long ago, as short as it can be read: `45s`, `12m`, `5h`, `3d`, `2y`.
 pub fn ago(seconds: i64) -> String {
     match seconds.max(0) {
@@ -64,6 +81,16 @@ mod tests {
     fn nothing_foreign_steers_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
         assert_eq!(clean("größe"), "größe");
+    }
+
+    #[test]
+    fn digests_are_cut_and_nothing_else() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        assert_eq!(
+            short_digests(&format!("v1@{digest} -> v2@{digest}, sha256:12")),
+            "v1@sha256:0123456789ab -> v2@sha256:0123456789ab, sha256:12"
+        );
+        assert_eq!(short_digests("v1"), "v1");
     }
 
     #[test]

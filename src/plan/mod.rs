@@ -89,6 +89,24 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+impl Plan {
+    /// Whether the image gets that version already; an error if it gets another.
+    fn has(&self, image: (&AppId, &str), version: &Pin) -> Result<bool, PlanError> {
+        let moved = self.promotions.iter().map(|planned| &planned.promotion);
+        let moved = moved.map(|p| ((&p.app, p.image.as_str()), &p.version));
+        let current = self.current.iter().map(|(app, name, pin)| ((app, name.as_str()), pin));
+        match moved.chain(current).find(|(other, _)| *other == image) {
+            None => Ok(false),
+            Some((_, before)) if before == version => Ok(true),
+            Some((_, before)) => Err(PlanError::TwoVersions {
+                app: Box::new(image.0.clone()),
+                environment: self.to.clone(),
+                versions: Box::new((before.clone(), version.clone())),
+            }),
+        }
+    }
+}
+
 /// Why there is no plan.
 #[derive(Debug, Error)]
 pub enum PlanError {
@@ -151,6 +169,16 @@ pub enum PlanError {
         /// The version.
         version: Box<Pin>,
     },
+    /// One image is given two versions at once.
+    #[error("{app} is given {} and {} at once", versions.0, versions.1)]
+    TwoVersions {
+        /// The app.
+        app: Box<AppId>,
+        /// The environment.
+        environment: EnvironmentName,
+        /// The versions.
+        versions: Box<(Pin, Pin)>,
+    },
     /// The sites of the source disagree, or cannot be read.
     #[error("what {environment} runs of {app} is not clear: {why}")]
     Unclear {
@@ -210,9 +238,15 @@ pub fn promote(world: World<'_>, intent: &Intent) -> Result<Plan, PlanError> {
     for wanted in &intent.moves {
         let Some(choice) = select::choose(world, intent, wanted)? else { continue };
         plan.notes.extend(choice.notes);
-        plan.current.extend(choice.current);
+        for current in choice.current {
+            if !plan.has((&current.0, &current.1), &current.2)? {
+                plan.current.push(current);
+            }
+        }
         for chosen in choice.chosen {
-            plan.promotions.push(work.add(world, intent, chosen)?);
+            if !plan.has((&chosen.app, &chosen.image), &chosen.version)? {
+                plan.promotions.push(work.add(world, intent, chosen)?);
+            }
         }
     }
     let (files, notes) = work.finish(world)?;

@@ -90,38 +90,38 @@ fn versions_are_read_by_the_grammar() {
     exit 8
     --- stderr
     error: `v1 2` is not a valid tag: a tag is 1 to 128 of A-Z a-z 0-9 _ . - and starts with none of . -
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     assert_snapshot!(refused(&repo, &["", "staging"]), @"
     exit 8
     --- stderr
     error: the version is empty
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     let no_version = "web@";
     assert_snapshot!(refused(&repo, &[no_version, "staging"]), @"
     exit 8
     --- stderr
     error: the version is empty
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     assert_snapshot!(refused(&repo, &["v1@sha256:12", "staging"]), @"
     exit 8
     --- stderr
     error: `sha256:12` is not a valid digest: expected sha256: and 64 lower-case hex digits (or sha512: and 128)
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     assert_snapshot!(refused(&repo, &["web@v1@sha256:XYZ", "staging"]), @"
     exit 8
     --- stderr
     error: `sha256:XYZ` is not a valid digest: expected sha256: and 64 lower-case hex digits (or sha512: and 128)
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     assert_snapshot!(refused(&repo, &["a\u{1b}[31mb", "staging"]), @"
     exit 8
     --- stderr
     error: `a�[31mb` is not a valid tag: a tag is 1 to 128 of A-Z a-z 0-9 _ . - and starts with none of . -
-    hint: git promote v1.2.3 staging, or v1.2.3@sha256:... for a tag with its digest
+    hint: git promote v1.2.3 staging
     ");
     assert_eq!(run(&repo, &[&"v".repeat(129), "staging"]).code(), 8);
 }
@@ -254,7 +254,7 @@ fn git_has_its_own_words() {
     exit 128
     --- stderr
     error: not a git repository (or any of the parent directories): .git
-    hint: git promote demo makes one to play with
+    hint: git promote demo
     ");
     assert_snapshot!(run(&repo, &["-C", "nowhere", "status"]).text(), @"
     exit 128
@@ -285,7 +285,7 @@ fn a_merge_in_progress_is_refused() {
     exit 128
     --- stderr
     error: cannot do a partial commit during a merge.
-    hint: git merge --continue (or --abort)
+    hint: git merge --continue
     ");
     assert_eq!(repo.state(), before);
 }
@@ -345,4 +345,30 @@ fn hostile_names_never_reach_the_terminal() {
     hint: git promote 'w�[31mred��Promote-Override: GP001@v1' staging --override GP003 --reason TEXT
     hint: git promote explain GP001
     ");
+}
+
+/// What begins like a command is one, to its end: it can be pasted.
+#[test]
+fn hints_that_are_commands_are_nothing_else() {
+    let hints = |repo: &Sandbox, args: &[&str]| -> Vec<String> {
+        let text = run(repo, args).text();
+        let hints = text.lines().filter_map(|line| line.strip_prefix("hint: git promote "));
+        hints.map(str::to_owned).collect()
+    };
+    for args in [
+        &["explain", "GP002"][..],
+        &["config", "validate", "missing.toml"],
+        &["init"],
+        &["a b", "dev"],
+        &["web@v1.2.3", "prod"],
+    ] {
+        let repo = line();
+        let found = hints(&repo, args);
+        assert!(!found.is_empty(), "{args:?}");
+        for hint in found {
+            let words: Vec<&str> = hint.split_whitespace().collect();
+            let code = run(&repo, &words).code();
+            assert_ne!(code, 2, "{args:?}: {hint}");
+        }
+    }
 }

@@ -130,7 +130,7 @@ fn rules_are_explained() {
     exit 5
     --- stderr
     error: GP006 is not judged by this version
-    hint: git promote explain lists the rules that are
+    hint: git promote explain
     ");
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2

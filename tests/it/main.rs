@@ -43,6 +43,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod no_skip;
+#[cfg(test)]
 mod promote;
 #[cfg(test)]
 mod promote_apps;
@@ -66,6 +68,8 @@ mod readme;
 mod real_findings;
 #[cfg(test)]
 mod real_repos;
+#[cfg(test)]
+mod rehearse;
 #[cfg(test)]
 mod render;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::kit::{LINE, app, at, by_git, line, put, repo, run, save};
+use crate::kit::{LINE, app, at, by_git, line, overlay, put, repo, run, save};
 use crate::testkit::Sandbox;
 
 fn tsv(run: crate::kit::Run<'_>) -> Vec<String> {
@@ -357,4 +357,24 @@ fn into_a_first_environment_the_image_must_be_clear() {
     hint: --image acme/job
     hint: git promote status web -o wide
     ");
+}
+
+#[test]
+fn the_whole_name_of_an_app_with_a_label_is_no_glob() {
+    let config = LINE.replace("apps/{app}/overlays/{env}", "clusters/{env}/{cell}/{app}");
+    let repo = repo(&[("promote.toml", &config)]);
+    for (env, tag) in [("dev", "v2"), ("staging", "v1"), ("prod", "v1")] {
+        for cell in ["one", "two"] {
+            let path = format!("clusters/{env}/{cell}/web/kustomization.yaml");
+            save(&repo, "Add", &[(&path, &overlay("acme/web", tag))]);
+        }
+    }
+    assert_snapshot!(run(&repo, &["v2", "staging"]).text(), @"
+    exit 2
+    --- stderr
+    error: several apps could be meant: web[cell=one], web[cell=two]
+    hint: git promote -a 'web[cell=one]' v2 staging
+    hint: git promote --all v2 staging
+    ");
+    assert_eq!(moves(&repo, &["-a", "web[cell=one]", "v2", "staging"]).len(), 1);
 }

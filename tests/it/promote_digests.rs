@@ -79,14 +79,17 @@ fn a_digest_that_ran_before_is_vouched_for_where_that_is_enough() {
     ");
     assert_snapshot!(told(&repo, "GP004", &[&format!("web@v1.3.0@{D2}"), "staging"]), @"
     exit 3
-    fail  GP004  dev ran v1.3.0 as [D1]
+    fail  GP004  dev ran v1.3.0 as sha256:111111111111
     error: refused by GP004; nothing was changed
     hint: git promote web@v1.3.0@[D1] staging
     hint: git promote explain GP004
     ");
     assert_snapshot!(told(&repo, "GP004", &["web@v1.3.0", "staging"]), @"
-    exit 0
-    ok    GP004  no digest is pinned
+    exit 3
+    fail  GP004  dev pinned v1.3.0 to sha256:111111111111, which is not carried over
+    error: refused by GP004; nothing was changed
+    hint: git promote web@v1.3.0@[D1] staging
+    hint: git promote explain GP004
     ");
 }
 
@@ -109,7 +112,7 @@ fn a_tag_that_was_pushed_again_is_told() {
     pinned(&repo, "dev", &both("v1.3.0", D1));
     assert_snapshot!(told(&repo, "GP004", &[&format!("web@v1.3.0@{D2}"), "dev"]), @"
     exit 0
-    warn  GP004  dev runs v1.3.0 as [D1]: the tag was pushed again
+    warn  GP004  dev runs v1.3.0 as sha256:111111111111: the tag was pushed again
     ");
     assert_snapshot!(told(&repo, "GP003", &[&format!("web@v1.3.0@{D2}"), "dev"]), @"
     exit 0
@@ -206,19 +209,19 @@ fn one_tag_is_one_version_whatever_the_digests() {
     let repo = repo(&[("promote.toml", LINE), (&at("shop", "dev"), &text)]);
     assert_snapshot!(told(&repo, "shop", &["shop@v1.2.0", "dev", "--drop-digest"]), @"
     exit 0
-    shop  ghcr.io/acme/shop  dev  v1.1.0@[D1] -> v1.2.0
-    shop  ghcr.io/acme/shop-worker  dev  v1.1.0@[D2] -> v1.2.0
-    ok    GP003  shop: v1.2.0 is newer than v1.1.0@[D1]
-    ok    GP003  shop: v1.2.0 is newer than v1.1.0@[D2]
+    shop  ghcr.io/acme/shop  dev  v1.1.0@sha256:111111111111 -> v1.2.0
+    shop  ghcr.io/acme/shop-worker  dev  v1.1.0@sha256:222222222222 -> v1.2.0
+    ok    GP003  shop: v1.2.0 is newer than v1.1.0@sha256:111111111111
+    ok    GP003  shop: v1.2.0 is newer than v1.1.0@sha256:222222222222
     ok    GP004  shop: the digest that dev pins is dropped on request
     ok    GP005  shop: v1.2.0 is no moving tag
     ok    GP007  shop: only dev changes
     ok    GP008  shop: no image of the set stays behind
     ok    GP011  shop: every manifest can be read
     apps/shop/overlays/dev/kustomization.yaml:3  images[0].newTag  v1.1.0 -> v1.2.0
-    apps/shop/overlays/dev/kustomization.yaml:4  images[0].digest  [D1] -> none
+    apps/shop/overlays/dev/kustomization.yaml:4  images[0].digest  sha256:111111111111 -> none
     apps/shop/overlays/dev/kustomization.yaml:6  images[1].newTag  v1.1.0 -> v1.2.0
-    apps/shop/overlays/dev/kustomization.yaml:7  images[1].digest  [D2] -> none
+    apps/shop/overlays/dev/kustomization.yaml:7  images[1].digest  sha256:222222222222 -> none
     ");
     assert_snapshot!(told(&repo, "shop", &[&format!("shop@v1.2.0@{D1}"), "dev"]), @"
     exit 2

@@ -188,9 +188,9 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     assert_snapshot!(run(&repo, &["web@v1.2.3", "staging"]).text(), @"
     exit 3
     --- stdout
-    web  staging  v1.2.2@sha256:1111111111111111111111111111111111111111111111111111111111111111 -> v1.2.3
+    web  staging  v1.2.2@sha256:111111111111 -> v1.2.3
     ok    GP001  dev has run v1.2.3 for [AGE] ([ID])
-    ok    GP003  v1.2.3 is newer than v1.2.2@sha256:1111111111111111111111111111111111111111111111111111111111111111
+    ok    GP003  v1.2.3 is newer than v1.2.2@sha256:111111111111
     fail  GP004  staging pins a digest and v1.2.3 has none to replace it
                   at apps/web/overlays/staging/kustomization.yaml:3
     ok    GP005  v1.2.3 is no moving tag
@@ -205,16 +205,16 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     assert_snapshot!(run(&repo, &["web@v1.2.3", "staging", "--drop-digest"]).text(), @"
     exit 0
     --- stdout
-    web  staging  v1.2.2@sha256:1111111111111111111111111111111111111111111111111111111111111111 -> v1.2.3
+    web  staging  v1.2.2@sha256:111111111111 -> v1.2.3
     ok    GP001  dev has run v1.2.3 for [AGE] ([ID])
-    ok    GP003  v1.2.3 is newer than v1.2.2@sha256:1111111111111111111111111111111111111111111111111111111111111111
+    ok    GP003  v1.2.3 is newer than v1.2.2@sha256:111111111111
     ok    GP004  the digest that staging pins is dropped on request
     ok    GP005  v1.2.3 is no moving tag
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:3  images[0].newTag  v1.2.2 -> v1.2.3
-    apps/web/overlays/staging/kustomization.yaml:4  images[0].digest  sha256:1111111111111111111111111111111111111111111111111111111111111111 -> none
+    apps/web/overlays/staging/kustomization.yaml:4  images[0].digest  sha256:111111111111 -> none
     [main [ID]] Promote web v1.2.3 to staging
     ");
     let text = repo.read(&at("web", "staging"));
@@ -229,15 +229,15 @@ fn gp004_digests_alone_move_too() {
     assert_snapshot!(run(&repo, &["web@@sha256:2222222222222222222222222222222222222222222222222222222222222222", "staging"]).text(), @"
     exit 0
     --- stdout
-    web  staging  sha256:1111111111111111111111111111111111111111111111111111111111111111 -> sha256:2222222222222222222222222222222222222222222222222222222222222222
-    ok    GP001  dev has run sha256:2222222222222222222222222222222222222222222222222222222222222222 for [AGE] ([ID])
-    ok    GP003  staging did not run sha256:2222222222222222222222222222222222222222222222222222222222222222 before
+    web  staging  sha256:111111111111 -> sha256:222222222222
+    ok    GP001  dev has run sha256:222222222222 for [AGE] ([ID])
+    ok    GP003  staging did not run sha256:222222222222 before
     ok    GP004  the digest is that of dev
     ok    GP005  a digest never moves
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    apps/web/overlays/staging/kustomization.yaml:3  images[0].digest  sha256:1111111111111111111111111111111111111111111111111111111111111111 -> sha256:2222222222222222222222222222222222222222222222222222222222222222
+    apps/web/overlays/staging/kustomization.yaml:3  images[0].digest  sha256:111111111111 -> sha256:222222222222
     [main [ID]] Promote web sha256:2222222222222222222222222222222222222222222222222222222222222222 to staging
     ");
     assert!(repo.read(&at("web", "staging")).contains(D2));

@@ -57,6 +57,8 @@ fn several_templates_in_one_repository() {
     shop  v2 ([AGE])  v1 < ([AGE])
     web   v2 ([AGE])  v1 < ([AGE])
 
+    <  behind the environment before
+
     next:
       git promote dns@v2 staging
       git promote shop@v2 staging
@@ -339,6 +341,8 @@ fn markers_are_apps() {
     shop:job  v2 ([AGE])  v1 < ([AGE])
     shop:web  v2 ([AGE])  v1 < ([AGE])
 
+    <  behind the environment before
+
     next:
       git promote shop:job@v2 qa
       git promote shop:web@v2 qa
@@ -407,7 +411,7 @@ fn a_guess_that_cannot_order_an_environment_is_refused() {
     exit 3
     --- stderr
     error: the names of the directories do not tell where blue stands in the order (in apps/{app}/overlays/{env}; no order for dev, prod, blue)
-    hint: git promote init asks, and writes promote.toml
+    hint: git promote init
     ");
     assert_eq!(everything(&repo), before);
     repo.git(["rm", "-rq", "apps"]);
@@ -416,7 +420,7 @@ fn a_guess_that_cannot_order_an_environment_is_refused() {
     exit 8
     --- stderr
     error: no environment found: there is no promote.toml, and no directory is named like one (dev, staging, prod)
-    hint: git promote init --print shows a promote.toml to start from
+    hint: git promote init --print
     ");
 }
 
@@ -484,6 +488,6 @@ fn config_show_and_validate() {
     exit 5
     --- stderr
     error: cannot read 'gone.toml': No such file or directory (os error 2)
-    hint: git promote init writes one
+    hint: git promote init
     ");
 }

@@ -188,7 +188,7 @@ fn an_app_is_named_once() {
     assert_snapshot!(told(&repo, &["api@v1.9.0", "api@v1.3.0", "staging"]), @"
     exit 2
     --- stderr
-    error: api is named twice
+    error: api is given v1.9.0 and v1.3.0 at once
     hint: git promote api@v1.9.0 staging
     ");
     assert_eq!(

@@ -60,10 +60,10 @@ fn a_version_may_have_its_digest() {
     assert_snapshot!(run(&repo, &[&format!("web@v1.3.0@{D2}"), "staging"]).text(), @"
     exit 3
     --- stdout
-    web  staging  v1.2.2 -> v1.3.0@sha256:2222222222222222222222222222222222222222222222222222222222222222
+    web  staging  v1.2.2 -> v1.3.0@sha256:222222222222
     ok    GP001  dev has run v1.3.0 for [AGE] ([ID])
-    ok    GP003  v1.3.0@sha256:2222222222222222222222222222222222222222222222222222222222222222 is newer than v1.2.2
-    fail  GP004  dev runs v1.3.0 as sha256:1111111111111111111111111111111111111111111111111111111111111111
+    ok    GP003  v1.3.0@sha256:222222222222 is newer than v1.2.2
+    fail  GP004  dev runs v1.3.0 as sha256:111111111111
                   at apps/web/overlays/staging/kustomization.yaml:5
     ok    GP005  v1.3.0 is no moving tag
     ok    GP007  only staging changes

@@ -15,6 +15,8 @@ fn the_matrix_and_what_is_next() {
     api  v1.2.2 ([AGE])  v1.2.2 ([AGE])    v1.2.2 ([AGE])
     web  v1.2.3 ([AGE])  v1.2.2 < ([AGE])  v1.2.2 ([AGE])
 
+    <  behind the environment before
+
     next:
       git promote web@v1.2.3 staging
     ");
@@ -29,6 +31,8 @@ fn the_matrix_and_what_is_next() {
     --- stdout
     APP  STAGING
     web  v1.2.2 < ([AGE])
+
+    <  behind the environment before
 
     next:
       git promote web@v1.2.3 staging
@@ -131,14 +135,14 @@ fn every_table_of_output() {
     exit 0
     --- stdout
     app	image	dev	staging	prod
-    api	registry.example/acme/api	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)	v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+    api	registry.example/acme/api	v1.2.2	v1.2.2	v1.2.2
     ");
     assert_snapshot!(form("markdown"), @"
     exit 0
     --- stdout
     | APP | IMAGE | DEV | STAGING | PROD |
     | --- | --- | --- | --- | --- |
-    | api | registry.example/acme/api | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) | v1.2.2 (2023-11-14T22:13:20Z 896e5fe) |
+    | api | registry.example/acme/api | v1.2.2 | v1.2.2 | v1.2.2 |
     ");
     assert_eq!(run(&repo, &["status", "-o", "xml"]).code(), 2);
 }

@@ -64,7 +64,7 @@ fn refuse_existing(context: &Context, repo: &Repository) -> Result<(), Failure> 
         None => Ok(()),
         Some(_) => Err(Failure::new(Exit::Conflict, "promote.toml is there already; it stays")
             .hint(format!("{program} config validate"))
-            .hint(format!("{program} init --print shows what would be written"))),
+            .hint(format!("{program} init --print"))),
     }
 }
 

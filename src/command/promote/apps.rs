@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources, listed, quoted};
+use crate::model::{AppId, EnvironmentName, Pin, Sources, listed};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -41,9 +41,7 @@ impl Choosing<'_> {
                     Ok(Move { app: self.named(name)?, wanted, named: true })
                 })
                 .collect();
-            let moves = moves?;
-            self.refuse_twice(&moves)?;
-            return Ok(Chosen { moves, inferred: None });
+            return Ok(Chosen { moves: moves?, inferred: None });
         }
         if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
             return self.by_flags();
@@ -54,18 +52,6 @@ impl Choosing<'_> {
             return Ok(Chosen { moves: vec![self.to_move(app, true)?], inferred });
         }
         self.by_version(&here)
-    }
-
-    /// `api@v1 api@v2`: one of them only can be meant.
-    fn refuse_twice(&self, moves: &[Move]) -> Result<(), Failure> {
-        let twice = moves.iter().enumerate().find_map(|(at, one)| {
-            let before = moves.iter().take(at).find(|other| other.app == one.app)?;
-            Some((&one.app, &before.wanted))
-        });
-        let Some((app, Wanted::Version(version))) = twice else { return Ok(()) };
-        let (program, to) = (self.context.front.name(), &self.request.to);
-        Err(Failure::usage(format!("{app} is named twice"))
-            .hint(format!("{program} {} {to}", app.at(version))))
     }
 
     fn to_move(&self, app: AppId, named: bool) -> Result<Move, Failure> {
@@ -84,7 +70,7 @@ impl Choosing<'_> {
         let to = &self.request.to;
         let none = || {
             Failure::usage(format!("no environment comes before {to}: name the version"))
-                .hint(format!("{} {app}@VERSION {to}", self.context.front.name()))
+                .hint(format!("{} {} {to}", self.context.front.name(), app.at(&"VERSION")))
         };
         let environment = self.workspace.config.environment(to.as_str()).ok_or_else(none)?;
         let sources = self.workspace.config.sources_for(environment, app);
@@ -126,7 +112,7 @@ impl Choosing<'_> {
     fn example(&self, name: &str, app: &AppId) -> String {
         let program = self.context.front.name();
         let What::Apps(apps) = &self.request.what else {
-            return format!("{program} -a {} {}", quoted(&app.to_string()), self.request.typed());
+            return format!("{program} -a {} {}", app.word(), self.request.typed());
         };
         let word = |(other, version): &(String, Pin)| {
             if other == name { app.at(version) } else { format!("{other}@{version}") }
@@ -146,7 +132,7 @@ impl Choosing<'_> {
         let matches = |app: &AppId| {
             let shown = app.to_string();
             let by_glob = |glob: &GlobMatcher| glob.is_match(&app.name) || glob.is_match(&shown);
-            apps.is_empty() || apps.iter().any(by_glob)
+            apps.is_empty() || self.args.apps.contains(&shown) || apps.iter().any(by_glob)
         };
         let mut known = absent::all_apps(self.inventory);
         known.retain(in_group);
@@ -154,11 +140,11 @@ impl Choosing<'_> {
             return Err(self.no_match("group", &self.args.groups));
         }
         let mut moves = Vec::new();
-        for name in self.args.apps.iter().filter(|name| is_plain(name)) {
-            let wanted = self.to_move(self.one_of(&known, name)?, true)?;
-            if !moves.contains(&wanted) {
-                moves.push(wanted);
-            }
+        // `web[cell=one]` is the name of an app, though it looks like a glob.
+        let shown: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
+        let named = |name: &&String| is_plain(name) || shown.contains(*name);
+        for name in self.args.apps.iter().filter(named) {
+            moves.push(self.to_move(self.one_of(&known, name)?, true)?);
         }
         known.retain(matches);
         if known.is_empty() {
@@ -319,10 +305,10 @@ impl Choosing<'_> {
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
         let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
         if !self.context.interactive {
-            let example = names.first().cloned().unwrap_or_default();
+            let example = apps.first().map(|app| app.word()).unwrap_or_default();
             let (program, typed) = (self.context.front.name(), self.request.typed());
             return Err(Failure::usage(format!("several apps could be meant: {}", listed(&names)))
-                .hint(format!("{program} -a {} {typed}", quoted(&example)))
+                .hint(format!("{program} -a {example} {typed}"))
                 .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
         let chosen = question(&names, &self.request.to)?;
@@ -335,7 +321,8 @@ impl Choosing<'_> {
     }
 }
 
-fn is_plain(glob: &str) -> bool {
+/// Whether the text is a name rather than a glob.
+pub(super) fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '{'])
 }
 

@@ -29,13 +29,7 @@ pub(super) fn deliver(
     }
     let record = record(workspace, args, report);
     let options = options(args)?;
-    let text = message_text(context, args)?;
-    let request = CommitRequest {
-        changes: &approved.plan().files,
-        base: workspace.base,
-        message: record.message(text.as_deref()),
-        options: &options,
-    };
+    let request = request(context, (workspace, args), (&record, approved, &options))?;
     let committed = git::commit(&workspace.repo, &request)?;
     report.ending = Ending::Committed;
     // As it was committed: the editor or a hook may have changed it.
@@ -44,8 +38,7 @@ pub(super) fn deliver(
     Ok(done(context, workspace, &committed))
 }
 
-/// Everything that [`deliver`] would refuse, as far as it can be told without
-/// writing.
+/// Whether the plan could be carried out now; what a dry run says of it.
 pub(super) fn rehearse(
     context: &Context,
     workspace: &Workspace,
@@ -53,19 +46,28 @@ pub(super) fn rehearse(
     report: &PromotionReport,
 ) -> Result<(), Failure> {
     let (args, approved) = work;
-    let changes = &approved.plan().files;
     if args.worktree {
-        return Ok(git::rehearse_worktree(&workspace.repo, changes)?);
+        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files)?);
     }
+    let record = record(workspace, args, report);
     let options = options(args)?;
-    let text = message_text(context, args)?;
-    let request = CommitRequest {
-        changes,
-        base: workspace.base,
-        message: record(workspace, args, report).message(text.as_deref()),
-        options: &options,
-    };
+    let request = request(context, (workspace, args), (&record, approved, &options))?;
     Ok(git::rehearse(&workspace.repo, &request)?)
+}
+
+fn request<'a>(
+    context: &Context,
+    place: (&Workspace, &CommonArgs),
+    work: (&Record, &'a Approved, &'a CommitOptions),
+) -> Result<CommitRequest<'a>, Failure> {
+    let ((workspace, args), (record, approved, options)) = (place, work);
+    let text = message_text(context, args)?;
+    Ok(CommitRequest {
+        changes: &approved.plan().files,
+        base: workspace.base,
+        message: record.message(text.as_deref()),
+        options,
+    })
 }
 
 /// What is said where the version may only be missing because the branch is

@@ -15,7 +15,7 @@ pub use args::{CommonArgs, PromoteArgs, ToArgs};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
-use crate::diff;
+use crate::diff::{self, Effect, Effects};
 use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Case};
 use crate::history::Timeline;
@@ -136,7 +136,9 @@ impl Promoting<'_> {
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
         );
-        let mut report = self.report(world, &plan, findings)?;
+        let Effects { effects, dead } = diff::effects(world, &plan)?;
+        remarks.extend(dead.into_iter().map(Remark::Warning));
+        let mut report = self.report(effects, &plan, findings);
         let end = self.end(plan, &mut report)?;
         if report.ending == Ending::Committed {
             remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
@@ -160,7 +162,7 @@ impl Promoting<'_> {
                 self.request.to, guess.summary
             ),
         )
-        .hint(format!("{} init asks, and writes promote.toml", self.context.front.name())))
+        .hint(format!("{} init", self.context.front.name())))
     }
 
     fn refuse_first_without_version(&self) -> Result<(), Failure> {
@@ -295,25 +297,20 @@ impl Promoting<'_> {
         notes.chain(plan.notes.iter().cloned().map(Remark::Warning)).collect()
     }
 
-    fn report(
-        &self,
-        world: World<'_>,
-        plan: &Plan,
-        findings: Vec<Finding>,
-    ) -> Result<PromotionReport, Failure> {
-        Ok(PromotionReport {
+    fn report(&self, effects: Vec<Effect>, plan: &Plan, findings: Vec<Finding>) -> PromotionReport {
+        PromotionReport {
             to: plan.to.clone(),
             dry_run: self.args.dry_run,
             promotions: plan.promotions.iter().map(|p| p.promotion.clone()).collect(),
             current: plan.current.clone(),
             edits: plan.files.iter().flat_map(|file| file.edits.clone()).collect(),
-            effects: diff::effects(world, plan)?,
+            effects,
             findings: findings.into_iter().map(|finding| self.hinted(finding)).collect(),
             ending: Ending::Unchanged,
             commit: None,
             branch: self.workspace.branch.clone(),
             unified: self.args.diff.then(|| diff::unified(&plan.files)),
-        })
+        }
     }
 
     /// A finding whose hint names the program as it was started.

@@ -8,6 +8,7 @@ use crate::model::nearest::nearest;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 
 use super::super::{Failure, Workspace};
+use super::apps::is_plain;
 use super::args::CommonArgs;
 use super::words::{Request, What};
 
@@ -91,7 +92,7 @@ fn names(args: &CommonArgs, request: &Request) -> Option<Vec<String>> {
     if let What::Apps(apps) = &request.what {
         return Some(apps.iter().map(|(name, _)| name.clone()).collect());
     }
-    let plain = args.apps.iter().all(|name| !name.contains(['*', '?', '[', '{']));
+    let plain = args.apps.iter().all(|name| is_plain(name));
     let only_apps = !args.apps.is_empty() && plain && !args.all && args.groups.is_empty();
     only_apps.then(|| args.apps.clone())
 }

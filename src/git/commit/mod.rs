@@ -15,11 +15,10 @@ mod targets;
 
 use gix::ObjectId;
 
-use super::index::Index;
-use super::{CommitError, Difference, GitError, Repository};
+use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
-pub(super) use native::write_index;
+pub(super) use native::{read_index, write_index};
 pub(super) use sync::Durability;
 pub(super) use targets::{Target, inspect};
 
@@ -134,33 +133,11 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
     }
 }
 
-/// Refuses what [`commit`] would refuse, as far as that can be told without
-/// writing and without a lock.
+/// Whether [`commit`] would start now; writes nothing, and runs no hook.
 pub fn rehearse(repo: &Repository, request: &CommitRequest<'_>) -> Result<(), CommitError> {
-    if request.changes.is_empty() {
-        return Err(CommitError::NothingToCommit);
-    }
     repo.work_tree()?;
-    check_head(repo, request.base)?;
-    look(repo, request.base, request.changes)?;
-    message::compose(repo, request)?;
-    identity::signature(repo, identity::Role::Author)?;
-    identity::signature(repo, identity::Role::Committer)?;
-    Ok(())
-}
-
-/// Whether commit, index and work tree hold what the changes were made on; the
-/// index is read as it is, without its lock.
-pub(super) fn look<'a>(
-    repo: &Repository,
-    base: ObjectId,
-    changes: &'a [FileChange],
-) -> Result<Vec<Target<'a>>, CommitError> {
-    let read = Index::read(&repo.gix.index_path(), repo.gix.object_hash())?;
-    let path = || changes.first().map(|change| change.path.clone()).unwrap_or_default();
-    // Without an index everything counts as staged for removal.
-    let staged = || CommitError::DirtyTarget { path: path(), difference: Difference::Staged };
-    inspect(repo, base, &read.ok_or_else(staged)?, changes)
+    native::rehearse(repo, request)?;
+    message::compose(repo, request).map(drop)
 }
 
 /// HEAD is the commit of the plan and no operation of git is unfinished.

@@ -1,6 +1,8 @@
 //! The native engine: objects, then the ref, then files, then the index, which
 //! is locked from before anything is read.
 
+use std::path::Path;
+
 use gix::ObjectId;
 use gix::actor::Signature;
 use gix::index::entry::Stat;
@@ -14,6 +16,7 @@ use super::{
     CommitError, CommitRequest, Committed, Durability, Repository, SignChoice, Target, Unfinished,
     check_head, inspect, sync,
 };
+use crate::model::FileChange;
 use crate::worktree::{NewFile, WorktreeError, write_beneath};
 
 /// What was found, under the lock of the index.
@@ -32,15 +35,33 @@ pub(super) fn prepare<'a>(
 ) -> Result<Prepared<'a>, CommitError> {
     let lock = IndexLock::acquire(&repo.gix.index_path())?;
     let branch = check_head(repo, request.base)?;
-    let index = Index::read(lock.index(), repo.gix.object_hash())?.ok_or_else(|| {
-        // Without an index everything counts as staged for removal.
-        CommitError::DirtyTarget {
-            path: request.changes.first().map(|change| change.path.clone()).unwrap_or_default(),
-            difference: super::super::Difference::Staged,
-        }
-    })?;
+    let index = read_index(repo, lock.index(), request.changes)?;
     let targets = inspect(repo, request.base, &index, request.changes)?;
     Ok(Prepared { lock, index, targets, branch })
+}
+
+/// Looks at what [`prepare`] and [`commit`] look at before they write, without
+/// the lock.
+pub(super) fn rehearse(repo: &Repository, request: &CommitRequest<'_>) -> Result<(), CommitError> {
+    check_head(repo, request.base)?;
+    let index = read_index(repo, &repo.gix.index_path(), request.changes)?;
+    inspect(repo, request.base, &index, request.changes)?;
+    signature(repo, Role::Author)?;
+    signature(repo, Role::Committer)?;
+    Ok(())
+}
+
+/// The index; without one everything counts as staged for removal.
+pub(in super::super) fn read_index(
+    repo: &Repository,
+    path: &Path,
+    changes: &[FileChange],
+) -> Result<Index, CommitError> {
+    let missing = || CommitError::DirtyTarget {
+        path: changes.first().map(|change| change.path.clone()).unwrap_or_default(),
+        difference: super::super::Difference::Staged,
+    };
+    Index::read(path, repo.gix.object_hash())?.ok_or_else(missing)
 }
 
 /// Commits, and brings files and index along.
@@ -146,16 +167,17 @@ fn with_signing_key(repo: &Repository, key: &str) -> Result<gix::Repository, gix
     Ok(copy)
 }
 
-/// Everything that an error of gix says, with what a program wrote.
+/// What the program wrote that gix ran; else everything that gix says.
 fn chain(error: &gix::Error) -> String {
     use gix::error::MetadataValue;
-    let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
-    text.dedup();
+    // What the program said is in its own words what the errors quote.
     match error.metadata_merged().get("stderr") {
-        Some(MetadataValue::Bytes(said)) => text.push(child::words(said)),
-        Some(MetadataValue::String(said)) => text.push(child::words(said.as_bytes())),
+        Some(MetadataValue::Bytes(said)) => return child::words(said),
+        Some(MetadataValue::String(said)) => return child::words(said.as_bytes()),
         _ => {}
     }
+    let mut text: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    text.dedup();
     text.join(": ")
 }
 
@@ -253,7 +275,7 @@ pub(in super::super) fn write_index(
 
 /// The metadata of the file, if it holds what was to be written; else zeros,
 /// so that git looks at it again.
-fn stat_of(root: &std::path::Path, target: &Target<'_>) -> Stat {
+fn stat_of(root: &Path, target: &Target<'_>) -> Stat {
     let Some(file) = &target.file else { return Stat::default() };
     let found = crate::worktree::read_beneath(root, &target.change.path);
     match found {
