@@ -1,112 +1,147 @@
 //! What a plan means: for the workloads of the overlays, and as a text diff.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use similar::TextDiff;
 
-use crate::kustomize::{Closure, Container, closure};
-use crate::model::{Edit, FileChange, ImageRef, Pin, RepoPath, Site, SiteKind, SnapshotError};
+use crate::discover::Overlay;
+use crate::kustomize::render::{ImageKind, Rendered, render};
+use crate::model::{FileChange, Patched, RepoPath, Snapshot, SnapshotError};
 use crate::plan::{Plan, Planned, World};
 
-/// What an edit does to one container.
+/// What a plan does to one image of a rendered object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    /// The file that is edited.
-    pub path: RepoPath,
-    /// The line of the site there.
-    pub line: u32,
-    /// Kind and name of the workload.
-    pub workload: String,
-    /// The field of the container.
+    /// The overlay that renders it.
+    pub overlay: RepoPath,
+    /// Kind and name of the object.
+    pub object: String,
+    /// The field of the image.
     pub field: String,
-    /// The image it is given now.
-    pub image: String,
-}
-
-impl Effect {
-    /// Whether this is what `edit` does.
-    pub fn is_of(&self, edit: &Edit) -> bool {
-        self.path == edit.path && self.line == edit.line
-    }
+    /// The image before; `None` where the object is new.
+    pub old: Option<String>,
+    /// The image after; `None` where it is gone.
+    pub new: Option<String>,
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} -> {}", self.workload, self.field, self.image)
+        let image = |image: &Option<String>| image.clone().unwrap_or_else(|| "none".to_owned());
+        let (old, new) = (image(&self.old), image(&self.new));
+        write!(f, "{} {}  {old} -> {new}", kind_and_name(&self.object), of_pod(&self.field))
     }
+}
+
+/// `Deployment/web` of `Deployment/shop/web`.
+fn kind_and_name(object: &str) -> String {
+    match (object.split_once('/'), object.rsplit_once('/')) {
+        (Some((kind, _)), Some((_, name))) => format!("{kind}/{name}"),
+        _ => object.to_owned(),
+    }
+}
+
+/// `containers[web].image` of `spec.template.spec.containers[web].image`.
+fn of_pod(field: &str) -> &str {
+    let lists = ["containers[", "initContainers[", "ephemeralContainers["];
+    let starts = lists.iter().filter_map(|list| {
+        let at = field.rfind(&format!(".{list}"))?;
+        field.get(at + 1..)
+    });
+    starts.min_by_key(|rest| rest.len()).unwrap_or(field)
 }
 
 /// What a plan means for the workloads of its overlays.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// What each edit does, where the overlays' own files tell.
+    /// What changes in what the overlays render.
     pub effects: Vec<Effect>,
-    /// Entries that are edited and give no container its version.
+    /// Promotions that change nothing that is rendered.
     pub dead: Vec<String>,
 }
 
-/// What the edits of a plan do to the workloads of their overlays.
+/// Renders every overlay of the plan before and after, and compares. Where an
+/// overlay holds what is not followed, only what was followed is told.
 pub fn effects(world: World<'_>, plan: &Plan) -> Result<Effects, SnapshotError> {
+    let after = Patched::new(world.snapshot, &plan.files);
     let mut found = Effects::default();
+    let mut told: BTreeMap<usize, bool> = BTreeMap::new();
     for planned in &plan.promotions {
-        let promotion = &planned.promotion;
-        let cell = world.inventory.cell(&promotion.to, &promotion.app, &promotion.image);
-        let sites = cell.map(|cell| cell.sites.as_slice()).unwrap_or_default();
-        for index in cell.iter().flat_map(|cell| &cell.overlays) {
-            let Some(overlay) = world.inventory.overlays.get(*index) else { continue };
-            if overlay.is_file {
-                continue;
+        let overlays = overlays_of(world, planned);
+        for (index, overlay) in &overlays {
+            if !told.contains_key(index) {
+                let known = found.of_overlay((world.snapshot, &after), overlay)?;
+                told.insert(*index, known);
             }
-            let closure = closure(world.snapshot, &overlay.path)?;
-            let own = sites.iter().filter(|site| site.path.is_within(&overlay.path));
-            for site in own.filter(|site| site.kind == SiteKind::Kustomize) {
-                found.of_site(planned, site, (&overlay.path, &closure));
-            }
+        }
+        let silent = |(index, overlay): &(usize, &Overlay)| {
+            let moves = found.effects.iter().any(|effect| effect.overlay == overlay.path);
+            told.get(index) == Some(&true) && !moves
+        };
+        if !overlays.is_empty() && overlays.iter().all(silent) {
+            found.dead.extend(dead(planned));
         }
     }
     Ok(found)
 }
 
+fn overlays_of<'a>(world: World<'a>, planned: &Planned) -> Vec<(usize, &'a Overlay)> {
+    let promotion = &planned.promotion;
+    let cell = world.inventory.cell(&promotion.to, &promotion.app, &promotion.image);
+    let indexes = cell.iter().flat_map(|cell| cell.overlays.iter().copied());
+    let overlays = indexes.filter_map(|index| Some((index, world.inventory.overlays.get(index)?)));
+    overlays.filter(|(_, overlay)| !overlay.is_file).collect()
+}
+
+fn dead(planned: &Planned) -> Option<String> {
+    let (path, line) = planned.sites.first()?;
+    let image = &planned.promotion.image;
+    Some(format!(
+        "{path}:{line} changes no image that is rendered: another entry decides, or nothing has \
+         the image {image}"
+    ))
+}
+
 impl Effects {
-    fn of_site(&mut self, planned: &Planned, site: &Site, overlay: (&RepoPath, &Closure)) {
-        let (dir, closure) = overlay;
-        let before = self.effects.len();
-        let repository = site.repository.as_ref().unwrap_or(&site.image);
-        let pinned = |container: &&Container| {
-            let by = container.pinned_by.as_ref();
-            by.is_some_and(|(path, index)| *path == site.path && entry_of(site) == Some(*index))
-        };
-        for container in closure.containers.iter().filter(pinned) {
+    /// Adds what changes in an overlay; whether all of it was followed.
+    fn of_overlay(
+        &mut self,
+        snapshots: (&dyn Snapshot, &dyn Snapshot),
+        overlay: &Overlay,
+    ) -> Result<bool, SnapshotError> {
+        let (before, after) = snapshots;
+        let (before, after) = (render(before, &overlay.path)?, render(after, &overlay.path)?);
+        let (old, new) = (images(&before), images(&after));
+        let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
+        for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
+            let (object, field, _) = key;
             self.effects.push(Effect {
-                path: site.path.clone(),
-                line: site.line,
-                workload: container.workload.clone(),
-                field: container.field.clone(),
-                image: reference(repository.clone(), &planned.promotion.version),
+                overlay: overlay.path.clone(),
+                object: object.clone(),
+                field: field.clone(),
+                old: old.get(key).cloned(),
+                new: new.get(key).cloned(),
             });
         }
-        // What lies deeper may be deployed by itself, and custom resources have
-        // images in fields of their own.
-        let told = closure.complete && !closure.containers.is_empty();
-        let told = told && site.path.parent().as_ref() == Some(dir);
-        if self.effects.len() == before && told && !site.pin.is_empty() {
-            self.dead.push(format!(
-                "{}:{} gives no container its version: another entry does, or nothing has the \
-                 image {}",
-                site.path, site.line, site.image
-            ));
-        }
+        Ok(after.opaque.is_empty() && before.opaque.is_empty() && !new.is_empty())
     }
 }
 
-/// The index in `images:` of a site.
-fn entry_of(site: &Site) -> Option<usize> {
-    let rest = site.field.strip_prefix("images[")?;
-    rest.split(']').next()?.parse().ok()
-}
+/// Object, field, and which one of several with the same name.
+type Key = (String, String, usize);
 
-fn reference(repository: String, pin: &Pin) -> String {
-    ImageRef { repository, pin: pin.clone() }.to_string()
+/// The images of containers and image fields.
+fn images(rendered: &Rendered) -> BTreeMap<Key, String> {
+    let mut images = BTreeMap::new();
+    let wanted = |kind: ImageKind| matches!(kind, ImageKind::Container | ImageKind::Field);
+    for image in rendered.images.iter().filter(|image| wanted(image.kind)) {
+        let mut key = (image.object.clone(), image.field.clone(), 0);
+        while images.contains_key(&key) {
+            key.2 += 1;
+        }
+        images.insert(key, image.reference.clone());
+    }
+    images
 }
 
 /// The files before and after as a unified diff, with git's file headings.
@@ -126,4 +161,23 @@ fn file_diff(file: &FileChange) -> String {
         .context_radius(3)
         .header(&before, &format!("b/{}", file.path))
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_names_the_workload_and_its_container() {
+        let effect = Effect {
+            overlay: RepoPath::root(),
+            object: "CronJob/shop/web".to_owned(),
+            field: "spec.jobTemplate.spec.template.spec.initContainers[a.b].image".to_owned(),
+            old: Some("web:v1".to_owned()),
+            new: None,
+        };
+        assert_eq!(effect.to_string(), "CronJob/web initContainers[a.b].image  web:v1 -> none");
+        assert_eq!(of_pod("spec.image"), "spec.image");
+        assert_eq!(kind_and_name("Tekton"), "Tekton");
+    }
 }

@@ -1,13 +1,18 @@
 //! `git promote config`: what holds here, and whether the file is right.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{self, Origin};
+use crate::config::{self, Config, FieldSpec, Origin};
+use crate::discover::{self, Overlay};
+use crate::git::{Repository, TreeSnapshot};
+use crate::kustomize;
+use crate::model::{RepoPath, Site, SiteKind, Snapshot};
 use crate::output::{self, Format};
 
-use super::{Answer, Context, Exit, Failure, Workspace};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 /// Show or validate the config
 #[derive(Debug, Clone, Args)]
@@ -22,7 +27,8 @@ pub struct ConfigArgs {
 pub enum ConfigAction {
     /// Show the config that holds here, and where it comes from
     Show,
-    /// Check promote.toml of the work tree, or the file that is named
+    /// Check promote.toml of the work tree, or the file that is named, and warn
+    /// of layout paths and fields that match nothing in the last commit
     Validate {
         /// The file
         #[arg(value_name = "FILE")]
@@ -50,11 +56,19 @@ fn show(context: &Context) -> Result<Answer, Failure> {
             Ok(Answer::done(output::machine(context.format, &document, "environment", &table)))
         }
         _ => {
+            let pending = workspace.pending();
             let origin = match &workspace.config.origin {
+                Origin::PromoteToml if pending.is_some() => {
+                    "# from promote.toml as it is committed, without its changes".to_owned()
+                }
                 Origin::PromoteToml => "# from promote.toml".to_owned(),
                 Origin::GitopsPromotion => "# from gitops-promotion.yaml".to_owned(),
                 Origin::Guess(guess) => {
-                    format!("# guessed, there is no promote.toml: {}", guess.summary)
+                    let why = match pending {
+                        Some(_) => "promote.toml is there but not committed",
+                        None => "there is no promote.toml",
+                    };
+                    format!("# guessed, {why}: {}", guess.summary)
                 }
             };
             Ok(Answer::done(format!("{origin}\n{text}")))
@@ -79,11 +93,91 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
         failure.message = failure.message.replacen(config::PROMOTE_TOML, &shown, 1);
         failure
     })?;
-    let environments = config.map_or(0, |config| config.pipeline.environments().len());
-    Ok(Answer::done(format!("{}: valid, {environments} environments\n", shown.display())))
+    let Some(config) = config else {
+        return Err(Failure::new(Exit::Bug, "the file was read, and no config came of it"));
+    };
+    let environments = config.pipeline.environments().len();
+    let text = format!("{}: valid, {environments} environments\n", shown.display());
+    let remarks = match last_commit(context) {
+        Some(snapshot) => idle(&snapshot, &config)?.into_iter().map(Remark::Warning).collect(),
+        None => Vec::new(),
+    };
+    Ok(Answer { remarks, ..Answer::done(text) })
+}
+
+/// The last commit of the repository around; a file can be validated without.
+fn last_commit(context: &Context) -> Option<TreeSnapshot> {
+    let repo = Repository::open(&context.directory).ok()?;
+    let commit = repo.head().ok()?.commit?;
+    repo.snapshot(commit).ok()
+}
+
+/// Layout paths and declared fields that find nothing.
+fn idle(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<String>, Failure> {
+    let mut warnings = Vec::new();
+    let found = discover::overlays(snapshot, config, None)?;
+    for (index, layout) in config.layout.iter().enumerate() {
+        let path = &layout.template;
+        if found.iter().all(|overlay| overlay.layout != index) {
+            let alone = Config { layout: vec![layout.clone()], ..config.clone() };
+            let why = if discover::overlays(snapshot, &alone, None)?.is_empty() {
+                "matches nothing in the last commit"
+            } else {
+                "is never used: the paths before it match all that it does"
+            };
+            warnings.push(format!("the layout path `{path}` {why}"));
+            continue;
+        }
+        let own: Vec<&Overlay> = found.iter().filter(|overlay| overlay.layout == index).collect();
+        let roots: BTreeSet<RepoPath> = found.iter().map(|overlay| overlay.path.clone()).collect();
+        for field in &layout.fields {
+            if !is_found(snapshot, (&own, &roots), field)? {
+                warnings.push(format!(
+                    "the field `{}` of the layout path `{path}` matches nothing in the last commit",
+                    field.path
+                ));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// Whether any file of the overlays has the field.
+fn is_found(
+    snapshot: &dyn Snapshot,
+    overlays: (&[&Overlay], &BTreeSet<RepoPath>),
+    field: &FieldSpec,
+) -> Result<bool, Failure> {
+    let (overlays, roots) = overlays;
+    for overlay in overlays {
+        for path in discover::overlay_files(snapshot, overlay, roots)? {
+            let Some(bytes) = snapshot.read(&path)? else { continue };
+            let fields = std::slice::from_ref(field);
+            let Ok(read) = kustomize::read_sites(&path, &bytes, fields) else { continue };
+            if read.sites.iter().any(|site| is_of(site, field)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the declaration found the site, or would have if it were not found
+/// without it, as an entry of `images:` is.
+fn is_of(site: &Site, field: &FieldSpec) -> bool {
+    site.kind == SiteKind::Field || shape(&site.field) == shape(&field.path)
+}
+
+/// The keys of a field path, without what is said of its lists.
+fn shape(path: &str) -> Vec<&str> {
+    let keys = path.split('[').enumerate().map(|(n, part)| match n {
+        0 => part,
+        _ => part.split_once(']').map_or("", |(_, rest)| rest.trim_start_matches('.')),
+    });
+    keys.filter(|key| !key.is_empty()).collect()
 }
 
 fn root_of(context: &Context) -> Result<PathBuf, Failure> {
-    let repo = crate::git::Repository::open(&context.directory)?;
+    let repo = Repository::open(&context.directory)?;
     Ok(repo.work_tree()?.to_path_buf())
 }

@@ -8,12 +8,13 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::{Answer, Context, Exit, Failure};
+use super::{Answer, Context, Exit, Failure, Front};
 
 /// Make a sample config repository and show a tour of it
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Where to make it; a temporary directory if it is not named
+    /// Where to make it; a temporary directory if it is not named. With -q
+    /// only its path is printed, and no tour
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
 }
@@ -52,8 +53,12 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<Answer, Failure> {
         Some(directory) => empty_directory(&context.directory.join(directory))?,
         None => temporary_directory().map_err(cannot_write)?,
     };
-    let demo = Demo { repo: place.join("config"), remote: place.join("remote.git") };
+    let demo =
+        Demo { repo: place.join("config"), remote: place.join("remote.git"), front: context.front };
     demo.build()?;
+    if context.quiet {
+        return Ok(Answer::done(format!("{}\n", demo.repo.display())));
+    }
     let mut tour =
         format!("A config repository with three environments: {}\n", demo.repo.display());
     demo.step(&mut tour, "who runs what?", &["status"])?;
@@ -70,7 +75,7 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<Answer, Failure> {
         tour,
         "\nGo on playing there, git push goes to a remote of its own:\n\n    cd {}\n    {} status\n",
         demo.repo.display(),
-        program_name()
+        demo.typed()
     );
     Ok(Answer::done(tour))
 }
@@ -117,17 +122,10 @@ fn program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("git-promote"))
 }
 
-/// What to type: the path, unless the program is found as `git promote`.
-fn program_name() -> String {
-    let installed = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|dir| dir.join("git-promote").exists())
-    });
-    if installed { "git promote".to_owned() } else { program().display().to_string() }
-}
-
 struct Demo {
     repo: PathBuf,
     remote: PathBuf,
+    front: Front,
 }
 
 impl Demo {
@@ -205,7 +203,7 @@ impl Demo {
         let mut command = self.command(program());
         command.args(args);
         let done = command.output().map_err(cannot_write)?;
-        let _ = write!(tour, "\n# {title}\n$ git promote {}\n", args.join(" "));
+        let _ = write!(tour, "\n# {title}\n$ {} {}\n", self.front.name(), args.join(" "));
         tour.push_str(&String::from_utf8_lossy(&done.stdout));
         tour.push_str(&String::from_utf8_lossy(&done.stderr));
         let code = done.status.code().unwrap_or_default();
@@ -213,6 +211,15 @@ impl Demo {
             let _ = writeln!(tour, "(exit {code})");
         }
         Ok(())
+    }
+
+    /// What to type: the path, unless the program is found by its front.
+    fn typed(&self) -> String {
+        let name = self.front.name();
+        let file = name.replace(' ', "-");
+        let installed = std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(&file).exists()));
+        if installed { name.to_owned() } else { program().display().to_string() }
     }
 
     fn show_commit(&self, tour: &mut String) -> Result<(), Failure> {

@@ -27,6 +27,24 @@ pub struct Workspace {
     pub paint: Paint,
 }
 
+/// How the `promote.toml` of the work tree differs from the committed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// None is committed.
+    New,
+    /// Another one is committed.
+    Changed,
+}
+
+fn pending(repo: &Repository, snapshot: &TreeSnapshot) -> Option<Pending> {
+    let path = RepoPath::root().join(config::PROMOTE_TOML);
+    let here = repo.root().and_then(|root| read_beneath(root, &path).ok().flatten())?;
+    let Some(committed) = snapshot.read(&path).ok().flatten() else { return Some(Pending::New) };
+    // Line ends may differ between work tree and tree.
+    let text = |bytes: &[u8]| bytes.iter().copied().filter(|b| *b != b'\r').collect::<Vec<u8>>();
+    (text(&here.bytes) != text(&committed)).then_some(Pending::Changed)
+}
+
 impl Workspace {
     /// Opens the repository around the directory and reads its config.
     pub fn open(context: &Context) -> Result<Self, Failure> {
@@ -35,7 +53,19 @@ impl Workspace {
         let unborn = || GitError::Unborn { branch: head.branch.clone().unwrap_or_default() };
         let base = head.commit.ok_or_else(unborn)?;
         let snapshot = repo.snapshot(base)?;
-        let config = read_config(&snapshot)?;
+        let config = read_config(&snapshot).map_err(|failure| {
+            // Where nothing is found, a config that waits is the way out.
+            match pending(&repo, &snapshot) {
+                Some(Pending::New) => Failure {
+                    hints: vec![
+                        "git add promote.toml && git commit -m 'Add promote.toml'".to_owned(),
+                    ],
+                    ..failure
+                },
+                Some(Pending::Changed) => failure.hint("git commit promote.toml"),
+                None => failure,
+            }
+        })?;
         let paint = paint(context, &repo);
         Ok(Self { repo, base, branch: head.branch, snapshot, config, paint })
     }
@@ -45,29 +75,28 @@ impl Workspace {
         self.repo.prefix().unwrap_or_default()
     }
 
+    /// Whether the `promote.toml` of the work tree is another than the one
+    /// that counts.
+    pub fn pending(&self) -> Option<Pending> {
+        pending(&self.repo, &self.snapshot)
+    }
+
     /// What is to be said of the config: that it is a guess, or that another
     /// one lies in the work tree and does not count yet.
     pub fn config_notes(&self) -> Vec<Remark> {
-        let path = RepoPath::root().join(config::PROMOTE_TOML);
-        let here = self.repo.root().and_then(|root| read_beneath(root, &path).ok().flatten());
-        let committed = self.snapshot.read(&path).ok().flatten();
-        // Line ends may differ between work tree and tree.
-        let text =
-            |bytes: &[u8]| bytes.iter().copied().filter(|b| *b != b'\r').collect::<Vec<u8>>();
-        let pending = match (&here, &committed) {
-            (Some(here), Some(there)) if text(&here.bytes) == text(there) => None,
-            (Some(_), Some(_)) => Some("the changes of promote.toml count once they are committed"),
-            (Some(_), None) => Some("promote.toml counts once it is committed"),
-            (None, _) => None,
-        };
+        let pending = self.pending();
+        let says = pending.map(|pending| match pending {
+            Pending::Changed => "the changes of promote.toml count once they are committed",
+            Pending::New => "promote.toml counts once it is committed",
+        });
         let guess = match &self.config.origin {
-            Origin::Guess(guess) if committed.is_none() && here.is_some() => {
+            Origin::Guess(guess) if pending == Some(Pending::New) => {
                 Some(format!("until then guessed: {}", guess.summary))
             }
             Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
             _ => None,
         };
-        pending.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
+        says.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
     }
 }
 
@@ -89,7 +118,9 @@ pub(super) fn read_config(snapshot: &dyn Snapshot) -> Result<Config, Failure> {
             "no environment found: there is no promote.toml, and no directory is named like one \
              (dev, staging, prod)",
         )
-        .hint("git promote init --print")
+        .hint(
+            "git promote init --environments dev,staging,prod --layout 'apps/{app}/overlays/{env}'",
+        )
     })
 }
 

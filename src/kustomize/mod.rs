@@ -8,7 +8,6 @@
 //! image-automation controller 1.2.
 
 mod change;
-mod closure;
 mod edit;
 mod entry;
 mod error;
@@ -21,9 +20,9 @@ mod path;
 mod policy;
 mod read;
 mod refs;
+pub mod render;
 mod value;
 
-pub use closure::{Closure, Container, closure};
 pub use edit::{Change, set_pins};
 pub use entry::{NewEntry, add_image_entry};
 pub use error::EditError;

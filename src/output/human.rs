@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::diff::Effect;
 use crate::gate::short_id;
 use crate::model::{AppId, Edit, Finding, Outcome, Rule};
 use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport};
@@ -57,13 +58,21 @@ fn moves(report: &PromotionReport, paint: Paint) -> String {
     text
 }
 
-/// The edits, each with what it does to workloads.
+/// The edits of each file, and what they do to the workloads of its overlay.
 fn changes(report: &PromotionReport, paint: Paint) -> String {
     let mut text = String::new();
-    for edit in &report.edits {
+    let mut told: Vec<&Effect> = Vec::new();
+    let mut edits = report.edits.iter().peekable();
+    while let Some(edit) = edits.next() {
         text.push_str(&edit_line(edit, &edit.path.to_string(), paint));
-        for effect in report.effects.iter().filter(|effect| effect.is_of(edit)) {
-            let _ = writeln!(text, "    {}", paint.dim(&clean(&effect.to_string())));
+        if edits.peek().is_some_and(|next| next.path == edit.path) {
+            continue;
+        }
+        for effect in report.effects.iter().filter(|e| edit.path.is_within(&e.overlay)) {
+            if !told.contains(&effect) {
+                let _ = writeln!(text, "    {}", paint.dim(&clean(&effect.to_string())));
+                told.push(effect);
+            }
         }
     }
     text

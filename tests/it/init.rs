@@ -79,6 +79,10 @@ fn a_file_that_is_not_committed_does_not_count_and_is_noted() {
     assert!(note(&["status"]).starts_with("note: no promote.toml: guessed dev -> prod"));
     assert_eq!(promote(&sandbox, &["init"]).status.code(), Some(0));
     assert!(note(&["status"]).starts_with("note: promote.toml counts once it is committed"));
+    let shown = || said(&sandbox, &["config", "show"]);
+    assert!(
+        shown().1.starts_with("# guessed, promote.toml is there but not committed: dev -> prod")
+    );
     sandbox.git(["add", "promote.toml"]);
     sandbox.git(["commit", "-q", "-m", "Add promote.toml"]);
     assert_eq!(note(&["status"]), "");
@@ -87,6 +91,7 @@ fn a_file_that_is_not_committed_does_not_count_and_is_noted() {
     assert_eq!(note(&["status"]), "", "line ends are no change");
     sandbox.write("promote.toml", &format!("{text}# more\n"));
     assert!(note(&["status"]).starts_with("note: the changes of promote.toml count once"));
+    assert!(shown().1.starts_with("# from promote.toml as it is committed, without its changes\n"));
 }
 
 #[test]
@@ -95,8 +100,8 @@ fn what_names_do_not_tell_has_to_be_given() {
     let (code, out, err) = said(&sandbox, &["init"]);
     assert_eq!((code, out.as_str()), (2, ""));
     insta::assert_snapshot!(err, @r"
-    error: the names do not tell the order of prod-eu, prod-us, give all in the order of promotion; nothing was written
-    hint: git promote init --environments dev,staging,prod-eu,prod-us
+    error: the names do not tell the order of prod-eu, prod-us: give all in the order of promotion, with `,` between those after one another and `/` between those side by side; nothing was written
+    hint: git promote init --environments dev,staging,prod-eu/prod-us
     ");
     assert!(!sandbox.root.join("promote.toml").exists());
 
@@ -129,11 +134,69 @@ fn flags_describe_a_repository_that_names_nothing() {
     let (code, _, err) = said(&sandbox, &["init"]);
     assert_eq!(code, 8);
     assert!(err.contains("hint: git promote init --environments"), "{err}");
+    let sandbox = repo(
+        &[],
+        &[("clusters/ring-a/web/kustomization.yaml", "images: []\n"), ("clusters/ring-b/x", "")],
+    );
     let layout = ["init", "--layout", "clusters/{env}/{app}/", "--environments"];
     let (code, out, err) = said(&sandbox, &[&layout[..], &["ring-a,ring-b"]].concat());
     assert_eq!(code, 0, "{err}");
     assert!(out.ends_with("  ring-a  first\n  ring-b  from ring-a\n  in clusters/{env}/{app}\n"));
     assert!(err.contains("no overlay found in the last commit for ring-b"), "{err}");
+    let written = promote::config::from_toml(&sandbox.read("promote.toml")).unwrap();
+    assert!(written.layout[0].couple, "a `?ref=` is coupled by default");
+}
+
+#[test]
+fn a_name_that_no_directory_has_is_refused_with_the_nearest() {
+    let sandbox = repo(&["dev", "staging", "prod"], &[]);
+    for (names, near) in [
+        ("dev,stagin,prod", "hint: did you mean staging?"),
+        ("dve,prdo", "hint: did you mean dev?"),
+        ("dev,staging,moon", "hint: leave it out"),
+    ] {
+        let (code, _, err) = said(&sandbox, &["init", "--environments", names]);
+        assert_eq!(code, 5, "{names}: {err}");
+        assert!(err.starts_with("error: there is no directory `") && err.contains(near), "{err}");
+    }
+    sandbox.assert_clean();
+}
+
+#[test]
+fn versions_that_nothing_reads_are_pointed_out() {
+    let values = "kind: HelmRelease\nspec:\n  values:\n    image:\n      tag: v1\n";
+    let sandbox = repo(
+        &["dev", "prod"],
+        &[("clusters/dev/web.yaml", values), ("clusters/prod/web.yaml", values)],
+    );
+    let (code, _, err) = said(&sandbox, &["init", "--print"]);
+    assert_eq!(code, 0, "{err}");
+    insta::assert_snapshot!(err, @r#"
+    note: guessed by the names of directories, to be checked: the order and the paths
+    note: clusters/dev/web.yaml:5 holds a version that is not read; under [layout] paths this declares it: { path = "clusters/{env}/{app}.yaml", fields = [{ path = "spec.values.image.tag" }] }
+    "#);
+}
+
+#[test]
+fn an_empty_repository_is_told_a_command_that_works() {
+    let sandbox = repo(&[], &[]);
+    let hint =
+        "git promote init --environments dev,staging,prod --layout 'apps/{app}/overlays/{env}'";
+    for args in [&["status"][..], &["init"], &["init", "--print"]] {
+        let (code, _, err) = said(&sandbox, args);
+        assert_eq!(code, 8, "{err}");
+        assert!(err.ends_with(&format!("\nhint: {hint}\n")), "{args:?}: {err}");
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &hint.replace("git promote", env!("CARGO_BIN_EXE_git-promote"))]);
+    shell.current_dir(&sandbox.root).envs(environment(sandbox.dir.path()));
+    assert_eq!(shell.output().unwrap().status.code(), Some(0));
+    let (code, _, err) = said(&sandbox, &["status"]);
+    assert_eq!(code, 8, "{err}");
+    assert!(err.contains("\nhint: git add promote.toml && git commit"), "{err}");
+    sandbox.git(["add", "promote.toml"]);
+    sandbox.git(["commit", "-q", "-m", "Add promote.toml"]);
+    assert_eq!(said(&sandbox, &["status"]).0, 0);
 }
 
 #[test]
@@ -186,4 +249,45 @@ fn an_order_can_be_given_before_the_first_commit() {
     let (code, _, err) = said(&sandbox, &["init", "--environments", "dev,prod"]);
     assert_eq!(code, 0, "{err}");
     assert!(promote::config::from_toml(&sandbox.read("promote.toml")).is_ok());
+}
+
+#[test]
+fn validate_warns_of_what_matches_nothing() {
+    let sandbox = repo(&["dev", "prod"], &[("cd/dev/web.yaml", "spec:\n  tag: v1\n")]);
+    let config = |paths: &str| {
+        let environments = "[[environment]]\nname = \"dev\"\n[[environment]]\nname = \"prod\"\n";
+        sandbox.write(
+            "promote.toml",
+            &format!("version = 1\n[layout]\npaths = [\n{paths}\n]\n{environments}"),
+        );
+        said(&sandbox, &["config", "validate"])
+    };
+    let overlays =
+        "{ path = 'apps/{app}/overlays/{env}', fields = [{ path = 'images[*].newTag' }] }";
+    let fine = format!(
+        "{overlays},\n{{ path = 'cd/{{env}}/{{app}}.yaml', fields = [{{ path = 'spec.tag' }}] }}"
+    );
+    let valid = "promote.toml: valid, 2 environments\n".to_owned();
+    assert_eq!(config(&fine), (0, valid.clone(), String::new()));
+    let idle = format!(
+        "{overlays},\n'app/{{app}}/{{env}}',\n'apps/*/overlays/{{env}}',\n\
+         {{ path = 'cd/{{env}}/{{app}}.yaml', fields = [{{ path = 'spec.tga' }}, {{ path = 'spec.tag' }}] }}"
+    );
+    let (code, out, err) = config(&idle);
+    assert_eq!((code, out), (0, valid));
+    insta::assert_snapshot!(err, @r"
+    warning: the layout path `app/{app}/{env}` matches nothing in the last commit
+    warning: the layout path `apps/*/overlays/{env}` is never used: the paths before it match all that it does
+    warning: the field `spec.tga` of the layout path `cd/{env}/{app}.yaml` matches nothing in the last commit
+    ");
+    let elsewhere = sandbox.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let mut alone = Command::new(env!("CARGO_BIN_EXE_git-promote"));
+    alone.args(["config", "validate"]).arg(sandbox.root.join("promote.toml"));
+    alone.current_dir(&elsewhere).envs(environment(sandbox.dir.path()));
+    let output = alone.output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "there is nothing to compare with"
+    );
 }

@@ -99,7 +99,10 @@ fn a_pin_that_changes_no_rendered_image_is_reported() {
     let text = format!("{own}- name: registry.example/acme/.*\n  newTag: v0.0.1\n");
     crate::kit::save(&repo, "Pin all of acme", &[(&path, &text)]);
     let said = crate::kit::run(&repo, &["web@v1.2.3", "staging"]).text();
-    assert!(said.contains(&format!("warning: {path}:5 gives no container its version")), "{said}");
+    assert!(
+        said.contains(&format!("warning: {path}:5 changes no image that is rendered")),
+        "{said}"
+    );
     assert!(!said.contains("-> registry.example/acme/web:v1.2.3"), "{said}");
     if let Some(rendered) = crate::kit::rendered(&repo, "apps/web/overlays/staging") {
         assert!(rendered.contains("image: registry.example/acme/web:v0.0.1"), "{rendered}");

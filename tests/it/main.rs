@@ -73,6 +73,14 @@ mod rehearse;
 #[cfg(test)]
 mod render;
 #[cfg(test)]
+mod render_compare;
+#[cfg(test)]
+mod render_fixtures;
+#[cfg(test)]
+mod render_fuzz;
+#[cfg(test)]
+mod render_repos;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sites;

@@ -20,7 +20,7 @@ fn a_promotion_shows_what_it_did() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
     --- stderr
     note: app web: the only app that this fits
@@ -123,7 +123,7 @@ fn a_dry_run_reads_all_and_writes_nothing() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     --- a/apps/web/overlays/staging/kustomization.yaml
     +++ b/apps/web/overlays/staging/kustomization.yaml
     @@ -2,4 +2,4 @@
@@ -168,9 +168,9 @@ fn several_apps_make_one_commit() {
     ok    GP011  web: every manifest can be read
     ok    GP011  api: every manifest can be read
     apps/api/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v2.0.0
-        Deployment/api containers[api].image -> registry.example/acme/api:v2.0.0
+        Deployment/api containers[api].image  registry.example/acme/api:v1.2.2 -> registry.example/acme/api:v2.0.0
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote 2 apps to staging
     ");
     assert_snapshot!(settled(&repo.git(["log", "-1", "--format=%B"])), @"

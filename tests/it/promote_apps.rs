@@ -43,7 +43,7 @@ fn one_candidate_is_taken_and_said() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     dry run: nothing was written
     --- stderr
     note: app web: the only app that this fits
@@ -104,7 +104,7 @@ fn the_directory_tells_the_app() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2 -> registry.example/acme/web:v1.2.3
     dry run: nothing was written
     --- stderr
     note: app web: from the current directory
@@ -143,7 +143,7 @@ fn the_configured_app_comes_after_the_directory() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/api/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
-        Deployment/api containers[api].image -> registry.example/acme/api:v1.2.3
+        Deployment/api containers[api].image  registry.example/acme/api:v1.2.2 -> registry.example/acme/api:v1.2.3
     dry run: nothing was written
     --- stderr
     note: app api: from git config promote.app
@@ -178,7 +178,7 @@ fn the_only_app_needs_no_name() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     apps/web/overlays/dev/kustomization.yaml:5  images[0].newTag  v1 -> v2
-        Deployment/web containers[web].image -> registry.example/acme/web:v2
+        Deployment/web containers[web].image  registry.example/acme/web:v1 -> registry.example/acme/web:v2
     dry run: nothing was written
     --- stderr
     note: app web: the only app

@@ -144,7 +144,7 @@ fn gp003_waived_goes_on_record() {
     ok    GP011  every manifest can be read
     ok    GP012  GP003 may be overridden here
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.3.0 -> v1.2.3
-        Deployment/web containers[web].image -> registry.example/acme/web:v1.2.3
+        Deployment/web containers[web].image  registry.example/acme/web:v1.3.0 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
     ");
     assert_snapshot!(settled(&repo.git(["log", "-1", "--format=%(trailers:only,unfold)"])), @"
@@ -457,7 +457,7 @@ fn apps_may_differ_in_policy() {
     api  prod  v1.2.2 -> v7
     ok    GP011  every manifest can be read
     apps/api/overlays/prod/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v7
-        Deployment/api containers[api].image -> registry.example/acme/api:v7
+        Deployment/api containers[api].image  registry.example/acme/api:v1.2.2 -> registry.example/acme/api:v7
     dry run: nothing was written
     ");
 }

@@ -420,7 +420,7 @@ fn a_guess_that_cannot_order_an_environment_is_refused() {
     exit 8
     --- stderr
     error: no environment found: there is no promote.toml, and no directory is named like one (dev, staging, prod)
-    hint: git promote init --print
+    hint: git promote init --environments dev,staging,prod --layout 'apps/{app}/overlays/{env}'
     ");
 }
 

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use promote::command::Exit;
-use promote::gate::RULES;
+use promote::gate::{RULES, RuleInfo};
 use regex::Regex;
+
+use crate::testkit::{Sandbox, environment};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -86,14 +88,14 @@ impl Shell {
         shell
     }
 
-    /// Standard output, then standard error.
+    /// Standard output and standard error in one, as on a terminal.
     fn run(&mut self, command: &str) -> String {
         let programs = Path::new(env!("CARGO_BIN_EXE_git-promote")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(programs.to_path_buf()).chain(std::env::split_paths(&path));
         let output = Command::new("sh")
             .arg("-c")
-            .arg(format!("(exit {})\n{command}", self.code))
+            .arg(format!("exec 2>&1\n(exit {})\n{command}", self.code))
             .current_dir(self.dir.path().join("sample"))
             .env("PATH", std::env::join_paths(paths).unwrap())
             .env("HOME", self.dir.path())
@@ -103,8 +105,7 @@ impl Shell {
             .output()
             .unwrap();
         self.code = output.status.code().unwrap();
-        let bytes = [output.stdout, output.stderr].concat();
-        String::from_utf8(bytes).unwrap()
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -114,7 +115,25 @@ fn the_console_blocks_print_what_they_show() {
     let mut shell = Shell::new();
     let blocks = blocks(&readme, "console");
     assert!(blocks.len() >= 5, "the README shows {} console blocks", blocks.len());
-    for (command, expected) in blocks.iter().flat_map(|block| commands(block)) {
+    let mut before = readme.as_str();
+    for block in blocks {
+        let (hidden, behind) = before.split_once(block).unwrap();
+        before = behind;
+        prepare(&mut shell, hidden);
+        run_block(&mut shell, block);
+    }
+}
+
+/// Runs what comments (`<!-- run: ... -->`) make ready for the next block.
+fn prepare(shell: &mut Shell, text: &str) {
+    for comment in text.split("<!-- run: ").skip(1) {
+        let output = shell.run(comment.split_once(" -->").unwrap().0);
+        assert_eq!(shell.code, 0, "{comment}: {output}");
+    }
+}
+
+fn run_block(shell: &mut Shell, block: &str) {
+    for (command, expected) in commands(block) {
         let output = shell.run(command);
         assert!(fits(&expected, &output), "$ {command}\n{output}\nbut README.md has\n{expected}");
     }
@@ -139,14 +158,22 @@ fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
 #[test]
 fn the_rules_are_those_of_the_code() {
     let shown = table(&readme(), "| rule | refuses | override |");
-    let override_of = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let override_of = |info: &RuleInfo| match (info.overridable, can_be_listed(info)) {
+        (true, _) => "yes",
+        (false, true) => "config",
+        (false, false) => "no",
+    };
     let held: Vec<Vec<String>> = RULES
         .iter()
-        .map(|info| {
-            vec![info.rule.to_string(), info.refuses.to_owned(), override_of(info.overridable)]
-        })
+        .map(|info| vec![info.rule.to_string(), info.refuses.into(), override_of(info).into()])
         .collect();
     assert_eq!(shown, held);
+}
+
+/// Whether an `[[override]]` may list the rule.
+fn can_be_listed(info: &RuleInfo) -> bool {
+    let (rule, head) = (info.rule, "version = 1\n[[environment]]\nname = \"dev\"\n");
+    promote::config::from_toml(&format!("{head}[[override]]\nrule = \"{rule}\"\n")).is_ok()
 }
 
 #[test]
@@ -185,4 +212,75 @@ fn the_sample_config_is_valid_and_every_link_leads_somewhere() {
         let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
         assert!(there || target.starts_with("https://"), "README.md links to {target}");
     }
+}
+
+/// A repository with the config in which dev runs v1.3.0 and staging what the
+/// files of the examples say.
+fn repo_of(config: &str, examples: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("promote.toml", config);
+    for (path, text) in examples {
+        sandbox.write(path, text);
+        sandbox.write(&path.replace("staging", "dev"), &moved(text));
+    }
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "Start"]);
+    sandbox
+}
+
+/// The example with v1.3.0 in every line that says that it moves.
+fn moved(text: &str) -> String {
+    let line = |line: &str| {
+        let new = if line.ends_with("# moves") { "v1.3.0" } else { "v1.2.0" };
+        line.replace("v1.2.0", new) + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_examples_of_declared_fields_promote() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once("\n### Fields\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let mut tried = 0;
+    for part in section.split("```toml\n").skip(1) {
+        let config = part.split_once("```").unwrap().0;
+        let path = |block| str::split_once(block, '\n').unwrap().0.trim_start_matches("# ");
+        let examples: Vec<(&str, &str)> =
+            blocks(part, "yaml").into_iter().map(|block| (path(block), block)).collect();
+        let sandbox = repo_of(config, &examples);
+        let output = Command::new(env!("CARGO_BIN_EXE_git-promote"))
+            .args(["dev", "staging", "--all"])
+            .current_dir(&sandbox.root)
+            .envs(environment(sandbox.dir.path()))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{said}");
+        for (path, text) in examples {
+            assert_eq!(sandbox.read(path), moved(text), "{path}: {said}");
+            assert_ne!(moved(text), text, "{path} shows nothing that moves");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 4, "docs/config.md has {tried} examples of declared fields");
+}
+
+#[test]
+fn the_demo_speaks_as_it_was_called_and_can_be_quiet() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let demo = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.arg("demo").args(args).current_dir(dir.path());
+        let output = command.envs(environment(dir.path())).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let tour = demo(env!("CARGO_BIN_EXE_kubectl-promote"), &["plugin"]);
+    assert!(tour.contains("\n$ kubectl promote api@v1.4.0 prod\n"), "{tour}");
+    assert!(!tour.contains("git promote "), "{tour}");
+    let quiet = demo(env!("CARGO_BIN_EXE_git-promote"), &["-q", "quiet"]);
+    assert_eq!(quiet.trim_end(), dir.path().join("quiet/config").to_str().unwrap());
+    assert!(dir.path().join("quiet/config/promote.toml").exists());
 }

@@ -1,11 +1,14 @@
 //! `git promote init`: writes `promote.toml` from what the directories and the
 //! config files of other tools tell, and asks only what they do not.
 
+mod absent;
+mod ask;
 mod draft;
 mod order;
+mod unread;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{BufRead, Write as _};
 
 use clap::Args;
 
@@ -13,10 +16,9 @@ use crate::config::{self, Config, LayoutPath, Origin, PROMOTE_TOML};
 use crate::discover;
 use crate::git::Repository;
 use crate::model::{EnvironmentName, MemorySnapshot, Pipeline, RepoPath, Snapshot, Sources};
-use crate::output::clean;
 use crate::worktree::{NewFile, read_beneath, write_beneath};
 
-use super::{Answer, Context, Exit, Failure, Front, Remark};
+use super::{Answer, Context, Exit, Failure, Remark};
 use draft::Draft;
 use order::Order;
 
@@ -45,9 +47,11 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Answer, Failure> {
     let nothing = MemorySnapshot::default();
     let snapshot: &dyn Snapshot = head.as_ref().map_or(&nothing, |head| head);
     let mut init = Init { context, args, snapshot, draft: draft::find(snapshot, args)? };
+    let known = init.known();
     let Some(order) = init.order()? else { return init.print_undecided() };
     init.settle(order)?;
     let text = init.text()?;
+    init.refuse_absent(&known)?;
     if args.print {
         let remarks = init.remarks()?;
         return Ok(Answer { remarks, ..Answer::done(text) });
@@ -95,13 +99,22 @@ impl Init<'_> {
             return Ok(Some(Known::Draft));
         }
         if self.context.interactive {
-            return ask(&draft.config.pipeline, self.context.front).map(Known::Given).map(Some);
+            let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
+            let order = ask::ask(&draft.config.pipeline, &mut from, &mut to);
+            let order = order.map_err(|failure| failure.hint(self.order_flag(draft)))?;
+            return Ok(Some(Known::Given(order)));
         }
         if self.args.print {
             return Ok(None);
         }
         Err(Failure::usage(format!("{}; nothing was written", undecided(draft)))
             .hint(self.order_flag(draft)))
+    }
+
+    /// The names of the environments that were found.
+    fn known(&self) -> BTreeSet<String> {
+        let environments = self.draft.iter().flat_map(|d| d.config.pipeline.environments());
+        environments.map(|environment| environment.name.to_string()).collect()
     }
 
     fn nothing_found(&self) -> Failure {
@@ -118,9 +131,8 @@ impl Init<'_> {
 
     /// The command that gives the order, with the names to be sorted.
     fn order_flag(&self, draft: &Draft) -> String {
-        let names: Vec<&str> =
-            draft.config.pipeline.environments().iter().map(|e| e.name.as_str()).collect();
-        format!("{} init --environments {}", self.context.front.name(), names.join(","))
+        let likely = Order::likely(&draft.config.pipeline).names();
+        format!("{} init --environments {likely}", self.context.front.name())
     }
 
     /// What is known, with what is not as comment: a start to be edited.
@@ -148,7 +160,7 @@ impl Init<'_> {
             let path = |template: &String| LayoutPath {
                 template: template.trim_end_matches('/').to_owned(),
                 fields: Vec::new(),
-                couple: false,
+                couple: true,
             };
             draft.config.layout = self.args.layout.iter().map(path).collect();
             draft.paths_guessed = false;
@@ -156,6 +168,15 @@ impl Init<'_> {
             draft.config.layout = discover::guess_layout(self.snapshot, &draft.config.pipeline)?;
         }
         Ok(())
+    }
+
+    /// Names of the command line that no directory has are most likely
+    /// mistyped, where others are found.
+    fn refuse_absent(&self, known: &BTreeSet<String>) -> Result<(), Failure> {
+        let (Some(draft), true) = (&self.draft, self.args.environments.is_some()) else {
+            return Ok(());
+        };
+        absent::refuse(self.snapshot, &draft.config, known)
     }
 
     /// The file, proven to say what is meant.
@@ -199,17 +220,14 @@ impl Init<'_> {
             remarks.push(Remark::Warning(text));
         }
         let found = discover::overlays(self.snapshot, &draft.config, None)?;
-        let pipeline = &draft.config.pipeline;
-        let empty: Vec<&str> = pipeline
-            .environments()
-            .iter()
-            .filter(|environment| found.iter().all(|o| o.environment != environment.name))
-            .map(|environment| environment.name.as_str())
-            .collect();
+        let empty = absent::without_overlay(&draft.config.pipeline, &found);
         if !empty.is_empty() {
             let text = format!("no overlay found in the last commit for {}", empty.join(", "));
             remarks.push(Remark::Warning(text));
         }
+        remarks.extend(
+            unread::notes(self.snapshot, &draft.config, found)?.into_iter().map(Remark::Note),
+        );
         Ok(remarks)
     }
 
@@ -251,31 +269,8 @@ fn summary(config: &Config) -> String {
 fn undecided(draft: &Draft) -> String {
     let names: Vec<&str> = draft.undecided.iter().map(EnvironmentName::as_str).collect();
     format!(
-        "the names do not tell the order of {}, give all in the order of promotion",
+        "the names do not tell the order of {}: give all in the order of promotion, with `,` \
+         between those after one another and `/` between those side by side",
         names.join(", ")
     )
-}
-
-/// Asks for the order of all environments.
-fn ask(pipeline: &Pipeline, front: Front) -> Result<Order, Failure> {
-    let names: Vec<String> = pipeline.environments().iter().map(|e| e.name.to_string()).collect();
-    let mut text = "The names do not tell in which order versions are promoted:\n".to_owned();
-    for (number, name) in (1..).zip(&names) {
-        let _ = writeln!(text, "  {number}) {}", clean(name));
-    }
-    text.push_str(
-        "Their numbers in the order of promotion, as in 2,1,3/4: 3 and 4 side by side, after 1.\n\
-         What is left out is no environment. The order (nothing to stop): ",
-    );
-    let mut terminal = std::io::stderr().lock();
-    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
-    let mut line = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut line);
-    Order::from_numbers(&line, &names).ok_or_else(|| {
-        Failure::usage("no order was given; nothing was written").hint(format!(
-            "{} init --environments {}",
-            front.name(),
-            names.join(",")
-        ))
-    })
 }

@@ -26,15 +26,75 @@ impl Order {
         Ok(Self(stages))
     }
 
+    /// The order that a guess comes nearest to: environments that come from
+    /// the same ones stand side by side.
+    pub(super) fn likely(pipeline: &Pipeline) -> Self {
+        let mut stages: Vec<(&Sources, Vec<String>)> = Vec::new();
+        for environment in pipeline.environments() {
+            let name = environment.name.to_string();
+            match stages.last_mut() {
+                Some((sources, stage)) if **sources == environment.sources => stage.push(name),
+                _ => stages.push((&environment.sources, vec![name])),
+            }
+        }
+        // Those that come from nowhere are side by side only where the next
+        // ones come from all of them; else nothing is known of their places.
+        let mut order = Vec::new();
+        let next = stages.iter().skip(1).map(|(sources, _)| sources.names().len()).chain([0]);
+        for ((sources, stage), behind) in stages.iter().zip(next) {
+            if **sources == Sources::First && behind != stage.len() {
+                order.extend(stage.iter().map(|name| vec![name.clone()]));
+            } else {
+                order.push(stage.clone());
+            }
+        }
+        Self(order)
+    }
+
+    /// The names as they are typed.
+    pub(super) fn names(&self) -> String {
+        let stages: Vec<String> = self.0.iter().map(|stage| stage.join("/")).collect();
+        stages.join(",")
+    }
+
+    /// The same with the place of each name in its stead, from 1.
+    pub(super) fn numbers(&self) -> String {
+        let mut number = 0;
+        let mut count = |_: &String| {
+            number += 1;
+            number.to_string()
+        };
+        let stages = self.0.iter().map(|stage| {
+            let numbers: Vec<String> = stage.iter().map(&mut count).collect();
+            numbers.join("/")
+        });
+        stages.collect::<Vec<_>>().join(",")
+    }
+
     /// Reads the numbers of a list in place of the names; commas or blanks
-    /// stand between.
-    pub(super) fn from_numbers(answer: &str, names: &[String]) -> Option<Self> {
+    /// stand between. An error says what is wrong.
+    pub(super) fn from_numbers(answer: &str, names: &[String]) -> Result<Self, String> {
         let answer = answer.replace(" /", "/").replace("/ ", "/");
-        let name = |number: &str| names.get(number.parse::<usize>().ok()?.checked_sub(1)?).cloned();
-        let stage = |stage: &str| stage.split('/').map(name).collect::<Option<Vec<String>>>();
+        let name = |number: &str| {
+            let shown = clean(number);
+            let at = number.parse::<usize>().map_err(|_| format!("`{shown}` is no number"))?;
+            let name = at.checked_sub(1).and_then(|at| names.get(at)).cloned();
+            name.ok_or_else(|| format!("`{shown}` is none of the numbers 1 to {}", names.len()))
+        };
         let words = answer.split([',', ' ', '\t', '\n', '\r']).filter(|word| !word.is_empty());
-        let stages = words.map(stage).collect::<Option<Vec<_>>>()?;
-        (!stages.is_empty()).then_some(Self(stages))
+        let mut stages: Vec<Vec<String>> = Vec::new();
+        for word in words {
+            let mut stage = Vec::new();
+            for number in word.split('/') {
+                let name = name(number)?;
+                if stages.iter().flatten().chain(&stage).any(|known| *known == name) {
+                    return Err(format!("`{}` is given twice", clean(number)));
+                }
+                stage.push(name);
+            }
+            stages.push(stage);
+        }
+        if stages.is_empty() { Err("no number is given".to_owned()) } else { Ok(Self(stages)) }
     }
 
     /// The environments: each comes from all of the stage before. What is
@@ -70,10 +130,23 @@ mod tests {
         for answer in ["1,2/3\n", "1 2/3", "1, 2 / 3"] {
             assert_eq!(Order::from_numbers(answer, &names).unwrap(), typed, "{answer}");
         }
-        for answer in ["", "\n", "0", "4", "1,x", "1/"] {
-            assert!(Order::from_numbers(answer, &names).is_none(), "{answer}");
+        for answer in ["", "\n", "0", "4", "1,x", "1/", "1,2,1", "1/1"] {
+            assert!(Order::from_numbers(answer, &names).is_err(), "{answer}");
         }
         assert!(Order::parse("qa,,prod").is_err() && Order::parse("").is_err());
+    }
+
+    #[test]
+    fn what_comes_from_the_same_is_likely_side_by_side() {
+        let likely = |order: &str| {
+            let environments = Order::parse(order).unwrap().environments(None);
+            let likely = Order::likely(&Pipeline::new(environments).unwrap());
+            (likely.names(), likely.numbers())
+        };
+        let same = |names: &str, numbers: &str| (names.to_owned(), numbers.to_owned());
+        assert_eq!(likely("dev,qa,eu/us"), same("dev,qa,eu/us", "1,2,3/4"));
+        assert_eq!(likely("a/b,c"), same("a/b,c", "1/2,3"));
+        assert_eq!(likely("ring1/ring2"), same("ring1,ring2", "1,2"), "nothing tells of these");
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! What a rendering shares: the snapshot, the files it read, what it did not
+//! understand, and how much work it may still do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Opaque;
+use super::value::{Place, Value};
+use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
+
+/// Files longer than this are not read.
+const MAX_FILE: usize = 16 << 20;
+/// Steps of work: 16 for a value read, one for a value copied or compared, or
+/// for 64 bytes read.
+const MAX_WORK: usize = 24_000_000;
+/// No more than this is told.
+const MAX_OPAQUE: usize = 2_000;
+
+/// Everything a rendering shares.
+pub(super) struct Context<'s> {
+    pub(super) snapshot: &'s dyn Snapshot,
+    pub(super) files: BTreeSet<RepoPath>,
+    pub(super) opaque: Vec<Opaque>,
+    paths: Vec<RepoPath>,
+    indices: HashMap<RepoPath, usize>,
+    work: usize,
+    exhausted: bool,
+}
+
+/// What the content hash of something opaque is made of.
+#[derive(Clone, Default)]
+pub(super) struct Evidence(Sha256);
+
+impl Evidence {
+    pub(super) fn text(text: &str) -> Self {
+        Self::default().and_bytes(text.as_bytes())
+    }
+
+    pub(super) fn value(value: &Value) -> Self {
+        Self::default().and(value)
+    }
+
+    pub(super) fn and(mut self, value: &Value) -> Self {
+        value.feed(&mut self.0);
+        self
+    }
+
+    pub(super) fn and_bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update(bytes.len().to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+}
+
+impl<'s> Context<'s> {
+    pub(super) fn new(snapshot: &'s dyn Snapshot) -> Self {
+        Self {
+            snapshot,
+            files: BTreeSet::new(),
+            opaque: Vec::new(),
+            paths: Vec::new(),
+            indices: HashMap::new(),
+            work: MAX_WORK,
+            exhausted: false,
+        }
+    }
+
+    /// The index by which places name a file.
+    pub(super) fn file(&mut self, path: &RepoPath) -> usize {
+        if let Some(index) = self.indices.get(path) {
+            return *index;
+        }
+        self.paths.push(path.clone());
+        self.indices.insert(path.clone(), self.paths.len() - 1);
+        self.paths.len() - 1
+    }
+
+    /// The file and line of a place.
+    pub(super) fn place(&self, place: Place) -> (RepoPath, u32) {
+        (self.paths.get(place.file).cloned().unwrap_or_default(), place.line)
+    }
+
+    pub(super) fn opaque(&mut self, at: Place, what: impl Into<String>, evidence: Evidence) {
+        let (path, line) = self.place(at);
+        let what = what.into();
+        let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).0.finalize().into();
+        let new = Opaque { path, line, what, content };
+        if self.opaque.len() < MAX_OPAQUE && !self.opaque.contains(&new) {
+            self.opaque.push(new);
+        }
+    }
+
+    /// Takes steps from what is left; `false` where there are not enough.
+    pub(super) fn spend(&mut self, at: Place, steps: usize) -> bool {
+        self.work = self.work.saturating_sub(steps);
+        if self.work == 0 && !self.exhausted {
+            self.exhausted = true;
+            // Two that are cut short may differ behind the cut: never the same.
+            let files = self.files.iter().map(RepoPath::as_str).collect::<Vec<_>>().join("\n");
+            self.opaque(at, "too much work to follow all of it", Evidence::text(&files));
+        }
+        self.work > 0
+    }
+
+    /// The bytes of the regular file at `path`, which `at` names; says so
+    /// where there is none.
+    pub(super) fn read(
+        &mut self,
+        path: &RepoPath,
+        at: Place,
+    ) -> Result<Option<Vec<u8>>, SnapshotError> {
+        self.files.insert(path.clone());
+        if !self.spend(at, 16) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.snapshot.read(path)? else {
+            let what = match self.snapshot.kind(path)? {
+                Some(EntryKind::Symlink) => "a symbolic link, which is not followed",
+                Some(EntryKind::Submodule) => "a submodule, which is not followed",
+                Some(EntryKind::Directory) => "a directory where a file is expected",
+                _ => "a file that is not there",
+            };
+            self.opaque(at, format!("`{path}`: {what}"), Evidence::default());
+            return Ok(None);
+        };
+        if bytes.len() > MAX_FILE {
+            let evidence = Evidence::default().and_bytes(&bytes);
+            self.opaque(at, format!("`{path}`: a file too long to read"), evidence);
+            return Ok(None);
+        }
+        Ok(self.spend(at, bytes.len() / 64).then_some(bytes))
+    }
+}

@@ -1,0 +1,106 @@
+//! What an overlay runs: the images that kustomize 5.5 would render, read
+//! from a snapshot without running it.
+//!
+//! [`render`] follows resources, bases, components, generators, patches and
+//! image entries in kustomize's own order. Whatever it does not follow and
+//! that could make or change an image is [`Opaque`]; where there is none, the
+//! images are those of `kubectl kustomize`. Work is bounded: beyond a bound
+//! the rest is opaque.
+
+mod accumulate;
+mod collect;
+mod context;
+mod document;
+mod field_path;
+mod generate;
+mod images;
+mod json_patch;
+mod load;
+mod merge;
+mod metadata;
+mod patches;
+mod pattern;
+mod plain;
+mod reference;
+mod replacements;
+mod resource;
+mod scalar;
+mod schema;
+mod select;
+mod spec;
+mod unfollowed;
+mod value;
+mod variables;
+
+use std::collections::BTreeSet;
+
+use crate::model::{RepoPath, Snapshot, SnapshotError};
+
+/// What kind of place holds an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImageKind {
+    /// `image` of a container, at any depth of any kind.
+    Container,
+    /// `image` elsewhere.
+    Field,
+    /// A scalar, or a part of one, that looks like an image: with a registry
+    /// and a tag, or with `@sha256:`.
+    Scalar,
+    /// An entry of `images:` that may apply to objects which are not known,
+    /// because a resource is opaque. Only then; never rendered itself.
+    Entry,
+}
+
+/// An image that the overlay renders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RenderedImage {
+    /// What holds it.
+    pub kind: ImageKind,
+    /// `Deployment/web`, or `Deployment/shop/web` where a namespace is given.
+    /// A generated object is named without the hash of its content.
+    pub object: String,
+    /// The field: `spec.template.spec.containers[web].image`.
+    pub field: String,
+    /// The reference as kustomize renders it.
+    pub reference: String,
+    /// File and 1-based line where the scalar stands.
+    pub origin: (RepoPath, u32),
+    /// File and line of the images entry or patch that decided it.
+    pub set_by: Option<(RepoPath, u32)>,
+}
+
+/// A construct that is not followed and could make or change an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opaque {
+    /// The file.
+    pub path: RepoPath,
+    /// The 1-based line.
+    pub line: u32,
+    /// What it is.
+    pub what: String,
+    /// The SHA-256 of everything it depends on, as far as that is known.
+    pub content: [u8; 32],
+}
+
+/// What an overlay runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// Every image, in the order of the objects.
+    pub images: Vec<RenderedImage>,
+    /// What is not followed. Where it is empty, the images are exactly those
+    /// that kustomize renders, or kustomize refuses the overlay.
+    pub opaque: Vec<Opaque>,
+    /// Every file that was read or looked for.
+    pub files: BTreeSet<RepoPath>,
+}
+
+/// Renders the kustomization in `dir`.
+pub fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {
+    accumulate::render(snapshot, dir)
+}
+
+/// Renders a directory without a kustomization: all its manifests, at any
+/// depth; a directory below it that has a kustomization is rendered by it.
+pub fn render_plain(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {
+    plain::render(snapshot, dir)
+}

@@ -1,0 +1,56 @@
+//! A directory without a kustomization.
+
+use super::accumulate::{Walk, finish, manifests};
+use super::context::Context;
+use super::patches::Objects;
+use super::spec::Role;
+use super::value::Place;
+use super::{Rendered, document};
+use crate::kustomize::is_kustomization;
+use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
+
+/// Renders all manifests at any depth.
+pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {
+    let mut ctx = Context::new(snapshot);
+    let at = Place { file: ctx.file(dir), line: 1 };
+    let mut walk =
+        Walk { ctx: &mut ctx, chain: Vec::new(), variables: Vec::new(), entries: Vec::new() };
+    let mut objects = Objects { all: Vec::new(), open: false };
+    let mut open = vec![dir.clone()];
+    while let Some(dir) = open.pop() {
+        let entries = walk.ctx.snapshot.list(&dir)?.unwrap_or_default();
+        if entries.iter().any(|e| is_kustomization(&e.name) && e.kind != EntryKind::Directory) {
+            let below = walk.directory(&dir, at, Role::Base)?;
+            objects.all.extend(below.all);
+            objects.open |= below.open;
+            continue;
+        }
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            match entry.kind {
+                EntryKind::Directory => open.push(path),
+                _ if is_manifest(&entry.name) => file(walk.ctx, &path, &mut objects)?,
+                _ => {}
+            }
+        }
+    }
+    let Walk { variables, entries, .. } = walk;
+    Ok(finish(ctx, &objects, &variables, entries))
+}
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
+fn file(
+    ctx: &mut Context<'_>,
+    path: &RepoPath,
+    objects: &mut Objects,
+) -> Result<(), SnapshotError> {
+    let start = Place { file: ctx.file(path), line: 1 };
+    let Some(bytes) = ctx.read(path, start)? else { return Ok(()) };
+    if let Some(text) = document::text(ctx, &bytes, start) {
+        objects.all.extend(manifests(ctx, &text, start));
+    }
+    Ok(())
+}

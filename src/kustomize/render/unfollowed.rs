@@ -1,0 +1,144 @@
+//! The fields of a kustomization that are not followed, and those that do
+//! nothing to images.
+
+use super::context::{Context, Evidence};
+use super::resource::{self, Resource};
+use super::spec::Spec;
+use super::value::{Place, Value};
+use super::{document, load};
+use crate::model::{EntryKind, RepoPath, SnapshotError};
+
+/// How many files below a directory go into its hash.
+const MAX_FILES: usize = 2_000;
+
+/// Tells of generators, plugins and charts, which make objects of their own;
+/// `true` where there are any.
+pub(super) fn makers(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    spec: &Spec,
+) -> Result<bool, SnapshotError> {
+    let mut any = false;
+    for (text, at) in spec.texts(ctx, "generators") {
+        any = true;
+        let evidence = content(ctx, dir, &text)?;
+        ctx.opaque(at, "a generator", evidence);
+    }
+    for field in ["helmCharts", "helmChartInflationGenerator"] {
+        let globals = spec.given("helmGlobals").cloned();
+        for chart in spec.list(ctx, field) {
+            any = true;
+            let values = chart.shown_at("valuesFile").to_owned();
+            let mut evidence = content(ctx, dir, &values)?.and(&chart);
+            if let Some(globals) = &globals {
+                evidence = evidence.and(globals);
+            }
+            ctx.opaque(chart.at, "a Helm chart", evidence);
+        }
+    }
+    Ok(any)
+}
+
+/// Tells of what changes how all the rest is read or changed.
+pub(super) fn changers(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    spec: &Spec,
+    resources: &[Resource],
+) -> Result<(), SnapshotError> {
+    for (text, at) in spec.texts(ctx, "transformers") {
+        let evidence = content(ctx, dir, &text)?;
+        let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
+        ctx.opaque(at, "a transformer", evidence);
+    }
+    for (text, at) in spec.texts(ctx, "configurations") {
+        configuration(ctx, dir, (&text, at), resources)?;
+    }
+    for (text, at) in spec.texts(ctx, "crds") {
+        let evidence = content(ctx, dir, &text)?;
+        let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
+        ctx.opaque(at, "a schema in `crds`", evidence);
+    }
+    if let Some(openapi) = spec.given("openapi") {
+        let path = openapi.shown_at("path").to_owned();
+        let evidence = content(ctx, dir, &path)?.and(openapi);
+        let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
+        ctx.opaque(openapi.at, "a schema of its own (`openapi`)", evidence);
+    }
+    for (text, at) in spec.texts(ctx, "validators") {
+        // They change nothing, but have to be there.
+        if !text.contains('\n') {
+            load::named(ctx, dir, &text, at)?;
+        }
+    }
+    build_metadata(ctx, dir, spec);
+    Ok(())
+}
+
+/// Annotations that kustomize adds name paths.
+fn build_metadata(ctx: &mut Context<'_>, dir: &RepoPath, spec: &Spec) {
+    let odd = |path: &RepoPath| path.as_str().contains([':', '@']);
+    let given = spec.given("buildMetadata");
+    if let Some(given) = given.filter(|_| odd(dir) || ctx.files.iter().any(odd)) {
+        ctx.opaque(given.at, "annotations of odd paths", Evidence::value(given));
+    }
+}
+
+/// A transformer configuration: followed where it says nothing of images.
+fn configuration(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    (text, at): (&str, Place),
+    resources: &[Resource],
+) -> Result<(), SnapshotError> {
+    const HARMLESS: [&str; 5] =
+        ["nameReference", "commonLabels", "commonAnnotations", "labels", "templateLabels"];
+    let Some((path, text)) = load::file(ctx, dir, text, at)? else { return Ok(()) };
+    let start = Place { file: ctx.file(&path), line: 1 };
+    let source = document::Source { text: &text, at: start };
+    let documents = document::all(ctx, source);
+    let harmless = documents.iter().all(|document| {
+        document
+            .pairs()
+            .iter()
+            .all(|(key, value)| HARMLESS.contains(&key.as_str()) && !value.any(&mut names_image))
+    });
+    if !harmless {
+        let evidence = documents.iter().fold(resource::evidence(resources), Evidence::and);
+        ctx.opaque(start, "a transformer configuration", evidence);
+    }
+    Ok(())
+}
+
+/// Whether a scalar names a field that may hold an image.
+fn names_image(value: &Value) -> bool {
+    let text = value.shown().to_ascii_lowercase();
+    text.contains("image") || text.contains("containers")
+}
+
+/// The content of a path or inline text: of a file, or of all files below a
+/// directory.
+fn content(ctx: &mut Context<'_>, dir: &RepoPath, text: &str) -> Result<Evidence, SnapshotError> {
+    let mut evidence = Evidence::text(text);
+    let inline = text.contains('\n') || text.contains("://") || text.is_empty();
+    let Some(path) = dir.resolve(text).filter(|_| !inline) else { return Ok(evidence) };
+    let mut open = vec![path];
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        seen += 1;
+        if seen > MAX_FILES {
+            break;
+        }
+        evidence = evidence.and_bytes(path.as_str().as_bytes());
+        if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
+            let entries = ctx.snapshot.list(&path)?.unwrap_or_default();
+            open.extend(entries.iter().map(|entry| path.join(&entry.name)));
+            continue;
+        }
+        ctx.files.insert(path.clone());
+        if let Some(bytes) = ctx.snapshot.read(&path)? {
+            evidence = evidence.and_bytes(&bytes);
+        }
+    }
+    Ok(evidence)
+}
