@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::config::FIXED;
 use crate::gate::{RULES, RuleInfo, rule};
 use crate::model::Rule;
 
@@ -27,10 +28,12 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Answer, Failure> {
         return Err(Failure::not_found(format!("{number} is not judged by this version"))
             .hint("git promote explain"));
     };
-    let waive = if info.overridable {
-        "With a reason, which goes on record, it can be overridden."
-    } else {
-        "It cannot be overridden, unless an [[override]] of promote.toml says so."
+    let waive = match (info.overridable, FIXED.contains(&number)) {
+        (true, _) => "With a reason, which goes on record, it can be overridden.",
+        (false, true) => "It cannot be overridden.",
+        (false, false) => {
+            "It cannot be overridden, unless an [[override]] of promote.toml says so."
+        }
     };
     let wrapped = |text: &str| crate::output::wrap(text, 78);
     Ok(Answer::done(format!(

@@ -3,7 +3,7 @@
 use crate::config::ConfigError;
 use crate::git::{CommitError, GitError};
 use crate::kustomize::EditError;
-use crate::model::{SnapshotError, VersionError};
+use crate::model::{SnapshotError, VersionError, nearest, quoted};
 use crate::plan::PlanError;
 use crate::worktree::WorktreeError;
 
@@ -141,6 +141,21 @@ impl From<EditError> for Failure {
     }
 }
 
+/// With more ways than this only the first are shown.
+const HINTS: usize = 5;
+
+/// The image that was meant: one that matches where a pattern was given, else
+/// the nearest by the last segment of its name, else the first.
+fn near_image<'a>(asked: &str, known: &'a [String]) -> Option<&'a String> {
+    let last = |image: &'a String| image.rsplit('/').next().unwrap_or(image);
+    let pattern = globset::Glob::new(asked).ok().map(|glob| glob.compile_matcher());
+    let matches = |image: &&String| pattern.as_ref().is_some_and(|glob| glob.is_match(image));
+    let asked = asked.rsplit('/').next().unwrap_or(asked);
+    let near = nearest(asked, known.iter().map(last));
+    let by_name = || known.iter().find(|image| Some(last(image)) == near);
+    known.iter().find(matches).or_else(by_name).or(known.first())
+}
+
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let message = error.to_string();
@@ -156,16 +171,22 @@ impl From<PlanError> for Failure {
             | PlanError::Elsewhere { app, .. } => {
                 Self::not_found(message).hint(format!("git promote status {}", app.word()))
             }
-            PlanError::UnknownImage { app, known, .. } => {
-                let known = known.first().cloned();
+            PlanError::UnknownImage { app, image, known } => {
+                let near =
+                    near_image(&image, &known).map(|near| format!("--image {}", quoted(near)));
                 Self::not_found(message)
-                    .maybe_hint(known.map(|image| format!("--image {image}")))
+                    .maybe_hint(near)
                     .hint(format!("git promote status {} -o wide", app.word()))
             }
             PlanError::TwoVersions { app, environment, versions } => Self::usage(message)
                 .hint(format!("git promote {} {environment}", app.at(&versions.0))),
-            PlanError::SeveralImages { .. } => {
-                Self::usage(message).hint("name the image that is meant: --image NAME")
+            PlanError::SeveralImages { app, environment, images, version, .. } => {
+                let command = |image: &String| {
+                    let word = app.at(version.as_ref());
+                    format!("git promote {word} {environment} --image {}", quoted(image))
+                };
+                let hints = images.iter().take(HINTS).map(command).collect();
+                Self { hints, ..Self::usage(message) }
             }
             PlanError::Unclear { app, .. } => Self::new(Exit::Invalid, message)
                 .hint(format!("git promote status {} -o wide", app.word())),

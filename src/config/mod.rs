@@ -23,7 +23,7 @@ pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
 pub use import::{ImportNote, Imported};
 pub use raw::schema;
-pub use read::{from_files, from_toml};
+pub use read::{FIXED, from_files, from_toml};
 pub use write::to_toml;
 
 use crate::model::{Environment, EnvironmentName, Pipeline, Rule};

@@ -16,7 +16,7 @@ use super::{
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
 /// The rules that the contract gives no exception to, whatever a config says.
-const FIXED: [Rule; 6] =
+pub const FIXED: [Rule; 6] =
     [Rule::GP004, Rule::GP010, Rule::GP011, Rule::GP012, Rule::GP013, Rule::GP014];
 
 /// Reads the text of a `promote.toml`.

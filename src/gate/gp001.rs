@@ -5,7 +5,7 @@ use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
-use super::{Ask, Case, RuleInfo, about, human_span, placed, short_id};
+use super::{Ask, Case, RuleInfo, about, human_span, placed, policy, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -23,6 +23,15 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 /// Does not apply to a first environment.
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
+}
+
+/// The way to satisfy the rule, where it does not hold; and whether it refuses,
+/// after what the config and the user make of it.
+pub(super) fn missing(case: &Case<'_>, planned: &Planned) -> Option<(Option<String>, bool)> {
+    let finding = judge(case, planned).filter(|finding| finding.outcome == Outcome::Fail)?;
+    let hint = finding.hint.clone();
+    let refuses = policy::apply(case, vec![finding]).iter().any(|f| f.outcome == Outcome::Fail);
+    Some((hint, refuses))
 }
 
 /// One source's answer: whether it vouches for the version, and how that reads.

@@ -26,10 +26,10 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let (new, old) = (&promotion.version, &promotion.previous);
     let order = by_semver(new, old);
     if order == Some(Ordering::Less) {
-        return refuse(planned, format!("{new} is older than {old}"));
+        return refuse(case, planned, format!("{new} is older than {old}"));
     }
     if timeline.is_some_and(|timeline| timeline.left(new)) {
-        return refuse(planned, format!("{} already ran {new} and left it", promotion.to));
+        return refuse(case, planned, format!("{} already ran {new} and left it", promotion.to));
     }
     if old.is_empty() {
         let message = format!("{} had no version of its own", promotion.to);
@@ -40,15 +40,21 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     }
     let message = match order {
         Some(Ordering::Greater) => format!("{new} is newer than {old}"),
-        _ => format!("{} never left {new}", promotion.to),
+        _ if new.tag.is_some() && new.tag == old.tag => {
+            format!(
+                "the tag stays {}",
+                old.tag.as_ref().map(ToString::to_string).unwrap_or_default()
+            )
+        }
+        _ => format!("{} did not run {new} before", promotion.to),
     };
     about(Rule::GP003, promotion, Outcome::Pass, message)
 }
 
-fn refuse(planned: &Planned, message: String) -> Finding {
+fn refuse(case: &Case<'_>, planned: &Planned, message: String) -> Finding {
     let promotion = &planned.promotion;
     let mut finding = about(Rule::GP003, promotion, Outcome::Fail, message);
-    finding.hint = Some(override_hint(Rule::GP003, promotion));
+    finding.hint = Some(override_hint(case, Rule::GP003, promotion));
     placed(finding, planned)
 }
 

@@ -1,17 +1,17 @@
 //! GP004: the same tag is the same image.
 
 use crate::discover::{Cell, CellKey};
-use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, Tag};
+use crate::model::{Digest, EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, Tag};
 use crate::plan::Planned;
 
-use super::{Ask, Case, RuleInfo, about, placed};
+use super::{Ask, Case, RuleInfo, about, gp001, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP004,
     refuses: "a digest that is not the one the environment before runs, or that would be lost",
     why: "A tag can be moved; the digest is the image. If an environment before pins another \
-          digest under the tag, or none, then what was tested there is not proven to be what \
-          arrives. And a digest that the target has is never dropped in silence.",
+          digest under the tag, or none, or does not run the version at all, then what was \
+          tested there is not proven to be what arrives. And a digest that the target has is never dropped in silence.",
     satisfy: "Promote without a digest of your own, so that the pin is carried over as the \
               environment before has it. Where that has only a tag and the target a digest, say \
               that the digest may go:\n\
@@ -22,19 +22,6 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
-    if planned.loses_digest {
-        let message = format!(
-            "{} pins a digest and {} has none to replace it",
-            promotion.to, promotion.version
-        );
-        let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message);
-        finding.hint = Some(format!(
-            "git promote {} {} --drop-digest",
-            promotion.app.at(&promotion.version),
-            promotion.to
-        ));
-        return placed(finding, planned);
-    }
     let environment = case.config.environment(promotion.to.as_str());
     let any = environment
         .map(|environment| case.config.sources_for(environment, &promotion.app))
@@ -44,30 +31,92 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let answers: Vec<Answer> = promotion.from.iter().map(ask).collect();
     let agrees = answers.iter().find_map(Answer::agrees);
     let refuted = answers.iter().find_map(Answer::contradicts);
-    match refuted.filter(|_| !any || agrees.is_none()) {
-        Some((message, hint)) => {
-            let mut finding = about(Rule::GP004, promotion, Outcome::Fail, message.to_owned());
-            finding.hint = Some(hint.to_owned());
-            placed(finding, planned)
-        }
-        None => about(Rule::GP004, promotion, Outcome::Pass, agreement(promotion, agrees)),
+    if let Some((message, hint)) = refuted.filter(|_| !any || agrees.is_none()) {
+        return fail(planned, message.to_owned(), Some(hint.to_owned()));
+    }
+    if planned.loses_digest {
+        return lost(case, planned);
+    }
+    match &promotion.version.digest {
+        None => about(Rule::GP004, promotion, Outcome::Pass, without(promotion)),
+        Some(digest) if promotion.from.is_empty() => entering(promotion, digest),
+        Some(_) => vouched(case, planned, agrees),
     }
 }
 
-fn agreement(promotion: &Promotion, source: Option<&EnvironmentName>) -> String {
-    match (&promotion.version.digest, source) {
-        (None, _) => "no digest is pinned".to_owned(),
-        (Some(_), Some(source)) => format!("the digest is that of {source}"),
-        (Some(_), None) if promotion.from.is_empty() => {
-            "the digest is new with the version".to_owned()
+fn fail(planned: &Planned, message: String, hint: Option<String>) -> Finding {
+    let mut finding = about(Rule::GP004, &planned.promotion, Outcome::Fail, message);
+    finding.hint = hint;
+    placed(finding, planned)
+}
+
+/// A digest is to go, and nobody said that it may.
+fn lost(case: &Case<'_>, planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
+    let (to, version) = (&promotion.to, &promotion.version);
+    let message = format!("{to} pins a digest and {version} has none to replace it");
+    match gp001::missing(case, planned) {
+        Some((_, true)) => not_yet(promotion),
+        Some((hint, false)) => fail(planned, message, hint),
+        None => {
+            let word = promotion.app.at(version);
+            fail(planned, message, Some(format!("git promote {word} {to} --drop-digest")))
         }
-        (Some(_), None) => "no environment before says another digest".to_owned(),
+    }
+}
+
+/// GP001 refuses already: what an environment does not run has no digest there.
+fn not_yet(promotion: &Promotion) -> Finding {
+    let message = "asked once the version is in the environment before".to_owned();
+    about(Rule::GP004, promotion, Outcome::Skip, message)
+}
+
+fn without(promotion: &Promotion) -> String {
+    match promotion.previous.digest {
+        Some(_) => format!("the digest that {} pins is dropped on request", promotion.to),
+        None => "no digest is pinned".to_owned(),
+    }
+}
+
+/// Into a first environment any digest goes; but a tag has one.
+fn entering(promotion: &Promotion, digest: &Digest) -> Finding {
+    let (old, new) = (&promotion.previous, &promotion.version);
+    match (&new.tag, &old.digest) {
+        (Some(tag), Some(before)) if old.tag == new.tag && before != digest => {
+            let message =
+                format!("{} runs {tag} as {before}: the tag was pushed again", promotion.to);
+            about(Rule::GP004, promotion, Outcome::Warn, message)
+        }
+        (Some(tag), None) if old.tag == new.tag => {
+            let message = format!("the digest is added to {tag}");
+            about(Rule::GP004, promotion, Outcome::Pass, message)
+        }
+        _ => {
+            let message = "the digest is new with the version".to_owned();
+            about(Rule::GP004, promotion, Outcome::Pass, message)
+        }
+    }
+}
+
+/// Whether an environment before runs the digest (or ran it, where that is
+/// enough). Nobody else can vouch for it.
+fn vouched(case: &Case<'_>, planned: &Planned, agrees: Option<&str>) -> Finding {
+    if let Some(message) = agrees {
+        return about(Rule::GP004, &planned.promotion, Outcome::Pass, message.to_owned());
+    }
+    match gp001::missing(case, planned) {
+        Some((_, true)) => not_yet(&planned.promotion),
+        missing => {
+            let message = "no environment before vouches for the digest".to_owned();
+            fail(planned, message, missing.and_then(|(hint, _)| hint))
+        }
     }
 }
 
 /// What a source says of the digest.
 enum Answer {
-    Agrees(EnvironmentName),
+    /// In which words it does.
+    Agrees(String),
     /// Why not, and the command that promotes what the source has.
     Contradicts(String, String),
     /// It does not run the version at all, which is GP001's to say.
@@ -75,9 +124,9 @@ enum Answer {
 }
 
 impl Answer {
-    fn agrees(&self) -> Option<&EnvironmentName> {
+    fn agrees(&self) -> Option<&str> {
         match self {
-            Self::Agrees(source) => Some(source),
+            Self::Agrees(message) => Some(message),
             _ => None,
         }
     }
@@ -94,16 +143,22 @@ impl Answer {
 fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
     let (source, seen) = from;
     let version = &promotion.version;
+    let same = |pin: &Pin| match &version.tag {
+        Some(_) => pin.tag == version.tag,
+        None => pin.digest == version.digest,
+    };
     let key = CellKey::of(promotion, source);
-    let now = case.inventory.cells.get(&key).and_then(Cell::pin);
-    let now = now.filter(|pin| pin.tag == version.tag);
+    let now = case.inventory.cells.get(&key).and_then(Cell::pin).filter(|pin| same(pin));
     let held = case.timelines.get(&key).map(|timeline| timeline.held.as_slice());
     let past = held.unwrap_or_default().iter().map(|held| &held.pin);
-    let past = past.filter(|pin| seen && now.is_none() && pin.tag == version.tag);
+    let past = past.filter(|pin| seen && now.is_none() && same(pin));
     let pins: Vec<&Pin> = now.into_iter().chain(past).collect();
     match (pins.first(), &version.tag) {
         (Some(_), _) if pins.iter().any(|pin| pin.digest == version.digest) => {
-            Answer::Agrees(source.clone())
+            Answer::Agrees(match now {
+                Some(_) => format!("the digest is that of {source}"),
+                None => format!("the digest is one that {source} ran before"),
+            })
         }
         (Some(pin), Some(tag)) => contradiction(promotion, (source, now.is_some()), (pin, tag)),
         _ => Answer::Silent,

@@ -38,7 +38,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     }
     let mut finding =
         about(Rule::GP005, promotion, Outcome::Fail, format!("the tag {tag} moves: it is {why}"));
-    finding.hint = Some(override_hint(Rule::GP005, promotion));
+    finding.hint = Some(override_hint(case, Rule::GP005, promotion));
     placed(finding, planned)
 }
 

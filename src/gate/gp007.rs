@@ -11,7 +11,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP007,
     refuses: "a change that touches more than one environment",
     why: "A change of two environments can be judged, reverted and read only as a whole: it \
-          puts a version into the second before the first has proven it.",
+          puts a version into the second before the first has proven it. This rule only warns.",
     satisfy: "Give each environment a file of its own, or promote them one after the other.",
     overridable: true,
     ask: Ask::Each(judge),

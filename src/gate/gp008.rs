@@ -1,6 +1,8 @@
 //! GP008: what moved together goes on together.
 
-use crate::model::{Finding, Outcome, Rule};
+use std::collections::BTreeSet;
+
+use crate::model::{Finding, Outcome, Rule, quoted};
 use crate::plan::Planned;
 
 use super::{Ask, Case, RuleInfo, about, placed};
@@ -9,13 +11,14 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP008,
     refuses: "leaving images of an app behind that carry the same version",
     why: "Images that carry one version in the environment before were tested as a set. Part \
-          of the set is a combination that ran nowhere.",
-    satisfy: "Promote without `--image`, so that all images of the version move.",
+          of the set is a combination that ran nowhere. This rule only warns.",
+    satisfy: "Promote without `--image`, so that all images of the version move; `--create` \
+              makes the entry that the environment lacks.",
     overridable: true,
     ask: Ask::Each(judge),
 };
 
-fn judge(_case: &Case<'_>, planned: &Planned) -> Finding {
+fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
     if planned.left_behind.is_empty() {
         let message = "no image of the set stays behind".to_owned();
@@ -23,7 +26,28 @@ fn judge(_case: &Case<'_>, planned: &Planned) -> Finding {
     }
     let message = format!("left behind: {}", planned.left_behind.join(", "));
     let mut finding = about(Rule::GP008, promotion, Outcome::Warn, message);
-    finding.hint =
-        Some(format!("git promote {} {}", promotion.app.at(&promotion.version), promotion.to));
+    finding.hint = Some(together(case, planned));
     placed(finding, planned)
+}
+
+/// The command that moves the whole set.
+fn together(case: &Case<'_>, planned: &Planned) -> String {
+    let promotion = &planned.promotion;
+    let mut command =
+        format!("git promote {} {}", promotion.app.at(&promotion.version), promotion.to);
+    if promotion.from.is_empty() {
+        // Nothing but their names tells which images are meant.
+        let others = case.plan.promotions.iter().map(|planned| &planned.promotion);
+        let moving = others.filter(|other| other.app == promotion.app).map(|other| &other.image);
+        let images: BTreeSet<&String> = moving.chain(&planned.left_behind).collect();
+        for image in images {
+            command.push_str(&format!(" --image {}", quoted(image)));
+        }
+    }
+    let lacks =
+        |image: &String| case.inventory.cell(&promotion.to, &promotion.app, image).is_none();
+    if planned.left_behind.iter().any(lacks) {
+        command.push_str(" --create");
+    }
+    command
 }

@@ -22,9 +22,11 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn with_reason(case: &Case<'_>, rule: Rule) -> String {
-    match case.plan.promotions.first() {
-        Some(planned) => override_hint(rule, &planned.promotion),
-        None => format!("git promote explain {rule}"),
+    match (case.plan.promotions.first(), case.plan.current.first()) {
+        (Some(planned), _) => override_hint(case, rule, &planned.promotion),
+        // Where nothing moves there is nothing to waive.
+        (None, Some((app, _, pin))) => format!("git promote {} {}", app.at(pin), case.plan.to),
+        (None, None) => format!("git promote explain {rule}"),
     }
 }
 

@@ -147,13 +147,14 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
     finding
 }
 
-/// The command that waives a rule, as a hint.
-fn override_hint(rule: Rule, promotion: &Promotion) -> String {
-    format!(
-        "git promote {} {} --override {rule} --reason TEXT",
-        promotion.app.at(&promotion.version),
-        promotion.to
-    )
+/// The command that waives a rule, as a hint; the explanation where the rule
+/// must not be waived here.
+fn override_hint(case: &Case<'_>, rule: Rule, promotion: &Promotion) -> String {
+    let (word, to) = (promotion.app.at(&promotion.version), &promotion.to);
+    match policy::objection(case, rule) {
+        None => format!("git promote {word} {to} --override {rule} --reason TEXT"),
+        Some(_) => format!("git promote explain {rule}"),
+    }
 }
 
 /// A span of time as people say it: `45 s`, `12 min`, `5 h`, `3 d`.

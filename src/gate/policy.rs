@@ -1,7 +1,7 @@
 //! What the config and the user make of the findings: apps that are only
 //! warned, apps that are not judged, and rules that are waived.
 
-use crate::config::AppPolicy;
+use crate::config::{AppPolicy, FIXED};
 use crate::model::{Finding, Outcome, Rule};
 
 use super::{Case, rule};
@@ -46,13 +46,13 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
 
 /// Why a rule must not be waived for this plan; `None` if it may.
 ///
-/// What the config grants counts for every rule but those that a waiver would
-/// empty (GP011, GP012). Without any grant the rules marked so can be waived.
+/// What the config grants counts for every rule but those that it cannot grant.
+/// Without any grant the rules marked so can be waived.
 pub(super) fn objection(case: &Case<'_>, waived: Rule) -> Option<String> {
     let Some(info) = rule(waived) else {
         return Some(format!("{waived} is not judged by this version"));
     };
-    if matches!(waived, Rule::GP011 | Rule::GP012) {
+    if FIXED.contains(&waived) {
         return Some(format!("{waived} can never be overridden"));
     }
     let grants = &case.config.overrides;

@@ -52,7 +52,7 @@ impl AppId {
 }
 
 /// A word for a command line, quoted where a shell would read it otherwise.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
     if word.chars().all(plain) {
         word.to_owned()

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::discover::Inventory;
 use crate::kustomize::EditError;
 use crate::model::{
-    AppId, EnvironmentName, FileChange, Pin, Promotion, RepoPath, Snapshot, SnapshotError,
+    AppId, EnvironmentName, FileChange, Pin, Promotion, RepoPath, Snapshot, SnapshotError, listed,
 };
 
 /// What is wanted.
@@ -123,7 +123,7 @@ pub enum PlanError {
         create: Option<Pin>,
     },
     /// The config says that the app is not in that environment.
-    #[error("{app} does not exist in {environment}: its environments are {}", exists.join(", "))]
+    #[error("{app} does not exist in {environment}: its environments are {}", listed(exists))]
     Elsewhere {
         /// The app.
         app: Box<AppId>,
@@ -141,7 +141,7 @@ pub enum PlanError {
         environment: EnvironmentName,
     },
     /// `--image` names none of the app's images.
-    #[error("{app} has no image `{image}`; it has {}", known.join(", "))]
+    #[error("{app} has no image `{image}`; it has {}", listed(known))]
     UnknownImage {
         /// The app.
         app: Box<AppId>,
@@ -150,15 +150,24 @@ pub enum PlanError {
         /// The images there are.
         known: Vec<String>,
     },
-    /// A first environment has several images at different versions.
-    #[error("{app} has several images at different versions in {environment}: {}", images.join(", "))]
+    /// A first environment has several images, and the version could be of
+    /// any of them.
+    #[error(
+        "{app} has several images in {environment}, and {version} could be of any of them: {}; name \
+         each that is meant with an --image of its own",
+        listed(shown)
+    )]
     SeveralImages {
         /// The app.
         app: Box<AppId>,
         /// The environment.
         environment: EnvironmentName,
         /// Each image and its version.
+        shown: Vec<String>,
+        /// The images alone.
         images: Vec<String>,
+        /// The version.
+        version: Box<Pin>,
     },
     /// One image is given two versions at once.
     #[error("{app} is given {} and {} at once", versions.0, versions.1)]

@@ -33,7 +33,7 @@ pub(super) fn choose(
     intent: &Intent,
     wanted: &Move,
 ) -> Result<Option<Choice>, PlanError> {
-    let choosing = Choosing { world, intent, app: &wanted.app };
+    let choosing = Choosing { world, intent, app: &wanted.app, asked: Vec::new() }.resolved();
     let Some(environment) = world.config.pipeline.get(intent.to.as_str()) else {
         return Ok(None);
     };
@@ -53,7 +53,11 @@ pub(super) fn choose(
     if intent.create {
         choosing.bring_along(&sources, &mut candidates);
     }
-    Ok(Some(choosing.settle(&sources, &candidates)))
+    let source = match &wanted.wanted {
+        Wanted::WhatRunsIn(source) => Some(source),
+        Wanted::Version(_) => None,
+    };
+    Ok(Some(choosing.settle(&sources, &candidates, source)))
 }
 
 /// Whether the app is in the environment, as far as the config tells.
@@ -66,6 +70,8 @@ struct Choosing<'a> {
     world: World<'a>,
     intent: &'a Intent,
     app: &'a AppId,
+    /// The images of `--image`, by their full names; empty: all.
+    asked: Vec<String>,
 }
 
 /// Image to the version it would get.
@@ -82,12 +88,27 @@ impl<'a> Choosing<'a> {
             .collect()
     }
 
+    /// `--image` may be the last segment of an image's name, where one image
+    /// of the app has it.
+    fn resolved(mut self) -> Self {
+        let known = self.all_images();
+        let full = |asked: &String| {
+            let mut same = known.iter().filter(|image| image.rsplit('/').next() == Some(asked));
+            match (known.contains(asked), same.next(), same.next()) {
+                (false, Some(one), None) => one.clone(),
+                _ => asked.clone(),
+            }
+        };
+        self.asked = self.intent.images.iter().map(full).collect();
+        self
+    }
+
     fn is_asked(&self, image: &str) -> bool {
-        self.intent.images.is_empty() || self.intent.images.iter().any(|asked| asked == image)
+        self.asked.is_empty() || self.asked.iter().any(|asked| asked == image)
     }
 
     /// Every image that `source` runs; those that the target does not know are
-    /// passed over as long as it knows one.
+    /// passed over as long as it knows one, unless they are asked for.
     fn all_of(&self, source: &EnvironmentName, named: bool) -> Result<Candidates, PlanError> {
         let images = self.images_in(source);
         if images.is_empty() && named {
@@ -98,7 +119,8 @@ impl<'a> Choosing<'a> {
         let shared = images.keys().any(|image| target.contains_key(image));
         let mut candidates = Candidates::new();
         for (image, cell) in images {
-            if shared && !self.intent.create && !target.contains_key(image) {
+            let asked = !self.asked.is_empty() && self.is_asked(image);
+            if shared && !self.intent.create && !target.contains_key(image) && !asked {
                 continue;
             }
             match cell.pin() {
@@ -134,9 +156,11 @@ impl<'a> Choosing<'a> {
         let target = self.images_in(&self.intent.to);
         let asked: Vec<(&str, &Cell)> =
             target.into_iter().filter(|(image, _)| self.is_asked(image)).collect();
-        let mut pins: Vec<Vec<&Pin>> = asked.iter().map(|(_, cell)| cell.pins()).collect();
-        pins.dedup();
-        if pins.len() > 1 && self.intent.images.is_empty() {
+        let mut sets: Vec<Vec<String>> = asked.iter().map(|(_, cell)| tags(cell)).collect();
+        sets.dedup();
+        // A digest is of one image.
+        let unclear = sets.len() > 1 || (version.digest.is_some() && asked.len() > 1);
+        if unclear && self.asked.is_empty() {
             let show = |(image, cell): &(&str, &Cell)| {
                 let pins: Vec<String> = cell.pins().iter().map(ToString::to_string).collect();
                 format!("{image} {}", pins.join(" and "))
@@ -144,10 +168,12 @@ impl<'a> Choosing<'a> {
             return Err(PlanError::SeveralImages {
                 app: Box::new(self.app.clone()),
                 environment: self.intent.to.clone(),
-                images: asked.iter().map(show).collect(),
+                shown: asked.iter().map(show).collect(),
+                images: asked.iter().map(|(image, _)| (*image).to_owned()).collect(),
+                version: Box::new(version.clone()),
             });
         }
-        if asked.is_empty() && self.intent.images.is_empty() {
+        if asked.is_empty() && self.asked.is_empty() {
             return Err(self.missing());
         }
         Ok(asked.into_iter().map(|(image, _)| (image.to_owned(), version.clone())).collect())
@@ -210,6 +236,11 @@ impl<'a> Choosing<'a> {
             }
         }
         if !candidates.is_empty() {
+            // An image that is asked for is judged, whatever the others carry.
+            let known = self.all_images();
+            for image in self.asked.iter().filter(|image| known.contains(image)) {
+                candidates.entry(image.clone()).or_insert_with(|| version.clone());
+            }
             return Ok(candidates);
         }
         let target = self.images_in(&self.intent.to);
@@ -239,7 +270,7 @@ impl<'a> Choosing<'a> {
     }
 
     fn known_images(&self, candidates: &Candidates) -> Result<(), PlanError> {
-        let unknown = self.intent.images.iter().find(|image| !candidates.contains_key(*image));
+        let unknown = self.asked.iter().find(|image| !candidates.contains_key(*image));
         match unknown {
             None => Ok(()),
             Some(image) => Err(PlanError::UnknownImage {
@@ -257,9 +288,26 @@ impl<'a> Choosing<'a> {
         images.into_iter().collect()
     }
 
-    fn settle(&self, sources: &Sources, candidates: &Candidates) -> Choice {
+    fn settle(
+        &self,
+        sources: &Sources,
+        candidates: &Candidates,
+        source: Option<&EnvironmentName>,
+    ) -> Choice {
         let mut choice = Choice::default();
         let target = self.images_in(&self.intent.to);
+        let mut set = candidates.clone();
+        for (image, pin) in
+            source.map(|source| self.lacking(source, candidates)).unwrap_or_default()
+        {
+            if self.is_asked(image) {
+                let (app, to) = (self.app, &self.intent.to);
+                choice.notes.push(format!(
+                    "{app}: {to} has no entry for {image}, and {pin} of it stays behind"
+                ));
+            }
+            set.insert(image.to_owned(), pin.clone());
+        }
         for (image, version) in candidates {
             if !self.is_asked(image) {
                 continue;
@@ -273,26 +321,61 @@ impl<'a> Choosing<'a> {
                 image: image.clone(),
                 version: version.clone(),
                 from: sources.names().to_vec(),
-                left_behind: self.left_behind(candidates, &target, version),
+                left_behind: match sources {
+                    Sources::First => self.parted(&target, image),
+                    _ => self.left_behind((candidates, &set), &target, version),
+                },
             });
         }
         choice
     }
 
-    /// Images with the same version that `--image` leaves out and that the
-    /// target does not have yet.
+    /// The images that `source` runs at a version and that do not move because
+    /// the target has no place for them.
+    fn lacking(
+        &self,
+        source: &EnvironmentName,
+        candidates: &Candidates,
+    ) -> Vec<(&'a str, &'a Pin)> {
+        let images = self.images_in(source).into_iter();
+        let rest = images.filter(|(image, _)| !candidates.contains_key(*image));
+        let pinned = rest.filter_map(|(image, cell)| Some((image, cell.pin()?)));
+        pinned.filter(|(_, pin)| !pin.is_empty()).collect()
+    }
+
+    /// Into a first environment: the images that `--image` leaves out and that
+    /// run what this one runs until now.
+    fn parted(&self, target: &BTreeMap<&str, &Cell>, image: &str) -> Vec<String> {
+        let now = |image: &str| target.get(image).and_then(|cell| cell.pin()?.tag.as_ref());
+        let Some(tag) = now(image) else { return Vec::new() };
+        let stay = target.keys().filter(|other| !self.is_asked(other) && now(other) == Some(tag));
+        stay.map(|image| (*image).to_owned()).collect()
+    }
+
+    /// Images of the set with the same version that do not move and that the
+    /// target does not have at it yet.
     fn left_behind(
         &self,
-        candidates: &Candidates,
+        (candidates, set): (&Candidates, &Candidates),
         target: &BTreeMap<&str, &Cell>,
         version: &Pin,
     ) -> Vec<String> {
         let same = |pin: &Pin| pin.tag.is_some() && pin.tag == version.tag;
         let stays = |image: &&String| {
             let there = target.get(image.as_str()).and_then(|cell| cell.pin());
-            !self.is_asked(image) && !there.is_some_and(same)
+            let moves = self.is_asked(image) && candidates.contains_key(*image);
+            !moves && !there.is_some_and(same)
         };
-        let left = candidates.iter().filter(|(_, pin)| same(pin)).map(|(image, _)| image);
+        let left = set.iter().filter(|(_, pin)| same(pin)).map(|(image, _)| image);
         left.filter(stays).cloned().collect()
     }
+}
+
+/// What tells whether images are at one version: their tags, where they have
+/// any.
+fn tags(cell: &Cell) -> Vec<String> {
+    let tag = |pin: &&Pin| pin.tag.as_ref().map_or_else(|| pin.to_string(), ToString::to_string);
+    let mut tags: Vec<String> = cell.pins().iter().map(tag).collect();
+    tags.dedup();
+    tags
 }

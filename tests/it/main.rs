@@ -51,9 +51,13 @@ mod promote_apps;
 #[cfg(test)]
 mod promote_create;
 #[cfg(test)]
+mod promote_digests;
+#[cfg(test)]
 mod promote_gates;
 #[cfg(test)]
 mod promote_layouts;
+#[cfg(test)]
+mod promote_misread;
 #[cfg(test)]
 mod promote_words;
 #[cfg(test)]

@@ -315,11 +315,23 @@ fn the_images_that_carry_the_version_move() {
     hint: git promote status web -o wide
     ");
     assert_snapshot!(run(&repo, &["v2", "staging", "--image", "envoy"]).text(), @"
-    exit 5
+    exit 3
+    --- stdout
+    web  staging  1.29 -> v2
+    fail  GP001  dev runs 1.30, not v2 (apps/web/overlays/dev/kustomization.yaml:7)
+                  at apps/web/overlays/staging/kustomization.yaml:7
+    ok    GP003  staging did not run v2 before
+    ok    GP004  no digest is pinned
+    ok    GP005  v2 is no moving tag
+    ok    GP007  only staging changes
+    warn  GP008  left behind: acme/job, acme/web
+                  at apps/web/overlays/staging/kustomization.yaml:7
+    ok    GP011  every manifest can be read
     --- stderr
-    error: web has no image `envoy`; it has acme/job, acme/web, envoy
-    hint: --image acme/job
-    hint: git promote status web -o wide
+    note: app web: the only app
+    error: refused by GP001; nothing was changed
+    hint: git promote web@v2 dev
+    hint: git promote explain GP001
     ");
 }
 
@@ -329,8 +341,10 @@ fn into_a_first_environment_the_image_must_be_clear() {
     assert_snapshot!(run(&repo, &["v3", "dev"]).text(), @"
     exit 2
     --- stderr
-    error: web has several images at different versions in dev: acme/job v2, acme/web v2, envoy 1.30
-    hint: name the image that is meant: --image NAME
+    error: web has several images in dev, and v3 could be of any of them: acme/job v2, acme/web v2, envoy 1.30; name each that is meant with an --image of its own
+    hint: git promote web@v3 dev --image acme/job
+    hint: git promote web@v3 dev --image acme/web
+    hint: git promote web@v3 dev --image envoy
     ");
     assert_eq!(
         moves(&repo, &["v3", "dev", "--image", "acme/web", "--image", "acme/job"]),

@@ -121,7 +121,7 @@ fn gp003_no_way_back() {
     put(&repo, "web", "dev", "build-9");
     assert_snapshot!(says(&repo, "GP003", &["web@build-9", "staging"]), @"
     exit 0
-    pass: staging never left build-9
+    pass: staging did not run build-9 before
     ");
 }
 
@@ -175,7 +175,7 @@ fn gp004_a_tag_is_one_image() {
     let args = [waived, "staging", "--override", "GP004", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &args), @"
     exit 3
-    fail: GP004 cannot be overridden unless the config says so
+    fail: GP004 can never be overridden
       hint: git promote explain GP004
     ");
     assert!(says(&repo, "GP004", &args).contains("fail:"));
@@ -208,7 +208,7 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     web  staging  v1.2.2@sha256:111111111111 -> v1.2.3
     ok    GP001  dev has run v1.2.3 for [AGE] ([ID])
     ok    GP003  v1.2.3 is newer than v1.2.2@sha256:111111111111
-    ok    GP004  no digest is pinned
+    ok    GP004  the digest that staging pins is dropped on request
     ok    GP005  v1.2.3 is no moving tag
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
@@ -231,7 +231,7 @@ fn gp004_digests_alone_move_too() {
     --- stdout
     web  staging  sha256:111111111111 -> sha256:222222222222
     ok    GP001  dev has run sha256:222222222222 for [AGE] ([ID])
-    ok    GP003  staging never left sha256:222222222222
+    ok    GP003  staging did not run sha256:222222222222 before
     ok    GP004  the digest is that of dev
     ok    GP005  a digest never moves
     ok    GP007  only staging changes

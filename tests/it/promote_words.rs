@@ -100,8 +100,8 @@ fn the_wrong_order_is_told() {
     assert_snapshot!(run(&repo, &["dev", "v1", "staging"]).text(), @"
     exit 2
     --- stderr
-    error: `dev` and `staging` are both environments, and there are versions beside them
-    hint: git promote dev staging
+    error: one environment is named at a time: dev, staging
+    hint: git promote v1 staging
     ");
     assert_snapshot!(run(&repo, &["v1", "v2", "staging"]).text(), @"
     exit 2

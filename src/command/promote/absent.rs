@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::discover::{self, Inventory, Unreadable};
+use crate::discover::{self, Cell, Inventory, Unreadable};
 use crate::model::nearest::nearest;
-use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, quoted};
 use crate::output::clean;
 
-use super::super::{Context, Exit, Failure, Workspace};
-use super::words::{Request, What};
+use super::super::{Context, Exit, Failure, Remark, Workspace};
+use super::deliver;
+use super::words::{Owner, Request, What};
 
 /// The app does not exist: which name comes nearest.
 pub(super) fn unknown_app(context: &Context, workspace: &Workspace, name: &str) -> Failure {
@@ -65,12 +66,17 @@ pub(super) fn nobody(
     let Ok(inventory) = everything(workspace) else {
         return Failure::new(Exit::Refused, told(version, &sources, apps)).hint(status);
     };
+    let word = version.to_string();
+    if all_apps(&inventory).iter().any(|app| app.answers_to(&word)) {
+        return Failure::usage(format!("`{word}` is an app and no version"))
+            .hint(format!("{program} {to} -a {}", quoted(&word)));
+    }
     let running = running(&inventory, &sources, apps);
     let mut message = told(version, &sources, apps);
     if let Some(blind) = unreadable(&inventory, &sources, apps) {
         message.push_str(&format!("; {}", clean(blind)));
     }
-    let failure = Failure::new(Exit::Refused, message);
+    let failure = behind(workspace, Failure::new(Exit::Refused, message));
     let step = first_step(workspace, &inventory, (version, apps, to));
     if let Some(step) = step {
         return failure.hint(format!("{program} {version} {step}")).hint(status);
@@ -80,6 +86,18 @@ pub(super) fn nobody(
         None => failure,
     }
     .hint(status)
+}
+
+/// Where the branch is behind its upstream, the version may be there already.
+fn behind(workspace: &Workspace, mut failure: Failure) -> Failure {
+    for remark in deliver::behind(workspace) {
+        match remark {
+            Remark::Warning(text) => failure.message.push_str(&format!("; {text}")),
+            Remark::Hint(hint) => failure.hints.push(hint),
+            Remark::Note(_) | Remark::Error(_) => {}
+        }
+    }
+    failure
 }
 
 fn told(version: &Pin, sources: &[EnvironmentName], apps: &BTreeSet<AppId>) -> String {
@@ -158,6 +176,66 @@ fn first_step(
         open.extend(environment.sources.names().iter().rev().cloned());
     }
     None
+}
+
+/// The environments that do not run the version while one before them does;
+/// where there is none, all.
+pub(super) fn takers(
+    workspace: &Workspace,
+    app: Option<&str>,
+    version: &Pin,
+) -> Vec<EnvironmentName> {
+    let all = || workspace.config.pipeline.environments().iter().map(|e| e.name.clone()).collect();
+    let Ok(inventory) = everything(workspace) else { return all() };
+    let apps = all_apps(&inventory);
+    let named: Vec<&AppId> =
+        apps.iter().filter(|id| app.is_none_or(|name| id.answers_to(name))).collect();
+    let runs = |environment: &EnvironmentName, app: &AppId| {
+        let mut images = inventory.images(environment, app);
+        images.any(|(_, cell)| cell.pins().iter().any(|pin| pin.carries(version)))
+    };
+    let takes = |environment: &&Environment| {
+        named.iter().any(|app| {
+            let sources = workspace.config.sources_for(environment, app);
+            sources.names().iter().any(|name| runs(name, app)) && !runs(&environment.name, app)
+        })
+    };
+    let environments = workspace.config.pipeline.environments().iter();
+    let found: Vec<EnvironmentName> = environments.filter(takes).map(|e| e.name.clone()).collect();
+    if found.is_empty() { all() } else { found }
+}
+
+/// The command that moves the app on: into the first environment that runs
+/// another version than the one before it.
+pub(super) fn next(context: &Context, workspace: &Workspace, name: &str) -> Option<String> {
+    let inventory = everything(workspace).ok()?;
+    let app = all_apps(&inventory).into_iter().find(|app| app.answers_to(name))?;
+    let due = |to: &Environment| {
+        let source = workspace.config.sources_for(to, &app).names().first()?.clone();
+        let mut images = inventory.images(&source, &app);
+        let pin = images.find_map(|(image, cell)| {
+            let pin = cell.pin().filter(|pin| !pin.is_empty())?;
+            let there = inventory.cell(&to.name, &app, image)?;
+            (there.pin() != Some(pin)).then(|| pin.clone())
+        })?;
+        Some(format!("{} {} {}", context.front.name(), app.at(&pin), to.name))
+    };
+    workspace.config.pipeline.environments().iter().find_map(due)
+}
+
+/// The app of an image by its name or its repository, and the image's name
+/// where the app has others.
+pub(super) fn of_image(workspace: &Workspace, name: &str) -> Option<Owner> {
+    let inventory = everything(workspace).ok()?;
+    let last = |image: &str| image.rsplit('/').next().map(str::to_owned);
+    let whole = |image: &str, cell: &Cell| image == name || cell.repository() == Some(name);
+    let mut cells = inventory.cells.iter();
+    let found = cells.find(|(key, cell)| whole(&key.image, cell));
+    let by_end = || inventory.cells.iter().find(|(key, _)| last(&key.image) == last(name));
+    let (key, _) = found.or_else(by_end)?;
+    let mut others = inventory.images(&key.environment, &key.app);
+    let alone = others.all(|(image, _)| image == key.image);
+    Some((key.app.to_string(), (!alone).then(|| key.image.clone())))
 }
 
 fn everything(workspace: &Workspace) -> Result<Inventory, Failure> {

@@ -7,7 +7,7 @@ use std::io::{BufRead, Write};
 use globset::{Glob, GlobMatcher};
 
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, EnvironmentName, Pin, Sources, listed};
 use crate::output::clean;
 use crate::plan::{Move, Wanted};
 
@@ -102,7 +102,7 @@ impl Choosing<'_> {
             [] => Err(absent::unknown_app(self.context, self.workspace, name)),
             several => {
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
-                Err(Failure::usage(format!("several apps are called {name}: {}", names.join(", ")))
+                Err(Failure::usage(format!("several apps are called {name}: {}", listed(&names)))
                     .maybe_hint(several.first().map(|first| self.example(name, first))))
             }
         }
@@ -292,7 +292,14 @@ impl Choosing<'_> {
     fn run_the_same(&self, apps: &[&AppId]) -> bool {
         let images = apps.iter().flat_map(|app| self.inventory.images(&self.request.to, app));
         let pins: BTreeSet<Option<&Pin>> = images.map(|(_, cell)| cell.pin()).collect();
-        pins.len() <= 1 && !pins.contains(&None)
+        // A digest is of one image; a tag may be that of all.
+        let digest = match &self.request.what {
+            What::Version(version) => version.digest.is_some(),
+            _ => false,
+        };
+        let set = |pin: &&Pin| (pin.tag.clone(), pin.digest.clone().filter(|_| pin.tag.is_none()));
+        let sets: BTreeSet<_> = pins.iter().flatten().map(set).collect();
+        sets.len() <= 1 && !pins.contains(&None) && !(digest && apps.len() > 1)
     }
 
     fn ask<'a>(&self, apps: &[&'a AppId]) -> Result<Vec<&'a AppId>, Failure> {
@@ -300,12 +307,9 @@ impl Choosing<'_> {
         if !self.context.interactive {
             let example = apps.first().map(|app| app.word()).unwrap_or_default();
             let (program, typed) = (self.context.front.name(), self.request.typed());
-            return Err(Failure::usage(format!(
-                "several apps could be meant: {}",
-                names.join(", ")
-            ))
-            .hint(format!("{program} -a {example} {typed}"))
-            .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
+            return Err(Failure::usage(format!("several apps could be meant: {}", listed(&names)))
+                .hint(format!("{program} -a {example} {typed}"))
+                .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
         let chosen = question(&names, &self.request.to)?;
         Ok(apps

@@ -70,6 +70,27 @@ fn request<'a>(
     })
 }
 
+/// What is said where the version may only be missing because the branch is
+/// behind its upstream.
+pub(super) fn behind(workspace: &Workspace) -> Vec<Remark> {
+    let upstream = workspace.repo.upstream_state().ok().flatten();
+    match upstream.filter(|upstream| upstream.behind > 0) {
+        Some(upstream) => {
+            let pull = if upstream.ahead > 0 { "git pull --rebase" } else { "git pull" };
+            vec![behind_warning(&upstream), Remark::Hint(pull.to_owned())]
+        }
+        None => Vec::new(),
+    }
+}
+
+fn behind_warning(upstream: &git::Upstream) -> Remark {
+    let plural = if upstream.behind == 1 { "" } else { "s" };
+    Remark::Warning(format!(
+        "the branch is {} commit{plural} behind {}",
+        upstream.behind, upstream.name
+    ))
+}
+
 fn edited(args: &CommonArgs) -> End {
     let hint = if args.stage { "git commit" } else { "git diff" };
     End { remarks: vec![Remark::Hint(hint.to_owned())], exit: Exit::Done }
@@ -109,12 +130,7 @@ fn told(unfinished: &Unfinished) -> String {
 fn branch_remarks(workspace: &Workspace) -> Vec<Remark> {
     match workspace.repo.upstream_state() {
         Ok(Some(upstream)) if upstream.behind > 0 => vec![
-            Remark::Warning(format!(
-                "the branch is {} commit{} behind {}",
-                upstream.behind,
-                if upstream.behind == 1 { "" } else { "s" },
-                upstream.name
-            )),
+            behind_warning(&upstream),
             Remark::Hint("git pull --rebase && git push".to_owned()),
         ],
         Ok(Some(_)) => vec![Remark::Hint("git push".to_owned())],

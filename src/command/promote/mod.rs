@@ -5,6 +5,7 @@ mod absent;
 mod apps;
 mod args;
 mod deliver;
+mod misread;
 mod place;
 mod scope;
 mod words;
@@ -18,7 +19,7 @@ use crate::diff::{self, Effect, Effects};
 use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Case};
 use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, RepoPath, Snapshot};
+use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, RepoPath, Rule, Snapshot};
 use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
@@ -56,6 +57,9 @@ fn with_request(
         commands,
         is_app: &is_app,
         no_app: &|name| absent::unknown_app(context, &workspace, name),
+        takers: &|app, version| absent::takers(&workspace, app, version),
+        next: &|app| absent::next(context, &workspace, app),
+        of_image: &|image| absent::of_image(&workspace, image),
         program: context.front.name(),
     };
     let request = resolve(&known)?;
@@ -317,13 +321,14 @@ impl Promoting<'_> {
 
     /// The one refusal, the dry run, or the effects.
     fn end(&self, plan: Plan, report: &mut PromotionReport) -> Result<End, Failure> {
-        if plan.promotions.is_empty() {
-            return Ok(End::quiet(Exit::Done));
-        }
+        let nothing = plan.promotions.is_empty();
         let Ok(approved) = gate::approve(plan, &report.findings) else {
             report.ending = Ending::Refused;
-            return Ok(refusal(&report.findings));
+            return Ok(refusal(self.workspace, &report.findings));
         };
+        if nothing {
+            return Ok(End::quiet(Exit::Done));
+        }
         if self.args.dry_run {
             deliver::rehearse(self.context, self.workspace, (self.args, &approved), report)?;
             report.ending = Ending::Planned;
@@ -371,7 +376,7 @@ fn cells_of(planned: &plan::Planned) -> Vec<CellKey> {
 }
 
 /// One line for every rule that refuses, with the command that satisfies it.
-fn refusal(findings: &[Finding]) -> End {
+fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
     let refusing: Vec<&Finding> = findings
         .iter()
         .filter(|f| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable))
@@ -380,6 +385,9 @@ fn refusal(findings: &[Finding]) -> End {
     let rules: Vec<String> = rules.into_iter().collect();
     let mut remarks =
         vec![Remark::Error(format!("refused by {}; nothing was changed", rules.join(", ")))];
+    if refusing.iter().any(|finding| finding.rule == Rule::GP001) {
+        remarks.extend(deliver::behind(workspace));
+    }
     let mut hints: Vec<String> = Vec::new();
     for hint in refusing.iter().filter_map(|finding| finding.hint.clone()) {
         if !hints.contains(&hint) {

@@ -1,7 +1,6 @@
 //! The words before the environment: versions, `APP@VERSION`, or an
 //! environment whose versions are meant.
 
-use crate::model::nearest::nearest;
 use crate::model::{EnvironmentName, Pin, Pipeline};
 
 use super::super::Failure;
@@ -40,6 +39,10 @@ impl Request {
     }
 }
 
+/// The app that an image belongs to, and the image's name where the app has
+/// others too.
+pub(super) type Owner = (String, Option<String>);
+
 /// What the words are resolved against.
 pub(super) struct Known<'a> {
     pub(super) pipeline: &'a Pipeline,
@@ -49,6 +52,12 @@ pub(super) struct Known<'a> {
     pub(super) is_app: &'a dyn Fn(&str) -> Result<bool, Failure>,
     /// The failure for an app that does not exist.
     pub(super) no_app: &'a dyn Fn(&str) -> Failure,
+    /// The environments that could take a version, of an app if one is named.
+    pub(super) takers: &'a dyn Fn(Option<&str>, &Pin) -> Vec<EnvironmentName>,
+    /// The command for the next promotion of an app, if there is one.
+    pub(super) next: &'a dyn Fn(&str) -> Option<String>,
+    /// The app of an image.
+    pub(super) of_image: &'a dyn Fn(&str) -> Option<Owner>,
     /// How the user starts the program.
     pub(super) program: &'a str,
 }
@@ -59,6 +68,9 @@ impl Known<'_> {
         let Some((last, before)) = words.split_last() else {
             return Err(Failure::usage("no environment is named"));
         };
+        if let Some(first) = words.first() {
+            self.refuse_unbuilt(first)?;
+        }
         let to = self.environment(last, before)?;
         let what = match before {
             [] => What::RunsIn(None),
@@ -95,30 +107,7 @@ impl Known<'_> {
         if let Some(environment) = self.pipeline.get(last) {
             return Ok(environment.name.clone());
         }
-        let swapped = before.first().filter(|word| self.pipeline.get(word).is_some());
-        if let Some(environment) = swapped {
-            let order = format!("{} {last} {environment}", self.program);
-            return Err(Failure::usage(format!(
-                "`{last}` is no environment; the environment comes last"
-            ))
-            .hint(order));
-        }
-        Err(self.unknown(last, before.is_empty()))
-    }
-
-    fn unknown(&self, word: &str, alone: bool) -> Failure {
-        let environments = self.pipeline.environments().iter().map(|e| e.name.as_str());
-        let alone = alone && !self.commands.is_empty();
-        let commands = self.commands.iter().map(String::as_str).filter(|_| alone);
-        let failure = Failure::usage(format!(
-            "`{word}` is no environment{}; environments: {}",
-            if alone { " and no command" } else { "" },
-            environments.clone().collect::<Vec<_>>().join(", ")
-        ));
-        match nearest(word, environments.chain(commands)) {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
-            None => failure.hint(format!("{} help", self.program)),
-        }
+        Err(self.no_environment(last, before))
     }
 
     /// `promote prod dev` would carry versions backwards.
@@ -142,20 +131,18 @@ impl Known<'_> {
     }
 
     fn versions(&self, words: &[String], to: &EnvironmentName) -> Result<What, Failure> {
+        if words.iter().any(|word| self.pipeline.get(word).is_some()) && words.len() > 1 {
+            return Err(self.one_at_a_time(words, to));
+        }
+        self.refuse_app(words, to)?;
         let mut apps = Vec::new();
         let mut plain = Vec::new();
         for word in words {
-            if words.len() > 1 && self.pipeline.get(word).is_some() {
-                return Err(Failure::usage(format!(
-                    "`{word}` and `{to}` are both environments, and there are versions beside them"
-                ))
-                .hint(format!("{} {word} {to}", self.program)));
-            }
             match word.split_once('@') {
                 Some((app, version)) if !app.is_empty() && (self.is_app)(app)? => {
                     apps.push((app.to_owned(), version.parse::<Pin>()?));
                 }
-                _ => plain.push(self.version(word)?),
+                _ => plain.push(self.version(word, to)?),
             }
         }
         match (apps.is_empty(), plain.as_slice()) {
@@ -168,14 +155,14 @@ impl Known<'_> {
 
     /// A word with an `@` that is no version with its digest was meant as
     /// `APP@VERSION`.
-    fn version(&self, word: &str) -> Result<Pin, Failure> {
+    fn version(&self, word: &str, to: &EnvironmentName) -> Result<Pin, Failure> {
         let version = word.parse::<Pin>();
         match (word.split_once('@'), version) {
             (_, Ok(version)) => Ok(version),
             (Some((app, rest)), Err(_)) if !app.is_empty() && rest.parse::<Pin>().is_ok() => {
                 Err((self.no_app)(app))
             }
-            (_, Err(error)) => Err(error.into()),
+            (_, Err(error)) => Err(self.other_syntax(word, to).unwrap_or_else(|| error.into())),
         }
     }
 }
@@ -202,6 +189,9 @@ mod tests {
             commands: &["status".to_owned(), "explain".to_owned()],
             is_app: &|name| Ok(name == "web"),
             no_app: &|name| Failure::not_found(format!("there is no app `{name}`")),
+            takers: &|_, _| vec![EnvironmentName::new("staging")],
+            next: &|_| None,
+            of_image: &|_| None,
             program: "git promote",
         };
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
