@@ -116,6 +116,12 @@ fn configuration(
     Ok(())
 }
 
+/// Whether a field spec leads to a field called `namespace`.
+fn sets_namespace(spec: &Value) -> bool {
+    let path = spec.shown_at("path");
+    path.ends_with("/namespace") && !spec.any(&mut names_image)
+}
+
 /// Whether a scalar names a field that may hold an image.
 fn names_image(value: &Value) -> bool {
     let text = value.shown().to_ascii_lowercase();
