@@ -107,7 +107,12 @@ fn configuration(
         document
             .pairs()
             .iter()
-            .all(|(key, value)| HARMLESS.contains(&key.as_str()) && !value.any(&mut names_image))
+            // Variables are looked for wherever they may stand.
+            .all(|(key, value)| match key.as_str() {
+                "varReference" => true,
+                "namespace" => value.items().iter().all(sets_namespace),
+                key => HARMLESS.contains(&key) && !value.any(&mut names_image),
+            })
     });
     if !harmless {
         let evidence = documents.iter().fold(resource::evidence(resources), Evidence::and);
