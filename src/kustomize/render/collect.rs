@@ -107,6 +107,10 @@ impl Walk<'_, '_> {
                 key if LISTS.contains(&key) => Site::Containers,
                 _ => Site::Plain,
             };
+            if key == "namespace" && reference::is_image_like(value.shown()) {
+                let evidence = Evidence::value(value);
+                self.ctx.opaque(value.at, "an image where a namespace is set", evidence);
+            }
             let path = Path { above: Some(path), step: step(key) };
             for image in reference::images_in(key) {
                 self.push((ImageKind::Scalar, image), value, &path);

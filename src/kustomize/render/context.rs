@@ -30,7 +30,11 @@ pub(super) struct Context<'s> {
 
 /// What the content hash of something opaque is made of.
 #[derive(Clone, Default)]
-pub(super) struct Evidence(Sha256);
+pub(super) struct Evidence {
+    hash: Sha256,
+    /// Whether it depends on something that cannot be read.
+    partial: bool,
+}
 
 impl Evidence {
     pub(super) fn text(text: &str) -> Self {
@@ -42,14 +46,19 @@ impl Evidence {
     }
 
     pub(super) fn and(mut self, value: &Value) -> Self {
-        value.feed(&mut self.0);
+        value.feed(&mut self.hash);
         self
     }
 
     pub(super) fn and_bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.update(bytes.len().to_le_bytes());
-        self.0.update(bytes);
+        self.hash.update(bytes.len().to_le_bytes());
+        self.hash.update(bytes);
         self
+    }
+
+    /// The same, told to be less than everything.
+    pub(super) fn partial(self) -> Self {
+        Self { partial: true, ..self }
     }
 }
 
@@ -84,9 +93,15 @@ impl<'s> Context<'s> {
     pub(super) fn opaque(&mut self, at: Place, what: impl Into<String>, evidence: Evidence) {
         let (path, line) = self.place(at);
         let what = what.into();
-        let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).0.finalize().into();
-        let new = Opaque { path, line, what, content };
-        if self.opaque.len() < MAX_OPAQUE && !self.opaque.contains(&new) {
+        let complete = !evidence.partial;
+        let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).hash.finalize().into();
+        let new = Opaque { path, line, what, content, complete };
+        if self.opaque.len() >= MAX_OPAQUE {
+            // The rest is not told: the last one stands for it.
+            if let Some(last) = self.opaque.last_mut() {
+                last.complete = false;
+            }
+        } else if !self.opaque.contains(&new) {
             self.opaque.push(new);
         }
     }
@@ -96,11 +111,24 @@ impl<'s> Context<'s> {
         self.work = self.work.saturating_sub(steps);
         if self.work == 0 && !self.exhausted {
             self.exhausted = true;
-            // Two that are cut short may differ behind the cut: never the same.
-            let files = self.files.iter().map(RepoPath::as_str).collect::<Vec<_>>().join("\n");
-            self.opaque(at, "too much work to follow all of it", Evidence::text(&files));
+            // What lies behind the cut is not known.
+            self.opaque(at, "too much work to follow all of it", Evidence::default().partial());
         }
         self.work > 0
+    }
+
+    /// Whether a link or submodule on the way may lead to content that is not
+    /// seen.
+    pub(super) fn is_hidden(&self, path: &RepoPath) -> Result<bool, SnapshotError> {
+        let mut at = Some(path.clone());
+        while let Some(path) = at {
+            let kind = self.snapshot.kind(&path)?;
+            if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
+                return Ok(true);
+            }
+            at = path.parent();
+        }
+        Ok(false)
     }
 
     /// The bytes of the regular file at `path`, which `at` names; says so
@@ -115,13 +143,16 @@ impl<'s> Context<'s> {
             return Ok(None);
         }
         let Some(bytes) = self.snapshot.read(path)? else {
-            let what = match self.snapshot.kind(path)? {
+            let kind = self.snapshot.kind(path)?;
+            let what = match kind {
                 Some(EntryKind::Symlink) => "a symbolic link, which is not followed",
                 Some(EntryKind::Submodule) => "a submodule, which is not followed",
                 Some(EntryKind::Directory) => "a directory where a file is expected",
                 _ => "a file that is not there",
             };
-            self.opaque(at, format!("`{path}`: {what}"), Evidence::default());
+            let hidden = self.is_hidden(path)?;
+            let evidence = Evidence { partial: hidden, ..Evidence::default() };
+            self.opaque(at, format!("`{path}`: {what}"), evidence);
             return Ok(None);
         };
         if bytes.len() > MAX_FILE {

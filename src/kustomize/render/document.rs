@@ -110,7 +110,9 @@ fn field_meta(ctx: &mut Context<'_>, stream: &Stream, source: Source<'_>) {
             let is_key = node
                 .parent
                 .is_some_and(|parent| stream.pairs_of(parent).iter().any(|pair| pair.key == id));
-            same_line && !is_key && node.span.end > node.span.start
+            let between = stream.text().get(node.span.end..comment.span.start);
+            let next = between.is_some_and(|text| text.trim().is_empty());
+            same_line && next && !is_key && node.span.end > node.span.start
         });
         if !beside {
             let at = source.place(stream.position(comment.span.start).line);

@@ -51,7 +51,7 @@ pub(super) fn bytes(
     at: Place,
 ) -> Result<Option<Vec<u8>>, SnapshotError> {
     let Some(path) = local(ctx, dir, text, at) else { return Ok(None) };
-    if !allowed(ctx, dir, &path, at) {
+    if !allowed(ctx, dir, &path, at)? {
         return Ok(None);
     }
     ctx.read(&path, at)
@@ -63,7 +63,7 @@ fn read(
     path: &RepoPath,
     at: Place,
 ) -> Result<Option<String>, SnapshotError> {
-    if !allowed(ctx, dir, path, at) {
+    if !allowed(ctx, dir, path, at)? {
         return Ok(None);
     }
     let Some(bytes) = ctx.read(path, at)? else { return Ok(None) };
@@ -72,14 +72,21 @@ fn read(
 }
 
 /// Kustomize reads files only in and below the directory that names them.
-fn allowed(ctx: &mut Context<'_>, dir: &RepoPath, path: &RepoPath, at: Place) -> bool {
+fn allowed(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    path: &RepoPath,
+    at: Place,
+) -> Result<bool, SnapshotError> {
     let inside = path.is_within(dir);
     if !inside {
         ctx.files.insert(path.clone());
-        let what = format!("`{path}`, a file outside of `{dir}`");
-        ctx.opaque(at, what, Evidence::default());
+        let bytes = ctx.snapshot.read(path)?.unwrap_or_default();
+        let evidence = Evidence::default().and_bytes(&bytes);
+        let evidence = if ctx.is_hidden(path)? { evidence.partial() } else { evidence };
+        ctx.opaque(at, format!("`{path}`, a file outside of `{dir}`"), evidence);
     }
-    inside
+    Ok(inside)
 }
 
 fn local(ctx: &mut Context<'_>, dir: &RepoPath, text: &str, at: Place) -> Option<RepoPath> {

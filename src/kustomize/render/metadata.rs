@@ -18,12 +18,12 @@ pub(super) fn apply(ctx: &mut Context<'_>, spec: &Spec, resources: &mut [Resourc
     }
     if let Some((at, text)) = name_part(ctx, spec, "namePrefix") {
         for resource in resources.iter_mut() {
-            rename(resource, at, (&text, ""));
+            rename(ctx, resource, at, (&text, ""));
         }
     }
     if let Some((at, text)) = name_part(ctx, spec, "nameSuffix") {
         for resource in resources.iter_mut() {
-            rename(resource, at, ("", &text));
+            rename(ctx, resource, at, ("", &text));
         }
     }
     for label in spec.list(ctx, "labels") {
@@ -61,7 +61,12 @@ fn namespace(resource: &mut Resource, at: Place, namespace: &str) {
     }
 }
 
-fn rename(resource: &mut Resource, at: Place, (prefix, suffix): (&str, &str)) {
+fn rename(
+    ctx: &mut Context<'_>,
+    resource: &mut Resource,
+    at: Place,
+    (prefix, suffix): (&str, &str),
+) {
     let original = resource.original();
     let (group, _) = split_api(&original.api_version);
     let skipped = matches!(original.kind.as_str(), "CustomResourceDefinition" | "Namespace")
@@ -71,6 +76,10 @@ fn rename(resource: &mut Resource, at: Place, (prefix, suffix): (&str, &str)) {
     }
     resource.remember();
     let name = format!("{prefix}{}{suffix}", resource.name());
+    if reference::is_image_like(&name) || reference::is_image_like(resource.name()) {
+        // Kustomize renames it where others refer to it, too.
+        ctx.opaque(at, "a name that looks like an image", Evidence::text(&name));
+    }
     if let Some(meta) = resource.value.entry("metadata", at) {
         meta.set("name", Value::text(at, name));
     }
@@ -89,8 +98,16 @@ fn texts(ctx: &mut Context<'_>, resources: &mut [Resource], key: &str, pairs: &V
         }
     }
     for resource in resources {
-        if !ctx.spend(pairs.at, pairs.pairs().len()) {
+        if !ctx.spend(pairs.at, resource.value.size().saturating_mul(pairs.pairs().len()) / 4) {
             return;
+        }
+        // They are set over what stands in the metadata of a template, too.
+        let covers = |value: &Value| {
+            pairs.pairs().iter().any(|(name, _)| reference::is_image_like(value.shown_at(name)))
+        };
+        if resource.value.any(&mut |value| covers(value)) {
+            let evidence = Evidence::value(pairs).and(&resource.value);
+            ctx.opaque(pairs.at, format!("{key} over what looks like an image"), evidence);
         }
         let Some(meta) = resource.value.entry("metadata", pairs.at) else { continue };
         let Some(map) = meta.entry(key, pairs.at) else { continue };

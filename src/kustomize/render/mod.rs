@@ -80,6 +80,10 @@ pub struct Opaque {
     pub what: String,
     /// The SHA-256 of everything it depends on, as far as that is known.
     pub content: [u8; 32],
+    /// Whether `content` covers all of it: not where a symbolic link, a
+    /// submodule or a bound hides some. Then the same content is no proof that
+    /// nothing changed.
+    pub complete: bool,
 }
 
 /// What an overlay runs.

@@ -28,8 +28,14 @@ pub(super) fn makers(
         let globals = spec.given("helmGlobals").cloned();
         for chart in spec.list(ctx, field) {
             any = true;
-            let values = chart.shown_at("valuesFile").to_owned();
-            let mut evidence = content(ctx, dir, &values)?.and(&chart);
+            let mut evidence = Evidence::value(&chart);
+            let mut texts = String::new();
+            chart.any(&mut |value| {
+                texts.push_str(value.shown());
+                texts.push('\n');
+                false
+            });
+            evidence = mentioned(ctx, dir, &texts, evidence)?;
             if let Some(globals) = &globals {
                 evidence = evidence.and(globals);
             }
@@ -101,13 +107,24 @@ fn configuration(
         document
             .pairs()
             .iter()
-            .all(|(key, value)| HARMLESS.contains(&key.as_str()) && !value.any(&mut names_image))
+            // Variables are looked for wherever they may stand.
+            .all(|(key, value)| match key.as_str() {
+                "varReference" => true,
+                "namespace" => value.items().iter().all(sets_namespace),
+                key => HARMLESS.contains(&key) && !value.any(&mut names_image),
+            })
     });
     if !harmless {
         let evidence = documents.iter().fold(resource::evidence(resources), Evidence::and);
         ctx.opaque(start, "a transformer configuration", evidence);
     }
     Ok(())
+}
+
+/// Whether a field spec leads to a field called `namespace`.
+fn sets_namespace(spec: &Value) -> bool {
+    let path = spec.shown_at("path");
+    path.ends_with("/namespace") && !spec.any(&mut names_image)
 }
 
 /// Whether a scalar names a field that may hold an image.
@@ -117,17 +134,19 @@ fn names_image(value: &Value) -> bool {
 }
 
 /// The content of a path or inline text: of a file, or of all files below a
-/// directory.
+/// directory, and of the files that they name.
 fn content(ctx: &mut Context<'_>, dir: &RepoPath, text: &str) -> Result<Evidence, SnapshotError> {
     let mut evidence = Evidence::text(text);
     let inline = text.contains('\n') || text.contains("://") || text.is_empty();
-    let Some(path) = dir.resolve(text).filter(|_| !inline) else { return Ok(evidence) };
+    let Some(path) = dir.resolve(text).filter(|_| !inline) else {
+        return mentioned(ctx, dir, text, evidence);
+    };
     let mut open = vec![path];
     let mut seen = 0;
     while let Some(path) = open.pop() {
         seen += 1;
         if seen > MAX_FILES {
-            break;
+            return Ok(evidence.partial());
         }
         evidence = evidence.and_bytes(path.as_str().as_bytes());
         if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
@@ -135,10 +154,51 @@ fn content(ctx: &mut Context<'_>, dir: &RepoPath, text: &str) -> Result<Evidence
             open.extend(entries.iter().map(|entry| path.join(&entry.name)));
             continue;
         }
-        ctx.files.insert(path.clone());
-        if let Some(bytes) = ctx.snapshot.read(&path)? {
-            evidence = evidence.and_bytes(&bytes);
+        evidence = file(ctx, &path, evidence)?;
+        let text = ctx.snapshot.read(&path)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let here = path.parent().unwrap_or_default();
+        evidence = mentioned(ctx, &here, &text, evidence)?;
+        if here != *dir {
+            evidence = mentioned(ctx, dir, &text, evidence)?;
         }
+    }
+    Ok(evidence)
+}
+
+/// Adds the content of a file, where there is one.
+fn file(
+    ctx: &mut Context<'_>,
+    path: &RepoPath,
+    evidence: Evidence,
+) -> Result<Evidence, SnapshotError> {
+    let evidence = match ctx.snapshot.read(path)? {
+        Some(bytes) => evidence.and_bytes(&bytes),
+        None if ctx.is_hidden(path)? => evidence.partial(),
+        None => return Ok(evidence),
+    };
+    ctx.files.insert(path.clone());
+    Ok(evidence)
+}
+
+/// Adds the files that a text may name. A directory may lead anywhere.
+fn mentioned(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    text: &str,
+    mut evidence: Evidence,
+) -> Result<Evidence, SnapshotError> {
+    let word = |c: char| c.is_whitespace() || "'\"=,[]{}".contains(c);
+    let mut words: Vec<&str> = text.split(word).filter(|word| word.contains(['.', '/'])).collect();
+    words.sort_unstable();
+    words.dedup();
+    for word in words {
+        let Some(path) = dir.resolve(word).filter(|path| path != dir) else { continue };
+        if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
+            evidence = evidence.partial();
+            continue;
+        }
+        evidence = file(ctx, &path, evidence)?;
     }
     Ok(evidence)
 }
