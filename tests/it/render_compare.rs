@@ -167,12 +167,16 @@ pub(crate) fn compare(root: &Path, dir: &str) -> (Rendered, Outcome) {
 
 fn difference(ours: &[String], theirs: &[String]) -> Outcome {
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-    ours.iter().for_each(|line| *counts.entry(line).or_default() += 1);
-    theirs.iter().for_each(|line| *counts.entry(line).or_default() -= 1);
-    let said: String = counts
+    for line in ours {
+        *counts.entry(line).or_default() += 1;
+    }
+    for line in theirs {
+        *counts.entry(line).or_default() -= 1;
+    }
+    let said: Vec<String> = counts
         .iter()
         .filter(|(_, count)| **count != 0)
         .map(|(line, count)| format!("{} {line}\n", if *count > 0 { "ours  " } else { "theirs" }))
         .collect();
-    if said.is_empty() { Outcome::Agree } else { Outcome::Disagree(said) }
+    if said.is_empty() { Outcome::Agree } else { Outcome::Disagree(said.concat()) }
 }

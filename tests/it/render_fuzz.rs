@@ -268,11 +268,11 @@ fn one(seed: u64, corpus: &Corpus, counts: &Counts) -> Option<String> {
             &counts.refused
         }
         Outcome::Disagree(said) => {
-            let files: String = tree
+            let files: Vec<String> = tree
                 .iter()
                 .map(|(name, bytes)| format!("== {name}\n{}", String::from_utf8_lossy(bytes)))
                 .collect();
-            return Some(format!("mutant {seed}:\n{said}{files}\n"));
+            return Some(format!("mutant {seed}:\n{said}{}\n", files.concat()));
         }
     };
     count.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use super::context::{Context, Evidence};
 use super::reference;
 use super::resource::Resource;
+use super::scalar;
 use super::value::{Form, Kind, Value};
 use super::{ImageKind, RenderedImage};
 use crate::kustomize::file::step;
@@ -87,6 +88,7 @@ impl Walk<'_, '_> {
         for (index, item) in items.iter().enumerate() {
             let name = match item.get("name").map(|name| &name.kind) {
                 Some(Kind::Scalar(text, Form::Text)) => text.as_str(),
+                Some(Kind::Scalar(text, Form::Other)) if scalar::was_boolean(text) => text,
                 Some(Kind::Scalar(_, Form::Date)) => {
                     let evidence = Evidence::value(item);
                     self.ctx.opaque(item.at, "a name that is no text", evidence);

@@ -240,12 +240,25 @@ fn walk_list(dest: Option<Value>, origin: Value, list: &MergedList) -> Merged<Op
             Vec::new()
         }
     };
+    if let Some(again) = given_twice(&new, &list.keys) {
+        return trouble(again.at, "a `$patch` for an item that the patch gives twice");
+    }
     let mut merged = Vec::new();
     for item in new {
         merged.extend(walk_item(&mut old, item, list)?);
     }
     merged.extend(old.into_iter().filter(|item| !item.is_null() && !is_empty_map(item)));
     Ok(Some(Value { at, set_by: None, kind: Kind::List(merged) }))
+}
+
+/// An item with a directive that another item of the patch names too.
+fn given_twice<'a>(items: &'a [Value], keys: &[&str]) -> Option<&'a Value> {
+    let directed = items.iter().enumerate().filter(|(_, item)| item.get(DIRECTIVE).is_some());
+    let twice = |index: usize, item: &Value| {
+        let mut others = items.iter().enumerate().filter(|(other, _)| *other != index);
+        others.any(|(_, other)| is_map(other) && same_item(other, item, keys))
+    };
+    directed.filter(|(index, item)| twice(*index, item)).map(|(_, item)| item).next()
 }
 
 fn is_empty_map(value: &Value) -> bool {

@@ -28,6 +28,12 @@ pub(super) fn plain(text: &str) -> Form {
     }
 }
 
+/// Whether YAML 1.1 takes it for a boolean and go-yaml 3, which reads
+/// resources, for text.
+pub(super) fn was_boolean(text: &str) -> bool {
+    ["y", "yes", "n", "no", "on", "off"].iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
 fn digits(text: &str) -> &str {
     text.trim_start_matches(|c: char| c.is_ascii_digit())
 }
