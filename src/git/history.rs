@@ -5,7 +5,7 @@
 //! read before someone asks for author or message.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
@@ -126,7 +126,12 @@ pub struct History {
     next: Option<Step>,
     only_changes: bool,
     ended_shallow: bool,
+    kept: Kept,
 }
+
+/// The trees of the older side of the last comparison, by directory: they are
+/// those of the newer side of the next one.
+type Kept = HashMap<String, (ObjectId, Vec<u8>)>;
 
 /// Walks back from `tip`, giving the commits that change a path of `interest`.
 pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<History, GitError> {
@@ -144,6 +149,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         next: None,
         only_changes: true,
         ended_shallow: false,
+        kept: Kept::new(),
     };
     history.next = Some(history.step(tip)?);
     Ok(history)
@@ -202,8 +208,9 @@ impl History {
         }))
     }
 
-    fn changes(&self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
-        let mut diff = TreeDiff { repo: &self.repo, interest: &self.interest, changed: Vec::new() };
+    fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
+        let (repo, interest, kept) = (&self.repo, &self.interest, &mut self.kept);
+        let mut diff = TreeDiff { repo, interest, changed: Vec::new(), kept };
         diff.compare(old, Some(new), "")?;
         diff.changed.sort();
         diff.changed.dedup();
@@ -232,7 +239,8 @@ pub fn changed_paths(
     interest: &Interest,
 ) -> Result<Vec<RepoPath>, GitError> {
     let old = old.map(|id| repo.tree_of(id)).transpose()?;
-    let mut diff = TreeDiff { repo: &repo.gix, interest, changed: Vec::new() };
+    let kept = &mut Kept::new();
+    let mut diff = TreeDiff { repo: &repo.gix, interest, changed: Vec::new(), kept };
     diff.compare(old, Some(repo.tree_of(new)?), "")?;
     diff.changed.sort();
     diff.changed.dedup();
@@ -244,6 +252,7 @@ struct TreeDiff<'a> {
     repo: &'a gix::Repository,
     interest: &'a Interest,
     changed: Vec<RepoPath>,
+    kept: &'a mut Kept,
 }
 
 impl TreeDiff<'_> {
@@ -256,11 +265,23 @@ impl TreeDiff<'_> {
         if old == new {
             return Ok(());
         }
-        let old = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
-        let new = new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
+        let older = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
+        let newer = match (self.kept.remove(dir), new) {
+            (Some((id, data)), Some(new)) if id == new => data,
+            (_, new) => new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?,
+        };
+        self.walk((&older, &newer), dir)?;
+        if let Some(id) = old {
+            self.kept.insert(dir.to_owned(), (id, older));
+        }
+        Ok(())
+    }
+
+    /// Goes through the entries of two trees side by side.
+    fn walk(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
         let hash = self.repo.object_hash();
         let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
-        let (mut old, mut new) = (old.as_slice(), new.as_slice());
+        let (mut old, mut new) = trees;
         loop {
             let same = common_start(old, new, hash);
             (old, new) = (after(old, same), after(new, same));

@@ -7,7 +7,7 @@ use crate::discover::{self, Overlay};
 use crate::model::nearest::nearest;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 
-use super::super::{Failure, Workspace};
+use super::super::{Exit, Failure, Workspace};
 use super::apps::is_plain;
 use super::args::CommonArgs;
 use super::words::{Request, What};
@@ -117,22 +117,54 @@ pub(super) fn apps_with<'o>(
 ) -> Result<Option<BTreeSet<&'o AppId>>, Failure> {
     let tag = version.tag.as_ref().map(ToString::to_string);
     let text = tag.or_else(|| version.digest.as_ref().map(ToString::to_string));
-    let text = text.unwrap_or_default();
-    let roots: BTreeSet<RepoPath> = overlays.iter().map(|overlay| overlay.path.clone()).collect();
-    let snapshot: &dyn Snapshot = &workspace.snapshot;
-    let holds = |path: &RepoPath| -> Result<bool, Failure> {
-        let bytes = snapshot.read(path)?.unwrap_or_default();
-        // What is no text is looked at closely, so that it is reported.
-        Ok(std::str::from_utf8(&bytes).map_or(true, |file| file.contains(&text)))
-    };
-    let mut apps = BTreeSet::new();
-    for overlay in overlays.iter().filter(|overlay| sources.contains(&overlay.environment)) {
-        let Some(app) = &overlay.app else { return Ok(None) };
-        for path in discover::overlay_files(snapshot, overlay, &roots)? {
-            if !apps.contains(app) && holds(&path)? {
-                apps.insert(app);
+    let roots = overlays.iter().map(|overlay| overlay.path.clone()).collect();
+    let search = Search { text: text.unwrap_or_default(), roots };
+    let wanted = overlays.iter().filter(|overlay| sources.contains(&overlay.environment));
+    let wanted: Option<Vec<(&Overlay, &AppId)>> =
+        wanted.map(|overlay| Some((overlay, overlay.app.as_ref()?))).collect();
+    let Some(wanted) = wanted else { return Ok(None) };
+    if wanted.len() < WORTH_A_THREAD {
+        return Ok(Some(search.among(&workspace.snapshot, &wanted)?));
+    }
+    let (left, right) = wanted.split_at(wanted.len() / 2);
+    let reader = workspace.snapshot.fork();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| search.among(&reader.snapshot(), right));
+        let mut apps = search.among(&workspace.snapshot, left)?;
+        let died = |_| Err(Failure::new(Exit::Bug, "a search of the overlays ended early"));
+        apps.extend(other.join().unwrap_or_else(died)?);
+        Ok(Some(apps))
+    })
+}
+
+/// Fewer overlays than this are searched at once.
+const WORTH_A_THREAD: usize = 200;
+
+/// A text that is looked for in the bytes of overlays.
+struct Search {
+    text: String,
+    roots: BTreeSet<RepoPath>,
+}
+
+impl Search {
+    fn among<'o>(
+        &self,
+        snapshot: &dyn Snapshot,
+        overlays: &[(&Overlay, &'o AppId)],
+    ) -> Result<BTreeSet<&'o AppId>, Failure> {
+        let mut apps = BTreeSet::new();
+        for (overlay, app) in overlays {
+            for path in discover::overlay_files(snapshot, overlay, &self.roots)? {
+                if !apps.contains(app) && self.is_in(&snapshot.read(&path)?.unwrap_or_default()) {
+                    apps.insert(*app);
+                }
             }
         }
+        Ok(apps)
     }
-    Ok(Some(apps))
+
+    /// What is no text is looked at closely, so that it is reported.
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        std::str::from_utf8(bytes).map_or(true, |file| file.contains(&self.text))
+    }
 }
