@@ -36,6 +36,13 @@ pub enum Format {
     Markdown,
 }
 
+impl Format {
+    /// Whether it is the document, for programs, rather than rows.
+    pub fn is_document(self) -> bool {
+        matches!(self, Self::Json | Self::Yaml)
+    }
+}
+
 /// Renders a report in a form that is not for people: from its document, or
 /// from its table. `rows` names the list that NDJSON takes apart.
 pub fn machine(format: Format, document: &Value, rows: &str, table: &Table) -> String {

@@ -64,6 +64,17 @@ fn a_refusal_and_a_plan_are_documents_too() {
 }
 
 #[test]
+fn a_version_that_nobody_runs_is_a_document_too() {
+    let repo = line();
+    let document = run(&repo, &["v9.9.9", "prod", "-o", "json"]).json(3);
+    assert_eq!((&document["result"], &document["to"]), (&json!("refused"), &json!("prod")));
+    let finding = &document["findings"][0];
+    assert_eq!((&finding["rule"], &finding["app"]), (&json!("GP001"), &json!(null)));
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.starts_with("no app runs v9.9.9 in staging"), "{message}");
+}
+
+#[test]
 fn the_document_as_yaml() {
     let repo = line();
     let form = |format: &str| run(&repo, &["-n", "web@v1.2.3", "staging", "-o", format]).text();

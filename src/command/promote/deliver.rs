@@ -11,8 +11,8 @@ use crate::report::{CommitLine, Ending, PromotionReport};
 
 use super::super::evidence::at_commit;
 use super::super::{Context, Exit, Failure, Remark, Workspace};
-use super::End;
 use super::args::CommonArgs;
+use super::ending::End;
 
 /// Carries an approved plan out.
 pub(super) fn deliver(

@@ -5,6 +5,8 @@ mod absent;
 mod apps;
 mod args;
 mod deliver;
+mod ending;
+mod judge;
 mod misread;
 mod place;
 mod scope;
@@ -12,22 +14,20 @@ mod words;
 
 pub use args::{CommonArgs, PromoteArgs, ToArgs};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::audit::Waiver;
 use crate::diff::{self, Effect, Effects};
-use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
-use crate::gate::{self, Case};
-use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, RepoPath, Rule, Snapshot};
+use crate::discover::{self, Inventory, Overlay};
+use crate::gate;
+use crate::model::{AppId, EnvironmentName, Finding, Pin, RepoPath, Snapshot};
 use crate::output;
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::evidence::{Reach, timelines};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
+use ending::{End, refusal};
 use words::{Known, Request, What};
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
@@ -102,14 +102,12 @@ impl Promoting<'_> {
         self.refuse_undecided()?;
         self.refuse_first_without_version()?;
         let inventory = self.inventory(false)?;
-        let Chosen { moves, inferred } = Choosing {
-            context: self.context,
-            workspace: self.workspace,
-            inventory: &inventory,
-            args: self.args,
-            request: &self.request,
-        }
-        .choose()?;
+        let Chosen { moves, inferred } = match self.choose(&inventory) {
+            Err(failure) if failure.exit == Exit::Refused && self.context.format.is_document() => {
+                return Ok(self.refused_outright(failure));
+            }
+            chosen => chosen?,
+        };
         let snapshot: &dyn Snapshot = &self.workspace.snapshot;
         let world = World { snapshot, config: &self.workspace.config, inventory: &inventory };
         let intent = Intent {
@@ -145,6 +143,17 @@ impl Promoting<'_> {
         }
         remarks.extend(end.remarks);
         Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
+    }
+
+    fn choose(&self, inventory: &Inventory) -> Result<Chosen, Failure> {
+        Choosing {
+            context: self.context,
+            workspace: self.workspace,
+            inventory,
+            args: self.args,
+            request: &self.request,
+        }
+        .choose()
     }
 
     /// A guess never moves anything into an environment it cannot place.
@@ -231,66 +240,6 @@ impl Promoting<'_> {
         concerned
     }
 
-    /// Where `seen = true` lets in what ran before, and nothing runs it now:
-    /// the images that never ran it.
-    fn never_seen(
-        &self,
-        inventory: &Inventory,
-        plan: &Plan,
-    ) -> Result<Vec<(AppId, String)>, Failure> {
-        let to = self.workspace.config.environment(plan.to.as_str());
-        let runs = |planned: &plan::Planned| {
-            let pins = cells_of(planned).into_iter().skip(1).map(|key| inventory.cells.get(&key));
-            let version = &planned.promotion.version;
-            pins.flatten().filter_map(Cell::pin).any(|pin| pin.carries(version))
-        };
-        let several = plan.promotions.len() > 1;
-        let seen = to.is_some_and(|environment| environment.seen);
-        if !several || !seen || plan.promotions.iter().all(runs) {
-            return Ok(Vec::new());
-        }
-        let timelines = self.history(inventory, plan)?;
-        let ran = |planned: &plan::Planned| {
-            cells_of(planned).into_iter().skip(1).any(|key| {
-                let timeline = timelines.get(&key);
-                timeline.is_some_and(|t| t.ran(&planned.promotion.version).is_some())
-            })
-        };
-        let never = plan.promotions.iter().filter(|planned| !ran(planned));
-        Ok(never.map(|p| (p.promotion.app.clone(), p.promotion.image.clone())).collect())
-    }
-
-    fn history(
-        &self,
-        inventory: &Inventory,
-        plan: &Plan,
-    ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
-        let keys: Vec<CellKey> = plan.promotions.iter().flat_map(cells_of).collect();
-        let keys: BTreeSet<&CellKey> = keys.iter().collect();
-        timelines(self.workspace, inventory, &keys, Reach::Everything)
-    }
-
-    fn judge(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
-        let timelines = self.history(inventory, plan)?;
-        let reason = self.args.reason.clone().unwrap_or_default();
-        let waivers: Vec<Waiver> = self
-            .args
-            .overrides
-            .iter()
-            .map(|rule| Waiver { rule: *rule, reason: reason.clone() })
-            .collect();
-        let case = Case {
-            config: &self.workspace.config,
-            inventory,
-            plan,
-            timelines: &timelines,
-            shallow: self.workspace.repo.is_shallow(),
-            waivers: &waivers,
-            now: self.context.now,
-        };
-        Ok(gate::evaluate(&case))
-    }
-
     fn remarks(&self, plan: &Plan, inferred: Option<String>) -> Vec<Remark> {
         let config = self.workspace.config_notes().into_iter();
         let notes = config.chain(inferred.map(Remark::Note));
@@ -354,48 +303,4 @@ impl Promoting<'_> {
             }
         }
     }
-}
-
-/// How a promotion ends: what is said beside the report, and the exit code.
-struct End {
-    remarks: Vec<Remark>,
-    exit: Exit,
-}
-
-impl End {
-    fn quiet(exit: Exit) -> Self {
-        Self { remarks: Vec::new(), exit }
-    }
-}
-
-/// The cells of a promotion: the target's and those it comes from.
-fn cells_of(planned: &plan::Planned) -> Vec<CellKey> {
-    let promotion = &planned.promotion;
-    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
-    environments.map(|environment| CellKey::of(promotion, environment)).collect()
-}
-
-/// One line for every rule that refuses, with the command that satisfies it.
-fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
-    let refusing: Vec<&Finding> = findings
-        .iter()
-        .filter(|f| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable))
-        .collect();
-    let rules: BTreeSet<String> = refusing.iter().map(|f| f.rule.to_string()).collect();
-    let rules: Vec<String> = rules.into_iter().collect();
-    let mut remarks =
-        vec![Remark::Error(format!("refused by {}; nothing was changed", rules.join(", ")))];
-    if refusing.iter().any(|finding| finding.rule == Rule::GP001) {
-        remarks.extend(deliver::behind(workspace));
-    }
-    let mut hints: Vec<String> = Vec::new();
-    for hint in refusing.iter().filter_map(|finding| finding.hint.clone()) {
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
-    let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
-    hints.retain(|hint| Some(hint) != explain.as_ref());
-    remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
-    End { remarks, exit: Exit::Refused }
 }

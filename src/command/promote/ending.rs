@@ -1,0 +1,79 @@
+//! How a promotion ends that is refused, and what is said beside the report.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Finding, Outcome, Rule};
+use crate::report::{Ending, PromotionReport};
+
+use super::super::{Answer, Exit, Failure, Remark, Workspace};
+use super::{Promoting, deliver};
+
+/// How a promotion ends: what is said beside the report, and the exit code.
+pub(super) struct End {
+    pub(super) remarks: Vec<Remark>,
+    pub(super) exit: Exit,
+}
+
+impl End {
+    pub(super) fn quiet(exit: Exit) -> Self {
+        Self { remarks: Vec::new(), exit }
+    }
+}
+
+/// One line for every rule that refuses, with the command that satisfies it.
+pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
+    let refusing: Vec<&Finding> = findings
+        .iter()
+        .filter(|f| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable))
+        .collect();
+    let rules: BTreeSet<String> = refusing.iter().map(|f| f.rule.to_string()).collect();
+    let rules: Vec<String> = rules.into_iter().collect();
+    let mut remarks =
+        vec![Remark::Error(format!("refused by {}; nothing was changed", rules.join(", ")))];
+    if refusing.iter().any(|finding| finding.rule == Rule::GP001) {
+        remarks.extend(deliver::behind(workspace));
+    }
+    let mut hints: Vec<String> = Vec::new();
+    for hint in refusing.iter().filter_map(|finding| finding.hint.clone()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
+    hints.retain(|hint| Some(hint) != explain.as_ref());
+    remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
+    End { remarks, exit: Exit::Refused }
+}
+
+impl Promoting<'_> {
+    /// A refusal before there is a plan: for programs it is a document too.
+    pub(super) fn refused_outright(&self, failure: Failure) -> Answer {
+        let message = failure.message.trim_start_matches("GP001: ").to_owned();
+        let finding = Finding {
+            rule: Rule::GP001,
+            outcome: Outcome::Fail,
+            app: None,
+            environment: Some(self.request.to.clone()),
+            message,
+            path: None,
+            line: None,
+            hint: failure.hints.first().cloned(),
+        };
+        let report = PromotionReport {
+            to: self.request.to.clone(),
+            dry_run: self.args.dry_run,
+            promotions: Vec::new(),
+            current: Vec::new(),
+            edits: Vec::new(),
+            effects: Vec::new(),
+            findings: vec![finding],
+            ending: Ending::Refused,
+            commit: None,
+            branch: self.workspace.branch.clone(),
+            unified: None,
+        };
+        let hints = failure.hints.into_iter().map(Remark::Hint);
+        let remarks = std::iter::once(Remark::Error(failure.message)).chain(hints).collect();
+        Answer { text: self.render(&report), remarks, exit: failure.exit }
+    }
+}

@@ -1,0 +1,87 @@
+//! The rules, asked about a plan with the evidence of history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::Waiver;
+use crate::discover::{Cell, CellKey, Inventory};
+use crate::gate::{self, Case};
+use crate::history::Timeline;
+use crate::model::{AppId, Finding};
+use crate::plan::{Plan, Planned};
+
+use super::super::Failure;
+use super::super::evidence::{Reach, timelines};
+use super::Promoting;
+
+impl Promoting<'_> {
+    /// Where `seen = true` lets in what ran before, and nothing runs it now:
+    /// the images that never ran it.
+    pub(super) fn never_seen(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+    ) -> Result<Vec<(AppId, String)>, Failure> {
+        let to = self.workspace.config.environment(plan.to.as_str());
+        let runs = |planned: &Planned| {
+            let pins = cells_of(planned).into_iter().skip(1).map(|key| inventory.cells.get(&key));
+            let version = &planned.promotion.version;
+            pins.flatten().filter_map(Cell::pin).any(|pin| pin.carries(version))
+        };
+        let several = plan.promotions.len() > 1;
+        let seen = to.is_some_and(|environment| environment.seen);
+        if !several || !seen || plan.promotions.iter().all(runs) {
+            return Ok(Vec::new());
+        }
+        let timelines = self.history(inventory, plan)?;
+        let ran = |planned: &Planned| {
+            cells_of(planned).into_iter().skip(1).any(|key| {
+                let timeline = timelines.get(&key);
+                timeline.is_some_and(|t| t.ran(&planned.promotion.version).is_some())
+            })
+        };
+        let never = plan.promotions.iter().filter(|planned| !ran(planned));
+        Ok(never.map(|p| (p.promotion.app.clone(), p.promotion.image.clone())).collect())
+    }
+
+    fn history(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+    ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
+        let keys: Vec<CellKey> = plan.promotions.iter().flat_map(cells_of).collect();
+        let keys: BTreeSet<&CellKey> = keys.iter().collect();
+        timelines(self.workspace, inventory, &keys, Reach::Everything)
+    }
+
+    pub(super) fn judge(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+    ) -> Result<Vec<Finding>, Failure> {
+        let timelines = self.history(inventory, plan)?;
+        let reason = self.args.reason.clone().unwrap_or_default();
+        let waivers: Vec<Waiver> = self
+            .args
+            .overrides
+            .iter()
+            .map(|rule| Waiver { rule: *rule, reason: reason.clone() })
+            .collect();
+        let case = Case {
+            config: &self.workspace.config,
+            inventory,
+            plan,
+            timelines: &timelines,
+            shallow: self.workspace.repo.is_shallow(),
+            waivers: &waivers,
+            now: self.context.now,
+        };
+        Ok(gate::evaluate(&case))
+    }
+}
+
+/// The cells of a promotion: the target's and those it comes from.
+fn cells_of(planned: &Planned) -> Vec<CellKey> {
+    let promotion = &planned.promotion;
+    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
+    environments.map(|environment| CellKey::of(promotion, environment)).collect()
+}
