@@ -1,15 +1,14 @@
 //! `git promote config`: what holds here, and whether the file is right.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use crate::config::{self, Config, FieldSpec, Origin};
-use crate::discover::{self, Overlay};
+use crate::discover::{self, Overlay, Roots};
 use crate::git::{Repository, TreeSnapshot};
 use crate::kustomize;
-use crate::model::{RepoPath, Site, SiteKind, Snapshot};
+use crate::model::{Site, SiteKind, Snapshot};
 use crate::output::{self, Format};
 
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -129,7 +128,7 @@ fn idle(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<String>, Failure
             continue;
         }
         let own: Vec<&Overlay> = found.iter().filter(|overlay| overlay.layout == index).collect();
-        let roots: BTreeSet<RepoPath> = found.iter().map(|overlay| overlay.path.clone()).collect();
+        let roots = Roots::of(&found);
         for field in &layout.fields {
             if !is_found(snapshot, (&own, &roots), field)? {
                 warnings.push(format!(
@@ -145,7 +144,7 @@ fn idle(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<String>, Failure
 /// Whether any file of the overlays has the field.
 fn is_found(
     snapshot: &dyn Snapshot,
-    overlays: (&[&Overlay], &BTreeSet<RepoPath>),
+    overlays: (&[&Overlay], &Roots),
     field: &FieldSpec,
 ) -> Result<bool, Failure> {
     let (overlays, roots) = overlays;

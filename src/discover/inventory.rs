@@ -1,6 +1,6 @@
 //! (environment, app, image) -> sites and version, read from one snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::config::{Config, FieldSpec};
 use crate::kustomize::{self, EditError, FileSites};
@@ -85,6 +85,21 @@ pub struct Unreadable {
     pub link: bool,
 }
 
+/// Where overlays begin: there the overlay around them ends.
+#[derive(Debug, Clone, Default)]
+pub struct Roots(HashSet<RepoPath>);
+
+impl Roots {
+    /// The paths of these overlays.
+    pub fn of<'a>(overlays: impl IntoIterator<Item = &'a Overlay>) -> Self {
+        Self(overlays.into_iter().map(|overlay| overlay.path.clone()).collect())
+    }
+
+    fn has(&self, path: &RepoPath) -> bool {
+        self.0.contains(path)
+    }
+}
+
 /// Everything found in a set of overlays.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
@@ -96,6 +111,7 @@ pub struct Inventory {
     pub unreadable: Vec<Unreadable>,
     /// What a reader should know, such as markers that bind to nothing.
     pub notes: Vec<String>,
+    roots: Roots,
 }
 
 impl Inventory {
@@ -124,8 +140,8 @@ impl Inventory {
     }
 
     /// The paths of all overlays: where one begins, the overlay around it ends.
-    pub fn roots(&self) -> BTreeSet<RepoPath> {
-        self.overlays.iter().map(|overlay| overlay.path.clone()).collect()
+    pub fn roots(&self) -> &Roots {
+        &self.roots
     }
 
     /// All apps, sorted.
@@ -168,8 +184,7 @@ impl<'a> Reader<'a> {
         overlays: Vec<Overlay>,
         wanted: &dyn Fn(&Overlay) -> bool,
     ) -> Result<Inventory, SnapshotError> {
-        let roots: BTreeSet<RepoPath> =
-            overlays.iter().map(|overlay| overlay.path.clone()).collect();
+        let roots = Roots::of(&overlays);
         let mut inventory = Inventory::default();
         let mut found: Vec<(usize, Site)> = Vec::new();
         for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
@@ -188,6 +203,7 @@ impl<'a> Reader<'a> {
                 inventory.read_files((&mut *self, snapshot), (index, fields), files.paths)?;
             found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
         }
+        inventory.roots = roots;
         inventory.overlays = overlays;
         inventory.sort_in(found);
         Ok(inventory)
@@ -210,7 +226,7 @@ impl<'a> Reader<'a> {
 pub fn overlay_files(
     snapshot: &dyn Snapshot,
     overlay: &Overlay,
-    roots: &BTreeSet<RepoPath>,
+    roots: &Roots,
 ) -> Result<Vec<RepoPath>, SnapshotError> {
     let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
     files.collect(overlay)?;
@@ -219,7 +235,7 @@ pub fn overlay_files(
 
 struct Files<'a> {
     snapshot: &'a dyn Snapshot,
-    roots: &'a BTreeSet<RepoPath>,
+    roots: &'a Roots,
     paths: Vec<RepoPath>,
     links: Vec<RepoPath>,
 }
@@ -243,10 +259,10 @@ impl Files<'_> {
                 continue;
             }
             match entry.kind {
-                EntryKind::File if is_manifest(&entry.name) && !self.roots.contains(&path) => {
+                EntryKind::File if is_manifest(&entry.name) && !self.roots.has(&path) => {
                     self.paths.push(path);
                 }
-                EntryKind::Directory if depth < MAX_DEPTH && !self.roots.contains(&path) => {
+                EntryKind::Directory if depth < MAX_DEPTH && !self.roots.has(&path) => {
                     self.below(&path, depth + 1)?;
                 }
                 EntryKind::Symlink if is_manifest(&entry.name) => self.links.push(path),

@@ -7,5 +7,5 @@ mod overlay;
 mod template;
 
 pub use guess::{guess, guess_layout};
-pub use inventory::{Cell, CellKey, Inventory, Reader, Unreadable, overlay_files, read};
+pub use inventory::{Cell, CellKey, Inventory, Reader, Roots, Unreadable, overlay_files, read};
 pub use overlay::{Overlay, overlays};

@@ -1,6 +1,6 @@
 //! Which directories and files belong to which environment and app.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::config::Config;
 use crate::model::{AppId, EnvironmentName, RepoPath, Snapshot, SnapshotError};
@@ -49,7 +49,7 @@ pub fn overlays(
     app: Option<&str>,
 ) -> Result<Vec<Overlay>, SnapshotError> {
     let mut found = Vec::new();
-    let mut taken: BTreeSet<RepoPath> = BTreeSet::new();
+    let mut taken: HashSet<RepoPath> = HashSet::new();
     for (index, layout) in config.layout.iter().enumerate() {
         let mut bindings = Bindings::default().with("env", directories(config));
         if let Some(app) = app.filter(|_| layout.template.contains("{app}")) {
@@ -102,8 +102,11 @@ fn overlay(config: &Config, layout: usize, found: &Match) -> Option<Overlay> {
 /// Two directories at different places whose apps have one name are two apps:
 /// what `**` stood for becomes their group.
 fn tell_apart(found: Vec<(Match, Overlay)>) -> Vec<Overlay> {
-    let mut places: BTreeMap<AppId, BTreeSet<String>> = BTreeMap::new();
     let place = |found: &Match| found.names.get("**").cloned().unwrap_or_default();
+    if found.iter().all(|(found_path, _)| !found_path.names.contains_key("**")) {
+        return found.into_iter().map(|(_, overlay)| overlay).collect();
+    }
+    let mut places: BTreeMap<AppId, BTreeSet<String>> = BTreeMap::new();
     for (found_path, overlay) in &found {
         if let Some(app) = &overlay.app {
             places.entry(app.clone()).or_default().insert(place(found_path));
@@ -120,11 +123,15 @@ fn tell_apart(found: Vec<(Match, Overlay)>) -> Vec<Overlay> {
     found.into_iter().map(settle).collect()
 }
 
-fn in_order(config: &Config, mut overlays: Vec<Overlay>) -> Vec<Overlay> {
+fn in_order(config: &Config, overlays: Vec<Overlay>) -> Vec<Overlay> {
     let environments = config.pipeline.environments();
-    let rank = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
-    overlays.sort_by(|a, b| (rank(&a.environment), &a.path).cmp(&(rank(&b.environment), &b.path)));
-    overlays
+    let ranks: BTreeMap<&EnvironmentName, usize> =
+        environments.iter().enumerate().map(|(rank, e)| (&e.name, rank)).collect();
+    let rank = |overlay: &Overlay| ranks.get(&overlay.environment).copied();
+    let mut ranked: Vec<(Option<usize>, Overlay)> =
+        overlays.into_iter().map(|overlay| (rank(&overlay), overlay)).collect();
+    ranked.sort_by(|(a, left), (b, right)| (a, &left.path).cmp(&(b, &right.path)));
+    ranked.into_iter().map(|(_, overlay)| overlay).collect()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Work {
         let old: Vec<&str> =
             cell.pins().into_iter().filter_map(|pin| pin.tag.as_ref().map(Tag::as_str)).collect();
         for path in
-            crate::discover::overlay_files(world.snapshot, overlay, &world.inventory.roots())?
+            crate::discover::overlay_files(world.snapshot, overlay, world.inventory.roots())?
         {
             if !kustomize::is_kustomization(path.file_name()) {
                 continue;

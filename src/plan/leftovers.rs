@@ -47,7 +47,7 @@ fn touched(world: World<'_>, planned: &Planned) -> Result<Vec<RepoPath>, PlanErr
     let mut paths = Vec::new();
     for index in cell.iter().flat_map(|cell| &cell.overlays) {
         if let Some(overlay) = world.inventory.overlays.get(*index) {
-            paths.extend(overlay_files(world.snapshot, overlay, &world.inventory.roots())?);
+            paths.extend(overlay_files(world.snapshot, overlay, world.inventory.roots())?);
         }
     }
     Ok(paths)

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::discover::{self, Overlay};
+use crate::discover::{self, Overlay, Roots};
 use crate::model::nearest::nearest;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
+use crate::model::{AppId, EnvironmentName, Pin, Snapshot};
 
 use super::super::{Exit, Failure, Workspace};
 use super::apps::is_plain;
@@ -117,8 +117,7 @@ pub(super) fn apps_with<'o>(
 ) -> Result<Option<BTreeSet<&'o AppId>>, Failure> {
     let tag = version.tag.as_ref().map(ToString::to_string);
     let text = tag.or_else(|| version.digest.as_ref().map(ToString::to_string));
-    let roots = overlays.iter().map(|overlay| overlay.path.clone()).collect();
-    let search = Search { text: text.unwrap_or_default(), roots };
+    let search = Search { text: text.unwrap_or_default(), roots: Roots::of(overlays) };
     let wanted = overlays.iter().filter(|overlay| sources.contains(&overlay.environment));
     let wanted: Option<Vec<(&Overlay, &AppId)>> =
         wanted.map(|overlay| Some((overlay, overlay.app.as_ref()?))).collect();
@@ -143,7 +142,7 @@ const WORTH_A_THREAD: usize = 200;
 /// A text that is looked for in the bytes of overlays.
 struct Search {
     text: String,
-    roots: BTreeSet<RepoPath>,
+    roots: Roots,
 }
 
 impl Search {
