@@ -11,6 +11,8 @@ use super::edits::as_entry;
 use super::select::Chosen;
 use super::{Intent, PlanError, World};
 
+/// More lines than this that name the source are counted, not listed.
+const NAMED: usize = 10;
 /// Files of a copied overlay: more than this is no overlay.
 const MAX_FILES: usize = 1000;
 
@@ -176,6 +178,7 @@ fn copy_overlay(
         why: format!("has no counterpart in {}", intent.to),
     })?;
     let mut made = Made::default();
+    let mut named = Vec::new();
     for path in all_files(world.snapshot, source)? {
         let Some(bytes) = world.snapshot.read(&path)? else { continue };
         let rest = path.as_str().strip_prefix(source.path.as_str()).unwrap_or_default();
@@ -185,13 +188,36 @@ fn copy_overlay(
         let other = cell.sites.iter().filter(|site| site.path == path && site.pin != *version);
         let targets = other.map(|site| (new_path.clone(), site.target.clone()));
         made.changes.extend(targets);
+        named.extend(lines_naming(&new_path, &bytes, source));
         made.copies.push(copied(&path, new_path, bytes));
     }
     made.notes.push(format!(
         "{target} is a copy of {}: look for what is meant for {} only",
         source.path, source.environment
     ));
+    let more = named.len().saturating_sub(NAMED);
+    made.notes.extend(named.into_iter().take(NAMED));
+    made.notes.extend((more > 0).then(|| format!("{more} more lines name {}", source.environment)));
     Ok(made)
+}
+
+/// The lines of a copy that name the environment it was copied from, such as
+/// its namespace.
+fn lines_naming(path: &RepoPath, bytes: &[u8], source: &Overlay) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let name = source.environment.as_str();
+    let lines = (1..).zip(text.lines());
+    let lines = lines.filter(|(_, line)| is_word(line, name) || is_word(line, &source.dir));
+    lines.map(|(number, line)| format!("{path}:{number} names {name}: {}", line.trim())).collect()
+}
+
+/// Whether `word` stands in the line with no letter or digit beside it.
+fn is_word(line: &str, word: &str) -> bool {
+    let free = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+    line.match_indices(word).any(|(at, _)| {
+        let (before, rest) = line.split_at(at);
+        free(before.chars().next_back()) && free(rest.chars().nth(word.chars().count()))
+    })
 }
 
 /// The same copy with other bytes.

@@ -39,6 +39,22 @@ fn a_missing_overlay_is_named_with_the_flag_that_makes_it() {
 }
 
 #[test]
+fn a_copy_points_out_what_names_its_source() {
+    let repo = line();
+    let text = format!(
+        "namespace: web-dev\nlabels: [{{pairs: {{tier: develop}}}}]\n{}",
+        repo.read(&at("web", "dev"))
+    );
+    save(&repo, "Namespace", &[(&at("web", "dev"), &text)]);
+    repo.git(["rm", "-q", "-r", "apps/web/overlays/staging"]);
+    repo.git(["commit", "-q", "-m", "Remove"]);
+    let said = run(&repo, &["web@v1.2.3", "staging", "--create", "-n"]).text();
+    let named = format!("warning: {}:1 names dev: namespace: web-dev\n", at("web", "staging"));
+    assert!(said.contains(&named), "{said}");
+    assert_eq!(said.matches(" names dev").count(), 1, "{said}");
+}
+
+#[test]
 fn a_copied_overlay_brings_all_its_files() {
     let repo = line();
     save(&repo, "Patch", &[("apps/api/overlays/dev/patches/a.yaml", "a: 1\n")]);
