@@ -43,7 +43,8 @@ impl Promoting<'_> {
         Ok(never.map(|p| (p.promotion.app.clone(), p.promotion.image.clone())).collect())
     }
 
-    fn history(
+    /// What the environments of the promotions ran, and when.
+    pub(super) fn history(
         &self,
         inventory: &Inventory,
         plan: &Plan,
@@ -57,8 +58,8 @@ impl Promoting<'_> {
         &self,
         inventory: &Inventory,
         plan: &Plan,
-    ) -> Result<Vec<Finding>, Failure> {
-        let timelines = self.history(inventory, plan)?;
+        timelines: &BTreeMap<CellKey, Timeline>,
+    ) -> Vec<Finding> {
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -70,12 +71,12 @@ impl Promoting<'_> {
             config: &self.workspace.config,
             inventory,
             plan,
-            timelines: &timelines,
+            timelines,
             shallow: self.workspace.repo.is_shallow(),
             waivers: &waivers,
             now: self.context.now,
         };
-        Ok(gate::evaluate(&case))
+        gate::evaluate(&case)
     }
 }
 

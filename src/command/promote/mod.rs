@@ -125,10 +125,11 @@ impl Promoting<'_> {
         } else {
             plan::promote(world, &Intent { never, ..intent })?
         };
-        let mut findings = self.judge(&inventory, &plan)?;
+        let timelines = self.history(&inventory, &plan)?;
+        let mut findings = self.judge(&inventory, &plan, &timelines);
         if gate::refused(&findings) {
             // The way out may begin further up than a promotion has to look.
-            findings = self.judge(&self.inventory(true)?, &plan)?;
+            findings = self.judge(&self.inventory(true)?, &plan, &timelines);
         }
         let mut remarks = self.remarks(&plan, inferred);
         remarks.extend(
