@@ -5,11 +5,11 @@
 //! mapping by name, either of them alone or under `environments`. The order of
 //! the file is taken as the order of promotion.
 
+use super::Config;
 use super::error::{ConfigError, Problem, Source};
 use super::grammar::printable;
 use super::import::{Imported, Importer};
 use super::yaml::{self, Node};
-use super::{Config, Origin};
 
 /// The name of the file.
 const FILE: &str = "environments.yaml";
@@ -37,14 +37,7 @@ pub fn import_environments_yaml(text: &str) -> Result<Imported, ConfigError> {
         note_environment(&mut importer, name, body)?;
     }
     importer.notes.sort_by_key(|note| note.line);
-    let config = Config {
-        origin: Origin::PromoteToml,
-        pipeline,
-        layout: Vec::new(),
-        overrides: Vec::new(),
-        apps: Vec::new(),
-        mutable_tags: Vec::new(),
-    };
+    let config = Config::bare(pipeline);
     Ok(Imported { config, notes: importer.notes })
 }
 

@@ -129,6 +129,18 @@ pub struct AppRule {
 }
 
 impl Config {
+    /// A config of `promote.toml` that says nothing but its environments.
+    pub fn bare(pipeline: Pipeline) -> Self {
+        Self {
+            origin: Origin::PromoteToml,
+            pipeline,
+            layout: Vec::new(),
+            overrides: Vec::new(),
+            apps: Vec::new(),
+            mutable_tags: Vec::new(),
+        }
+    }
+
     /// The environment of that name.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         self.pipeline.get(name)

@@ -104,14 +104,7 @@ impl Draft {
 
     /// Environments, and nothing else known.
     fn bare(pipeline: Pipeline) -> Self {
-        let config = Config {
-            origin: Origin::PromoteToml,
-            pipeline,
-            layout: Vec::new(),
-            overrides: Vec::new(),
-            apps: Vec::new(),
-            mutable_tags: Vec::new(),
-        };
+        let config = Config::bare(pipeline);
         Self {
             config,
             notes: Vec::new(),
