@@ -1,7 +1,9 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+use std::collections::BTreeMap;
+
 use crate::diff::Effect;
-use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion};
+use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion, RepoPath};
 
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,4 +132,39 @@ pub struct EditReport {
     pub edits: Vec<Edit>,
     /// The bytes that change.
     pub changed_bytes: usize,
+}
+
+/// What `check` says of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// No environment is skipped, and that is proven.
+    Pass,
+    /// A rule refuses.
+    Deny,
+    /// No rule refuses, but it cannot be proven that none would have to.
+    Unverifiable,
+}
+
+/// What `check` found in a change from `base` to `head`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The full id of the base: a commit or a tree.
+    pub base: String,
+    /// The full id of the head: a commit or a tree.
+    pub head: String,
+    /// The config that was judged by: its file and, behind an `@`, the id of
+    /// its blob; `None` where there is none.
+    pub config: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The versions that enter environments.
+    pub promotions: Vec<Promotion>,
+    /// The answers of the rules.
+    pub findings: Vec<Finding>,
+    /// The text of the head's lines that findings point at.
+    pub excerpts: BTreeMap<(RepoPath, u32), String>,
+    /// What a person should know beside it.
+    pub notes: Vec<String>,
+    /// Whether `--exit-zero` was given: the exit code then says nothing.
+    pub exit_zero: bool,
 }
