@@ -24,6 +24,7 @@ pub mod kustomize;
 pub mod model;
 pub mod output;
 pub mod plan;
+pub mod proof;
 pub mod report;
 pub mod worktree;
 pub mod yaml;

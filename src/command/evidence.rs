@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
-use crate::git::{self, Interest};
+use crate::git::{self, Interest, ObjectId, Repository};
 use crate::history::{Moment, Recorder, Timeline};
 use crate::model::{Pin, RepoPath};
+use crate::plan::Planned;
 
 use super::{Failure, Workspace};
 
@@ -18,9 +20,30 @@ pub(super) enum Reach {
     Everything,
 }
 
+/// Where history is read from.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) repo: &'a Repository,
+    pub(super) config: &'a Config,
+    pub(super) base: ObjectId,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn of(workspace: &'a Workspace) -> Self {
+        Self { repo: &workspace.repo, config: &workspace.config, base: workspace.base }
+    }
+}
+
+/// The cells of a promotion: the target's and those it comes from.
+pub(super) fn cells_of(planned: &Planned) -> Vec<CellKey> {
+    let promotion = &planned.promotion;
+    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
+    environments.map(|environment| CellKey::of(promotion, environment)).collect()
+}
+
 /// The timelines of some cells, from the first-parent history of the base.
 pub(super) fn timelines(
-    workspace: &Workspace,
+    ground: Ground<'_>,
     inventory: &Inventory,
     cells: &BTreeSet<&CellKey>,
     reach: Reach,
@@ -35,8 +58,8 @@ pub(super) fn timelines(
         return Ok(recorder.finish(true));
     }
     let paths: Vec<RepoPath> = watch.overlays.keys().map(|path| (*path).clone()).collect();
-    let mut reader = Reader::new(&workspace.config);
-    let mut history = git::walk(&workspace.repo, workspace.base, Interest::below(paths))?;
+    let mut reader = Reader::new(ground.config);
+    let mut history = git::walk(ground.repo, ground.base, Interest::below(paths))?;
     for commit in history.by_ref() {
         let commit = commit?;
         let moment = Moment {
@@ -51,7 +74,7 @@ pub(super) fn timelines(
             continue;
         }
         let before = match commit.parent {
-            Some(parent) => read_at((workspace, &mut reader), parent, (inventory, &touched))?,
+            Some(parent) => read_at((ground, &mut reader), parent, (inventory, &touched))?,
             None => Inventory::default(),
         };
         for key in touched {
@@ -104,24 +127,24 @@ impl<'a> Watch<'a> {
 
 /// What the overlays of these cells held at a commit.
 pub(super) fn at_commit(
-    workspace: &Workspace,
-    commit: git::ObjectId,
+    ground: Ground<'_>,
+    commit: ObjectId,
     wanted: (&Inventory, &[CellKey]),
 ) -> Result<Inventory, Failure> {
-    read_at((workspace, &mut Reader::new(&workspace.config)), commit, wanted)
+    read_at((ground, &mut Reader::new(ground.config)), commit, wanted)
 }
 
 fn read_at(
-    from: (&Workspace, &mut Reader<'_>),
-    commit: git::ObjectId,
+    from: (Ground<'_>, &mut Reader<'_>),
+    commit: ObjectId,
     wanted: (&Inventory, &[CellKey]),
 ) -> Result<Inventory, Failure> {
-    let (workspace, reader) = from;
+    let (ground, reader) = from;
     let (inventory, keys) = wanted;
     let cells = keys.iter().filter_map(|key| inventory.cells.get(key));
     let indexes: BTreeSet<usize> = cells.flat_map(|cell| cell.overlays.iter().copied()).collect();
     let overlays = indexes.into_iter().filter_map(|index| inventory.overlays.get(index).cloned());
-    let snapshot = workspace.repo.snapshot(commit)?;
+    let snapshot = ground.repo.snapshot(commit)?;
     Ok(reader.read(&snapshot, overlays.collect(), &|_| true)?)
 }
 

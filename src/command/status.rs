@@ -15,7 +15,7 @@ use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
-use super::evidence::{Reach, timelines};
+use super::evidence::{Ground, Reach, timelines};
 use super::workspace::is_undecided;
 use super::{Answer, Context, Failure, Remark, Workspace};
 
@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
     let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
-    let timelines = timelines(&workspace, &inventory, &keys, Reach::Arrivals)?;
+    let timelines = timelines(Ground::of(&workspace), &inventory, &keys, Reach::Arrivals)?;
     let matrix = Matrix { context, workspace: &workspace, inventory: &inventory, timelines };
     let report = matrix.report(&wanted);
     let text = render(context, &report);

@@ -39,6 +39,7 @@ fn environment(
         sources: sources(source, raw, before)?,
         dirs: dirs(source, raw)?,
         seen: raw.seen,
+        together: raw.together,
     })
 }
 

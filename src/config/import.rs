@@ -93,6 +93,7 @@ impl<'t> Importer<'t> {
                 sources,
                 dirs,
                 seen: false,
+                together: false,
             });
         }
         Pipeline::new(environments).map_err(|error| self.blame(list, names, error))

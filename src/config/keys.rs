@@ -54,7 +54,14 @@ static FIELD: Place = Place {
 static ENVIRONMENT: Place = Place {
     written: "`[[environment]]`",
     list: Some("environment"),
-    keys: &[("name", None), ("from", None), ("from-any", None), ("dirs", None), ("seen", None)],
+    keys: &[
+        ("name", None),
+        ("from", None),
+        ("from-any", None),
+        ("dirs", None),
+        ("seen", None),
+        ("together", None),
+    ],
     later: &[
         "soak",
         "windows",
@@ -70,7 +77,6 @@ static ENVIRONMENT: Place = Place {
         "context",
         "namespace",
         "auto-merge",
-        "together",
         "deliver",
     ],
 };

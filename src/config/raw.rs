@@ -131,6 +131,10 @@ pub(super) struct RawEnvironment {
     /// default is that it is there now.
     #[serde(default)]
     pub(super) seen: bool,
+    /// Whether one change may bring a version into the environments before and
+    /// into this one. The default is that the first has to land before.
+    #[serde(default)]
+    pub(super) together: bool,
 }
 
 /// A rule that a change may waive.

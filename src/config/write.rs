@@ -96,6 +96,9 @@ fn environment(
     if one.seen {
         text.push_str("seen = true\n");
     }
+    if one.together {
+        text.push_str("together = true\n");
+    }
     Ok(())
 }
 

@@ -159,7 +159,7 @@ fn environment(dir: &str, names: &BTreeSet<&str>, sources: Sources) -> Environme
     let (_, short) = numbered(dir);
     let unique = names.iter().filter(|other| numbered(other).1 == short).count() == 1;
     let name = EnvironmentName::new(if unique { short } else { dir });
-    Environment { name, sources, dirs: vec![dir.to_owned()], seen: false }
+    Environment { name, sources, dirs: vec![dir.to_owned()], seen: false, together: false }
 }
 
 fn templates(

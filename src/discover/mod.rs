@@ -8,4 +8,4 @@ mod template;
 
 pub use guess::{guess, guess_layout};
 pub use inventory::{Cell, CellKey, Inventory, Reader, Roots, Unreadable, overlay_files, read};
-pub use overlay::{Overlay, overlays};
+pub use overlay::{Overlay, apps_on, overlays, overlays_of};

@@ -48,12 +48,30 @@ pub fn overlays(
     config: &Config,
     app: Option<&str>,
 ) -> Result<Vec<Overlay>, SnapshotError> {
+    let apps = app.map(|app| vec![app.to_owned()]);
+    overlays_of(snapshot, config, apps.as_deref())
+}
+
+/// The names of apps that `path` may belong to by the layout: of an overlay,
+/// or of what lies beside its overlays.
+pub fn apps_on(config: &Config, path: &RepoPath) -> BTreeSet<String> {
+    let bindings = Bindings::default().with("env", directories(config));
+    let templates = config.layout.iter().map(|layout| Template::new(&layout.template, &bindings));
+    templates.flat_map(|template| template.apps_on(path)).collect()
+}
+
+/// As [`overlays`], for several apps at once.
+pub fn overlays_of(
+    snapshot: &dyn Snapshot,
+    config: &Config,
+    apps: Option<&[String]>,
+) -> Result<Vec<Overlay>, SnapshotError> {
     let mut found = Vec::new();
     let mut taken: HashSet<RepoPath> = HashSet::new();
     for (index, layout) in config.layout.iter().enumerate() {
         let mut bindings = Bindings::default().with("env", directories(config));
-        if let Some(app) = app.filter(|_| layout.template.contains("{app}")) {
-            bindings = bindings.with("app", vec![app.to_owned()]);
+        if let Some(apps) = apps.filter(|_| layout.template.contains("{app}")) {
+            bindings = bindings.with("app", apps.to_vec());
         }
         let matches = Template::new(&layout.template, &bindings).expand(snapshot, &bindings)?;
         for found_path in matches {
@@ -146,6 +164,7 @@ mod tests {
             sources: Sources::First,
             dirs: vec![name.to_owned()],
             seen: false,
+            together: false,
         };
         let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
         let config = Config {

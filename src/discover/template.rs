@@ -86,6 +86,43 @@ impl Template {
         walk.descend(&RepoPath::root(), 0)?;
         Ok(walk.found)
     }
+
+    /// What `{app}` may be on the way to `path`, whatever the other names are.
+    pub(super) fn apps_on(&self, path: &RepoPath) -> Vec<String> {
+        let parts: Vec<&str> = path.parts().collect();
+        let mut found = Vec::new();
+        align(&self.segments, &parts, &mut found);
+        found
+    }
+}
+
+/// Lays the segments on the parts of a path, as far as `{app}`.
+fn align(segments: &[Segment], parts: &[&str], found: &mut Vec<String>) {
+    let (Some((segment, segments)), Some((part, rest))) =
+        (segments.split_first(), parts.split_first())
+    else {
+        return;
+    };
+    match segment {
+        Segment::Literal(text) if text == part => align(segments, rest, found),
+        Segment::Literal(_) => {}
+        Segment::Name(name) if name == "app" => found.push((*part).to_owned()),
+        Segment::Name(name) if name != "env" => align(segments, rest, found),
+        // The directory of an environment may have several parts, `**` any number.
+        Segment::Name(_) | Segment::AnyDepth => {
+            let least = usize::from(matches!(segment, Segment::Name(_)));
+            for taken in least..=parts.len() {
+                align(segments, parts.get(taken..).unwrap_or_default(), found);
+            }
+        }
+        Segment::Mixed(regex) => {
+            let Some(captures) = regex.captures(part) else { return };
+            match captures.name(&group_of("app")) {
+                Some(app) => found.push(app.as_str().to_owned()),
+                None => align(segments, rest, found),
+            }
+        }
+    }
 }
 
 impl Segment {

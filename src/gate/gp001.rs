@@ -5,7 +5,8 @@ use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
 use crate::plan::Planned;
 
-use super::{Ask, Case, RuleInfo, about, human_span, placed, policy, short_id};
+use super::accepted::{self, Acceptance};
+use super::{Ask, Case, RuleInfo, about, entering, human_span, placed, policy, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -22,7 +23,13 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 /// Does not apply to a first environment.
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
-    case.plan.promotions.iter().filter_map(|planned| judge(case, planned)).collect()
+    let judged: Vec<(&Planned, Finding)> = case
+        .promotions
+        .iter()
+        .filter_map(|planned| Some((planned, judge(case, planned)?)))
+        .collect();
+    let rendered = entering::judge(case, &judged);
+    judged.into_iter().map(|(_, finding)| finding).chain(rendered).collect()
 }
 
 /// The way to satisfy the rule, where it does not hold; and whether it refuses,
@@ -32,6 +39,20 @@ pub(super) fn missing(case: &Case<'_>, planned: &Planned) -> Option<(Option<Stri
     let hint = finding.hint.clone();
     let refuses = policy::apply(case, vec![finding]).iter().any(|f| f.outcome == Outcome::Fail);
     Some((hint, refuses))
+}
+
+/// Whether the environments before run the version, or ran it where that is
+/// enough.
+pub(super) fn is_run_before(case: &Case<'_>, promotion: &Promotion) -> bool {
+    let Some(environment) = case.config.environment(promotion.to.as_str()) else { return false };
+    let sources = case.config.sources_for(environment, &promotion.app);
+    let vouches =
+        |source: &EnvironmentName| answer(case, promotion, (source, environment.seen)).vouches;
+    match &sources {
+        Sources::First => true,
+        Sources::All(names) => names.iter().all(vouches),
+        Sources::Any(names) => names.iter().any(vouches),
+    }
 }
 
 /// One source's answer: whether it vouches for the version, and how that reads.
@@ -62,7 +83,19 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
     if passes {
         return Some(about(Rule::GP001, promotion, Outcome::Pass, texts(&told)));
     }
-    let mut finding = about(Rule::GP001, promotion, Outcome::Fail, texts(&refuted));
+    if let Some(Acceptance { text, .. }) = accepted::otherwise(case, planned) {
+        return Some(about(Rule::GP001, promotion, Outcome::Pass, text));
+    }
+    let mut text = texts(&refuted);
+    let first = refuted.iter().find(|answer| accepted::gets(case, promotion, &answer.source));
+    if let Some(answer) = first {
+        text = format!(
+            "{} gets {} by this same change: it has to land there first ({text})",
+            answer.source,
+            tag_or_digest(&promotion.version)
+        );
+    }
+    let mut finding = about(Rule::GP001, promotion, Outcome::Fail, text);
     finding.hint = refuted.first().map(|answer| hint(case, promotion, answer));
     Some(placed(finding, planned))
 }
@@ -96,7 +129,7 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
 }
 
 /// GP001 compares tags; whether the digest is the same is GP004's question.
-fn tag_or_digest(version: &Pin) -> Pin {
+pub(super) fn tag_or_digest(version: &Pin) -> Pin {
     match &version.tag {
         Some(tag) => Pin::tag(tag.clone()),
         None => version.clone(),

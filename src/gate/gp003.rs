@@ -6,8 +6,9 @@ use crate::discover::CellKey;
 use crate::model::{Finding, Outcome, Promotion, Rule};
 use crate::plan::Planned;
 
+use super::accepted::{self, Why};
 use super::ordering::by_semver;
-use super::{Ask, Case, RuleInfo, about, override_hint, placed};
+use super::{Ask, Case, Past, RuleInfo, about, override_hint, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
@@ -25,6 +26,9 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to));
     let (new, old) = (&promotion.version, &promotion.previous);
     let order = by_semver(new, old);
+    if let Some(rollback) = accepted::otherwise(case, planned).filter(|a| a.why == Why::Rollback) {
+        return about(Rule::GP003, promotion, Outcome::Pass, rollback.text);
+    }
     if order == Some(Ordering::Less) {
         return refuse(case, planned, format!("{new} is older than {old}"));
     }
@@ -35,8 +39,13 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         let message = format!("{} had no version of its own", promotion.to);
         return about(Rule::GP003, promotion, Outcome::Pass, message);
     }
-    if timeline.is_none_or(|timeline| !timeline.complete) && case.shallow {
+    if timeline.is_none_or(|timeline| !timeline.complete) && case.history == Past::CutOff {
         return cut_off(promotion);
+    }
+    if case.history == Past::None {
+        let message =
+            format!("a tree has no history: whether {} left {new} is not asked", promotion.to);
+        return about(Rule::GP003, promotion, Outcome::Skip, message);
     }
     let message = match order {
         Some(Ordering::Greater) => format!("{new} is newer than {old}"),

@@ -4,6 +4,7 @@ use crate::discover::{Cell, CellKey};
 use crate::model::{Digest, EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, Tag};
 use crate::plan::Planned;
 
+use super::accepted::{self, Why};
 use super::{Ask, Case, RuleInfo, about, gp001, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -22,6 +23,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
+    let accepted =
+        accepted::otherwise(case, planned).filter(|_| !gp001::is_run_before(case, promotion));
+    if let Some(accepted) = accepted.filter(|accepted| accepted.why != Why::Together) {
+        return about(Rule::GP004, promotion, Outcome::Pass, accepted.text);
+    }
     let environment = case.config.environment(promotion.to.as_str());
     let any = environment
         .map(|environment| case.config.sources_for(environment, &promotion.app))
@@ -38,6 +44,11 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         return lost(case, planned);
     }
     match &promotion.version.digest {
+        None if case.check.is_some() && promotion.previous.digest.is_some() => {
+            let message =
+                format!("{} pinned a digest, and {} has none", promotion.to, promotion.version);
+            about(Rule::GP004, promotion, Outcome::Warn, message)
+        }
         None => about(Rule::GP004, promotion, Outcome::Pass, without(promotion)),
         Some(digest) if promotion.from.is_empty() => entering(promotion, digest),
         Some(_) => vouched(case, planned, agrees),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{EnvironmentName, Finding, Outcome, Rule};
+use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule};
 use crate::plan::Planned;
 
 use super::{Ask, Case, RuleInfo, about};
@@ -14,8 +14,47 @@ pub(super) const RULE: RuleInfo = RuleInfo {
           puts a version into the second before the first has proven it. This rule only warns.",
     satisfy: "Give each environment a file of its own, or promote them one after the other.",
     overridable: true,
-    ask: Ask::Each(judge),
+    ask: Ask::Whole(judge_all),
 };
+
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
+    match case.check {
+        Some(check) => mixed(case, check.changed).into_iter().collect(),
+        None => case.promotions.iter().map(|planned| judge(case, planned)).collect(),
+    }
+}
+
+/// A change that somebody made as a whole: several environments in one, or
+/// promotions and something else.
+fn mixed(case: &Case<'_>, changed: &[RepoPath]) -> Option<Finding> {
+    let first = case.promotions.first()?;
+    let environments: BTreeSet<&EnvironmentName> =
+        case.promotions.iter().map(|planned| &planned.promotion.to).collect();
+    let holds = |path: &RepoPath| {
+        let sites = case.promotions.iter().flat_map(|planned| &planned.sites);
+        sites.into_iter().any(|(site, _)| site == path)
+    };
+    let other = changed.iter().find(|path| !holds(path));
+    let names: Vec<&str> = environments.iter().map(|name| name.as_str()).collect();
+    let (outcome, message) = match (names.as_slice(), other) {
+        ([name], None) => (Outcome::Pass, format!("only versions of {name} change")),
+        ([name], Some(other)) => {
+            (Outcome::Warn, format!("versions of {name} change together with {other}"))
+        }
+        _ => (Outcome::Warn, format!("versions of {} change at once", names.join(", "))),
+    };
+    let environment = (names.len() == 1).then(|| first.promotion.to.clone());
+    Some(Finding {
+        rule: Rule::GP007,
+        outcome,
+        app: None,
+        environment,
+        message,
+        path: other.filter(|_| names.len() == 1).cloned(),
+        line: None,
+        hint: None,
+    })
+}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

@@ -37,7 +37,7 @@ fn together(case: &Case<'_>, planned: &Planned) -> String {
         format!("git promote {} {}", promotion.app.at(&promotion.version), promotion.to);
     if promotion.from.is_empty() {
         // Nothing but their names tells which images are meant.
-        let others = case.plan.promotions.iter().map(|planned| &planned.promotion);
+        let others = case.promotions.iter().map(|planned| &planned.promotion);
         let moving = others.filter(|other| other.app == promotion.app).map(|other| &other.image);
         let images: BTreeSet<&String> = moving.chain(&planned.left_behind).collect();
         for image in images {

@@ -15,8 +15,55 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     satisfy: "Mend the file that is named. `kubectl kustomize DIR` shows what Kubernetes tools \
               make of it.",
     overridable: false,
-    ask: Ask::Each(judge),
+    ask: Ask::Whole(judge_all),
 };
+
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
+    let promotions = case.promotions.iter().map(|planned| judge(case, planned));
+    promotions.chain(config(case)).chain(at_head(case)).collect()
+}
+
+/// A config that the change brings in and that cannot be read.
+fn config(case: &Case<'_>) -> Option<Finding> {
+    let change = case.proof.config.as_ref()?;
+    let message = change.broken.clone()?;
+    Some(Finding {
+        rule: Rule::GP011,
+        outcome: Outcome::Fail,
+        app: None,
+        environment: None,
+        message,
+        path: Some(change.path.clone()),
+        line: None,
+        hint: Some("git promote config validate".to_owned()),
+    })
+}
+
+/// What could be read before the change and cannot be read after it.
+fn at_head(case: &Case<'_>) -> Vec<Finding> {
+    let Some(check) = case.check else { return Vec::new() };
+    let known = |unreadable: &&Unreadable| {
+        let same = |other: &Unreadable| {
+            (&other.path, &other.message) == (&unreadable.path, &unreadable.message)
+        };
+        !case.inventory.unreadable.iter().any(same)
+    };
+    let finding = |unreadable: &Unreadable| {
+        let overlay = check.head.overlays.get(unreadable.overlay);
+        let grave = is_kustomization(unreadable.path.file_name());
+        Finding {
+            rule: Rule::GP011,
+            outcome: if grave { Outcome::Fail } else { Outcome::Warn },
+            app: overlay.and_then(|overlay| overlay.app.clone()),
+            environment: overlay.map(|overlay| overlay.environment.clone()),
+            message: unreadable.message.clone(),
+            path: Some(unreadable.path.clone()),
+            line: None,
+            hint: None,
+        }
+    };
+    check.head.unreadable.iter().filter(known).map(finding).collect()
+}
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;

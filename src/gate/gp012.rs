@@ -1,7 +1,7 @@
 //! GP012: a waiver says why, and only waives what may be waived.
 
 use crate::audit::Waiver;
-use crate::model::{Finding, Outcome, Rule};
+use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
 use super::{Ask, Case, RuleInfo, override_hint, policy};
 
@@ -18,24 +18,25 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 };
 
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
-    case.waivers.iter().map(|waiver| judge(case, waiver)).collect()
+    let each = |waiver| case.targets.iter().map(move |to| judge(case, waiver, to));
+    case.waivers.iter().flat_map(each).collect()
 }
 
-fn with_reason(case: &Case<'_>, rule: Rule) -> String {
-    match (case.plan.promotions.first(), case.plan.current.first()) {
+fn with_reason(case: &Case<'_>, rule: Rule, to: &EnvironmentName) -> String {
+    match (case.promotions.first(), case.current.first()) {
         (Some(planned), _) => override_hint(case, rule, &planned.promotion),
         // Where nothing moves there is nothing to waive.
-        (None, Some((app, _, pin))) => format!("git promote {} {}", app.at(pin), case.plan.to),
+        (None, Some((app, _, pin))) => format!("git promote {} {to}", app.at(pin)),
         (None, None) => format!("git promote explain {rule}"),
     }
 }
 
-fn judge(case: &Case<'_>, waiver: &Waiver) -> Finding {
+fn judge(case: &Case<'_>, waiver: &Waiver, to: &EnvironmentName) -> Finding {
     let rule = waiver.rule;
     let refusal = if waiver.reason.trim().is_empty() {
-        Some((format!("{rule} is overridden without a reason"), with_reason(case, rule)))
+        Some((format!("{rule} is overridden without a reason"), with_reason(case, rule, to)))
     } else {
-        policy::objection(case, rule).map(|why| (why, format!("git promote explain {rule}")))
+        policy::objection(case, rule, to).map(|why| (why, format!("git promote explain {rule}")))
     };
     let (outcome, message, hint) = match refusal {
         Some((message, hint)) => (Outcome::Fail, message, Some(hint)),
@@ -45,7 +46,7 @@ fn judge(case: &Case<'_>, waiver: &Waiver) -> Finding {
         rule: Rule::GP012,
         outcome,
         app: None,
-        environment: Some(case.plan.to.clone()),
+        environment: Some(to.clone()),
         message,
         path: None,
         line: None,

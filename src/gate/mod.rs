@@ -3,14 +3,19 @@
 //! All rules run and all findings are shown; then one refusal. What the
 //! effects accept is an [`Approved`] plan, and only [`approve`] makes one.
 
+mod accepted;
+mod entering;
 mod gp001;
 mod gp003;
 mod gp004;
 mod gp005;
 mod gp007;
 mod gp008;
+mod gp010;
 mod gp011;
 mod gp012;
+mod gp013;
+mod gp014;
 mod ordering;
 mod policy;
 
@@ -22,8 +27,9 @@ use crate::audit::Waiver;
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
-use crate::model::{Finding, Outcome, Pin, Promotion, Rule};
+use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, Promotion, RepoPath, Rule};
 use crate::plan::{Plan, Planned};
+use crate::proof::Proof;
 
 /// Everything the rules may look at.
 #[derive(Clone, Copy)]
@@ -32,16 +38,47 @@ pub struct Case<'a> {
     pub config: &'a Config,
     /// What is where at the base.
     pub inventory: &'a Inventory,
-    /// What is to be done.
-    pub plan: &'a Plan,
+    /// What moves.
+    pub promotions: &'a [Planned],
+    /// Apps and images that already run what is wanted.
+    pub current: &'a [(AppId, String, Pin)],
+    /// The environments that are entered.
+    pub targets: &'a [EnvironmentName],
+    /// What the change does to what the environments run.
+    pub proof: &'a Proof,
+    /// What only a change that somebody else made has; `None` where `promote`
+    /// judges its own plan.
+    pub check: Option<Foreign<'a>>,
     /// What the environments concerned ran, and when.
     pub timelines: &'a BTreeMap<CellKey, Timeline>,
-    /// Whether the history of the base is cut off (a shallow clone).
-    pub shallow: bool,
+    /// What there is of the history of the base.
+    pub history: Past,
     /// What the user waives.
     pub waivers: &'a [Waiver],
     /// The time to judge at, seconds since the epoch.
     pub now: i64,
+}
+
+/// What there is of the history of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// All of it.
+    Whole,
+    /// It is cut off (a shallow clone), or objects of it are not there.
+    CutOff,
+    /// None: the base is a tree.
+    None,
+}
+
+/// A change that somebody else made.
+#[derive(Clone, Copy)]
+pub struct Foreign<'a> {
+    /// What is where at the head.
+    pub head: &'a Inventory,
+    /// Every file that changes.
+    pub changed: &'a [RepoPath],
+    /// Overlays of new apps that the history had before.
+    pub returned: &'a [RepoPath],
 }
 
 /// A rule: what it refuses, why, and how to satisfy it.
@@ -68,15 +105,18 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 8] = [
+pub const RULES: [&RuleInfo; 11] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,
     &gp007::RULE,
     &gp008::RULE,
+    &gp010::RULE,
     &gp011::RULE,
     &gp012::RULE,
+    &gp013::RULE,
+    &gp014::RULE,
 ];
 
 /// The rule of that number.
@@ -101,7 +141,7 @@ impl Approved {
 pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
     let ask = |info: &&RuleInfo| match info.ask {
         Ask::Each(judge) => {
-            let promotions = case.plan.promotions.iter();
+            let promotions = case.promotions.iter();
             promotions.map(|planned| judge(case, planned)).collect()
         }
         Ask::Whole(judge) => judge(case),
@@ -151,7 +191,7 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
 /// must not be waived here.
 fn override_hint(case: &Case<'_>, rule: Rule, promotion: &Promotion) -> String {
     let (word, to) = (promotion.app.at(&promotion.version), &promotion.to);
-    match policy::objection(case, rule) {
+    match policy::objection(case, rule, to) {
         None => format!("git promote {word} {to} --override {rule} --reason TEXT"),
         Some(_) => format!("git promote explain {rule}"),
     }

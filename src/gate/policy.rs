@@ -2,7 +2,7 @@
 //! warned, apps that are not judged, and rules that are waived.
 
 use crate::config::{AppPolicy, FIXED};
-use crate::model::{Finding, Outcome, Rule};
+use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
 use super::{Case, rule};
 
@@ -36,7 +36,8 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
         return finding;
     };
     let refuses = matches!(finding.outcome, Outcome::Fail | Outcome::Warn);
-    if refuses && objection(case, finding.rule).is_none() {
+    let environment = finding.environment.as_ref();
+    if refuses && environment.is_some_and(|to| objection(case, finding.rule, to).is_none()) {
         finding.outcome = Outcome::Overridden;
         finding.message = format!("{} (overridden: {})", finding.message, waiver.reason);
         finding.hint = None;
@@ -44,11 +45,12 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
     finding
 }
 
-/// Why a rule must not be waived for this plan; `None` if it may.
+/// Why a rule must not be waived in an environment; `None` if it may.
 ///
 /// What the config grants counts for every rule but those that it cannot grant.
-/// Without any grant the rules marked so can be waived.
-pub(super) fn objection(case: &Case<'_>, waived: Rule) -> Option<String> {
+/// Without any grant `promote` lets the rules marked so be waived, and `check`
+/// none.
+pub(super) fn objection(case: &Case<'_>, waived: Rule, to: &EnvironmentName) -> Option<String> {
     let Some(info) = rule(waived) else {
         return Some(format!("{waived} is not judged by this version"));
     };
@@ -57,14 +59,15 @@ pub(super) fn objection(case: &Case<'_>, waived: Rule) -> Option<String> {
     }
     let grants = &case.config.overrides;
     let granted = grants.iter().any(|grant| {
-        let here = grant.environments.is_empty() || grant.environments.contains(&case.plan.to);
+        let here = grant.environments.is_empty() || grant.environments.contains(to);
         grant.rule == waived && here
     });
-    if granted || (grants.is_empty() && info.overridable) {
+    let free = grants.is_empty() && case.check.is_none();
+    if granted || (free && info.overridable) {
         return None;
     }
     Some(if info.overridable {
-        format!("the config does not let {waived} be overridden in {}", case.plan.to)
+        format!("the config does not let {waived} be overridden in {to}")
     } else {
         format!("{waived} cannot be overridden unless the config says so")
     })

@@ -23,6 +23,12 @@ impl EnvironmentName {
     }
 }
 
+impl AsRef<str> for EnvironmentName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for EnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -61,6 +67,8 @@ pub struct Environment {
     pub dirs: Vec<String>,
     /// Whether it is enough that a version was in the sources at some time.
     pub seen: bool,
+    /// Whether one change may bring a version into the sources and in here.
+    pub together: bool,
 }
 
 /// What makes a list of environments no pipeline.
@@ -220,6 +228,7 @@ mod tests {
             sources,
             dirs: vec![name.to_owned()],
             seen: false,
+            together: false,
         }
     }
 

@@ -4,11 +4,13 @@
 //! A plan is made of an inventory and an intent, decides nothing about whether
 //! it is allowed (that is `gate`), and writes nothing.
 
+mod between;
 mod create;
 mod edits;
 mod leftovers;
 mod select;
 
+pub use between::between;
 pub use select::exists_in;
 
 use thiserror::Error;

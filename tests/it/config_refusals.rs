@@ -94,7 +94,6 @@ fn settings_of_a_newer_version_are_refused_and_not_ignored() {
         "context",
         "namespace",
         "auto-merge",
-        "together",
         "deliver",
     ];
     for key in environment {

@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["model"],
     &["yaml", "audit", "config"],
     &["kustomize"],
     &["discover"],
     &["history"],
     &["plan"],
+    &["proof"],
     &["diff", "gate"],
     &["report"],
     &["worktree"],
@@ -24,7 +25,7 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// The layers that do no I/O and ask neither clock nor environment.
-const PURE: usize = 8;
+const PURE: usize = 9;
 
 /// What the pure half may not name.
 const IMPURE: [&str; 9] = [

@@ -111,6 +111,7 @@ impl Order {
                     sources: sources.clone(),
                     dirs: found.map_or_else(|| vec![name.clone()], |found| found.dirs.clone()),
                     seen: found.is_some_and(|found| found.seen),
+                    together: found.is_some_and(|found| found.together),
                 });
             }
             before = Some(stage.iter().map(EnvironmentName::new).collect());

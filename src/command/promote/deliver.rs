@@ -9,7 +9,7 @@ use crate::git::{self, CommitOptions, CommitRequest, Committed, SignChoice, Unfi
 use crate::model::{Finding, Outcome, Promotion};
 use crate::report::{CommitLine, Ending, PromotionReport};
 
-use super::super::evidence::at_commit;
+use super::super::evidence::{Ground, at_commit};
 use super::super::{Context, Exit, Failure, Remark, Workspace};
 use super::args::CommonArgs;
 use super::ending::End;
@@ -157,7 +157,7 @@ pub(super) fn unpushed_evidence(
         .collect();
     let keys: Vec<CellKey> = sources.iter().map(|(_, key)| key.clone()).collect();
     let there = workspace.repo.resolve(&upstream.name).map_err(Failure::from);
-    let there = there.and_then(|tip| at_commit(workspace, tip, (inventory, &keys)));
+    let there = there.and_then(|tip| at_commit(Ground::of(workspace), tip, (inventory, &keys)));
     let Ok(there) = there else { return Vec::new() };
     let runs = |inventory: &Inventory, promotion: &Promotion, key: &CellKey| {
         let cell = inventory.cells.get(key).and_then(Cell::pin);

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Case};
+use crate::gate::{self, Case, Past};
 use crate::history::Timeline;
-use crate::model::{AppId, Finding};
+use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
+use crate::proof::{self, Proof, Sides};
 
 use super::super::Failure;
-use super::super::evidence::{Reach, timelines};
+use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::Promoting;
 
 impl Promoting<'_> {
@@ -51,15 +52,28 @@ impl Promoting<'_> {
     ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
         let keys: Vec<CellKey> = plan.promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
-        timelines(self.workspace, inventory, &keys, Reach::Everything)
+        timelines(Ground::of(self.workspace), inventory, &keys, Reach::Everything)
+    }
+
+    /// What the plan does to what environments run: judged as if somebody else
+    /// had made the change.
+    pub(super) fn proof(&self, plan: &Plan) -> Result<Proof, Failure> {
+        let base: &dyn Snapshot = &self.workspace.snapshot;
+        let head = Patched::new(base, &plan.files);
+        let changed: Vec<RepoPath> = plan.files.iter().map(|file| file.path.clone()).collect();
+        let config = &self.workspace.config;
+        let sides =
+            Sides { base, head: &head, config, changed: &changed, odd_names: 0, search: false };
+        Ok(proof::prove(&sides)?)
     }
 
     pub(super) fn judge(
         &self,
         inventory: &Inventory,
         plan: &Plan,
-        timelines: &BTreeMap<CellKey, Timeline>,
+        evidence: (&BTreeMap<CellKey, Timeline>, &Proof),
     ) -> Vec<Finding> {
+        let (timelines, proof) = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -70,19 +84,19 @@ impl Promoting<'_> {
         let case = Case {
             config: &self.workspace.config,
             inventory,
-            plan,
+            promotions: &plan.promotions,
+            current: &plan.current,
+            targets: std::slice::from_ref(&plan.to),
+            proof,
+            check: None,
             timelines,
-            shallow: self.workspace.repo.is_shallow(),
+            history: match self.workspace.repo.is_shallow() {
+                true => Past::CutOff,
+                false => Past::Whole,
+            },
             waivers: &waivers,
             now: self.context.now,
         };
         gate::evaluate(&case)
     }
-}
-
-/// The cells of a promotion: the target's and those it comes from.
-fn cells_of(planned: &Planned) -> Vec<CellKey> {
-    let promotion = &planned.promotion;
-    let environments = std::iter::once(&promotion.to).chain(&promotion.from);
-    environments.map(|environment| CellKey::of(promotion, environment)).collect()
 }

@@ -126,10 +126,11 @@ impl Promoting<'_> {
             plan::promote(world, &Intent { never, ..intent })?
         };
         let timelines = self.history(&inventory, &plan)?;
-        let mut findings = self.judge(&inventory, &plan, &timelines);
+        let proof = self.proof(&plan)?;
+        let mut findings = self.judge(&inventory, &plan, (&timelines, &proof));
         if gate::refused(&findings) {
             // The way out may begin further up than a promotion has to look.
-            findings = self.judge(&self.inventory(true)?, &plan, &timelines);
+            findings = self.judge(&self.inventory(true)?, &plan, (&timelines, &proof));
         }
         let mut remarks = self.remarks(&plan, inferred);
         remarks.extend(

@@ -183,6 +183,7 @@ mod tests {
             },
             dirs: vec![(*name).to_owned()],
             seen: false,
+            together: false,
         });
         let known = Known {
             pipeline: &Pipeline::new(environments.collect()).unwrap(),

@@ -12,7 +12,8 @@ use super::unfollowed;
 use super::value::Place;
 use super::variables::Variable;
 use super::{
-    ImageKind, Rendered, RenderedImage, collect, generate, metadata, replacements, variables,
+    ImageKind, Rendered, RenderedImage, collect, generate, metadata, pointer, replacements,
+    variables,
 };
 use crate::kustomize::is_kustomization;
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
@@ -40,10 +41,12 @@ pub(super) fn finish(
 ) -> Rendered {
     resource::collisions(&mut ctx, &objects.all);
     variables::uses(&mut ctx, variables, &objects.all);
+    let mut pointers = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
         collect::of(&mut ctx, resource, &mut images);
+        pointers.extend(pointer::of(&ctx, resource));
     }
-    Rendered { images, opaque: ctx.opaque, files: ctx.files }
+    Rendered { images, opaque: ctx.opaque, pointers, cut: ctx.cut, files: ctx.files }
 }
 
 /// A walk down the kustomizations.

@@ -22,6 +22,8 @@ pub(super) struct Context<'s> {
     pub(super) snapshot: &'s dyn Snapshot,
     pub(super) files: BTreeSet<RepoPath>,
     pub(super) opaque: Vec<Opaque>,
+    /// Whether a bound ended the work early.
+    pub(super) cut: bool,
     paths: Vec<RepoPath>,
     indices: HashMap<RepoPath, usize>,
     work: usize,
@@ -68,6 +70,7 @@ impl<'s> Context<'s> {
             snapshot,
             files: BTreeSet::new(),
             opaque: Vec::new(),
+            cut: false,
             paths: Vec::new(),
             indices: HashMap::new(),
             work: MAX_WORK,
@@ -98,6 +101,7 @@ impl<'s> Context<'s> {
         let new = Opaque { path, line, what, content, complete };
         if self.opaque.len() >= MAX_OPAQUE {
             // The rest is not told: the last one stands for it.
+            self.cut = true;
             if let Some(last) = self.opaque.last_mut() {
                 last.complete = false;
             }
@@ -111,6 +115,7 @@ impl<'s> Context<'s> {
         self.work = self.work.saturating_sub(steps);
         if self.work == 0 && !self.exhausted {
             self.exhausted = true;
+            self.cut = true;
             // What lies behind the cut is not known.
             self.opaque(at, "too much work to follow all of it", Evidence::default().partial());
         }

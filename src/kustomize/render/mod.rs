@@ -21,6 +21,7 @@ mod metadata;
 mod patches;
 mod pattern;
 mod plain;
+mod pointer;
 mod reference;
 mod replacements;
 mod resource;
@@ -31,6 +32,8 @@ mod spec;
 mod unfollowed;
 mod value;
 mod variables;
+
+pub use pointer::{Pointer, PointerField};
 
 use std::collections::BTreeSet;
 
@@ -69,6 +72,23 @@ pub struct RenderedImage {
     pub set_by: Option<(RepoPath, u32)>,
 }
 
+impl RenderedImage {
+    /// The reference without tag and digest.
+    pub fn repository(&self) -> &str {
+        reference::split(&self.reference).name
+    }
+
+    /// The tag; empty where there is none.
+    pub fn tag(&self) -> &str {
+        reference::split(&self.reference).tag
+    }
+
+    /// The digest; empty where there is none.
+    pub fn digest(&self) -> &str {
+        reference::split(&self.reference).digest
+    }
+}
+
 /// A construct that is not followed and could make or change an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opaque {
@@ -94,6 +114,10 @@ pub struct Rendered {
     /// What is not followed. Where it is empty, the images are exactly those
     /// that kustomize renders, or kustomize refuses the overlay.
     pub opaque: Vec<Opaque>,
+    /// Objects that say what else is deployed.
+    pub pointers: Vec<Pointer>,
+    /// Whether a bound ended the work before everything was followed.
+    pub cut: bool,
     /// Every file that was read or looked for.
     pub files: BTreeSet<RepoPath>,
 }
@@ -107,4 +131,9 @@ pub fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, Snaps
 /// depth; a directory below it that has a kustomization is rendered by it.
 pub fn render_plain(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {
     plain::render(snapshot, dir)
+}
+
+/// Renders one file of manifests, as it is applied by itself.
+pub fn render_file(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Rendered, SnapshotError> {
+    plain::render_file(snapshot, path)
 }

@@ -38,6 +38,17 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     Ok(finish(ctx, &objects, &variables, entries))
 }
 
+/// Renders the manifests of one file.
+pub(super) fn render_file(
+    snapshot: &dyn Snapshot,
+    path: &RepoPath,
+) -> Result<Rendered, SnapshotError> {
+    let mut ctx = Context::new(snapshot);
+    let mut objects = Objects { all: Vec::new(), open: false };
+    file(&mut ctx, path, &mut objects)?;
+    Ok(finish(ctx, &objects, &[], Vec::new()))
+}
+
 fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }

@@ -1,0 +1,135 @@
+//! What satisfies GP001 although no environment before runs the version now:
+//! each is named in the output.
+
+use crate::discover::{Cell, CellKey};
+use crate::history::Timeline;
+use crate::model::{EnvironmentName, Pin, Promotion};
+use crate::plan::Planned;
+
+use super::{Case, gp001, short_id};
+
+/// Why a version may enter all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The environment ran it before, and did not go back from it.
+    Rollback,
+    /// An environment that follows the same ones runs it.
+    Sibling,
+    /// The app is new everywhere.
+    Fresh,
+    /// It may arrive together with the environments before.
+    Together,
+}
+
+/// An acceptance and its words.
+#[derive(Debug, Clone)]
+pub(super) struct Acceptance {
+    pub(super) why: Why,
+    pub(super) text: String,
+}
+
+/// What lets a version in that the environments before do not run.
+pub(super) fn otherwise(case: &Case<'_>, planned: &Planned) -> Option<Acceptance> {
+    let promotion = &planned.promotion;
+    sibling(case, promotion)
+        .or_else(|| rollback(case, promotion))
+        .or_else(|| fresh(case, promotion))
+        .or_else(|| together(case, promotion))
+}
+
+fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+    let sources = |name: &EnvironmentName| {
+        let environment = case.config.environment(name.as_str())?;
+        Some(case.config.sources_for(environment, &promotion.app))
+    };
+    let own = sources(&promotion.to)?;
+    let follows =
+        |name: &&EnvironmentName| **name != promotion.to && sources(name).as_ref() == Some(&own);
+    let environments =
+        case.config.pipeline.environments().iter().map(|environment| &environment.name);
+    let sibling = environments.filter(follows).find(|name| {
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, name));
+        cell.and_then(Cell::pin) == Some(&promotion.version)
+    })?;
+    let text =
+        format!("{sibling} runs {}, and comes after the same environments", promotion.version);
+    Some(Acceptance { why: Why::Sibling, text })
+}
+
+fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+    case.check?;
+    let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
+    let held = ran(timeline, &promotion.version)?;
+    if went_back(timeline, held, &promotion.version) {
+        return None;
+    }
+    let since = timeline.held.get(held).and_then(|held| held.since.as_ref());
+    let since = since.map(|since| format!(" ({})", short_id(&since.commit))).unwrap_or_default();
+    let text = format!("a rollback: {} ran {} before{since}", promotion.to, promotion.version);
+    Some(Acceptance { why: Why::Rollback, text })
+}
+
+/// The newest stay of exactly that version, before the present one.
+fn ran(timeline: &Timeline, version: &Pin) -> Option<usize> {
+    let mut stays = timeline.held.iter().enumerate().skip(1);
+    stays.find(|(_, held)| held.pin == *version).map(|(index, _)| index)
+}
+
+/// Whether the version was itself gone back from: what came after it was an
+/// older one, or one that had run before it.
+fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
+    let next = held.checked_sub(1).and_then(|index| timeline.held.get(index));
+    next.is_none_or(|next| {
+        let earlier = timeline.held.iter().skip(held + 1).any(|other| other.pin == next.pin);
+        earlier || super::goes_back(&next.pin, version)
+    })
+}
+
+fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+    let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
+    is_fresh(case, &promotion.app, repository).then(|| Acceptance {
+        why: Why::Fresh,
+        text: format!("{} is new in every environment", promotion.app),
+    })
+}
+
+/// Whether the app is new everywhere, and nothing else has the image.
+pub(super) fn is_fresh(case: &Case<'_>, app: &crate::model::AppId, repository: &str) -> bool {
+    let Some(check) = case.check else { return false };
+    let mut fresh = case.proof.fresh.iter().filter(|fresh| fresh.app == *app);
+    fresh.any(|fresh| {
+        !fresh.elsewhere.contains_key(repository)
+            && !fresh.overlays.iter().any(|path| check.returned.contains(path))
+    })
+}
+
+fn together(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+    let environment = case.config.environment(promotion.to.as_str())?;
+    let here =
+        |source: &EnvironmentName| gets(case, promotion, source) || runs(case, promotion, source);
+    let all = promotion.from.iter().all(here);
+    (environment.together && all).then(|| Acceptance {
+        why: Why::Together,
+        text: format!("it may enter {} together with {}", promotion.to, names(&promotion.from)),
+    })
+}
+
+fn names(names: &[EnvironmentName]) -> String {
+    names.iter().map(EnvironmentName::as_str).collect::<Vec<_>>().join(" and ")
+}
+
+fn runs(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> bool {
+    let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
+    carries(cell, promotion)
+}
+
+fn carries(cell: Option<&Cell>, promotion: &Promotion) -> bool {
+    let wanted = gp001::tag_or_digest(&promotion.version);
+    cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted))
+}
+
+/// Whether a source gets the version by the very change that is judged.
+pub(super) fn gets(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> bool {
+    let Some(check) = case.check else { return false };
+    carries(check.head.cells.get(&CellKey::of(promotion, source)), promotion)
+}

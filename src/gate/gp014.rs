@@ -1,0 +1,35 @@
+//! GP014: what cannot be proven does not pass.
+
+use crate::model::{Finding, Outcome, Rule};
+use crate::proof::Doubt;
+
+use super::{Ask, Case, RuleInfo};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    rule: Rule::GP014,
+    refuses: "a change after which what an environment would run cannot be proven",
+    why: "A change is judged by two trees alone. What kustomize would fetch, execute or read in \
+          another way than the judge can hide a version; so can a file that changes what others \
+          mean. What is not followed alike before and after the change never counts.",
+    satisfy: "Make the change without the construct that is named, or by itself: what is left of \
+              it then can be judged. `kubectl kustomize DIR` shows what it renders.",
+    overridable: false,
+    ask: Ask::Whole(judge_all),
+};
+
+fn judge_all(case: &Case<'_>) -> Vec<Finding> {
+    case.proof.doubts.iter().map(finding).collect()
+}
+
+fn finding(doubt: &Doubt) -> Finding {
+    Finding {
+        rule: Rule::GP014,
+        outcome: Outcome::Unverifiable,
+        app: doubt.app.clone(),
+        environment: doubt.environment.clone(),
+        message: doubt.message.clone(),
+        path: Some(doubt.path.clone()),
+        line: (doubt.line > 0).then_some(doubt.line),
+        hint: None,
+    }
+}

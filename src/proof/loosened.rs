@@ -1,0 +1,87 @@
+//! What a change of the config allows that was not allowed.
+
+use crate::config::{self, AppPolicy, Config, GITOPS_PROMOTION, LayoutPath, PROMOTE_TOML};
+use crate::model::{Environment, RepoPath, SnapshotError, Sources};
+
+use super::{ConfigChange, Sides};
+
+/// Compares the config files of both sides.
+pub(super) fn config_change(sides: &Sides<'_>) -> Result<Option<ConfigChange>, SnapshotError> {
+    let files = [PROMOTE_TOML, GITOPS_PROMOTION].map(|name| RepoPath::root().join(name));
+    let Some(path) = files.iter().find(|file| sides.changed.contains(file)) else {
+        return Ok(None);
+    };
+    let [promote, legacy] = &files;
+    let (promote, legacy) = (sides.head.read(promote)?, sides.head.read(legacy)?);
+    let path = path.clone();
+    Ok(Some(match config::from_files(promote.as_deref(), legacy.as_deref()) {
+        Ok(Some(new)) => ConfigChange { path, loosens: loosened(sides.config, &new), broken: None },
+        Ok(None) => {
+            let loosens = vec!["there is no config any more: nothing is judged".to_owned()];
+            ConfigChange { path, loosens, broken: None }
+        }
+        Err(error) => ConfigChange { path, loosens: Vec::new(), broken: Some(error.to_string()) },
+    }))
+}
+
+fn loosened(old: &Config, new: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    for environment in old.pipeline.environments() {
+        match new.environment(environment.name.as_str()) {
+            Some(other) => compare(environment, other, &mut found),
+            None => found.push(format!("{} is no environment any more", environment.name)),
+        }
+    }
+    for path in old.layout.iter().filter(|path| !new.layout.contains(path)) {
+        found.push(format!("`{}` is no longer laid out as it was", path.template));
+    }
+    let first = |path: &&LayoutPath| !old.layout.contains(path) && !old.layout.is_empty();
+    for path in new.layout.iter().filter(first) {
+        found.push(format!("`{}` is laid out anew", path.template));
+    }
+    for grant in new.overrides.iter().filter(|grant| !old.overrides.contains(grant)) {
+        found.push(format!("{} may be overridden", grant.rule));
+    }
+    for app in new.apps.iter().filter(|app| !old.apps.contains(app)) {
+        if app.policy != AppPolicy::Strict {
+            found.push(format!("`{}` is held less strictly", app.name));
+        }
+        if !app.environments.is_empty() {
+            let names: Vec<&str> = app.environments.iter().map(AsRef::as_ref).collect();
+            found.push(format!("`{}` exists in {} alone", app.name, names.join(", ")));
+        }
+    }
+    for app in old.apps.iter().filter(|app| !new.apps.contains(app)) {
+        found.push(format!("the `[[app]]` entry `{}` is another", app.name));
+    }
+    for tag in old.mutable_tags.iter().filter(|tag| !new.mutable_tags.contains(tag)) {
+        found.push(format!("`{tag}` is no mutable tag any more"));
+    }
+    found
+}
+
+fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
+    let name = &old.name;
+    if old.sources != new.sources {
+        let shown = |sources: &Sources| match sources {
+            Sources::First => "nowhere".to_owned(),
+            Sources::All(names) => join(names, " and "),
+            Sources::Any(names) => join(names, " or "),
+        };
+        let (before, after) = (shown(&old.sources), shown(&new.sources));
+        found.push(format!("{name} comes from {after}, not from {before}"));
+    }
+    if old.dirs != new.dirs {
+        found.push(format!("the directories of {name} are others"));
+    }
+    if new.seen && !old.seen {
+        found.push(format!("a version that was seen once may enter {name}"));
+    }
+    if new.together && !old.together {
+        found.push(format!("{name} may be entered together with its `from`"));
+    }
+}
+
+fn join(names: &[crate::model::EnvironmentName], between: &str) -> String {
+    names.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(between)
+}

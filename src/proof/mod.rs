@@ -1,0 +1,225 @@
+//! What a change does to what environments run: from two trees, by rendering
+//! the overlays that it may affect on both sides.
+//!
+//! Here is found what enters an environment, who vouches for it at the base,
+//! and what cannot be told; `gate` makes findings of that. Evidence is read
+//! from the base alone.
+
+mod affected;
+mod files;
+mod lifecycle;
+mod loosened;
+mod pins;
+mod pointers;
+mod reach;
+mod renders;
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::discover::{self, Inventory, Overlay};
+use crate::model::{AppId, Environment, EnvironmentName, RepoPath, Snapshot, SnapshotError};
+
+use affected::affected;
+use renders::Renders;
+use unit::Key;
+
+/// A change: two trees, what differs, and the config to judge by.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    /// The tree of the base.
+    pub base: &'a dyn Snapshot,
+    /// The tree of the head.
+    pub head: &'a dyn Snapshot,
+    /// The config of the base.
+    pub config: &'a Config,
+    /// Every path that differs.
+    pub changed: &'a [RepoPath],
+    /// How many paths differ whose names are not UTF-8.
+    pub odd_names: usize,
+    /// Whether other apps are searched for overlays that use what changed.
+    pub search: bool,
+}
+
+impl Sides<'_> {
+    fn is_first(&self, environment: &EnvironmentName) -> bool {
+        let environment = self.config.environment(environment.as_str());
+        environment.is_none_or(|environment| environment.sources.names().is_empty())
+    }
+
+    /// The environment that the words of a path name, where it is one alone.
+    fn environment_of(&self, path: &RepoPath) -> Option<&EnvironmentName> {
+        let words: Vec<&str> = path.as_str().split(['/', '.', '_']).collect();
+        let named = |environment: &&Environment| {
+            let mut names = environment.dirs.iter().map(String::as_str);
+            let hyphened = |name: &str| {
+                words.iter().any(|word| {
+                    *word == name
+                        || word.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
+                        || word.strip_suffix(name).is_some_and(|rest| rest.ends_with('-'))
+                })
+            };
+            hyphened(environment.name.as_str()) || names.any(hyphened)
+        };
+        let mut found = self.config.pipeline.environments().iter().filter(named);
+        // `prod-eu` also reads as `prod`: the longer name is meant.
+        let first = found.next()?;
+        let best = found.fold(first, |best, other| {
+            if other.name.as_str().len() > best.name.as_str().len() { other } else { best }
+        });
+        Some(&best.name)
+    }
+}
+
+/// What a change does to what environments run.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// What is where at the base, of the apps that may be affected in all of
+    /// their environments.
+    pub before: Inventory,
+    /// The same at the head.
+    pub after: Inventory,
+    /// Images that enter an environment.
+    pub entering: Vec<Entering>,
+    /// What cannot be proven.
+    pub doubts: Vec<Doubt>,
+    /// Overlays that go although a later environment has the app.
+    pub gone: Vec<Gone>,
+    /// Apps that no environment had at the base.
+    pub fresh: Vec<Fresh>,
+    /// What the change does to the config; `None` where it is the same.
+    pub config: Option<ConfigChange>,
+    /// Whether anything that an environment runs is touched.
+    pub touches: bool,
+    /// Whether the whole repository was searched for overlays that use what
+    /// changed.
+    pub searched: bool,
+}
+
+/// An image reference that an environment renders at the head and not at the
+/// base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entering {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app.
+    pub app: AppId,
+    /// The reference, as it is rendered.
+    pub reference: String,
+    /// Its tag; empty where there is none.
+    pub tag: String,
+    /// Its digest; empty where there is none.
+    pub digest: String,
+    /// The reference without tag and digest.
+    pub repository: String,
+    /// Which object and field render it.
+    pub object: String,
+    /// File and 1-based line that decide it.
+    pub place: (RepoPath, u32),
+    /// Whether the environment had that repository for the app before.
+    pub known: bool,
+    /// What each environment before has to say.
+    pub from: Vec<Vouch>,
+}
+
+/// What an environment before has to say of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouch {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Whether it runs the image at the base.
+    pub runs: bool,
+    /// Whether it gets the image by the same change.
+    pub gets: bool,
+    /// What it renders of the same repository instead.
+    pub instead: Vec<String>,
+    /// Whether it has the app at all.
+    pub has_app: bool,
+}
+
+/// What cannot be proven.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Doubt {
+    /// The environment, where one is meant.
+    pub environment: Option<EnvironmentName>,
+    /// The app, where one is meant.
+    pub app: Option<AppId>,
+    /// The file.
+    pub path: RepoPath,
+    /// The 1-based line; 0 where none is meant.
+    pub line: u32,
+    /// Why, in one sentence without a full stop.
+    pub message: String,
+}
+
+/// An overlay that goes although a later environment has the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app; `None` where the layout names none.
+    pub app: Option<AppId>,
+    /// The overlay.
+    pub path: RepoPath,
+    /// The environments that have the app still.
+    pub later: Vec<EnvironmentName>,
+}
+
+/// An app that no environment had at the base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// The app.
+    pub app: AppId,
+    /// Its overlays.
+    pub overlays: Vec<RepoPath>,
+    /// Images that enter with it and that a file of the base names already.
+    pub elsewhere: BTreeMap<String, RepoPath>,
+}
+
+/// What a change does to the config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigChange {
+    /// The file.
+    pub path: RepoPath,
+    /// What is allowed that was not, in words.
+    pub loosens: Vec<String>,
+    /// Why the new one cannot be read.
+    pub broken: Option<String>,
+}
+
+/// Finds out what a change does.
+pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
+    let affected = affected(sides)?;
+    let renders = Renders::new(sides);
+    let units = unit::units(&affected.base, &affected.head);
+    let mut proof = Proof {
+        config: loosened::config_change(sides)?,
+        searched: affected.searched,
+        ..Proof::default()
+    };
+    let judging =
+        unit::Judging { sides, renders: &renders, units: &units, reached: &affected.reached };
+    let mut touched: BTreeSet<&Key> = BTreeSet::new();
+    for unit in units.values() {
+        if judging.is_touched(unit)? {
+            touched.insert(&unit.key);
+            judging.judge(unit, &mut proof)?;
+        }
+    }
+    proof.touches = !touched.is_empty();
+    judging.lifecycle(&affected.outside, &mut proof)?;
+    files::doubts(sides, &affected, &mut proof.doubts)?;
+    let keep = |overlay: &Overlay| touched.contains(&Key::of(overlay));
+    let read = |snapshot, overlays: &[Overlay]| {
+        discover::read(snapshot, sides.config, overlays.to_vec(), &keep)
+    };
+    proof.before = read(sides.base, &affected.base)?;
+    proof.after = read(sides.head, &affected.head)?;
+    pins::doubts(sides, &mut proof)?;
+    let pointing = pointers::doubts(&judging, &affected, &proof)?;
+    proof.doubts.extend(pointing);
+    proof.doubts.sort();
+    proof.doubts.dedup();
+    Ok(proof)
+}

@@ -1,0 +1,371 @@
+//! One app in one environment: what it runs on both sides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::discover::Overlay;
+use crate::kustomize::render::{ImageKind, Opaque, Rendered, RenderedImage};
+use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
+
+use super::renders::{Renders, Side};
+use super::{Doubt, Entering, Proof, Sides, Vouch};
+
+/// What overlays of different environments belong together by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// The app that the layout names.
+    App(AppId),
+    /// Without one: the entry of the layout, and the group.
+    Place(usize, Option<String>),
+}
+
+impl Key {
+    pub(super) fn of(overlay: &Overlay) -> Self {
+        match &overlay.app {
+            Some(app) => Self::App(app.clone()),
+            None => Self::Place(overlay.layout, overlay.group.clone()),
+        }
+    }
+
+    pub(super) fn app(&self) -> Option<&AppId> {
+        match self {
+            Self::App(app) => Some(app),
+            Self::Place(..) => None,
+        }
+    }
+
+    /// The app that an image belongs to.
+    fn app_of(&self, repository: &str) -> AppId {
+        match self {
+            Self::App(app) => app.clone(),
+            Self::Place(_, group) => {
+                let name = repository.rsplit('/').next().unwrap_or(repository);
+                AppId { group: group.clone(), ..AppId::named(name) }
+            }
+        }
+    }
+}
+
+/// The overlays of one key in one environment.
+#[derive(Debug)]
+pub(super) struct Unit<'a> {
+    pub(super) environment: EnvironmentName,
+    pub(super) key: Key,
+    pub(super) base: Vec<&'a Overlay>,
+    pub(super) head: Vec<&'a Overlay>,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn overlays(&self, side: Side) -> &[&'a Overlay] {
+        match side {
+            Side::Base => &self.base,
+            Side::Head => &self.head,
+        }
+    }
+
+    /// Where it is to be found, for what concerns all of it.
+    pub(super) fn path(&self) -> RepoPath {
+        let first = self.head.first().or(self.base.first());
+        first.map(|overlay| overlay.path.clone()).unwrap_or_default()
+    }
+}
+
+/// Units by key and environment.
+pub(super) type Units<'a> = BTreeMap<(Key, EnvironmentName), Unit<'a>>;
+
+pub(super) fn units<'a>(base: &'a [Overlay], head: &'a [Overlay]) -> Units<'a> {
+    let mut units = Units::new();
+    for (side, overlays) in [(Side::Base, base), (Side::Head, head)] {
+        for overlay in overlays {
+            let (key, environment) = (Key::of(overlay), overlay.environment.clone());
+            let unit = units.entry((key.clone(), environment.clone())).or_insert_with(|| Unit {
+                environment,
+                key,
+                base: Vec::new(),
+                head: Vec::new(),
+            });
+            match side {
+                Side::Base => unit.base.push(overlay),
+                Side::Head => unit.head.push(overlay),
+            }
+        }
+    }
+    units
+}
+
+/// Everything that a judgement of units shares.
+pub(super) struct Judging<'a> {
+    pub(super) sides: &'a Sides<'a>,
+    pub(super) renders: &'a Renders<'a>,
+    pub(super) units: &'a Units<'a>,
+    pub(super) reached: &'a BTreeSet<RepoPath>,
+}
+
+impl<'a> Judging<'a> {
+    /// Whether a changed file is part of what it is made of.
+    pub(super) fn is_touched(&self, unit: &Unit<'_>) -> Result<bool, SnapshotError> {
+        let all: Vec<&Overlay> = unit.base.iter().chain(&unit.head).copied().collect();
+        let holds = |path: &RepoPath| all.iter().any(|overlay| path.is_within(&overlay.path));
+        if self.sides.changed.iter().any(holds) || self.reached.iter().any(holds) {
+            return Ok(true);
+        }
+        for rendered in self.rendered(unit, Side::Base)? {
+            if self.sides.changed.iter().any(|path| rendered.files.contains(path)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The environments that its versions come from.
+    pub(super) fn sources(&self, unit: &Unit<'_>) -> Sources {
+        let environment = self.sides.config.environment(unit.environment.as_str());
+        match (environment, unit.key.app()) {
+            (None, _) => Sources::First,
+            (Some(environment), Some(app)) => self.sides.config.sources_for(environment, app),
+            (Some(environment), None) => environment.sources.clone(),
+        }
+    }
+
+    fn unit(&self, key: &Key, environment: &EnvironmentName) -> Option<&Unit<'a>> {
+        self.units.get(&(key.clone(), environment.clone()))
+    }
+
+    pub(super) fn rendered(
+        &self,
+        unit: &Unit<'_>,
+        side: Side,
+    ) -> Result<Vec<Rc<Rendered>>, SnapshotError> {
+        unit.overlays(side).iter().map(|overlay| self.renders.of(side, overlay)).collect()
+    }
+
+    /// What enters the environment, and what cannot be told.
+    pub(super) fn judge(&self, unit: &Unit<'_>, proof: &mut Proof) -> Result<(), SnapshotError> {
+        if self.sources(unit) == Sources::First {
+            return Ok(());
+        }
+        let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
+        self.opaque(unit, (&base, &head), &mut proof.doubts)?;
+        self.entries_gone(unit, (&base, &head), &mut proof.doubts);
+        let mut known: BTreeSet<String> = references(&base);
+        if unit.base.is_empty() {
+            known.extend(self.moved(unit)?);
+        }
+        let mut told: BTreeSet<&str> = BTreeSet::new();
+        for image in head.iter().flat_map(|rendered| &rendered.images) {
+            if known.contains(&image.reference) || !told.insert(&image.reference) {
+                continue;
+            }
+            if image.reference.contains("${") {
+                let message = format!(
+                    "{} {} of {} is filled in when it is applied",
+                    image.object, image.field, image.reference
+                );
+                proof.doubts.push(self.doubt(unit, place(image), message));
+                continue;
+            }
+            proof.entering.push(self.entering(unit, image, &base)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn doubt(&self, unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Doubt {
+        Doubt {
+            environment: Some(unit.environment.clone()),
+            app: unit.key.app().cloned(),
+            path: at.0,
+            line: at.1,
+            message,
+        }
+    }
+
+    /// What overlays of the environment that go had: an app that is renamed
+    /// brings nothing new.
+    fn moved(&self, unit: &Unit<'_>) -> Result<BTreeSet<String>, SnapshotError> {
+        let mut known = BTreeSet::new();
+        let goes =
+            |other: &&Unit<'_>| other.environment == unit.environment && other.head.is_empty();
+        for other in self.units.values().filter(goes) {
+            known.extend(references(&self.rendered(other, Side::Base)?));
+        }
+        Ok(known)
+    }
+
+    /// What is not followed at the head, and was not there at the base alike.
+    fn opaque(
+        &self,
+        unit: &Unit<'_>,
+        sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
+        doubts: &mut Vec<Doubt>,
+    ) -> Result<(), SnapshotError> {
+        let (base, head) = sides;
+        let files: BTreeSet<&RepoPath> =
+            base.iter().chain(head).flat_map(|rendered| &rendered.files).collect();
+        let all_seen = self.sides.changed.iter().all(|path| files.contains(path));
+        let cut = head.iter().any(|rendered| rendered.cut);
+        let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
+        for opaque in head.iter().flat_map(|rendered| &rendered.opaque) {
+            let alike = |other: &&Opaque| same(other, opaque) && (opaque.complete || all_seen);
+            if let Some(at) = before.iter().position(|other| alike(other)).filter(|_| !cut) {
+                before.swap_remove(at);
+                continue;
+            }
+            if !cut && opaque.complete && self.vouched(unit, opaque)? {
+                continue;
+            }
+            let message =
+                format!("what {} would run cannot be told: {}", unit.environment, opaque.what);
+            doubts.push(self.doubt(unit, (opaque.path.clone(), opaque.line), message));
+        }
+        Ok(())
+    }
+
+    /// Whether every environment before has the same at the base, such as a
+    /// remote resource at one `?ref=`.
+    fn vouched(&self, unit: &Unit<'_>, opaque: &Opaque) -> Result<bool, SnapshotError> {
+        let sources = self.sources(unit);
+        let mut answers = Vec::new();
+        for source in sources.names() {
+            let Some(before) = self.unit(&unit.key, source) else {
+                answers.push(false);
+                continue;
+            };
+            let rendered = self.rendered(before, Side::Base)?;
+            let mut all = rendered.iter().flat_map(|rendered| &rendered.opaque);
+            answers.push(all.any(|other| other.complete && same(other, opaque)));
+        }
+        Ok(match sources {
+            Sources::First => true,
+            Sources::All(_) => answers.iter().all(|answer| *answer),
+            Sources::Any(_) => answers.iter().any(|answer| *answer),
+        })
+    }
+
+    /// An `images:` entry that pinned what lies in something not followed must
+    /// not just go: nobody sees what comes through then.
+    fn entries_gone(
+        &self,
+        unit: &Unit<'_>,
+        sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
+        doubts: &mut Vec<Doubt>,
+    ) {
+        let (base, head) = sides;
+        let (old, new) = (entry_names(base), entry_names(head));
+        if head.iter().all(|rendered| rendered.opaque.is_empty()) {
+            return;
+        }
+        for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+            let message = format!(
+                "the entry that pinned {name} is gone, and where that image is used cannot be followed"
+            );
+            doubts.push(self.doubt(unit, at.clone(), message));
+        }
+    }
+
+    fn entering(
+        &self,
+        unit: &Unit<'_>,
+        image: &RenderedImage,
+        base: &[Rc<Rendered>],
+    ) -> Result<Entering, SnapshotError> {
+        let before: Vec<&RenderedImage> = base
+            .iter()
+            .flat_map(|rendered| &rendered.images)
+            .filter(|other| other.repository() == image.repository())
+            .collect();
+        let mut from = Vec::new();
+        for source in self.sources(unit).names() {
+            from.push(self.ask(unit, source, (image, &before))?);
+        }
+        Ok(Entering {
+            environment: unit.environment.clone(),
+            app: unit.key.app_of(image.repository()),
+            reference: image.reference.clone(),
+            tag: image.tag().to_owned(),
+            digest: image.digest().to_owned(),
+            repository: image.repository().to_owned(),
+            object: image.object.clone(),
+            place: place(image),
+            known: !before.is_empty(),
+            from,
+        })
+    }
+
+    /// What an environment before says of an image: it runs the very reference,
+    /// or, where this environment has a repository of its own for it, the same
+    /// version at the same place.
+    fn ask(
+        &self,
+        unit: &Unit<'_>,
+        source: &EnvironmentName,
+        image: (&RenderedImage, &[&RenderedImage]),
+    ) -> Result<Vouch, SnapshotError> {
+        let (image, before) = image;
+        let Some(there) = self.unit(&unit.key, source) else {
+            let environment = source.clone();
+            return Ok(Vouch {
+                environment,
+                runs: false,
+                gets: false,
+                instead: Vec::new(),
+                has_app: false,
+            });
+        };
+        let at_base = self.rendered(there, Side::Base)?;
+        let at_head = self.rendered(there, Side::Head)?;
+        let same_place = |other: &RenderedImage| before.iter().any(|slot| corresponds(slot, other));
+        let has = |other: &RenderedImage| {
+            other.reference == image.reference
+                || same_place(other)
+                    && (other.tag(), other.digest()) == (image.tag(), image.digest())
+        };
+        let mut instead: Vec<String> = images(&at_base)
+            .filter(|other| other.repository() == image.repository() || same_place(other))
+            .map(|other| other.reference.clone())
+            .collect();
+        instead.sort();
+        instead.dedup();
+        Ok(Vouch {
+            environment: source.clone(),
+            runs: images(&at_base).any(has),
+            gets: images(&at_head).any(has),
+            instead,
+            has_app: !there.base.is_empty(),
+        })
+    }
+}
+
+fn images(rendered: &[Rc<Rendered>]) -> impl Iterator<Item = &RenderedImage> {
+    rendered.iter().flat_map(|rendered| &rendered.images)
+}
+
+fn references(rendered: &[Rc<Rendered>]) -> BTreeSet<String> {
+    images(rendered).map(|image| image.reference.clone()).collect()
+}
+
+fn entry_names(rendered: &[Rc<Rendered>]) -> BTreeMap<&str, (RepoPath, u32)> {
+    images(rendered)
+        .filter(|image| image.kind == ImageKind::Entry)
+        .map(|image| (image.field.as_str(), image.origin.clone()))
+        .collect()
+}
+
+fn same(a: &Opaque, b: &Opaque) -> bool {
+    (&a.what, a.content, a.complete) == (&b.what, b.content, b.complete)
+}
+
+fn place(image: &RenderedImage) -> (RepoPath, u32) {
+    image.set_by.clone().unwrap_or_else(|| image.origin.clone())
+}
+
+/// Whether two environments mean one container: it stands at one place of a
+/// shared file, or in the field of the object of one name.
+fn corresponds(slot: &RenderedImage, other: &RenderedImage) -> bool {
+    let named = |image: &RenderedImage| {
+        let (kind, rest) = image.object.split_once('/').unwrap_or((&image.object, ""));
+        (kind.to_owned(), rest.rsplit('/').next().unwrap_or(rest).to_owned())
+    };
+    slot.kind == other.kind
+        && slot.field == other.field
+        && (slot.origin == other.origin || named(slot) == named(other))
+}
