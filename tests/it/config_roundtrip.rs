@@ -26,13 +26,14 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let other = vec![format!("{name}/blü e"), format!("{name}/\"g'")];
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
-    (picked, any::<bool>(), any::<bool>(), dirs).prop_map(move |(picked, all, seen, dirs)| {
+    let flags = any::<[bool; 3]>();
+    (picked, flags, dirs).prop_map(move |(picked, [all, seen, together], dirs)| {
         let sources = match (picked.is_empty(), all) {
             (true, _) => Sources::First,
             (false, true) => Sources::All(picked),
             (false, false) => Sources::Any(picked),
         };
-        Environment { name: EnvironmentName::new(&name), sources, dirs, seen }
+        Environment { name: EnvironmentName::new(&name), sources, dirs, seen, together }
     })
 }
 
