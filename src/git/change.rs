@@ -13,7 +13,7 @@ use gix::bstr::ByteSlice;
 use super::ancestry::{Ancestry, raw_parents};
 use super::history::Interest;
 use super::merge::Merge;
-use super::{GitError, Repository, TreeSnapshot, tree, tree_diff};
+use super::{GitError, Repository, TreeSnapshot, index_tree, tree, tree_diff};
 use crate::model::RepoPath;
 
 /// Messages of more commits than this are not read.
@@ -97,18 +97,16 @@ struct Relation {
     /// The tree to merge from; `None` where the head's tree is taken as it is.
     common: Option<ObjectId>,
     divergence: Option<Divergence>,
-    messages: Vec<ObjectId>,
+    messages: Vec<String>,
     notes: Vec<String>,
 }
 
 /// The change from `base` to `head`, each a commit or a tree (tags count as
 /// what they name).
 pub fn change(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Change, GitError> {
-    let before = repo.tree_of(base)?;
-    let tip = repo.tree_of(head)?;
+    let (before, tip) = (repo.tree_of(base)?, repo.tree_of(head)?);
     let mut relation = relate(repo, base, head)?;
-    let mut memory = repo.gix.clone();
-    memory.objects.enable_object_memory();
+    let memory = in_memory(repo);
     let mut after = tip;
     if let Some(common) = relation.common {
         let mut merge = Merge::new(&memory);
@@ -119,16 +117,42 @@ pub fn change(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Chang
             relation.divergence = Some(both_changed(merge.conflicts));
         }
     }
+    compare(memory, (base, before), (head, after), relation)
+}
+
+/// The change that the next commit would make: from HEAD (nothing, on a branch
+/// without commits) to the index, which is read and never written.
+pub fn staged(repo: &Repository) -> Result<Change, GitError> {
+    let empty = ObjectId::empty_tree(repo.gix.object_hash());
+    let base = repo.head()?.commit.unwrap_or(empty);
+    let memory = in_memory(repo);
+    let after = index_tree::write(&memory)?;
+    compare(memory, (base, repo.tree_of(base)?), (after, after), Relation::default())
+}
+
+/// A handle that writes objects to its own memory only.
+fn in_memory(repo: &Repository) -> gix::Repository {
+    let mut memory = repo.gix.clone();
+    memory.objects.enable_object_memory();
+    memory
+}
+
+/// Puts it all together; each side is what was named and its tree.
+fn compare(
+    memory: gix::Repository,
+    (base, before): (ObjectId, ObjectId),
+    (head, after): (ObjectId, ObjectId),
+    relation: Relation,
+) -> Result<Change, GitError> {
     let diff = tree_diff::between(&memory, Some(before), after, &Interest::everything())?;
-    let messages = read_messages(repo, &relation.messages, &mut relation.notes)?;
     Ok(Change {
         base,
         head,
-        before: TreeSnapshot::of_tree(repo.gix.clone(), before),
+        before: TreeSnapshot::of_tree(memory.clone(), before),
         after: TreeSnapshot::of_tree(memory, after),
         changed: diff.paths,
         odd_names: diff.odd_names,
-        messages,
+        messages: relation.messages,
         notes: relation.notes,
         divergence: relation.divergence,
     })
@@ -165,8 +189,20 @@ fn relate(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Relation,
             }
         }
     }
-    relation.messages = ancestry.only_head();
+    let ours = ancestry.only_head();
+    relation.messages = read_messages(repo, &ours, &mut relation.notes)?;
+    if relation.messages.iter().any(|message| mentions_override(message)) {
+        // A commit with a wrong date must not bring back the override of a
+        // commit that the base has long had: only the whole walk is sure.
+        ancestry.finish()?;
+        let ours = ancestry.only_head();
+        relation.messages = read_messages(repo, &ours, &mut Vec::new())?;
+    }
     Ok(relation)
+}
+
+fn mentions_override(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("promote-override")
 }
 
 /// A shallow clone: which commits only the head has is known of the head at
@@ -179,7 +215,7 @@ fn cut_off(
 ) -> Result<(), GitError> {
     let parent = raw_parents(repo, head)?.contains(&base);
     if parent || descends {
-        relation.messages.push(head);
+        relation.messages = read_messages(repo, &[head], &mut Vec::new())?;
         relation.notes.push(
             "the clone is shallow: of the commits of this change only the message of the last one \
              was read"

@@ -13,6 +13,7 @@ mod error;
 mod filters;
 pub mod history;
 mod index;
+mod index_tree;
 mod merge;
 mod open;
 mod snapshot;
@@ -21,7 +22,7 @@ mod state;
 mod tree;
 mod tree_diff;
 
-pub use change::{Change, Divergence, change};
+pub use change::{Change, Divergence, change, staged};
 pub use commit::{
     CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit, rehearse,
 };

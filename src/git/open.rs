@@ -154,9 +154,8 @@ impl Repository {
         if id.is_empty_tree() {
             return Ok(id);
         }
-        let missing = |kind, id| {
-            move |error: gix::Error| tree::unreadable(&self.gix, (kind, id), &error)
-        };
+        let missing =
+            |kind, id| move |error: gix::Error| tree::unreadable(&self.gix, (kind, id), &error);
         let object = self.gix.find_object(id).map_err(missing("object", id))?;
         let object = object.peel_tags_to_end().map_err(missing("object", id))?;
         let tree = match object.kind {

@@ -179,9 +179,8 @@ impl Snapshot for TreeSnapshot {
         let object = object
             .map_err(|error| tree::unreadable(&self.repo, ("blob", node.id), &error).at(path))?;
         let blob = object.try_into_blob();
-        let mut blob = blob.map_err(|error| {
-            GitError::read(format!("blob {}", node.id), error).at(path)
-        })?;
+        let mut blob =
+            blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
         Ok(Some(std::mem::take(&mut blob.data)))
     }
 
