@@ -154,6 +154,49 @@ impl Record {
     }
 }
 
+/// What the trailers of a message ask to be waived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The rules and reasons; a reason that is not given is empty.
+    pub waivers: Vec<Waiver>,
+    /// Why the others ask for nothing that there is.
+    pub problems: Vec<String>,
+}
+
+/// Reads `Promote-Override: GP006`, each with the `Promote-Reason:` behind it,
+/// from the trailers of a message.
+pub fn asked(message: &str) -> Asked {
+    let mut asked = Asked::default();
+    let mut open = false;
+    for (key, value) in trailers_of(message) {
+        if key.eq_ignore_ascii_case("Promote-Override") {
+            let rule = value.parse();
+            open = rule.is_ok();
+            match rule {
+                Ok(rule) => asked.waivers.push(Waiver { rule, reason: String::new() }),
+                Err(problem) => asked.problems.push(one_line(&problem)),
+            }
+        } else if key.eq_ignore_ascii_case("Promote-Reason")
+            && let Some(last) = asked.waivers.last_mut().filter(|_| open)
+        {
+            last.reason = value;
+            open = false;
+        }
+    }
+    asked
+}
+
+/// Keys and values of the last trailer paragraph, as
+/// `git interpret-trailers --parse --no-divider` and `%(trailers)` read it.
+pub fn trailers_of(message: &str) -> Vec<(String, String)> {
+    // Git passes over comments here even in a message that was committed.
+    let text: String =
+        message.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect();
+    let message = gix::objs::commit::MessageRef::from_bytes(text.as_bytes());
+    let Some(body) = message.body() else { return Vec::new() };
+    body.trailers().map(|trailer| (trailer.token.to_string(), trailer.value.to_string())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

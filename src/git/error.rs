@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::state::Operation;
-use crate::model::RepoPath;
+use crate::model::{RepoPath, SnapshotError};
 use crate::worktree::WorktreeError;
 
 /// What sort of failure it is; the command layer turns it into an exit code.
@@ -84,6 +84,23 @@ pub enum GitError {
         /// What was asked for.
         spec: String,
     },
+    /// An object that the repository does not have, as in a shallow or partial
+    /// clone. Nothing says that it is broken.
+    #[error("the {kind} {id} is not in this clone")]
+    Missing {
+        /// `commit`, `tree`, `blob` or `object`.
+        kind: &'static str,
+        /// The object.
+        id: gix::ObjectId,
+        /// Whether the clone is shallow.
+        shallow: bool,
+    },
+    /// The index holds a conflict.
+    #[error("the index has conflicts, `{path}` is one of them")]
+    Unmerged {
+        /// A path with a conflict.
+        path: String,
+    },
     /// An object, ref or file of the repository cannot be read.
     #[error("cannot read {what}: {message}")]
     Read {
@@ -120,7 +137,8 @@ impl GitError {
             Self::Unborn { .. } => ErrorKind::Unborn,
             Self::Bare => ErrorKind::Bare,
             Self::InProgress(_) => ErrorKind::InProgress,
-            Self::UnknownRevision { .. } => ErrorKind::NotFound,
+            Self::UnknownRevision { .. } | Self::Missing { .. } => ErrorKind::NotFound,
+            Self::Unmerged { .. } => ErrorKind::InProgress,
             Self::Read { .. } => ErrorKind::Io,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Child { .. } => ErrorKind::Refused,
@@ -137,8 +155,21 @@ impl GitError {
             Self::Bare => Some("git promote ... --pr".to_owned()),
             Self::InProgress(operation) => Some(operation.way_out().to_owned()),
             Self::UnknownRevision { .. } => Some("git fetch".to_owned()),
+            // A depth would make a whole clone shallow.
+            Self::Missing { id, shallow: true, .. } => {
+                Some(format!("git fetch --depth=1 origin {id}"))
+            }
+            Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),
+            Self::Unmerged { .. } => Some("git mergetool".to_owned()),
             _ => None,
         }
+    }
+
+    /// The same failure, where a snapshot was asked for `path`.
+    pub(super) fn at(&self, path: &RepoPath) -> SnapshotError {
+        let missing = matches!(self, Self::Missing { .. });
+        let fetch = if missing { self.hint() } else { None };
+        SnapshotError { path: path.clone(), message: self.to_string(), fetch }
     }
 }
 

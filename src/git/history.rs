@@ -5,14 +5,13 @@
 //! read before someone asks for author or message.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
-use gix::objs::TreeRefIter;
-use gix::objs::tree::{EntryRef, name_order};
 
-use super::{GitError, Repository, tree};
+use super::tree_diff::{self, Kept, TreeDiff};
+use super::{GitError, Repository};
 use crate::model::RepoPath;
 
 /// The directories (or files) whose changes matter.
@@ -37,14 +36,14 @@ impl Interest {
     }
 
     /// Whether `path` is one of the paths or below one.
-    fn covers(&self, path: &str) -> bool {
+    pub(super) fn covers(&self, path: &str) -> bool {
         let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         self.everything
             || ends.any(|end| path.get(..end).is_some_and(|dir| self.paths.contains(dir)))
     }
 
     /// Whether one of the paths is below the directory `dir`.
-    fn leads(&self, dir: &str) -> bool {
+    pub(super) fn leads(&self, dir: &str) -> bool {
         let start = format!("{dir}/");
         self.paths.range(start.clone()..).next().is_some_and(|path| path.starts_with(&start))
     }
@@ -129,10 +128,6 @@ pub struct History {
     kept: Kept,
 }
 
-/// The trees of the older side of the last comparison, by directory: they are
-/// those of the newer side of the next one.
-type Kept = HashMap<String, (ObjectId, Vec<u8>)>;
-
 /// Walks back from `tip`, giving the commits that change a path of `interest`.
 pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<History, GitError> {
     let shallow = repo.gix.shallow_commits().map_err(|error| GitError::read("shallow", error))?;
@@ -209,12 +204,9 @@ impl History {
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
-        let (repo, interest, kept) = (&self.repo, &self.interest, &mut self.kept);
-        let mut diff = TreeDiff { repo, interest, changed: Vec::new(), kept };
+        let mut diff = TreeDiff::new(&self.repo, &self.interest, &mut self.kept);
         diff.compare(old, Some(new), "")?;
-        diff.changed.sort();
-        diff.changed.dedup();
-        Ok(diff.changed)
+        Ok(diff.finish().paths)
     }
 }
 
@@ -231,7 +223,8 @@ impl Iterator for History {
     }
 }
 
-/// The files of interest that differ between two trees, sorted.
+/// The files of interest that differ between two trees, sorted. Names that are
+/// not UTF-8 are passed over; `super::change` counts them.
 pub fn changed_paths(
     repo: &Repository,
     old: Option<ObjectId>,
@@ -239,142 +232,7 @@ pub fn changed_paths(
     interest: &Interest,
 ) -> Result<Vec<RepoPath>, GitError> {
     let old = old.map(|id| repo.tree_of(id)).transpose()?;
-    let kept = &mut Kept::new();
-    let mut diff = TreeDiff { repo: &repo.gix, interest, changed: Vec::new(), kept };
-    diff.compare(old, Some(repo.tree_of(new)?), "")?;
-    diff.changed.sort();
-    diff.changed.dedup();
-    Ok(diff.changed)
-}
-
-/// Compares trees, descending where they differ and it matters.
-struct TreeDiff<'a> {
-    repo: &'a gix::Repository,
-    interest: &'a Interest,
-    changed: Vec<RepoPath>,
-    kept: &'a mut Kept,
-}
-
-impl TreeDiff<'_> {
-    fn compare(
-        &mut self,
-        old: Option<ObjectId>,
-        new: Option<ObjectId>,
-        dir: &str,
-    ) -> Result<(), GitError> {
-        if old == new {
-            return Ok(());
-        }
-        let older = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
-        let newer = match (self.kept.remove(dir), new) {
-            (Some((id, data)), Some(new)) if id == new => data,
-            (_, new) => new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?,
-        };
-        self.walk((&older, &newer), dir)?;
-        if let Some(id) = old {
-            self.kept.insert(dir.to_owned(), (id, older));
-        }
-        Ok(())
-    }
-
-    /// Goes through the entries of two trees side by side.
-    fn walk(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
-        let hash = self.repo.object_hash();
-        let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
-        let (mut old, mut new) = trees;
-        loop {
-            let same = common_start(old, new, hash);
-            (old, new) = (after(old, same), after(new, same));
-            let left = first_entry(old, hash).map_err(bad)?;
-            let right = first_entry(new, hash).map_err(bad)?;
-            if left.is_none() && right.is_none() {
-                return Ok(());
-            }
-            let order = order_of(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry));
-            let left = left.filter(|_| order.is_le());
-            let right = right.filter(|_| order.is_ge());
-            self.entry(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry), dir)?;
-            old = after(old, left.map_or(0, |(_, length)| length));
-            new = after(new, right.map_or(0, |(_, length)| length));
-        }
-    }
-
-    /// One name, on one side or both.
-    fn entry(
-        &mut self,
-        old: Option<EntryRef<'_>>,
-        new: Option<EntryRef<'_>>,
-        dir: &str,
-    ) -> Result<(), GitError> {
-        if let (Some(old), Some(new)) = (&old, &new)
-            && (old.oid, old.mode) == (new.oid, new.mode)
-        {
-            return Ok(());
-        }
-        let Some(Ok(name)) = new.or(old).map(|entry| std::str::from_utf8(entry.filename)) else {
-            return Ok(());
-        };
-        let path = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
-        let covered = self.interest.covers(&path);
-        let subtree = |side: Option<EntryRef<'_>>| {
-            side.and_then(|entry| entry.mode.is_tree().then(|| entry.oid.to_owned()))
-        };
-        let is_file = |side: Option<EntryRef<'_>>| side.is_some_and(|entry| !entry.mode.is_tree());
-        if covered && (is_file(old) || is_file(new)) {
-            self.changed.extend(RepoPath::normalize(&path));
-        }
-        if covered || self.interest.leads(&path) {
-            self.compare(subtree(old), subtree(new), &path)?;
-        }
-        Ok(())
-    }
-}
-
-/// Where the first entry starts that is not the same on both sides. Wide
-/// directories differ in one entry mostly, and comparing bytes is cheaper than
-/// decoding entries.
-fn common_start(old: &[u8], new: &[u8], hash: gix::hash::Kind) -> usize {
-    if old == new {
-        return old.len();
-    }
-    let chunks = old.chunks(256).zip(new.chunks(256));
-    let whole = chunks.take_while(|(a, b)| a == b).count() * 256;
-    let tails = old.iter().skip(whole).zip(new.iter().skip(whole));
-    let same = whole + tails.take_while(|(a, b)| a == b).count();
-    let mut start = 0;
-    while let Some(nul) = old.get(start..).and_then(|rest| rest.find_byte(0)) {
-        let end = start + nul + 1 + hash.len_in_bytes();
-        if end > same {
-            break;
-        }
-        start = end;
-    }
-    start
-}
-
-fn after(data: &[u8], length: usize) -> &[u8] {
-    data.get(length..).unwrap_or_default()
-}
-
-/// The entry that a tree begins with, and its length.
-fn first_entry(
-    data: &[u8],
-    hash: gix::hash::Kind,
-) -> Result<Option<(EntryRef<'_>, usize)>, gix::Error> {
-    let mut entries = TreeRefIter::from_bytes(data, hash);
-    let entry = entries.next().transpose()?;
-    Ok(entry.map(|entry| (entry, entries.offset_to_next_entry(data))))
-}
-
-fn order_of(left: Option<EntryRef<'_>>, right: Option<EntryRef<'_>>) -> std::cmp::Ordering {
-    use std::cmp::Ordering;
-    match (left, right) {
-        (Some(a), Some(b)) => {
-            name_order(a.filename, a.mode.is_tree(), b.filename, b.mode.is_tree())
-        }
-        (Some(_), None) => Ordering::Less,
-        _ => Ordering::Greater,
-    }
+    Ok(tree_diff::between(&repo.gix, old, repo.tree_of(new)?, interest)?.paths)
 }
 
 #[cfg(test)]

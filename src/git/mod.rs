@@ -4,6 +4,8 @@
 //! otherwise than git, is either kept away from it here or handed to `git`
 //! itself; `commit` says which and why.
 
+mod ancestry;
+pub mod change;
 mod child;
 pub mod commit;
 mod config_env;
@@ -11,12 +13,16 @@ mod error;
 mod filters;
 pub mod history;
 mod index;
+mod index_tree;
+mod merge;
 mod open;
 mod snapshot;
 mod stage;
 mod state;
 mod tree;
+mod tree_diff;
 
+pub use change::{Change, Divergence, change, staged};
 pub use commit::{
     CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit, rehearse,
 };

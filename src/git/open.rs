@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::{GitError, TreeSnapshot, config_env};
+use super::{GitError, TreeSnapshot, config_env, tree};
 use crate::model::RepoPath;
 
 /// Bytes of recently read objects that are kept: trees are read again and
@@ -137,11 +137,45 @@ impl Repository {
         TreeSnapshot::new(self, commit)
     }
 
+    /// The commit that `id` is or that a tag of this id names; `None` where it
+    /// is something else.
+    pub(super) fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {
+        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
+        if id.is_empty_tree() {
+            return Ok(None);
+        }
+        let object = self.gix.find_object(id).map_err(missing)?;
+        let object = object.peel_tags_to_end().map_err(missing)?;
+        Ok((object.kind == gix::object::Kind::Commit).then_some(object.id))
+    }
+
     /// The tree of a commit (or of a tag of one, or the tree itself).
     pub(super) fn tree_of(&self, id: ObjectId) -> Result<ObjectId, GitError> {
-        let failed = |error: gix::Error| GitError::read(format!("object {id}"), error);
-        let object = self.gix.find_object(id).map_err(failed)?;
-        Ok(object.peel_to_kind(gix::object::Kind::Tree).map_err(failed)?.id)
+        if id.is_empty_tree() {
+            return Ok(id);
+        }
+        let missing =
+            |kind, id| move |error: gix::Error| tree::unreadable(&self.gix, (kind, id), &error);
+        let object = self.gix.find_object(id).map_err(missing("object", id))?;
+        let object = object.peel_tags_to_end().map_err(missing("object", id))?;
+        let tree = match object.kind {
+            gix::object::Kind::Commit => {
+                let commit = object.into_commit();
+                commit.tree_id().map_err(missing("commit", id))?.detach()
+            }
+            _ => object.id,
+        };
+        if tree.is_empty_tree() {
+            return Ok(tree);
+        }
+        let found = self.gix.find_header(tree).map_err(missing("tree", tree))?;
+        if found.kind() != gix::object::Kind::Tree {
+            return Err(GitError::Read {
+                what: format!("object {id}"),
+                message: "it is neither a commit nor a tree".to_owned(),
+            });
+        }
+        Ok(tree)
     }
 }
 

@@ -50,8 +50,12 @@ const SEARCHES: u32 = 8;
 
 impl TreeSnapshot {
     pub(super) fn new(repo: &Repository, commit: ObjectId) -> Result<Self, GitError> {
-        let tree = repo.tree_of(commit)?;
-        Ok(Self { repo: repo.gix.clone(), tree, directories: RefCell::default() })
+        Ok(Self::of_tree(repo.gix.clone(), repo.tree_of(commit)?))
+    }
+
+    /// The files of a tree; what `repo` holds in memory is there too.
+    pub(super) fn of_tree(repo: gix::Repository, tree: ObjectId) -> Self {
+        Self { repo, tree, directories: RefCell::default() }
     }
 
     /// The tree that is read.
@@ -62,7 +66,10 @@ impl TreeSnapshot {
     /// Another reader of the same tree with an empty cache, for a thread of
     /// its own.
     pub fn fork(&self) -> TreeReader {
-        TreeReader { repo: self.repo.clone().into_sync(), tree: self.tree }
+        let mut repo = self.repo.clone();
+        // The form that can be sent drops what is only in memory.
+        let memory = repo.objects.take_object_memory();
+        TreeReader { repo: repo.into_sync(), tree: self.tree, memory }
     }
 
     /// The id of the file or tree at `path`. The same id means the same
@@ -102,10 +109,7 @@ impl TreeSnapshot {
             }),
         };
         let found = match id {
-            Some(id) => Some(Rc::new(self.load(id).map_err(|error| SnapshotError {
-                path: dir.clone(),
-                message: error.to_string(),
-            })?)),
+            Some(id) => Some(Rc::new(self.load(id).map_err(|error| error.at(dir))?)),
             None => None,
         };
         self.directories.borrow_mut().insert(dir.clone(), found.clone());
@@ -116,9 +120,7 @@ impl TreeSnapshot {
     fn load(&self, id: ObjectId) -> Result<Directory, GitError> {
         let data = tree::load(&self.repo, id)?;
         let hash = self.repo.object_hash();
-        for entry in TreeRefIter::from_bytes(&data, hash) {
-            entry.map_err(|error| GitError::read(format!("tree {id}"), error))?;
-        }
+        tree::check(&data, hash).map_err(|error| GitError::read(format!("tree {id}"), error))?;
         Ok(Directory { data, hash, asked: Cell::new(0), decoded: OnceCell::new() })
     }
 }
@@ -144,9 +146,9 @@ impl Directory {
             let mut entries = Vec::new();
             let mut unreadable = 0;
             for entry in self.entries() {
-                match std::str::from_utf8(entry.filename) {
-                    Ok(name) => entries.push((name.into(), Node::of(entry))),
-                    Err(_) => unreadable += 1,
+                match tree::plain_name(entry.filename) {
+                    Some(name) => entries.push((name.into(), Node::of(entry))),
+                    None => unreadable += 1,
                 }
             }
             entries.sort_unstable_by(|(a, _): &(Box<str>, Node), (b, _)| a.cmp(b));
@@ -173,9 +175,12 @@ impl Snapshot for TreeSnapshot {
         if node.kind != EntryKind::File {
             return Ok(None);
         }
-        let failed = |message: String| SnapshotError { path: path.clone(), message };
-        let object = self.repo.find_object(node.id).map_err(|error| failed(error.to_string()))?;
-        let mut blob = object.try_into_blob().map_err(|error| failed(error.to_string()))?;
+        let object = self.repo.find_object(node.id);
+        let object = object
+            .map_err(|error| tree::unreadable(&self.repo, ("blob", node.id), &error).at(path))?;
+        let blob = object.try_into_blob();
+        let mut blob =
+            blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
         Ok(Some(std::mem::take(&mut blob.data)))
     }
 
@@ -200,13 +205,17 @@ impl Snapshot for TreeSnapshot {
 pub struct TreeReader {
     repo: gix::ThreadSafeRepository,
     tree: ObjectId,
+    memory: Option<gix::odb::memory::Storage>,
 }
 
 impl TreeReader {
     /// The snapshot, with a cache of its own.
     pub fn snapshot(&self) -> TreeSnapshot {
-        let repo = self.repo.to_thread_local();
-        TreeSnapshot { repo, tree: self.tree, directories: RefCell::default() }
+        let mut repo = self.repo.to_thread_local();
+        if let Some(memory) = &self.memory {
+            repo.objects.set_object_memory(memory.clone());
+        }
+        TreeSnapshot::of_tree(repo, self.tree)
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use gix::ObjectId;
 use gix::objs::TreeRefIter;
-use gix::objs::tree::{EntryKind, EntryMode, name_order};
+use gix::objs::tree::{EntryKind, EntryMode, EntryRef, name_order};
 
 use super::GitError;
 
@@ -14,11 +14,59 @@ pub(super) fn load(repo: &gix::Repository, id: ObjectId) -> Result<Vec<u8>, GitE
     if id.is_empty_tree() {
         return Ok(Vec::new());
     }
-    let failed = |error: gix::Error| GitError::read(format!("tree {id}"), error);
-    let mut tree = repo.find_object(id).map_err(failed)?.try_into_tree().map_err(|_| {
-        GitError::Read { what: format!("tree {id}"), message: "it is no tree".to_owned() }
+    let found = repo.find_object(id).map_err(|error| unreadable(repo, ("tree", id), &error))?;
+    let mut tree = found.try_into_tree().map_err(|_| GitError::Read {
+        what: format!("tree {id}"),
+        message: "it is no tree".to_owned(),
     })?;
     Ok(std::mem::take(&mut tree.data))
+}
+
+/// Why an object could not be had: it is not there, or it is broken.
+pub(super) fn unreadable(
+    repo: &gix::Repository,
+    (kind, id): (&'static str, ObjectId),
+    error: &gix::Error,
+) -> GitError {
+    if error.is_not_found() {
+        return GitError::Missing { kind, id, shallow: repo.is_shallow().unwrap_or(false) };
+    }
+    GitError::read(format!("{kind} {id}"), error)
+}
+
+/// The name of an entry as a part of a path; `None` where it is not UTF-8, or
+/// what no checkout would write.
+pub(super) fn plain_name(name: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(name).ok()?;
+    (!matches!(name, "" | "." | "..") && !name.contains('/')).then_some(name)
+}
+
+/// Whether a tree can be read, is sorted, and has each name once. In a tree of
+/// another sort two readers may find two things under one name (the same is
+/// asked by `git fsck`: treeNotSorted, duplicateEntries).
+pub(super) fn check(data: &[u8], hash: gix::hash::Kind) -> Result<(), String> {
+    let mut last: Option<EntryRef<'_>> = None;
+    // Files whose name the next ones begin with: a directory of the same name
+    // stands behind `name-x` and `name.x`.
+    let mut files: Vec<&[u8]> = Vec::new();
+    for entry in TreeRefIter::from_bytes(data, hash) {
+        let entry = entry.map_err(|error| error.to_string())?;
+        let name: &[u8] = entry.filename;
+        let sorted = last.is_none_or(|last| {
+            name_order(last.filename, last.mode.is_tree(), name, entry.mode.is_tree()).is_lt()
+        });
+        while files.last().is_some_and(|file| !name.starts_with(file)) {
+            files.pop();
+        }
+        if !sorted || files.last() == Some(&name) {
+            return Err("its entries are not sorted, or one is there twice".to_owned());
+        }
+        if !entry.mode.is_tree() {
+            files.push(name);
+        }
+        last = Some(entry);
+    }
+    Ok(())
 }
 
 /// The entry `name` of a tree: its mode and id.

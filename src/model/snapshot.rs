@@ -36,6 +36,9 @@ pub struct SnapshotError {
     pub path: RepoPath,
     /// What stood in the way.
     pub message: String,
+    /// The command that brings the object, where it is only not there: in a
+    /// shallow or partial clone.
+    pub fetch: Option<String>,
 }
 
 /// Paths to bytes at one commit. Never follows symbolic links.

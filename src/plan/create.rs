@@ -264,7 +264,7 @@ fn all_files(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Vec<RepoPath>
         }
         if files.len() > MAX_FILES {
             let message = format!("more than {MAX_FILES} files in one overlay");
-            return Err(SnapshotError { path: overlay.path.clone(), message }.into());
+            return Err(SnapshotError { path: overlay.path.clone(), message, fetch: None }.into());
         }
     }
     files.sort();

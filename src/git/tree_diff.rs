@@ -1,0 +1,187 @@
+//! What differs between two trees: only trees that differ are read, and of
+//! these only the ones that lead to the paths of interest.
+
+use std::collections::HashMap;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+use gix::objs::TreeRefIter;
+use gix::objs::tree::{EntryRef, name_order};
+
+use super::history::Interest;
+use super::{GitError, tree};
+use crate::model::RepoPath;
+
+/// The trees of the older side of the last comparison, by directory: they are
+/// those of the newer side of the next one.
+pub(super) type Kept = HashMap<String, (ObjectId, Vec<u8>)>;
+
+/// The files that differ.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Their paths, sorted. A change of type or mode is one too.
+    pub(super) paths: Vec<RepoPath>,
+    /// How many changed entries have a name that is no part of a path: not
+    /// UTF-8, or one that git would never check out.
+    pub(super) odd_names: usize,
+}
+
+/// Compares two trees.
+pub(super) fn between(
+    repo: &gix::Repository,
+    old: Option<ObjectId>,
+    new: ObjectId,
+    interest: &Interest,
+) -> Result<Changed, GitError> {
+    let kept = &mut Kept::new();
+    let mut diff = TreeDiff::new(repo, interest, kept);
+    diff.compare(old, Some(new), "")?;
+    Ok(diff.finish())
+}
+
+/// Compares trees, descending where they differ and it matters.
+pub(super) struct TreeDiff<'a> {
+    repo: &'a gix::Repository,
+    interest: &'a Interest,
+    changed: Changed,
+    kept: &'a mut Kept,
+}
+
+impl<'a> TreeDiff<'a> {
+    pub(super) fn new(
+        repo: &'a gix::Repository,
+        interest: &'a Interest,
+        kept: &'a mut Kept,
+    ) -> Self {
+        Self { repo, interest, changed: Changed::default(), kept }
+    }
+
+    /// What was found, sorted.
+    pub(super) fn finish(mut self) -> Changed {
+        self.changed.paths.sort();
+        self.changed.paths.dedup();
+        self.changed
+    }
+
+    pub(super) fn compare(
+        &mut self,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+        dir: &str,
+    ) -> Result<(), GitError> {
+        if old == new {
+            return Ok(());
+        }
+        let older = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
+        let newer = match (self.kept.remove(dir), new) {
+            (Some((id, data)), Some(new)) if id == new => data,
+            (_, new) => new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?,
+        };
+        self.walk((&older, &newer), dir)?;
+        if let Some(id) = old {
+            self.kept.insert(dir.to_owned(), (id, older));
+        }
+        Ok(())
+    }
+
+    /// Goes through the entries of two trees side by side.
+    fn walk(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
+        let hash = self.repo.object_hash();
+        let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
+        let (mut old, mut new) = trees;
+        loop {
+            let same = common_start(old, new, hash);
+            (old, new) = (after(old, same), after(new, same));
+            let left = first_entry(old, hash).map_err(bad)?;
+            let right = first_entry(new, hash).map_err(bad)?;
+            if left.is_none() && right.is_none() {
+                return Ok(());
+            }
+            let order = order_of(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry));
+            let left = left.filter(|_| order.is_le());
+            let right = right.filter(|_| order.is_ge());
+            self.entry(left.map(|(entry, _)| entry), right.map(|(entry, _)| entry), dir)?;
+            old = after(old, left.map_or(0, |(_, length)| length));
+            new = after(new, right.map_or(0, |(_, length)| length));
+        }
+    }
+
+    /// One name, on one side or both.
+    fn entry(
+        &mut self,
+        old: Option<EntryRef<'_>>,
+        new: Option<EntryRef<'_>>,
+        dir: &str,
+    ) -> Result<(), GitError> {
+        if let (Some(old), Some(new)) = (&old, &new)
+            && (old.oid, old.mode) == (new.oid, new.mode)
+        {
+            return Ok(());
+        }
+        let Some(filename) = new.or(old).map(|entry| entry.filename) else { return Ok(()) };
+        let Some(name) = tree::plain_name(filename) else {
+            self.changed.odd_names += usize::from(self.interest.covers(dir));
+            return Ok(());
+        };
+        let path = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
+        let covered = self.interest.covers(&path);
+        let subtree = |side: Option<EntryRef<'_>>| {
+            side.and_then(|entry| entry.mode.is_tree().then(|| entry.oid.to_owned()))
+        };
+        let is_file = |side: Option<EntryRef<'_>>| side.is_some_and(|entry| !entry.mode.is_tree());
+        if covered && (is_file(old) || is_file(new)) {
+            self.changed.paths.extend(RepoPath::normalize(&path));
+        }
+        if covered || self.interest.leads(&path) {
+            self.compare(subtree(old), subtree(new), &path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the first entry starts that is not the same on both sides. Wide
+/// directories differ in one entry mostly, and comparing bytes is cheaper than
+/// decoding entries.
+fn common_start(old: &[u8], new: &[u8], hash: gix::hash::Kind) -> usize {
+    if old == new {
+        return old.len();
+    }
+    let chunks = old.chunks(256).zip(new.chunks(256));
+    let whole = chunks.take_while(|(a, b)| a == b).count() * 256;
+    let tails = old.iter().skip(whole).zip(new.iter().skip(whole));
+    let same = whole + tails.take_while(|(a, b)| a == b).count();
+    let mut start = 0;
+    while let Some(nul) = old.get(start..).and_then(|rest| rest.find_byte(0)) {
+        let end = start + nul + 1 + hash.len_in_bytes();
+        if end > same {
+            break;
+        }
+        start = end;
+    }
+    start
+}
+
+fn after(data: &[u8], length: usize) -> &[u8] {
+    data.get(length..).unwrap_or_default()
+}
+
+/// The entry that a tree begins with, and its length.
+fn first_entry(
+    data: &[u8],
+    hash: gix::hash::Kind,
+) -> Result<Option<(EntryRef<'_>, usize)>, gix::Error> {
+    let mut entries = TreeRefIter::from_bytes(data, hash);
+    let entry = entries.next().transpose()?;
+    Ok(entry.map(|entry| (entry, entries.offset_to_next_entry(data))))
+}
+
+fn order_of(left: Option<EntryRef<'_>>, right: Option<EntryRef<'_>>) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    match (left, right) {
+        (Some(a), Some(b)) => {
+            name_order(a.filename, a.mode.is_tree(), b.filename, b.mode.is_tree())
+        }
+        (Some(_), None) => Ordering::Less,
+        _ => Ordering::Greater,
+    }
+}
