@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod check_forms;
+#[cfg(test)]
+mod check_reports;
+#[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
 mod config;
