@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;
-use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion, RepoPath};
+use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion, RepoPath, Rule};
 
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,17 @@ pub enum Verdict {
     Unverifiable,
 }
 
+impl Verdict {
+    /// The word for it in every form of output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Deny => "deny",
+            Self::Unverifiable => "unverifiable",
+        }
+    }
+}
+
 /// What `check` found in a change from `base` to `head`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckReport {
@@ -167,4 +178,81 @@ pub struct CheckReport {
     pub notes: Vec<String>,
     /// Whether `--exit-zero` was given: the exit code then says nothing.
     pub exit_zero: bool,
+}
+
+/// A version in an environment that is not in those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The app.
+    pub app: AppId,
+    /// The image.
+    pub image: String,
+    /// The environment that runs the version.
+    pub environment: EnvironmentName,
+    /// The version.
+    pub version: Pin,
+    /// The environments before that do not run it. Never empty.
+    pub missing_in: Vec<EnvironmentName>,
+    /// When it arrived, seconds since the epoch.
+    pub since: Option<i64>,
+    /// The commit that brought it.
+    pub commit: Option<String>,
+    /// Whether every environment of `missing_in` ran it at some time; `None`
+    /// where the history was not asked, or is cut off.
+    pub ever_in: Option<bool>,
+    /// The file that pins it.
+    pub path: Option<RepoPath>,
+    /// The 1-based line there.
+    pub line: Option<u32>,
+}
+
+/// What `audit` found in the standing state of one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// The full id of the commit.
+    pub base: String,
+    /// One row an app, image and environment; empty where all is well.
+    pub rows: Vec<AuditRow>,
+}
+
+/// One commit of the past, judged by the rules of today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayRow {
+    /// Its full id.
+    pub commit: String,
+    /// Its time, seconds since the epoch.
+    pub time: i64,
+    /// Its subject.
+    pub subject: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The rules that refuse it, each once, by number.
+    pub rules: Vec<Rule>,
+    /// How many versions enter environments with it.
+    pub promotions: usize,
+}
+
+/// What `check --replay` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayReport {
+    /// The range as it was asked for.
+    pub range: String,
+    /// One row a commit that was judged, newest first.
+    pub rows: Vec<ReplayRow>,
+}
+
+impl ReplayReport {
+    /// How many commits have that verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.rows.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// How many commits each rule refuses, by number of the rule.
+    pub fn by_rule(&self) -> BTreeMap<Rule, usize> {
+        let mut counts = BTreeMap::new();
+        for rule in self.rows.iter().flat_map(|row| &row.rules) {
+            *counts.entry(*rule).or_insert(0) += 1;
+        }
+        counts
+    }
 }

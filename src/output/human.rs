@@ -15,7 +15,7 @@ use super::text::{clean, short_digests};
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
 /// With more promotions than this, rules that pass are counted, not listed.
-const LISTED: usize = 3;
+pub(super) const LISTED: usize = 3;
 
 /// What `promote` says on standard output.
 pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> String {

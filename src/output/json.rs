@@ -10,9 +10,10 @@ use yaml_rust2::{Yaml, YamlEmitter};
 use crate::model::{Edit, Finding, Pin, Promotion};
 use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport, StatusRow};
 
+use super::check::wire::schema as check_schema;
 use super::text::day;
 
-const API_VERSION: &str = "git-promote/v1";
+pub(super) const API_VERSION: &str = "git-promote/v1";
 
 /// A promotion that was made, planned or refused.
 #[derive(Serialize, JsonSchema)]
@@ -46,7 +47,7 @@ struct WirePromotionReport {
 /// One app and image on its way.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct WirePromotion {
+pub(super) struct WirePromotion {
     /// The app.
     app: String,
     /// The image.
@@ -86,7 +87,7 @@ struct WireEdit {
 
 /// A rule's answer.
 #[derive(Serialize, JsonSchema)]
-struct WireFinding {
+pub(super) struct WireFinding {
     /// The rule, such as `GP001`.
     rule: String,
     /// One of `pass warn fail skip overridden unverifiable`.
@@ -271,7 +272,7 @@ fn state(standing: Standing) -> &'static str {
 }
 
 /// The serialised name of an enum value.
-fn word<T: Serialize>(value: &T) -> Value {
+pub(super) fn word<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
@@ -330,7 +331,7 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit"]
+    &["promotion", "status", "edit", "check", "audit", "replay"]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -339,20 +340,27 @@ pub fn schema(kind: &str) -> Option<Value> {
         "promotion" => schema_for!(WirePromotionReport),
         "status" => schema_for!(WireStatus),
         "edit" => schema_for!(WireEditReport),
-        _ => return None,
+        kind => return check_schema(kind),
     };
     Some(schema.to_value())
 }
 
 /// Indented JSON with a final newline.
 pub fn pretty(document: &Value) -> String {
-    format!("{document:#}\n")
+    no_command(&format!("{document:#}\n"))
+}
+
+/// The same JSON without `##`, which only a string can hold: Azure Pipelines
+/// reads a command behind `##vso[` wherever it stands in a log.
+pub(super) fn no_command(json: &str) -> String {
+    json.replace("##", "#\\u0023")
 }
 
 /// Each element of the list `rows`, one a line.
 pub(super) fn lines(document: &Value, rows: &str) -> String {
     let rows = document.get(rows).and_then(Value::as_array);
-    let lines: Vec<String> = rows.into_iter().flatten().map(ToString::to_string).collect();
+    let lines: Vec<String> =
+        rows.into_iter().flatten().map(|row| no_command(&row.to_string())).collect();
     super::text::lines(&lines)
 }
 

@@ -1,16 +1,22 @@
 //! Reports to text. Decides nothing: every renderer takes a report as it is.
 
+mod check;
 mod human;
 mod json;
 mod paint;
 mod table;
 mod text;
 
+pub use check::annotate::{Ci, CiChoice, annotations};
+pub use check::human::check;
+pub use check::past::{audit, audit_table, replay, replay_table};
+pub use check::wire::{audit_value, check_value, replay_value};
+pub use check::{ReportKind, check_table, render};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
 pub use paint::Paint;
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
-pub use text::{ago, clean, day, wrap};
+pub use text::{ago, clean, day, inert, wrap};
 
 use serde_json::Value;
 

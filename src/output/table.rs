@@ -15,11 +15,11 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(heading: &[&'static str]) -> Self {
+    pub(super) fn new(heading: &[&'static str]) -> Self {
         Self { heading: heading.to_vec(), ..Self::default() }
     }
 
-    fn push(&mut self, row: &[String]) {
+    pub(super) fn push(&mut self, row: &[String]) {
         self.rows.push(row.iter().map(|cell| clean(cell)).collect());
     }
 

@@ -12,6 +12,19 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Keeps foreign text from being a command to the log reader of a CI service,
+/// at the price of a blank. Of the lines of a job's output, GitHub's runner obeys those that
+/// start with `::` and what follows `##[` anywhere (`ActionCommand.cs`), and
+/// the agent of Azure Pipelines what follows `##vso[` anywhere (`Command.cs`).
+pub fn inert(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().strip_prefix("::") {
+        Some(rest) => format!(": :{rest}"),
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> = text.split('\n').map(line).collect();
+    lines.join("\n").replace("##[", "# #[").replace("##vso[", "# #vso[")
+}
+
 /// Digests cut to their first twelve digits, as container tools show them.
 pub(super) fn short_digests(text: &str) -> String {
     const SHOWN: usize = 12;
@@ -81,6 +94,12 @@ mod tests {
     fn nothing_foreign_steers_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
         assert_eq!(clean("größe"), "größe");
+    }
+
+    #[test]
+    fn nothing_foreign_commands_a_ci_service() {
+        assert_eq!(inert("a\n \t::error::x\nb ::c\n"), "a\n: :error::x\nb ::c\n");
+        assert_eq!(inert("a##[x] b##vso[y]###[z]"), "a# #[x] b# #vso[y]## #[z]");
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod change;
 #[cfg(test)]
+mod check_reports;
+#[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
 mod config;
@@ -94,3 +96,4 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
+mod check_forms;
