@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::command::check::CheckArgs;
 use crate::command::config::ConfigArgs;
 use crate::command::demo::DemoArgs;
 use crate::command::edit::EditArgs;
@@ -87,6 +88,8 @@ enum Command {
     To(Box<ToArgs>),
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
+    /// Judge a change before it is merged: was an environment skipped?
+    Check(Box<CheckArgs>),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
     /// Write promote.toml from what the directories tell
@@ -227,6 +230,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         None => command::promote::run(context, &cli.promote, &commands),
         Some(Command::To(args)) => command::promote::run_to(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
+        Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),

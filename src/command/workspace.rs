@@ -131,7 +131,7 @@ pub(super) fn is_undecided(config: &Config, environment: &EnvironmentName) -> bo
 
 /// `--color` > `color.promote` > `color.ui` > `NO_COLOR` > `CLICOLOR_FORCE` >
 /// whether standard output is a terminal.
-fn paint(context: &Context, repo: &Repository) -> Paint {
+pub(super) fn paint(context: &Context, repo: &Repository) -> Paint {
     let configured = repo
         .config_string("color.promote")
         .or_else(|| repo.config_string("color.ui"))

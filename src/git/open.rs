@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::{GitError, TreeSnapshot, config_env, tree};
+use super::{GitError, TreeSnapshot, ancestry, config_env, tree};
 use crate::model::RepoPath;
 
 /// Bytes of recently read objects that are kept: trees are read again and
@@ -103,6 +103,19 @@ impl Repository {
         self.gix.is_shallow().unwrap_or(false)
     }
 
+    /// Whether objects may be missing without harm: in a shallow or partial
+    /// clone.
+    pub fn may_lack_objects(&self) -> bool {
+        self.is_shallow()
+            || self.has_config_section("extensions")
+                && self.config_string("extensions.partialClone").is_some()
+            || self
+                .gix
+                .remote_names()
+                .iter()
+                .any(|name| self.config_bool(&format!("remote.{name}.promisor")) == Some(true))
+    }
+
     /// The value of a setting such as `promote.app`, the last one given.
     pub fn config_string(&self, key: &str) -> Option<String> {
         let value = self.gix.config_snapshot().string(key)?;
@@ -132,6 +145,51 @@ impl Repository {
         Ok(commit.id)
     }
 
+    /// The commit or tree that `spec` names; tags are peeled. A full id names
+    /// itself, whether it is there or not.
+    pub fn revision(&self, spec: &str) -> Result<ObjectId, GitError> {
+        if let Some(id) = self.full_id(spec) {
+            return Ok(id);
+        }
+        let unknown = || GitError::UnknownRevision { spec: spec.to_owned() };
+        let id = self.gix.rev_parse_single(spec.as_bytes().as_bstr()).map_err(|_| unknown())?;
+        let object = id.object().map_err(|_| unknown())?.peel_tags_to_end();
+        Ok(object.map_err(|_| unknown())?.id)
+    }
+
+    /// The id that `text` spells out in full.
+    pub fn full_id(&self, text: &str) -> Option<ObjectId> {
+        let whole = text.len() == self.gix.object_hash().len_in_hex();
+        ObjectId::from_hex(text.as_bytes()).ok().filter(|_| whole)
+    }
+
+    /// What the ref of this full name (`refs/...`, or `HEAD`) points at; `None`
+    /// where there is no such ref, or the name can be none.
+    pub fn reference(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let Ok(full) = gix::refs::FullName::try_from(name) else { return Ok(None) };
+        let failed = |error: gix::Error| GitError::read(name, error);
+        let Some(mut found) = self.gix.try_find_reference(full.as_ref()).map_err(failed)? else {
+            return Ok(None);
+        };
+        Ok(Some(found.peel_to_id().map_err(failed)?.detach()))
+    }
+
+    /// Whether the object is there.
+    pub fn has(&self, id: ObjectId) -> bool {
+        id.is_empty_tree() || self.gix.has_object(id)
+    }
+
+    /// The tree without entries, which need not be there.
+    pub fn empty_tree(&self) -> ObjectId {
+        ObjectId::empty_tree(self.gix.object_hash())
+    }
+
+    /// The parents that the commit `id` names, also where a shallow clone does
+    /// not have them; none where it is no commit.
+    pub fn parents(&self, id: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        ancestry::raw_parents(self, id)
+    }
+
     /// The files of `commit`, which may also be a tree.
     pub fn snapshot(&self, commit: ObjectId) -> Result<TreeSnapshot, GitError> {
         TreeSnapshot::new(self, commit)
@@ -139,7 +197,7 @@ impl Repository {
 
     /// The commit that `id` is or that a tag of this id names; `None` where it
     /// is something else.
-    pub(super) fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {
+    pub fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {
         let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
         if id.is_empty_tree() {
             return Ok(None);

@@ -6,6 +6,7 @@
 mod bad_input;
 #[cfg(test)]
 mod change;
+mod check_forms;
 #[cfg(test)]
 mod check_reports;
 #[cfg(test)]
@@ -96,4 +97,3 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
-mod check_forms;

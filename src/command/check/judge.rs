@@ -1,0 +1,281 @@
+//! A change through the rules: config of the base, proof, promotions, history,
+//! gates, verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::{self, Waiver};
+use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
+use crate::discover::{self, CellKey};
+use crate::gate::{self, Case, Foreign, Past};
+use crate::git::{self, Change, GitError, Interest, Repository, TreeSnapshot};
+use crate::history::Timeline;
+use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
+use crate::plan::{self, Planned};
+use crate::proof::{self, Proof, Sides};
+use crate::report::{CheckReport, Verdict};
+
+use super::super::Failure;
+use super::super::evidence::{Ground, Reach, cells_of, timelines};
+
+/// How a change is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    /// Whether the head's config counts where the base has none.
+    pub(super) adopt: bool,
+    /// The time to judge at, seconds since the epoch.
+    pub(super) now: i64,
+}
+
+/// Judges a change. What stands in the way of a judgement is a finding too,
+/// and never a pass.
+pub(super) fn judge(
+    repo: &Repository,
+    change: &Change,
+    options: Options,
+) -> Result<CheckReport, Failure> {
+    let mut report = CheckReport {
+        base: change.base.to_string(),
+        head: change.head.to_string(),
+        config: None,
+        verdict: Verdict::Unverifiable,
+        promotions: Vec::new(),
+        findings: Vec::new(),
+        excerpts: BTreeMap::new(),
+        notes: change.notes.clone(),
+        exit_zero: false,
+    };
+    if let Some(divergence) = &change.divergence {
+        let hint = divergence.hint(change.base);
+        report.findings.push(unproven(Rule::GP014, divergence.to_string(), Some(hint)));
+        return Ok(report);
+    }
+    if let Err(stop) = (Judging { repo, change, options }).fill(&mut report) {
+        report.findings.push(stop.finding()?);
+    }
+    report.verdict = verdict(&report.findings);
+    report.excerpts = excerpts(&change.after, &report.findings);
+    Ok(report)
+}
+
+fn verdict(findings: &[Finding]) -> Verdict {
+    let any = |outcome| findings.iter().any(|finding| finding.outcome == outcome);
+    if any(Outcome::Fail) {
+        Verdict::Deny
+    } else if any(Outcome::Unverifiable) {
+        Verdict::Unverifiable
+    } else {
+        Verdict::Pass
+    }
+}
+
+/// Why a judgement came to no end.
+enum Stop {
+    /// What is asked for cannot be told.
+    Unproven(Box<Finding>),
+    /// A file or tree could not be read.
+    Snapshot(SnapshotError),
+    /// Git could not tell.
+    Failed(Failure),
+}
+
+impl From<SnapshotError> for Stop {
+    fn from(error: SnapshotError) -> Self {
+        Self::Snapshot(error)
+    }
+}
+
+impl From<GitError> for Stop {
+    fn from(error: GitError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Stop {
+    fn finding(self) -> Result<Finding, Failure> {
+        match self {
+            Self::Unproven(finding) => Ok(*finding),
+            Self::Snapshot(error) => {
+                let rule = if error.fetch.is_some() { Rule::GP010 } else { Rule::GP011 };
+                Ok(unproven(rule, error.to_string(), error.fetch))
+            }
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+fn unproven(rule: Rule, message: String, hint: Option<String>) -> Finding {
+    Finding {
+        rule,
+        outcome: Outcome::Unverifiable,
+        app: None,
+        environment: None,
+        message,
+        path: None,
+        line: None,
+        hint,
+    }
+}
+
+struct Judging<'a> {
+    repo: &'a Repository,
+    change: &'a Change,
+    options: Options,
+}
+
+impl Judging<'_> {
+    fn fill(&self, report: &mut CheckReport) -> Result<(), Stop> {
+        let (config, id) = self.config(report)?;
+        report.config = Some(id);
+        let sides = Sides {
+            base: &self.change.before,
+            head: &self.change.after,
+            config: &config,
+            changed: &self.change.changed,
+            odd_names: self.change.odd_names,
+            search: true,
+        };
+        let proof = proof::prove(&sides)?;
+        let promotions = plan::between(&config, &proof.before, &proof.after);
+        let past = self.past(&config, &proof, &promotions)?;
+        let targets: BTreeSet<EnvironmentName> =
+            promotions.iter().map(|planned| planned.promotion.to.clone()).collect();
+        let case = Case {
+            config: &config,
+            inventory: &proof.before,
+            promotions: &promotions,
+            current: &[],
+            targets: &targets.into_iter().collect::<Vec<_>>(),
+            proof: &proof,
+            check: Some(Foreign {
+                head: &proof.after,
+                changed: &self.change.changed,
+                returned: &self.returned(&proof)?,
+            }),
+            timelines: &past.timelines,
+            history: past.history,
+            waivers: &self.waivers(report),
+            now: self.options.now,
+        };
+        report.findings.extend(gate::evaluate(&case));
+        report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
+        Ok(())
+    }
+
+    /// The config to judge by, and where it stands.
+    fn config(&self, report: &mut CheckReport) -> Result<(Config, String), Stop> {
+        let adopted = || self.read_config(&self.change.after);
+        let found = match self.read_config(&self.change.before)? {
+            None if self.options.adopt => {
+                let note = "judged by the config that this change brings in (--adopt)";
+                report.notes.push(note.to_owned());
+                adopted()?
+            }
+            found => found,
+        };
+        found.ok_or_else(|| {
+            let message = "the base has no promote.toml to judge by".to_owned();
+            let hint = match adopted() {
+                Ok(Some(_)) => "git promote check --adopt",
+                _ => "git promote init",
+            };
+            let finding = unproven(Rule::GP011, message, Some(hint.to_owned()));
+            Stop::Unproven(Box::new(finding))
+        })
+    }
+
+    fn read_config(&self, snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop> {
+        let file = |name: &str| RepoPath::root().join(name);
+        let promote = snapshot.read(&file(PROMOTE_TOML))?;
+        let legacy = snapshot.read(&file(GITOPS_PROMOTION))?;
+        let name = if promote.is_some() { PROMOTE_TOML } else { GITOPS_PROMOTION };
+        let config =
+            config::from_files(promote.as_deref(), legacy.as_deref()).map_err(|error| {
+                let mut finding = unproven(Rule::GP011, error.to_string(), None);
+                finding.path = Some(file(name));
+                Stop::Unproven(Box::new(finding))
+            })?;
+        let Some(mut config) = config else { return Ok(None) };
+        if config.layout.is_empty() {
+            config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
+        }
+        let id = snapshot.id(&file(name))?.map(|id| format!("{name}@{id}"));
+        Ok(Some((config, id.unwrap_or_else(|| name.to_owned()))))
+    }
+
+    /// What the environments ran, as far as the history is there.
+    fn past(
+        &self,
+        config: &Config,
+        proof: &Proof,
+        promotions: &[Planned],
+    ) -> Result<PastVersions, Stop> {
+        let mut past = PastVersions { timelines: BTreeMap::new(), history: Past::None };
+        let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
+        past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
+        let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
+        let keys: BTreeSet<&CellKey> = keys.iter().collect();
+        let ground = Ground { repo: self.repo, config, base };
+        match timelines(ground, &proof.before, &keys, Reach::Everything) {
+            Ok(timelines) => past.timelines = timelines,
+            // Objects of the past that are not there are like a past cut off.
+            Err(_) if self.repo.may_lack_objects() => past.history = Past::CutOff,
+            Err(failure) => return Err(Stop::Failed(failure)),
+        }
+        Ok(past)
+    }
+
+    /// Overlays of apps that are new, but were there at some time.
+    fn returned(&self, proof: &Proof) -> Result<Vec<RepoPath>, Stop> {
+        let overlays: Vec<RepoPath> =
+            proof.fresh.iter().flat_map(|fresh| fresh.overlays.iter().cloned()).collect();
+        let base = self.repo.commit_of(self.change.base)?;
+        let (Some(base), false) = (base, overlays.is_empty()) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for commit in git::walk(self.repo, base, Interest::below(overlays.clone()))? {
+            let commit = commit?;
+            let was =
+                |overlay: &&RepoPath| commit.changed.iter().any(|path| path.is_within(overlay));
+            found.extend(overlays.iter().filter(was).cloned());
+        }
+        Ok(found)
+    }
+
+    fn waivers(&self, report: &mut CheckReport) -> Vec<Waiver> {
+        let mut waivers = Vec::new();
+        for message in &self.change.messages {
+            let asked = audit::asked(message);
+            report.notes.extend(asked.problems);
+            for waiver in asked.waivers {
+                if !waivers.contains(&waiver) {
+                    waivers.push(waiver);
+                }
+            }
+        }
+        waivers
+    }
+}
+
+/// What history told.
+struct PastVersions {
+    timelines: BTreeMap<CellKey, Timeline>,
+    history: Past,
+}
+
+/// The lines that findings point at, as they are at the head.
+fn excerpts(head: &dyn Snapshot, findings: &[Finding]) -> BTreeMap<(RepoPath, u32), String> {
+    let mut files: BTreeMap<&RepoPath, Option<String>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.outcome != Outcome::Pass) {
+        let (Some(path), Some(line)) = (&finding.path, finding.line) else { continue };
+        let text = files.entry(path).or_insert_with(|| {
+            let bytes = head.read(path).ok().flatten()?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        let at = usize::try_from(line).unwrap_or_default().checked_sub(1);
+        let text = text.as_deref().zip(at).and_then(|(text, at)| text.lines().nth(at));
+        if let Some(text) = text {
+            found.insert((path.clone(), line), text.to_owned());
+        }
+    }
+    found
+}

@@ -1,0 +1,156 @@
+//! `git promote check`: what a change would let through, before it is merged.
+
+pub mod ends;
+mod judge;
+mod publish;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::git::{Change, Repository};
+use crate::output::{self, CiChoice, ReportKind};
+use crate::report::{CheckReport, Verdict};
+
+use super::{Answer, Context, Exit, Failure, Remark, workspace};
+
+use ends::{Around, Ends};
+use judge::Options;
+
+/// Judges a change before it is merged: was an environment skipped?
+///
+/// The change is BASE..HEAD. Left out, it is the pull request, merge request
+/// or push that the CI system or the git hook tells of, else HEAD against its
+/// upstream. The config is that of the base. Only git objects are read.
+///
+/// Exit code 0: proven that no environment is skipped. 3: refused, or not
+/// proven.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// The change: two revisions with two or three dots between
+    #[arg(value_name = "BASE..HEAD")]
+    pub range: Option<String>,
+    /// The tip of the branch that is merged into
+    #[arg(long, value_name = "REVISION")]
+    pub base: Option<String>,
+    /// What is to be merged
+    #[arg(long, value_name = "REVISION")]
+    pub head: Option<String>,
+    /// Judge what the index would commit on HEAD
+    #[arg(long)]
+    pub staged: bool,
+    /// Judge what git's pre-push hook is told on standard input
+    #[arg(long)]
+    pub pre_push: bool,
+    /// Judge what git's pre-receive hook is told on standard input
+    #[arg(long)]
+    pub pre_receive: bool,
+    /// The branches that a hook judges; all that are named before, without it
+    #[arg(long = "branch", value_name = "BRANCH")]
+    pub branches: Vec<String>,
+    /// Judge by the config of the head where the base has none
+    #[arg(long)]
+    pub adopt: bool,
+    /// Write a report to a file; may be given several times
+    #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_file)]
+    pub reports: Vec<(ReportKind, PathBuf)>,
+    /// Which CI system to write annotations for
+    #[arg(long, value_name = "SYSTEM", default_value = "auto")]
+    pub ci: CiChoice,
+    /// Exit with 0 whatever the verdict is, and say so
+    #[arg(long)]
+    pub exit_zero: bool,
+}
+
+fn report_file(text: &str) -> Result<(ReportKind, PathBuf), String> {
+    let expected = "expected KIND=FILE with sarif, junit, codequality or markdown";
+    let (kind, file) = text.split_once('=').ok_or(expected)?;
+    let kind = <ReportKind as clap::ValueEnum>::from_str(kind, true).map_err(|_| expected)?;
+    if file.is_empty() { Err(expected.to_owned()) } else { Ok((kind, PathBuf::from(file))) }
+}
+
+/// Judges one change, or each of those that a hook is told of.
+pub fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
+    let repo = Repository::open(&context.directory)?;
+    let asked = ends::Asked {
+        range: args.range.clone(),
+        base: args.base.clone(),
+        head: args.head.clone(),
+        staged: args.staged,
+        pre_push: args.pre_push,
+        pre_receive: args.pre_receive,
+        branches: args.branches.clone(),
+    };
+    let env = |name: &str| std::env::var(name).ok();
+    let stdin = || {
+        let mut input = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut input)?;
+        Ok(input)
+    };
+    let found = ends::find(&repo, &asked, &Around { env: &env, stdin: &stdin })?;
+    let checking = Checking { context, args, repo: &repo };
+    checking.ends(&found)
+}
+
+struct Checking<'a> {
+    context: &'a Context,
+    args: &'a CheckArgs,
+    repo: &'a Repository,
+}
+
+impl Checking<'_> {
+    fn ends(&self, found: &Ends) -> Result<Answer, Failure> {
+        let Ends::Updates(updates) = found else {
+            let Some(change) = found.change(self.repo) else {
+                return Ok(Answer::done(String::new()));
+            };
+            return self.one(&change?);
+        };
+        let mut answer = Answer::done(String::new());
+        for note in ends::post_receive_notes(updates) {
+            answer.remarks.push(Remark::Note(note));
+        }
+        for update in updates {
+            let Some(change) = update.change(self.repo, &[]) else { continue };
+            let one = self.one(&change?)?;
+            answer.text.push_str(&one.text);
+            answer.remarks.extend(one.remarks);
+            if one.exit != Exit::Done {
+                answer.exit = one.exit;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn one(&self, change: &Change) -> Result<Answer, Failure> {
+        let options = Options { adopt: self.args.adopt, now: self.context.now };
+        let mut report = judge::judge(self.repo, change, options)?;
+        report.exit_zero = self.args.exit_zero;
+        for finding in &mut report.findings {
+            let hint = finding.hint.take();
+            finding.hint = hint.map(|hint| self.context.front.commands(&hint));
+        }
+        let published = publish::publish(self.args, &report)?;
+        let exit = match report.verdict {
+            Verdict::Pass => Exit::Done,
+            Verdict::Deny | Verdict::Unverifiable if self.args.exit_zero => Exit::Done,
+            Verdict::Deny | Verdict::Unverifiable => Exit::Refused,
+        };
+        let text = self.render(&report) + &published;
+        Ok(Answer { text, remarks: Vec::new(), exit })
+    }
+
+    fn render(&self, report: &CheckReport) -> String {
+        let paint = workspace::paint(self.context, self.repo);
+        match self.context.format {
+            output::Format::Table | output::Format::Wide => {
+                output::check(report, paint, self.context.verbose)
+            }
+            format => {
+                let (value, table) = (output::check_value(report), output::check_table(report));
+                output::machine(format, &value, "findings", &table)
+            }
+        }
+    }
+}
