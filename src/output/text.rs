@@ -13,9 +13,9 @@ pub fn clean(text: &str) -> String {
 }
 
 /// Keeps foreign text from being a command to the log reader of a CI service,
-/// at the price of a blank. Of the lines of a job's output, GitHub's runner obeys those that
-/// start with `::` and what follows `##[` anywhere (`ActionCommand.cs`), and
-/// the agent of Azure Pipelines what follows `##vso[` anywhere (`Command.cs`).
+/// at the price of a blank. GitHub's runner obeys a line that starts with `::`
+/// and what follows `##[` anywhere (its `ActionCommand.cs`), the agent of Azure
+/// Pipelines what follows `##vso[` anywhere (its `Command.cs`).
 pub fn inert(text: &str) -> String {
     let line = |line: &str| match line.trim_start().strip_prefix("::") {
         Some(rest) => format!(": :{rest}"),

@@ -100,13 +100,13 @@ const HOSTILE: &str = "a\n::error::x\r\n%0A::stop-commands::t##vso[task.x]y##[ad
 
 pub(crate) fn hostile() -> CheckReport {
     let mut bad = hinted(finding(Rule::GP001, Outcome::Fail, HOSTILE), HOSTILE);
-    bad.app = Some(AppId::named("::error::web|\\`x`@team"));
+    bad.app = Some(AppId::named("::error::web\\|`x`@team"));
     bad.environment = Some(EnvironmentName::new(HOSTILE));
     let path = RepoPath::normalize(&HOSTILE.replace('/', "_")).unwrap();
     bad.path = Some(path.clone());
     bad.line = Some(1);
     let mut moved = promotion("web", "v1", "v2");
-    moved.app = AppId::named("::error::web|\\`x`@team");
+    moved.app = AppId::named("::error::web\\|`x`@team");
     moved.image = HOSTILE.to_owned();
     moved.to = EnvironmentName::new(HOSTILE);
     CheckReport {
