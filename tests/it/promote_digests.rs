@@ -20,7 +20,7 @@ fn told(repo: &Sandbox, rule: &str, args: &[&str]) -> String {
 
 fn pins(images: &[(&str, &str)]) -> String {
     let entry = |(name, pin): &(&str, &str)| format!("- name: {name}\n{pin}");
-    format!("images:\n{}", images.iter().map(entry).collect::<String>())
+    format!("resources:\n- ../../base\nimages:\n{}", images.iter().map(entry).collect::<String>())
 }
 
 fn tag(tag: &str) -> String {

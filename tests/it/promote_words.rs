@@ -49,8 +49,10 @@ fn without_words_it_is_the_status() {
 #[test]
 fn a_version_may_have_its_digest() {
     let repo = line();
-    let pinned =
-        format!("images:\n- name: registry.example/acme/web\n  newTag: v1.3.0\n  digest: {D1}\n");
+    let pinned = format!(
+        "resources:\n- ../../base\nimages:\n- name: registry.example/acme/web\n  newTag: v1.3.0\n  \
+         digest: {D1}\n"
+    );
     save(&repo, "Pin", &[(&at("web", "dev"), &pinned)]);
     let web = format!("web registry.example/acme/web staging v1.2.2 v1.3.0@{D1}\n");
     assert_eq!(moves(&repo, &["v1.3.0", "staging"]), web);
