@@ -120,6 +120,22 @@ pub fn change(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Chang
     compare(memory, (base, before), (head, after), relation)
 }
 
+/// The change of a branch that is moved from `base` to `head`, as by a push:
+/// the head's tree is what comes out, whether it descends from the base or not.
+pub fn moved(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Change, GitError> {
+    let (before, after) = (repo.tree_of(base)?, repo.tree_of(head)?);
+    let mut relation = Relation::default();
+    if !base.is_empty_tree() {
+        relation = relate(repo, base, head)?;
+        if relation.common.take().is_some() || relation.divergence.take().is_some() {
+            relation
+                .notes
+                .push("the branch is moved to a commit that does not descend from it".into());
+        }
+    }
+    compare(in_memory(repo), (base, before), (head, after), relation)
+}
+
 /// The change that the next commit would make: from HEAD (nothing, on a branch
 /// without commits) to the index, which is read and never written.
 pub fn staged(repo: &Repository) -> Result<Change, GitError> {

@@ -16,13 +16,14 @@ mod index;
 mod index_tree;
 mod merge;
 mod open;
+mod quarantine;
 mod snapshot;
 mod stage;
 mod state;
 mod tree;
 mod tree_diff;
 
-pub use change::{Change, Divergence, change, staged};
+pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
     CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit, rehearse,
 };
@@ -30,6 +31,7 @@ pub use error::{CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
+pub use quarantine::object_directories;
 pub use snapshot::TreeSnapshot;
 pub use stage::{apply_to_worktree, rehearse_in_worktree};
 pub use state::{Head, Operation, Upstream};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::{GitError, TreeSnapshot, config_env, tree};
+use super::{GitError, TreeSnapshot, ancestry, config_env, tree};
 use crate::model::RepoPath;
 
 /// Bytes of recently read objects that are kept: trees are read again and
@@ -130,6 +130,51 @@ impl Repository {
         let object = id.object().map_err(|_| unknown())?;
         let commit = object.peel_to_kind(gix::object::Kind::Commit).map_err(|_| unknown())?;
         Ok(commit.id)
+    }
+
+    /// The commit or tree that `spec` names; tags are peeled. A full id names
+    /// itself, whether it is there or not.
+    pub fn revision(&self, spec: &str) -> Result<ObjectId, GitError> {
+        if let Some(id) = self.full_id(spec) {
+            return Ok(id);
+        }
+        let unknown = || GitError::UnknownRevision { spec: spec.to_owned() };
+        let id = self.gix.rev_parse_single(spec.as_bytes().as_bstr()).map_err(|_| unknown())?;
+        let object = id.object().map_err(|_| unknown())?.peel_tags_to_end();
+        Ok(object.map_err(|_| unknown())?.id)
+    }
+
+    /// The id that `text` spells out in full.
+    pub fn full_id(&self, text: &str) -> Option<ObjectId> {
+        let whole = text.len() == self.gix.object_hash().len_in_hex();
+        ObjectId::from_hex(text.as_bytes()).ok().filter(|_| whole)
+    }
+
+    /// What the ref of this full name (`refs/...`, or `HEAD`) points at; `None`
+    /// where there is no such ref, or the name can be none.
+    pub fn reference(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        let Ok(full) = gix::refs::FullName::try_from(name) else { return Ok(None) };
+        let failed = |error: gix::Error| GitError::read(name, error);
+        let Some(mut found) = self.gix.try_find_reference(full.as_ref()).map_err(failed)? else {
+            return Ok(None);
+        };
+        Ok(Some(found.peel_to_id().map_err(failed)?.detach()))
+    }
+
+    /// Whether the object is there.
+    pub fn has(&self, id: ObjectId) -> bool {
+        id.is_empty_tree() || self.gix.has_object(id)
+    }
+
+    /// The tree without entries, which need not be there.
+    pub fn empty_tree(&self) -> ObjectId {
+        ObjectId::empty_tree(self.gix.object_hash())
+    }
+
+    /// The parents that the commit `id` names, also where a shallow clone does
+    /// not have them; none where it is no commit.
+    pub fn parents(&self, id: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        ancestry::raw_parents(self, id)
     }
 
     /// The files of `commit`, which may also be a tree.

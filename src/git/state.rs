@@ -117,7 +117,7 @@ impl Repository {
     }
 
     /// Short name and tip of the upstream of the current branch.
-    fn upstream_tip(&self) -> Result<Option<(String, ObjectId)>, GitError> {
+    pub fn upstream_tip(&self) -> Result<Option<(String, ObjectId)>, GitError> {
         let Some(branch) = self.gix.head_name().map_err(|error| GitError::read("HEAD", error))?
         else {
             return Ok(None);
