@@ -28,6 +28,10 @@ mod edit_cases;
 #[cfg(test)]
 mod edit_command;
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod ends_hooks;
+#[cfg(test)]
 mod front;
 #[cfg(test)]
 mod git_commit;

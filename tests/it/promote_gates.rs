@@ -28,7 +28,8 @@ fn says(repo: &Sandbox, rule: &str, args: &[&str]) -> String {
 
 /// The same pin of web in an overlay.
 fn pinned(repo: &Sandbox, env: &str, pin: &str) {
-    let text = format!("resources:\n- ../../base\nimages:\n- name: registry.example/acme/web\n{pin}");
+    let text =
+        format!("resources:\n- ../../base\nimages:\n- name: registry.example/acme/web\n{pin}");
     save(repo, &format!("Pin web in {env}"), &[(&at("web", env), &text)]);
 }
 
@@ -218,7 +219,10 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     [main [ID]] Promote web v1.2.3 to staging
     ");
     let text = repo.read(&at("web", "staging"));
-    assert_eq!(text, "resources:\n- ../../base\nimages:\n- name: registry.example/acme/web\n  newTag: v1.2.3\n");
+    assert_eq!(
+        text,
+        "resources:\n- ../../base\nimages:\n- name: registry.example/acme/web\n  newTag: v1.2.3\n"
+    );
 }
 
 #[test]

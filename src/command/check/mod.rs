@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::git::{Change, Repository};
+use crate::git::{self, Change, Repository};
 use crate::output::{self, CiChoice, ReportKind};
 use crate::report::{CheckReport, Verdict};
 
 use super::{Answer, Context, Exit, Failure, Remark, workspace};
 
-use ends::{Around, Ends};
+use ends::{Around, Ends, Update};
 use judge::Options;
 
 /// Judges a change before it is merged: was an environment skipped?
@@ -82,7 +82,6 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
         pre_receive: args.pre_receive,
         branches: args.branches.clone(),
     };
-    let env = |name: &str| std::env::var(name).ok();
     let stdin = || {
         let mut input = Vec::new();
         std::io::stdin().lock().read_to_end(&mut input)?;
@@ -91,6 +90,16 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
     let found = ends::find(&repo, &asked, &Around { env: &env, stdin: &stdin })?;
     let checking = Checking { context, args, repo: &repo };
     checking.ends(&found)
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// An update of a ref that no verdict allows.
+fn refused(name: &str, reason: &str) -> Answer {
+    let remark = Remark::Error(format!("{name}: {reason}"));
+    Answer { text: String::new(), remarks: vec![remark], exit: Exit::Refused }
 }
 
 struct Checking<'a> {
@@ -108,12 +117,14 @@ impl Checking<'_> {
             return self.one(&change?);
         };
         let mut answer = Answer::done(String::new());
-        for note in ends::post_receive_notes(updates) {
-            answer.remarks.push(Remark::Note(note));
-        }
+        answer.remarks = ends::passed_over(updates).into_iter().map(Remark::Note).collect();
+        let directories = git::object_directories(&|name| std::env::var_os(name));
         for update in updates {
-            let Some(change) = update.change(self.repo, &[]) else { continue };
-            let one = self.one(&change?)?;
+            let one = match (update, update.change(self.repo, &directories)) {
+                (Update::Refuse { name, reason }, _) => refused(name, reason),
+                (_, Some(change)) => self.one(&change?)?,
+                (_, None) => continue,
+            };
             answer.text.push_str(&one.text);
             answer.remarks.extend(one.remarks);
             if one.exit != Exit::Done {

@@ -46,7 +46,7 @@ impl Update {
 }
 
 /// The updates that are let through unjudged, as notes.
-pub fn post_receive_notes(updates: &[Update]) -> Vec<String> {
+pub fn passed_over(updates: &[Update]) -> Vec<String> {
     let note = |update: &Update| match update {
         Update::Pass { name, reason } => Some(format!("{name}: {reason}")),
         _ => None,

@@ -14,7 +14,7 @@ mod explicit;
 mod github;
 mod hook;
 
-pub use hook::{Update, post_receive_notes};
+pub use hook::{Update, passed_over};
 
 use crate::command::{Exit, Failure};
 use crate::git::{Change, GitError, ObjectId, Repository, change, moved, staged};
