@@ -337,7 +337,7 @@ fn hunks(body: &str, escaped: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
     let hunk = |text: &str| {
         let side = |other: char| {
             let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with(other));
-            let text: String = lines.map(|line| format!("{}\n", &line[1..])).collect();
+            let text: String = lines.flat_map(|line| [&line[1..], "\n"]).collect();
             if escaped { unescape(&text) } else { text.into_bytes() }
         };
         (side('+'), side('-'))
