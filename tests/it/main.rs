@@ -6,7 +6,14 @@
 mod bad_input;
 #[cfg(test)]
 mod change;
+#[cfg(test)]
+mod check_cases;
+#[cfg(test)]
+mod check_fixtures;
+#[cfg(test)]
 mod check_forms;
+#[cfg(test)]
+mod check_history;
 #[cfg(test)]
 mod check_reports;
 #[cfg(test)]

@@ -179,7 +179,7 @@ fn a_set_is_a_set_in_a_first_environment_too() {
     assert_snapshot!(told(&repo, "GP008", &part), @"
     exit 0
     warn  GP008  left behind: ghcr.io/acme/shop-worker
-    warning: apps/shop/overlays/dev/kustomization.yaml:5 still says v1.1.0
+    warning: apps/shop/overlays/dev/kustomization.yaml:7 still says v1.1.0
     ");
     let all = [&part[..], &["--image", "shop-worker"]].concat();
     assert_snapshot!(told(&repo, "GP008", &all), @"
@@ -218,10 +218,10 @@ fn one_tag_is_one_version_whatever_the_digests() {
     ok    GP007  shop: only dev changes
     ok    GP008  shop: no image of the set stays behind
     ok    GP011  shop: every manifest can be read
-    apps/shop/overlays/dev/kustomization.yaml:3  images[0].newTag  v1.1.0 -> v1.2.0
-    apps/shop/overlays/dev/kustomization.yaml:4  images[0].digest  sha256:111111111111 -> none
-    apps/shop/overlays/dev/kustomization.yaml:6  images[1].newTag  v1.1.0 -> v1.2.0
-    apps/shop/overlays/dev/kustomization.yaml:7  images[1].digest  sha256:222222222222 -> none
+    apps/shop/overlays/dev/kustomization.yaml:5  images[0].newTag  v1.1.0 -> v1.2.0
+    apps/shop/overlays/dev/kustomization.yaml:6  images[0].digest  sha256:111111111111 -> none
+    apps/shop/overlays/dev/kustomization.yaml:8  images[1].newTag  v1.1.0 -> v1.2.0
+    apps/shop/overlays/dev/kustomization.yaml:9  images[1].digest  sha256:222222222222 -> none
     ");
     assert_snapshot!(told(&repo, "shop", &[&format!("shop@v1.2.0@{D1}"), "dev"]), @"
     exit 2
@@ -311,7 +311,7 @@ fn an_image_that_is_asked_for_is_judged() {
     ]);
     assert_snapshot!(told(&repo, "GP001", &["web@v2", "staging", "--image", "envoy"]), @"
     exit 3
-    fail  GP001  dev runs v9, not v2 (apps/web/overlays/dev/kustomization.yaml:5)
+    fail  GP001  dev runs v9, not v2 (apps/web/overlays/dev/kustomization.yaml:7)
     error: refused by GP001, GP003; nothing was changed
     hint: git promote web@v2 dev
     hint: git promote web@v2 staging --override GP003 --reason TEXT

@@ -193,7 +193,7 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     ok    GP001  dev has run v1.2.3 for [AGE] ([ID])
     ok    GP003  v1.2.3 is newer than v1.2.2@sha256:111111111111
     fail  GP004  staging pins a digest and v1.2.3 has none to replace it
-                  at apps/web/overlays/staging/kustomization.yaml:3
+                  at apps/web/overlays/staging/kustomization.yaml:5
     ok    GP005  v1.2.3 is no moving tag
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
@@ -214,8 +214,9 @@ fn gp004_a_digest_is_not_dropped_in_silence() {
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    apps/web/overlays/staging/kustomization.yaml:3  images[0].newTag  v1.2.2 -> v1.2.3
-    apps/web/overlays/staging/kustomization.yaml:4  images[0].digest  sha256:111111111111 -> none
+    apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.2.2 -> v1.2.3
+    apps/web/overlays/staging/kustomization.yaml:6  images[0].digest  sha256:111111111111 -> none
+        Deployment/web containers[web].image  registry.example/acme/web:v1.2.2@sha256:111111111111 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
     ");
     let text = repo.read(&at("web", "staging"));
@@ -241,7 +242,8 @@ fn gp004_digests_alone_move_too() {
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    apps/web/overlays/staging/kustomization.yaml:3  images[0].digest  sha256:111111111111 -> sha256:222222222222
+    apps/web/overlays/staging/kustomization.yaml:5  images[0].digest  sha256:111111111111 -> sha256:222222222222
+        Deployment/web containers[web].image  registry.example/acme/web@sha256:111111111111 -> registry.example/acme/web@sha256:222222222222
     [main [ID]] Promote web sha256:2222222222222222222222222222222222222222222222222222222222222222 to staging
     ");
     assert!(repo.read(&at("web", "staging")).contains(D2));

@@ -64,6 +64,8 @@ fn a_version_may_have_its_digest() {
     --- stdout
     web  staging  v1.2.2 -> v1.3.0@sha256:222222222222
     ok    GP001  dev has run v1.3.0 for [AGE] ([ID])
+    fail  GP001  staging would run registry.example/acme/web:v1.3.0@sha256:222222222222 (Deployment/web), and dev runs registry.example/acme/web:v1.3.0@sha256:111111111111
+                  at apps/web/overlays/staging/kustomization.yaml:6
     ok    GP003  v1.3.0@sha256:222222222222 is newer than v1.2.2
     fail  GP004  dev runs v1.3.0 as sha256:111111111111
                   at apps/web/overlays/staging/kustomization.yaml:5
@@ -72,9 +74,10 @@ fn a_version_may_have_its_digest() {
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
     --- stderr
-    error: refused by GP004; nothing was changed
+    error: refused by GP001, GP004; nothing was changed
+    hint: git promote web@v1.3.0 dev
     hint: git promote web@v1.3.0 staging
-    hint: git promote explain GP004
+    hint: git promote explain GP001
     ");
 }
 
