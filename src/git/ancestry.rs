@@ -163,7 +163,7 @@ impl<'a> Commits<'a> {
     }
 
     fn read(&self, id: ObjectId) -> Result<Node, GitError> {
-        if let Some(node) = self.from_graph(id)? {
+        if let Some(node) = self.in_graph(id)? {
             return Ok(node);
         }
         let failed = |error: gix::Error| tree::unreadable(self.repo, ("commit", id), &error);
@@ -175,7 +175,7 @@ impl<'a> Commits<'a> {
         Ok(Node { parents, seconds, cut, flags: 0 })
     }
 
-    fn from_graph(&self, id: ObjectId) -> Result<Option<Node>, GitError> {
+    fn in_graph(&self, id: ObjectId) -> Result<Option<Node>, GitError> {
         let Some(graph) = &self.graph else { return Ok(None) };
         let Some(commit) = graph.commit_by_id(id) else { return Ok(None) };
         let failed = |error: gix::Error| GitError::read("the commit-graph", error);

@@ -5,9 +5,10 @@
 //! without a conflict and without doing either, the result is the same tree.
 //! The trees are written into the memory of the repository handle.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use gix::ObjectId;
+use gix::bstr::BStr;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::{Entry, EntryMode};
 
@@ -34,59 +35,53 @@ impl<'a> Merge<'a> {
 
     /// The merged tree at `dir`; `None` where nothing is left of it.
     pub(super) fn trees(&mut self, trees: Trees, dir: &str) -> Result<Option<ObjectId>, GitError> {
-        if let Some(known) = decided(trees) {
+        if let Ok(known) = decided(trees) {
             return Ok(known);
         }
-        let mut names: BTreeMap<Vec<u8>, [Option<Node>; 3]> = BTreeMap::new();
-        for (side, id) in trees.into_iter().enumerate() {
-            self.entries(id, side, &mut names)?;
-        }
-        let mut merged = Vec::new();
-        for (name, nodes) in names {
-            let text = String::from_utf8_lossy(&name);
-            let path = if dir.is_empty() { text.into_owned() } else { format!("{dir}/{text}") };
-            if let Some((mode, oid)) = self.name(nodes, path)? {
-                merged.push(Entry { mode, filename: name.into(), oid });
+        let [common, base, head] = trees.map(|id| self.load(id));
+        let data = [common?, base?, head?];
+        let hash = self.repo.object_hash();
+        let mut names: HashMap<&BStr, [Option<Node>; 3]> = HashMap::new();
+        for (side, data) in data.iter().enumerate() {
+            for entry in TreeRefIter::from_bytes(data, hash).flatten() {
+                if let Some(node) = names.entry(entry.filename).or_default().get_mut(side) {
+                    *node = Some((entry.mode, entry.oid.to_owned()));
+                }
             }
+        }
+        let mut merged = Vec::with_capacity(names.len());
+        for (name, nodes) in names {
+            let node = match decided(nodes) {
+                Ok(node) => node,
+                Err(BothChanged) if dir.is_empty() => self.name(nodes, name.to_string())?,
+                Err(BothChanged) => self.name(nodes, format!("{dir}/{name}"))?,
+            };
+            merged.extend(node.map(|(mode, oid)| Entry { mode, filename: name.into(), oid }));
         }
         if merged.is_empty() && !dir.is_empty() {
             return Ok(None);
         }
-        merged.sort();
+        merged.sort_unstable();
         let written = self.repo.write_object(gix::objs::Tree { entries: merged });
         Ok(Some(written.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?.detach()))
     }
 
-    /// Adds the entries of the tree of one side.
-    fn entries(
-        &self,
-        id: Option<ObjectId>,
-        side: usize,
-        names: &mut BTreeMap<Vec<u8>, [Option<Node>; 3]>,
-    ) -> Result<(), GitError> {
-        let Some(id) = id else { return Ok(()) };
+    /// The bytes of a tree that is well-formed.
+    fn load(&self, id: Option<ObjectId>) -> Result<Vec<u8>, GitError> {
+        let Some(id) = id else { return Ok(Vec::new()) };
         let data = tree::load(self.repo, id)?;
-        let hash = self.repo.object_hash();
-        tree::check(&data, hash).map_err(|error| GitError::read(format!("tree {id}"), error))?;
-        for entry in TreeRefIter::from_bytes(&data, hash).flatten() {
-            let nodes = names.entry(entry.filename.to_vec()).or_default();
-            if let Some(node) = nodes.get_mut(side) {
-                *node = Some((entry.mode, entry.oid.to_owned()));
-            }
-        }
-        Ok(())
+        let checked = tree::check(&data, self.repo.object_hash());
+        checked.map_err(|error| GitError::read(format!("tree {id}"), error))?;
+        Ok(data)
     }
 
     /// One name: the file of it and the directory of it are two paths, and
-    /// both cannot be there.
+    /// both cannot be there. Both sides have changed what it stands for.
     fn name(&mut self, nodes: [Option<Node>; 3], path: String) -> Result<Option<Node>, GitError> {
-        if let Some(known) = decided(nodes) {
-            return Ok(known);
-        }
         let files = nodes.map(|node| node.filter(|(mode, _)| !mode.is_tree()));
         let trees = nodes.map(|node| node.filter(|(mode, _)| mode.is_tree()).map(|(_, id)| id));
         let tree = if trees == [None; 3] { None } else { self.trees(trees, &path)? };
-        let Some(file) = decided(files) else {
+        let Ok(file) = decided(files) else {
             self.conflicts.push(path);
             return Ok(None);
         };
@@ -98,10 +93,13 @@ impl<'a> Merge<'a> {
     }
 }
 
+/// Base and head both changed it, each to something else.
+struct BothChanged;
+
 /// What comes out where at most one side changed something, or both the same.
-fn decided<T: PartialEq + Copy>([common, base, head]: [Option<T>; 3]) -> Option<Option<T>> {
+fn decided<T: PartialEq>([common, base, head]: [Option<T>; 3]) -> Result<Option<T>, BothChanged> {
     if base == head || head == common {
-        return Some(base);
+        return Ok(base);
     }
-    (base == common).then_some(head)
+    if base == common { Ok(head) } else { Err(BothChanged) }
 }

@@ -214,8 +214,8 @@ fn azure_bitbucket_and_jenkins() {
             ("BUILD_SOURCEVERSION", &merge),
         ]);
         assert_ends(&pair(&repo, &azure), fork.base, fork.merge);
-        let unmerged =
-            Vars::from_iter(azure.into_iter().chain([("BUILD_SOURCEVERSION", source.clone())]));
+        let unmerged: Vars =
+            azure.into_iter().chain([("BUILD_SOURCEVERSION", source.clone())]).collect();
         assert_ends(&pair(&repo, &unmerged), fork.base, fork.source);
     }
     let bitbucket = |commit: &str| {

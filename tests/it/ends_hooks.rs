@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use promote::command::check::ends::{Around, Asked, Ends, Update, find, passed_over};
 use promote::git::{Repository, object_directories};
-use promote::model::Snapshot;
+use promote::model::{RepoPath, Snapshot};
 use serde_json::{Value, json};
 
 use crate::ends::fork;
@@ -127,12 +127,12 @@ fn in_hook() {
             let change = update.change(&repo, &directories).unwrap().unwrap();
             let read = |path| change.after.read(path).unwrap().map(|bytes| bytes.len());
             json!({
-                "changed": change.changed.iter().map(|path| path.as_str()).collect::<Vec<_>>(),
+                "changed": change.changed.iter().map(RepoPath::as_str).collect::<Vec<_>>(),
                 "lengths": change.changed.iter().map(read).collect::<Vec<_>>(),
                 "messages": change.messages,
                 "notes": change.notes,
                 "alone": pair.change(&repo).map_err(|error| error.to_string()).err(),
-                "forked": change.after.fork().snapshot().list(&"".parse_path()).unwrap().unwrap().len(),
+                "forked": change.after.fork().snapshot().list(&RepoPath::root()).unwrap().unwrap().len(),
             })
         }
         other => json!(format!("{other:?}")),
@@ -141,16 +141,6 @@ fn in_hook() {
     assert_eq!(listing(Path::new(".")), before, "nothing is written");
     std::fs::write(file, json!({ "directories": directories, "told": told }).to_string()).unwrap();
     assert!(!updates.iter().any(|update| matches!(update, Update::Refuse { .. })));
-}
-
-trait ParsePath {
-    fn parse_path(&self) -> promote::model::RepoPath;
-}
-
-impl ParsePath for str {
-    fn parse_path(&self) -> promote::model::RepoPath {
-        promote::model::RepoPath::normalize(self).unwrap()
-    }
 }
 
 /// Every file below a directory, with its time.

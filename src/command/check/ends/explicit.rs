@@ -48,8 +48,11 @@ fn split(range: &str) -> Result<(&str, &str), Failure> {
         let message = format!("`{}` is no range", range.escape_debug());
         return Err(Failure::usage(message).hint("git promote check origin/main..HEAD"));
     };
-    let side = |text| if text == "" { "HEAD" } else { text };
     Ok((side(base), side(head)))
+}
+
+fn side(text: &str) -> &str {
+    if text.is_empty() { "HEAD" } else { text }
 }
 
 /// The commit or tree that `text` names. What git would read as an option, a
