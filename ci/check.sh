@@ -96,7 +96,7 @@ fetch_changed() {
     set --
     count=$(tr -dc '\000' <"$work/changed" | wc -c)
     if [ "$count" -eq 0 ] || [ "$count" -gt 300 ]; then return 0; fi
-    # A name with a line break in it is passed over: it is no file that counts.
+    # A name with a line break in it is taken for two: the next step has it.
     tr '\000' '\n' <"$work/changed" >"$work/names"
     while IFS= read -r name; do set -- "$@" "$name"; done <"$work/names"
     fetch_missing "$@"
