@@ -313,7 +313,8 @@ fn names_of_branches_are_no_commands() {
     let place = Place::new();
     place.promotion("next");
     let mut command = place.github("next");
-    for name in ["--upload-pack=touch pwned", "$(touch pwned)", "x;touch pwned;", "main:refs/heads/x"]
+    for name in
+        ["--upload-pack=touch pwned", "$(touch pwned)", "x;touch pwned;", "main:refs/heads/x"]
     {
         let ran = place.check(command.env("GITHUB_BASE_REF", name));
         assert!([0, 3].contains(&ran.code), "{name}: {}", ran.stderr);
