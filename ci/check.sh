@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs `git promote check` in a job of a CI system, and brings what a shallow
 # clone lacks: first the two commits that are compared, then the history
-# without its files, then the files of the past that the answer needs.
+# without its files, then the files of the past.
 #
 # Each step is taken only where the answer asks for it, and once. Whatever can
 # not be fetched stays unproven, and the check says so.
@@ -77,29 +77,13 @@ fetch_ends() {
     fetch "$@"
 }
 
-# Fetches the objects that the history of base and head lacks; with arguments,
-# those below these paths.
+# Fetches the objects that the history of base and head lacks, at once.
 fetch_missing() {
-    git --literal-pathspecs rev-list --objects --full-history --missing=print \
-        "$(field base)" "$(field head)" -- "$@" | sed -n 's/^?//p' >"$work/missing" || true
+    git rev-list --objects --missing=print "$(field base)" "$(field head)" -- | sed -n 's/^?//p' >"$work/missing" || true
     if [ -s "$work/missing" ]; then
         what="$(wc -l <"$work/missing" | tr -d ' ') files of the past"
         fetch --filter=blob:none --stdin "$remote" <"$work/missing"
     fi
-}
-
-# Those of the files that the change touches. More than a few hundred are left
-# to the next step.
-fetch_changed() {
-    git diff --name-only --no-renames --no-ext-diff -z "$(field base)" "$(field head)" -- \
-        >"$work/changed" || return 0
-    set --
-    count=$(tr -dc '\000' <"$work/changed" | wc -c)
-    if [ "$count" -eq 0 ] || [ "$count" -gt 300 ]; then return 0; fi
-    # A name with a line break in it is taken for two: the next step has it.
-    tr '\000' '\n' <"$work/changed" >"$work/names"
-    while IFS= read -r name; do set -- "$@" "$name"; done <"$work/names"
-    fetch_missing "$@"
 }
 
 target=$(target)
@@ -125,7 +109,6 @@ if lacks_history && is_shallow; then
         what='the history'
         fetch --unshallow "$remote" ${target:+"$target"}
     fi
-    fetch_changed
     probe "$@"
 fi
 if lacks_history; then
