@@ -152,10 +152,10 @@ impl Scope<'_> {
     fn changed(&self, old: &Pointer, new: &Pointer) -> Option<Doubt> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
-        let changed = new
-            .fields
-            .iter()
-            .find(|field| !before.contains(&pair(field)) && !self.is_judged(&field.origin));
+        let changed = new.fields.iter().find(|field| {
+            let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
+            self.matters(field) && !same && !is_added(old, new, field)
+        });
         if let Some(field) = changed {
             let message =
                 format!("{} would take another {}: {}", new.object, field.path, field.value);
@@ -164,7 +164,7 @@ impl Scope<'_> {
         let lost = old.fields.iter().find(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
             let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
-            self.matters(field) && gone
+            self.matters(field) && gone && element_of(&field.path).is_none()
         })?;
         let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
         Some(self.doubt(&new.origin, message))
@@ -189,6 +189,8 @@ impl Scope<'_> {
         let own = self.sources(pointer);
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
+        // What belongs to no environment may come, but carry no image.
+        let alone = alone || self.environment.is_none();
         let known = own.is_empty() || alone || usual.iter().any(|other| self.sources(other) == own);
         if !known {
             let message = format!("{object} is new, and its source or target is one of its own");
@@ -201,7 +203,8 @@ impl Scope<'_> {
                     format!("{object} is new and carries an image: {}", field.value),
                 );
             }
-            if is_path(&field.path) && !self.is_own(&field.value)? {
+            let placed = self.environment.is_some() || field.path == WRITTEN;
+            if placed && is_path(&field.path) && !self.is_own(&field.value)? {
                 return told(field, format!("{object} is new and deploys {}", field.value));
             }
         }
@@ -236,6 +239,23 @@ impl Scope<'_> {
             .filter(|overlay| overlay.path.is_within(&path) || path.is_within(&overlay.path));
         Ok(near.map(|overlay| overlay.environment).collect())
     }
+}
+
+/// The list of the element that a field belongs to, where elements have no
+/// order.
+fn element_of(path: &str) -> Option<&str> {
+    path.split_once("[~").map(|(list, _)| list)
+}
+
+/// Whether the field belongs to an element that is only added to such a list,
+/// and names no image.
+fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
+    let Some(list) = element_of(&field.path) else { return false };
+    let kept = |before: &PointerField| new.fields.iter().any(|after| after.path == before.path);
+    let lost = |before: &PointerField| element_of(&before.path) == Some(list) && !kept(before);
+    let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
+    let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
+    !image && !old.fields.iter().any(lost)
 }
 
 fn pair(field: &PointerField) -> (&str, &str) {
