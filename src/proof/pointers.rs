@@ -186,13 +186,13 @@ impl Scope<'_> {
             let message = format!("{object} is new, and would write versions by itself");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
-        let own = self.sources(pointer);
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
         // What belongs to no environment may come, but carry no image.
         let alone = alone || self.environment.is_none();
-        let known = own.is_empty() || alone || usual.iter().any(|other| self.sources(other) == own);
-        if !known {
+        let known: BTreeSet<(&str, &str)> =
+            usual.iter().flat_map(|other| self.sources(other)).collect();
+        if !alone && !self.sources(pointer).is_subset(&known) {
             let message = format!("{object} is new, and its source or target is one of its own");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
@@ -211,11 +211,12 @@ impl Scope<'_> {
         Ok(None)
     }
 
-    /// The fields that say where from and where to, as far as they matter here.
-    fn sources(&self, pointer: &Pointer) -> BTreeSet<(String, String)> {
+    /// The fields that say where from and where to, as far as they matter here,
+    /// each by its own name.
+    fn sources<'p>(&self, pointer: &'p Pointer) -> BTreeSet<(&'p str, &'p str)> {
         let of = |field: &&PointerField| is_source(&field.path) && self.matters(field);
         let known = pointer.fields.iter().filter(of);
-        known.map(|field| (field.path.clone(), field.value.clone())).collect()
+        known.map(|field| (last(&field.path), field.value.as_str())).collect()
     }
 
     /// Whether the overlays at a path are of this environment alone.
@@ -267,11 +268,15 @@ fn pair(field: &PointerField) -> (&str, &str) {
 fn is_source(path: &str) -> bool {
     const NAMES: [&str; 8] =
         ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"];
-    let name = path.rsplit(['.', ']']).next().unwrap_or(path);
-    NAMES.contains(&name)
+    NAMES.contains(&last(path))
         || path.contains("sourceRef.")
         || path.contains("chartRef.")
         || is_target(path)
+}
+
+/// The last name of a field path.
+fn last(path: &str) -> &str {
+    path.rsplit(['.', ']']).next().unwrap_or(path)
 }
 
 /// Fields that say where the content goes.
