@@ -281,7 +281,9 @@ fn last(path: &str) -> &str {
 
 /// Fields that say where the content goes.
 fn is_target(path: &str) -> bool {
-    path.contains("destination.") || path.contains("kubeConfig.")
+    // The namespace is the app's own affair.
+    let cluster = path.contains("destination.") && !path.ends_with(".namespace");
+    cluster || path.contains("kubeConfig.")
 }
 
 /// Fields that name a directory of the repository.
