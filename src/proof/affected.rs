@@ -40,7 +40,7 @@ pub(super) fn affected(sides: &Sides<'_>) -> Result<Affected, SnapshotError> {
     if !sides.search {
         return Ok(Affected { outside, ..found });
     }
-    let most = if outside.iter().all(|path| is_config(path)) { SMALL } else { MOST };
+    let most = if outside.iter().all(is_config) { SMALL } else { MOST };
     let mut users = BTreeSet::new();
     let mut searched = true;
     for side in [sides.base, sides.head] {

@@ -8,7 +8,7 @@ use crate::kustomize::is_kustomization;
 use crate::model::{EntryKind, EnvironmentName, RepoPath, SnapshotError};
 
 use super::renders::Side;
-use super::unit::{Judging, Key, Unit};
+use super::unit::{Judging, Key, Unit, doubt};
 use super::{Doubt, Fresh, Gone, Proof};
 
 impl Judging<'_> {
@@ -24,7 +24,7 @@ impl Judging<'_> {
             let kind = self.sides.head.kind(&path)?;
             if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
                 let message = format!("the overlay {path} becomes a link, which is not followed");
-                proof.doubts.push(self.doubt(unit, (path, 0), message));
+                proof.doubts.push(doubt(unit, (path, 0), message));
                 continue;
             }
             if !later.is_empty() {
@@ -35,7 +35,7 @@ impl Judging<'_> {
                     "the overlay {path} goes, and {new} is new outside of every overlay: what \
                      replaces it is not judged"
                 );
-                proof.doubts.push(self.doubt(unit, (new, 0), message));
+                proof.doubts.push(doubt(unit, (new, 0), message));
             }
         }
         let keys: BTreeSet<&Key> = self.units.values().map(|unit| &unit.key).collect();

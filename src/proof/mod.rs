@@ -63,10 +63,10 @@ impl Sides<'_> {
             })
         };
         let is_file = path.file_name().contains('.');
-        let names = |name: &str| dirs.contains(&name) || is_file && in_name(name);
+        let says = |name: &str| dirs.contains(&name) || is_file && in_name(name);
         let named = |environment: &&Environment| {
             let mut own = environment.dirs.iter().map(String::as_str);
-            names(environment.name.as_str()) || own.any(names)
+            says(environment.name.as_str()) || own.any(says)
         };
         let mut found = self.config.pipeline.environments().iter().filter(named);
         // `prod-eu` also reads as `prod`: the longer name is meant.

@@ -132,7 +132,7 @@ impl Scope<'_> {
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
                 Some(old) => self.changed(old, pointer),
-                None => self.new(&usual, pointer)?,
+                None => self.added(&usual, pointer)?,
             };
             doubts.extend(said);
         }
@@ -179,7 +179,7 @@ impl Scope<'_> {
 
     /// A new object is fine where it takes its source from where others do, and
     /// a path that is this environment's alone.
-    fn new(&self, usual: &[&Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
+    fn added(&self, usual: &[&Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let object = &pointer.object;
         let told = |field: &PointerField, message| Ok(Some(self.doubt(&field.origin, message)));
         if object.starts_with("ImageUpdateAutomation/") && !self.first {
@@ -253,10 +253,10 @@ fn element_of(path: &str) -> Option<&str> {
 fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
     let Some(list) = element_of(&field.path) else { return false };
     let kept = |before: &PointerField| new.fields.iter().any(|after| after.path == before.path);
-    let lost = |before: &PointerField| element_of(&before.path) == Some(list) && !kept(before);
+    let gone = |before: &PointerField| element_of(&before.path) == Some(list) && !kept(before);
     let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
     let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
-    !image && !old.fields.iter().any(lost)
+    !image && !old.fields.iter().any(gone)
 }
 
 fn pair(field: &PointerField) -> (&str, &str) {
@@ -291,5 +291,5 @@ fn is_path(path: &str) -> bool {
     path == "spec.path"
         || path == WRITTEN
         || path.ends_with("source.path")
-        || path.starts_with("spec.sources[") && path.ends_with(".path")
+        || path.starts_with("spec.sources[") && last(path) == "path"
 }

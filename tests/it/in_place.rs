@@ -205,7 +205,7 @@ fn a_promotion_passes_in_a_checkout_of_depth_one() {
     ran.assert(0, &["pass: ", "fetching the base", "the history, without its files"]);
     let (base, head) = (place.id(&place.work(), "main"), place.id(&place.job(), "HEAD"));
     assert_eq!(place.text("output"), format!("verdict=pass\nbase={base}\nhead={head}\n"));
-    assert!(place.text("sarif").contains("\"2.1.0\"") && place.text("job/junit.xml").contains("<"));
+    assert!(place.text("sarif").contains("\"2.1.0\"") && place.text("job/junit.xml").contains('<'));
     assert_eq!(place.text("summary").matches("## git promote check: pass").count(), 1);
     // Run once more, nothing is fetched.
     let again = place.check(&mut command);

@@ -56,7 +56,9 @@ fn texts(yaml: &Yaml, key: &str, found: &mut Vec<(String, String)>) {
 
 fn texts_of(name: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    load(name).iter().for_each(|document| texts(document, "", &mut found));
+    for document in &load(name) {
+        texts(document, "", &mut found);
+    }
     found
 }
 
@@ -114,13 +116,13 @@ fn what_is_handed_on_is_known() {
     for document in WORKFLOWS.iter().flat_map(|name| load(name)).chain(samples) {
         let Some(jobs) = document["jobs"].as_hash() else { continue };
         for step in jobs.values().flat_map(|job| job["steps"].clone().into_iter()) {
-            let uses = step["uses"].as_str().unwrap_or_default();
-            let Some((_, known)) = actions.iter().find(|(name, _)| uses.starts_with(name)) else {
+            let action = step["uses"].as_str().unwrap_or_default();
+            let Some((_, known)) = actions.iter().find(|(name, _)| action.starts_with(name)) else {
                 continue;
             };
             used += 1;
             for key in step["with"].as_hash().into_iter().flat_map(|with| with.keys()) {
-                assert!(known.contains(key.as_str().unwrap()), "{uses}: {key:?}");
+                assert!(known.contains(key.as_str().unwrap()), "{action}: {key:?}");
             }
         }
     }

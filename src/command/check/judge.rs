@@ -201,8 +201,8 @@ impl Judging<'_> {
         if let Some(given) = self.given {
             return Ok((given.clone(), "HEAD".to_owned()));
         }
-        let adopted = || self.read_config(&self.change.after);
-        let found = match self.read_config(&self.change.before)? {
+        let adopted = || read_config(&self.change.after);
+        let found = match read_config(&self.change.before)? {
             None if self.options.adopt => {
                 let note = "judged by the config that this change brings in (--adopt)";
                 report.notes.push(note.to_owned());
@@ -219,25 +219,6 @@ impl Judging<'_> {
             let finding = unproven(Rule::GP011, message, Some(hint.to_owned()));
             Stop::Unproven(Box::new(finding))
         })
-    }
-
-    fn read_config(&self, snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop> {
-        let file = |name: &str| RepoPath::root().join(name);
-        let promote = snapshot.read(&file(PROMOTE_TOML))?;
-        let legacy = snapshot.read(&file(GITOPS_PROMOTION))?;
-        let name = if promote.is_some() { PROMOTE_TOML } else { GITOPS_PROMOTION };
-        let config =
-            config::from_files(promote.as_deref(), legacy.as_deref()).map_err(|error| {
-                let mut finding = unproven(Rule::GP011, error.to_string(), None);
-                finding.path = Some(file(name));
-                Stop::Unproven(Box::new(finding))
-            })?;
-        let Some(mut config) = config else { return Ok(None) };
-        if config.layout.is_empty() {
-            config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
-        }
-        let id = snapshot.id(&file(name))?.map(|id| format!("{name}@{id}"));
-        Ok(Some((config, id.unwrap_or_else(|| name.to_owned()))))
     }
 
     /// What the environments ran, as far as the history is there.
@@ -257,7 +238,7 @@ impl Judging<'_> {
             Ok(timelines) => past.timelines = timelines,
             // Objects of the past that are not there are like a past cut off.
             Err(_) if (self.repo.is_shallow() || self.repo.is_partial()) => {
-                past.history = Past::CutOff
+                past.history = Past::CutOff;
             }
             Err(failure) => return Err(Stop::Failed(failure)),
         }
@@ -293,6 +274,25 @@ impl Judging<'_> {
         }
         waivers
     }
+}
+
+/// The config of one side, and where it stands.
+fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop> {
+    let file = |name: &str| RepoPath::root().join(name);
+    let promote = snapshot.read(&file(PROMOTE_TOML))?;
+    let legacy = snapshot.read(&file(GITOPS_PROMOTION))?;
+    let name = if promote.is_some() { PROMOTE_TOML } else { GITOPS_PROMOTION };
+    let config = config::from_files(promote.as_deref(), legacy.as_deref()).map_err(|error| {
+        let mut finding = unproven(Rule::GP011, error.to_string(), None);
+        finding.path = Some(file(name));
+        Stop::Unproven(Box::new(finding))
+    })?;
+    let Some(mut config) = config else { return Ok(None) };
+    if config.layout.is_empty() {
+        config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
+    }
+    let id = snapshot.id(&file(name))?.map(|id| format!("{name}@{id}"));
+    Ok(Some((config, id.unwrap_or_else(|| name.to_owned()))))
 }
 
 /// What history told.

@@ -150,8 +150,8 @@ impl Fields {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         match self {
-            Self::Only(tops) => tops.iter().any(|top| below(&top)),
-            Self::But(tops) => !tops.iter().any(|top| below(&top)),
+            Self::Only(tops) => tops.iter().any(&below),
+            Self::But(tops) => !tops.iter().any(below),
         }
     }
 }
