@@ -79,9 +79,9 @@ fn ran(timeline: &Timeline, version: &Pin) -> Option<usize> {
 /// older one, or one that had run before it.
 fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
     let next = held.checked_sub(1).and_then(|index| timeline.held.get(index));
-    next.is_none_or(|next| {
-        let earlier = timeline.held.iter().skip(held + 1).any(|other| other.pin == next.pin);
-        earlier || super::goes_back(&next.pin, version)
+    next.is_none_or(|next| match super::by_semver(&next.pin, version) {
+        Some(order) if order.is_ne() => order.is_lt(),
+        _ => timeline.held.iter().skip(held + 1).any(|other| other.pin == next.pin),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use crate::model::{Finding, Outcome, Rule, Sources};
 use crate::plan::Planned;
-use crate::proof::{Entering, Vouch};
+use crate::proof::{Entering, Gone, Vouch};
 
 use super::{Case, accepted};
 
@@ -11,6 +11,28 @@ use super::{Case, accepted};
 /// tells of them already.
 pub(super) fn judge(case: &Case<'_>, judged: &[(&Planned, Finding)]) -> Vec<Finding> {
     case.proof.entering.iter().filter_map(|entering| one(case, judged, entering)).collect()
+}
+
+/// An environment that is taken out of the line: nothing new could reach the
+/// later ones through it.
+pub(super) fn gone(gone: &Gone) -> Finding {
+    let later: Vec<&str> = gone.later.iter().map(AsRef::as_ref).collect();
+    let what = gone.app.as_ref().map_or_else(|| gone.path.to_string(), ToString::to_string);
+    let message = format!(
+        "{what} goes from {} while {} still run it: the later environments go first",
+        gone.environment,
+        later.join(" and ")
+    );
+    Finding {
+        rule: Rule::GP001,
+        outcome: Outcome::Fail,
+        app: gone.app.clone(),
+        environment: Some(gone.environment.clone()),
+        message,
+        path: Some(gone.path.clone()),
+        line: None,
+        hint: None,
+    }
 }
 
 fn one(case: &Case<'_>, judged: &[(&Planned, Finding)], entering: &Entering) -> Option<Finding> {

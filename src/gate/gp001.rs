@@ -29,7 +29,8 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
         .filter_map(|planned| Some((planned, judge(case, planned)?)))
         .collect();
     let rendered = entering::judge(case, &judged);
-    judged.into_iter().map(|(_, finding)| finding).chain(rendered).collect()
+    let gone = case.proof.gone.iter().map(entering::gone);
+    judged.into_iter().map(|(_, finding)| finding).chain(rendered).chain(gone).collect()
 }
 
 /// The way to satisfy the rule, where it does not hold; and whether it refuses,

@@ -7,6 +7,7 @@
 //! Kustomize are those of version 5.5, on markers those of Flux's
 //! image-automation controller 1.2.
 
+mod beside;
 mod change;
 mod edit;
 mod entry;
@@ -23,6 +24,7 @@ mod refs;
 pub mod render;
 mod value;
 
+pub use beside::beside;
 pub use edit::{Change, set_pins};
 pub use entry::{NewEntry, add_image_entry};
 pub use error::EditError;

@@ -10,14 +10,12 @@ use super::lifecycle::overall;
 use super::{Doubt, Sides};
 
 /// Attributes that leave the content of a file as it is, but for line ends.
-const HARMLESS: [&str; 11] = [
+const HARMLESS: [&str; 9] = [
     "binary",
     "conflict-marker-size",
-    "crlf",
     "delta",
     "diff",
     "encoding",
-    "eol",
     "merge",
     "text",
     "whitespace",
@@ -74,7 +72,10 @@ fn attributes(sides: &Sides<'_>, path: &RepoPath) -> Result<Vec<Doubt>, Snapshot
 fn is_harmless(word: &str) -> bool {
     let name = word.trim_start_matches(['-', '!']);
     let name = name.split('=').next().unwrap_or(name);
-    HARMLESS.contains(&name) || name.starts_with("linguist-") || name.starts_with("gitlab-")
+    word == "eol=lf"
+        || HARMLESS.contains(&name)
+        || name.starts_with("linguist-")
+        || name.starts_with("gitlab-")
 }
 
 /// Argo CD reads overrides of an application from beside its source.

@@ -21,6 +21,12 @@ impl Judging<'_> {
         for unit in self.units.values().filter(|unit| unit.head.is_empty()) {
             let later = self.later(unit);
             let path = unit.path();
+            let kind = self.sides.head.kind(&path)?;
+            if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
+                let message = format!("the overlay {path} becomes a link, which is not followed");
+                proof.doubts.push(self.doubt(unit, (path, 0), message));
+                continue;
+            }
             if !later.is_empty() {
                 let (environment, app) = (unit.environment.clone(), unit.key.app().cloned());
                 proof.gone.push(Gone { environment, app, path, later });
@@ -74,7 +80,12 @@ impl Judging<'_> {
         if self.sources(unit).names().is_empty() {
             return Ok(None);
         }
-        for path in outside.iter().filter(|path| is_manifest(path.file_name())) {
+        let mut used = BTreeSet::new();
+        for unit in self.units.values() {
+            used.extend(self.rendered(unit, Side::Head)?.iter().flat_map(|r| r.files.clone()));
+        }
+        let unused = |path: &&RepoPath| is_manifest(path.file_name()) && !used.contains(*path);
+        for path in outside.iter().filter(unused) {
             if self.sides.base.kind(path)?.is_none() && self.sides.head.kind(path)?.is_some() {
                 return Ok(Some(path.clone()));
             }

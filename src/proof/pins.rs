@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::config::FieldSpec;
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::kustomize;
-use crate::model::{RepoPath, Site, SiteKind, SnapshotError};
+use crate::model::{RepoPath, Site, SiteKind, Snapshot, SnapshotError};
 
 use super::{Doubt, Proof, Sides};
 
@@ -19,6 +19,7 @@ pub(super) fn doubts(sides: &Sides<'_>, proof: &mut Proof) -> Result<(), Snapsho
         }
         for site in cell.sites.iter().filter(|site| is_field(site)) {
             found.extend(gone(sides, &proof.after, (key, site))?);
+            found.extend(renamed_beside(sides, &proof.after, (key, site))?);
         }
         found.extend(renamed(proof, (key, cell)));
     }
@@ -66,7 +67,7 @@ fn gone(
         None => format!("the declared field {}", site.field),
     };
     let Some(bytes) = sides.head.read(&site.path)? else {
-        return Ok(replaced(sides, key, site, &said)?);
+        return replaced(sides, key, site, &said);
     };
     let path = site.field.clone();
     let field = FieldSpec { path, image: false };
@@ -114,6 +115,28 @@ fn renamed(proof: &Proof, held: (&CellKey, &Cell)) -> Option<Doubt> {
     let site = now.sites.iter().find(|site| is_field(site))?;
     let message = format!("the image of {} is {new} and was {old}", key.image);
     (old != new).then(|| doubt(key, site, message))
+}
+
+/// Another repository in a field beside the version.
+fn renamed_beside(
+    sides: &Sides<'_>,
+    after: &Inventory,
+    held: (&CellKey, &Site),
+) -> Result<Option<Doubt>, SnapshotError> {
+    let (key, site) = held;
+    let mut sites = after.cells.values().flat_map(|cell| &cell.sites);
+    let same = |other: &&Site| (&other.path, &other.field) == (&site.path, &site.field);
+    let Some(now) = sites.find(same).filter(|_| site.repository.is_none()) else { return Ok(None) };
+    if !sides.changed.contains(&site.path) {
+        return Ok(None);
+    }
+    let names = |snapshot: &dyn Snapshot, site: &Site| -> Result<_, SnapshotError> {
+        let bytes = snapshot.read(&site.path)?.unwrap_or_default();
+        Ok(kustomize::beside(&site.path, &bytes, site).ok())
+    };
+    let (old, new) = (names(sides.base, site)?, names(sides.head, now)?);
+    let message = "what stands beside the version says that it is another image".to_owned();
+    Ok((old != new).then(|| doubt(key, now, message)))
 }
 
 /// A value that is no version, where it was one.

@@ -20,27 +20,27 @@ pub(super) fn doubts(
     affected: &Affected,
     proof: &Proof,
 ) -> Result<Vec<Doubt>, SnapshotError> {
+    let sides = judging.sides;
     let mut found = Vec::new();
     for unit in judging.units.values() {
-        if judging.sources(unit) == Sources::First || !judging.is_touched(unit)? {
+        if !judging.is_touched(unit)? {
             continue;
         }
         let (base, head) =
             (judging.rendered(unit, Side::Base)?, judging.rendered(unit, Side::Head)?);
-        let scope = Scope { sides: judging.sides, proof, environment: Some(&unit.environment) };
-        let told = scope.compare(&pointers(&base), &pointers(&head))?;
+        let first = judging.sources(unit) == Sources::First;
+        let scope = Scope { sides, proof, environment: Some(&unit.environment), first };
+        let told = scope.compare(&pointers(&base), &pointers(&head), &[])?;
         let known = |doubt: Doubt| Doubt { app: unit.key.app().cloned(), ..doubt };
         found.extend(told.into_iter().map(known));
     }
-    for place in outside(judging.sides, affected)? {
-        let (base, head) =
-            (place.pointers(judging.sides.base)?, place.pointers(judging.sides.head)?);
-        let environment = judging.sides.environment_of(&place.path);
-        if environment.is_some_and(|name| judging.sides.is_first(name)) {
-            continue;
-        }
-        let scope = Scope { sides: judging.sides, proof, environment };
-        found.extend(scope.compare(&base, &head)?);
+    for place in outside(sides, affected)? {
+        let (base, head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
+        let environment = sides.environment_of(&place.path);
+        let first = environment.is_some_and(|name| sides.is_first(name));
+        let scope = Scope { sides, proof, environment, first };
+        let beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        found.extend(scope.compare(&base, &head, &beside)?);
     }
     Ok(found)
 }
@@ -66,6 +66,25 @@ impl Outside {
         }
         Ok(Vec::new())
     }
+
+    /// The pointers in the files beside it: what is usual here.
+    fn beside(&self, snapshot: &dyn Snapshot) -> Result<Vec<Pointer>, SnapshotError> {
+        let dir = self.path.parent().filter(|_| self.is_file).unwrap_or(self.path.clone());
+        let mut found = Vec::new();
+        let entries = snapshot.list(&dir)?.unwrap_or_default();
+        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+        for entry in files.filter(|entry| is_manifest(&entry.name)).take(MOST_BESIDE) {
+            found.extend(render_file(snapshot, &dir.join(&entry.name))?.pointers);
+        }
+        Ok(found)
+    }
+}
+
+/// Of a directory with more files only these are looked at.
+const MOST_BESIDE: usize = 500;
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) && !is_kustomization(name)
 }
 
 /// The kustomizations and files outside of overlays that change.
@@ -78,35 +97,51 @@ fn outside(sides: &Sides<'_>, affected: &Affected) -> Result<Vec<Outside>, Snaps
         }
     }
     for path in &affected.outside {
-        let manifest = [".yaml", ".yml", ".json"].iter().any(|end| path.file_name().ends_with(end));
         let there = sides.head.kind(path)? == Some(EntryKind::File);
-        if manifest && there && !is_kustomization(path.file_name()) {
+        if there && is_manifest(path.file_name()) {
             found.push(Outside { path: path.clone(), is_file: true });
         }
     }
     Ok(found)
 }
 
+/// Where an automation of Flux writes.
+const WRITTEN: &str = "spec.update.path";
+
 /// Where pointers are compared.
 struct Scope<'a> {
     sides: &'a Sides<'a>,
     proof: &'a Proof,
     environment: Option<&'a EnvironmentName>,
+    /// Whether that is a first environment, which may take anything, but not
+    /// bring it to others.
+    first: bool,
 }
 
 impl Scope<'_> {
-    fn compare(&self, base: &[Pointer], head: &[Pointer]) -> Result<Vec<Doubt>, SnapshotError> {
+    fn compare(
+        &self,
+        base: &[Pointer],
+        head: &[Pointer],
+        beside: &[Pointer],
+    ) -> Result<Vec<Doubt>, SnapshotError> {
         let before: BTreeMap<&str, &Pointer> =
             base.iter().map(|pointer| (pointer.object.as_str(), pointer)).collect();
+        let usual: Vec<&Pointer> = base.iter().chain(beside).collect();
         let mut doubts = Vec::new();
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
                 Some(old) => self.changed(old, pointer),
-                None => self.new(base, pointer)?,
+                None => self.new(&usual, pointer)?,
             };
             doubts.extend(said);
         }
         Ok(doubts)
+    }
+
+    /// Whether the field matters here.
+    fn matters(&self, field: &PointerField) -> bool {
+        !self.first || is_target(&field.path) || field.path == WRITTEN
     }
 
     fn doubt(&self, at: &(RepoPath, u32), message: String) -> Doubt {
@@ -128,7 +163,8 @@ impl Scope<'_> {
         }
         let lost = old.fields.iter().find(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
-            !after.contains(&pair(field)) && !new.fields.iter().any(|other| kept(&other))
+            let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
+            self.matters(field) && gone
         })?;
         let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
         Some(self.doubt(&new.origin, message))
@@ -143,39 +179,49 @@ impl Scope<'_> {
 
     /// A new object is fine where it takes its source from where others do, and
     /// a path that is this environment's alone.
-    fn new(&self, base: &[Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
-        let sources = |pointer: &Pointer| -> BTreeSet<(String, String)> {
-            let of = |field: &&PointerField| is_source(&field.path);
-            let known = pointer.fields.iter().filter(of);
-            known.map(|field| (field.path.clone(), field.value.clone())).collect()
-        };
-        let own = sources(pointer);
-        let known = own.is_empty() || base.iter().any(|other| sources(other) == own);
+    fn new(&self, usual: &[&Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let object = &pointer.object;
-        if !known {
-            let message =
-                format!("{object} is new, and takes what it deploys from a source of its own");
+        let told = |field: &PointerField, message| Ok(Some(self.doubt(&field.origin, message)));
+        if object.starts_with("ImageUpdateAutomation/") && !self.first {
+            let message = format!("{object} is new, and would write versions by itself");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
-        for field in &pointer.fields {
+        let own = self.sources(pointer);
+        // In a first environment the first of its kind decides.
+        let alone = self.first && usual.is_empty();
+        let known = own.is_empty() || alone || usual.iter().any(|other| self.sources(other) == own);
+        if !known {
+            let message = format!("{object} is new, and its source or target is one of its own");
+            return Ok(Some(self.doubt(&pointer.origin, message)));
+        }
+        for field in pointer.fields.iter().filter(|field| self.matters(field)) {
             if field.path.to_ascii_lowercase().contains("image") && !self.is_judged(&field.origin) {
-                let message = format!("{object} is new and carries an image: {}", field.value);
-                return Ok(Some(self.doubt(&field.origin, message)));
+                return told(
+                    field,
+                    format!("{object} is new and carries an image: {}", field.value),
+                );
             }
-            if !(field.path.ends_with(".path") && field.path.contains("sp")) {
-                continue;
-            }
-            let owners = self.owners(&field.value)?;
-            let own = match self.environment {
-                Some(environment) => owners.iter().eq([environment]),
-                None => owners.len() == 1,
-            };
-            if !own {
-                let message = format!("{object} is new and deploys {}", field.value);
-                return Ok(Some(self.doubt(&field.origin, message)));
+            if is_path(&field.path) && !self.is_own(&field.value)? {
+                return told(field, format!("{object} is new and deploys {}", field.value));
             }
         }
         Ok(None)
+    }
+
+    /// The fields that say where from and where to, as far as they matter here.
+    fn sources(&self, pointer: &Pointer) -> BTreeSet<(String, String)> {
+        let of = |field: &&PointerField| is_source(&field.path) && self.matters(field);
+        let known = pointer.fields.iter().filter(of);
+        known.map(|field| (field.path.clone(), field.value.clone())).collect()
+    }
+
+    /// Whether the overlays at a path are of this environment alone.
+    fn is_own(&self, path: &str) -> Result<bool, SnapshotError> {
+        let owners = self.owners(path)?;
+        Ok(match self.environment {
+            Some(environment) => owners.iter().eq([environment]),
+            None => owners.len() == 1,
+        })
     }
 
     /// The environments whose overlays lie at, above or below a path.
@@ -196,12 +242,27 @@ fn pair(field: &PointerField) -> (&str, &str) {
     (&field.path, &field.value)
 }
 
-/// Fields that say where the content comes from, but for the path in it.
+/// Fields that say where the content comes from and where it goes, but for the
+/// path in the source.
 fn is_source(path: &str) -> bool {
+    const NAMES: [&str; 8] =
+        ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"];
     let name = path.rsplit(['.', ']']).next().unwrap_or(path);
-    ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"]
-        .contains(&name)
+    NAMES.contains(&name)
         || path.contains("sourceRef.")
         || path.contains("chartRef.")
-        || path.contains("destination.")
+        || is_target(path)
+}
+
+/// Fields that say where the content goes.
+fn is_target(path: &str) -> bool {
+    path.contains("destination.") || path.contains("kubeConfig.")
+}
+
+/// Fields that name a directory of the repository.
+fn is_path(path: &str) -> bool {
+    path == "spec.path"
+        || path == WRITTEN
+        || path.ends_with("source.path")
+        || path.starts_with("spec.sources[") && path.ends_with(".path")
 }

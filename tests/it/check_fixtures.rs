@@ -363,7 +363,6 @@ fn rules_fit(expected: &Expect, found: &BTreeMap<String, String>) -> bool {
 }
 
 #[test]
-#[ignore = "check"]
 fn the_gate_answers_as_expected() {
     let cases = cases();
     let (dir, ids) = import(&cases);

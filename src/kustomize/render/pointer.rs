@@ -45,7 +45,7 @@ enum Fields {
 /// By the API references of Flux 2.4 and Argo CD 2.13. What is left out only
 /// tells when, as whom, and how often. The values of a Helm release are its
 /// settings; versions among them are markers or declared fields.
-const SCHEMAS: [Schema; 9] = [
+const SCHEMAS: [Schema; 10] = [
     Schema {
         group: "kustomize.toolkit.fluxcd.io",
         kind: "Kustomization",
@@ -83,6 +83,11 @@ const SCHEMAS: [Schema; 9] = [
             "chartRef",
             "postRenderers",
         ]),
+    },
+    Schema {
+        group: "image.toolkit.fluxcd.io",
+        kind: "ImageUpdateAutomation",
+        rule: Fields::But(&["interval", "suspend"]),
     },
     Schema {
         group: "argoproj.io",
