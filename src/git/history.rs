@@ -136,8 +136,11 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
     // those from before the cut.
     let graph =
         if shallow.is_empty() { repo.gix.commit_graph_if_enabled().ok().flatten() } else { None };
+    let mut own = repo.gix.clone();
+    // What is needed again is kept by the walk itself.
+    own.object_cache_size(None);
     let mut history = History {
-        repo: repo.gix.clone(),
+        repo: own,
         graph,
         shallow,
         interest,
