@@ -11,7 +11,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::tree_diff::{self, Kept, TreeDiff};
-use super::{GitError, Repository};
+use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
 
 /// The directories (or files) whose changes matter.
@@ -176,6 +176,7 @@ impl History {
         }
         let failed = |error: gix::Error| GitError::read(format!("commit {id}"), error);
         let commit = self.repo.find_commit(id).map_err(failed)?;
+        tree::verify((gix::objs::Kind::Commit, id), &commit.data)?;
         let decoded = commit.decode().map_err(failed)?;
         let cut = self.shallow.contains(&id);
         Ok(Step {

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use gix::ObjectId;
-use gix::objs::TreeRefIter;
-use gix::objs::tree::EntryMode;
+use gix::objs::{Kind, TreeRefIter};
 
 use super::snapshot::TreeReader;
 use super::{GitError, tree};
@@ -149,20 +148,18 @@ impl Worker<'_> {
             let Some(name) = tree::plain_name(entry.filename) else { continue };
             if entry.mode.is_tree() {
                 below.push((dir.join(name), entry.oid.to_owned()));
-            } else if is_file(entry.mode) && (self.scan.search.wanted)(name) {
+            } else if entry.mode.is_blob() && (self.scan.search.wanted)(name) {
                 let blob = self.repo.find_blob(entry.oid);
                 let blob = blob.map_err(|error| {
                     let id = entry.oid.to_owned();
                     tree::unreadable(&self.repo, ("blob", id), &error).at(&dir.join(name))
                 })?;
-                (self.scan.search.show)(dir, &blob.data);
+                let verified = tree::verify((Kind::Blob, blob.id), &blob.data);
+                verified.map_err(|error| error.at(&dir.join(name)))?;
+                (self.scan.search.show)(&dir.join(name), &blob.data);
             }
         }
         self.scan.met.fetch_add(below.len() - before, Ordering::Relaxed);
         Ok(())
     }
-}
-
-fn is_file(mode: EntryMode) -> bool {
-    mode.is_blob()
 }

@@ -181,6 +181,8 @@ impl Snapshot for TreeSnapshot {
         let blob = object.try_into_blob();
         let mut blob =
             blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
+        let verified = tree::verify((gix::objs::Kind::Blob, node.id), &blob.data);
+        verified.map_err(|error| error.at(path))?;
         Ok(Some(std::mem::take(&mut blob.data)))
     }
 

@@ -75,7 +75,7 @@ pub trait Snapshot {
                 match entry.kind {
                     EntryKind::Directory => open.push(path),
                     EntryKind::File if (search.wanted)(&entry.name) => {
-                        (search.show)(&dir, &self.read(&path)?.unwrap_or_default());
+                        (search.show)(&path, &self.read(&path)?.unwrap_or_default());
                     }
                     _ => {}
                 }
@@ -90,7 +90,7 @@ pub trait Snapshot {
 pub struct Search<'a> {
     /// Whether files of this name are wanted.
     pub wanted: &'a (dyn Fn(&str) -> bool + Sync),
-    /// Takes the directory of a file and its bytes.
+    /// Takes the path of a file and its bytes.
     pub show: &'a (dyn Fn(&RepoPath, &[u8]) + Sync),
     /// With more directories than this nothing is searched.
     pub most: usize,

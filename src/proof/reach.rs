@@ -133,8 +133,8 @@ fn kustomizations(
     most: usize,
 ) -> Result<Option<Vec<Kustomization>>, SnapshotError> {
     let found = Mutex::new(Vec::new());
-    let show = |dir: &RepoPath, text: &[u8]| {
-        let one = Kustomization::new(dir, text);
+    let show = |path: &RepoPath, text: &[u8]| {
+        let one = Kustomization::new(&path.parent().unwrap_or_default(), text);
         found.lock().unwrap_or_else(PoisonError::into_inner).push(one);
     };
     let all = snapshot.scan(&Search { wanted: &is_kustomization, show: &show, most })?;
