@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::command::audit::AuditArgs;
 use crate::command::check::CheckArgs;
 use crate::command::config::ConfigArgs;
 use crate::command::demo::DemoArgs;
@@ -90,6 +91,8 @@ enum Command {
     Status(StatusArgs),
     /// Judge a change before it is merged: was an environment skipped?
     Check(Box<CheckArgs>),
+    /// Every version in an environment that is not in the one before
+    Audit(AuditArgs),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
     /// Write promote.toml from what the directories tell
@@ -231,6 +234,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::To(args)) => command::promote::run_to(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
+        Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),

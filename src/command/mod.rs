@@ -1,6 +1,7 @@
 //! One file a command: its arguments, what they mean, and the straight line
 //! from them to a report.
 
+pub mod audit;
 pub mod check;
 pub mod config;
 pub mod demo;

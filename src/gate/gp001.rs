@@ -14,7 +14,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     why: "Every environment is the test of the next one. A version that skips one arrives \
           untested where it hurts most. The versions are read from the base commit, so that \
           one change cannot bring its own proof along. With `seen = true` it is enough that \
-          the environment ran the version at some time.",
+          the environment ran the version at some time. What counts is also rendered: an image \
+          that is pinned and never runs proves nothing. A version that runs in an environment \
+          after the same ones may follow it; in `check` also a rollback to what ran here, and an \
+          app that is new everywhere.",
     satisfy: "Promote the version into the environment before first, and let that land:\n\
               \n    git promote VERSION ENVIRONMENT-BEFORE",
     overridable: false,

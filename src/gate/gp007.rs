@@ -9,7 +9,7 @@ use super::{Ask, Case, RuleInfo, about};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP007,
-    refuses: "a change that touches more than one environment",
+    refuses: "a change of several environments, or of versions and something else",
     why: "A change of two environments can be judged, reverted and read only as a whole: it \
           puts a version into the second before the first has proven it. This rule only warns.",
     satisfy: "Give each environment a file of its own, or promote them one after the other.",

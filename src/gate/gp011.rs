@@ -9,7 +9,7 @@ use super::{Ask, Case, RuleInfo, about};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP011,
-    refuses: "a manifest that cannot be read",
+    refuses: "a manifest or a config that cannot be read",
     why: "A kustomization that is no YAML, or a link to somewhere else, may make an \
           environment run anything; nothing can be proven about it.",
     satisfy: "Mend the file that is named. `kubectl kustomize DIR` shows what Kubernetes tools \

@@ -9,12 +9,13 @@ use crate::yaml::Position;
 const NAMES: [&str; 9] =
     ["repository", "registry", "image", "name", "newName", "url", "host", "chart", "ociUrl"];
 
-/// The keys beside the value of a site that name its image, and their values.
+/// The keys beside the value of a site that name its image, with their values
+/// and 1-based lines.
 pub fn beside(
     path: &RepoPath,
     bytes: &[u8],
     site: &Site,
-) -> Result<Vec<(String, String)>, EditError> {
+) -> Result<Vec<(String, String, u32)>, EditError> {
     let file = File::parse(path, bytes)?;
     let stream = &file.stream;
     let here = |at: Position| (at.line, at.column) == (site.line, site.column);
@@ -25,7 +26,8 @@ pub fn beside(
         let key = stream.value(pair.key).unwrap_or_default();
         if NAMES.contains(&key) {
             let value = stream.value(pair.value).unwrap_or_default();
-            names.push((key.to_owned(), value.to_owned()));
+            let line = stream.position_of(pair.value).line;
+            names.push((key.to_owned(), value.to_owned(), line));
         }
     }
     names.sort();

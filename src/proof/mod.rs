@@ -13,7 +13,10 @@ mod pins;
 mod pointers;
 mod reach;
 mod renders;
+mod standing;
 mod unit;
+
+pub use standing::standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 

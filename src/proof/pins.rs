@@ -19,7 +19,7 @@ pub(super) fn doubts(sides: &Sides<'_>, proof: &mut Proof) -> Result<(), Snapsho
         }
         for site in cell.sites.iter().filter(|site| is_field(site)) {
             found.extend(gone(sides, &proof.after, (key, site))?);
-            found.extend(renamed_beside(sides, &proof.after, (key, site))?);
+            found.extend(renamed_beside(sides, (&proof.before, &proof.after), (key, site))?);
         }
         found.extend(renamed(proof, (key, cell)));
     }
@@ -120,7 +120,7 @@ fn renamed(proof: &Proof, held: (&CellKey, &Cell)) -> Option<Doubt> {
 /// Another repository in a field beside the version.
 fn renamed_beside(
     sides: &Sides<'_>,
-    after: &Inventory,
+    (before, after): (&Inventory, &Inventory),
     held: (&CellKey, &Site),
 ) -> Result<Option<Doubt>, SnapshotError> {
     let (key, site) = held;
@@ -130,13 +130,27 @@ fn renamed_beside(
     if !sides.changed.contains(&site.path) {
         return Ok(None);
     }
-    let names = |snapshot: &dyn Snapshot, site: &Site| -> Result<_, SnapshotError> {
-        let bytes = snapshot.read(&site.path)?.unwrap_or_default();
-        Ok(kustomize::beside(&site.path, &bytes, site).ok())
-    };
-    let (old, new) = (names(sides.base, site)?, names(sides.head, now)?);
+    let (old, new) = (names(sides.base, before, site)?, names(sides.head, after, now)?);
     let message = "what stands beside the version says that it is another image".to_owned();
     Ok((old != new).then(|| doubt(key, now, message)))
+}
+
+/// What names the image beside a site, but for what is a site of its own.
+fn names(
+    snapshot: &dyn Snapshot,
+    inventory: &Inventory,
+    site: &Site,
+) -> Result<Option<Vec<(String, String)>>, SnapshotError> {
+    let bytes = snapshot.read(&site.path)?.unwrap_or_default();
+    let own = |line: u32| {
+        let mut sites = inventory.cells.values().flat_map(|cell| &cell.sites);
+        sites.any(|other| (&other.path, other.line) == (&site.path, line))
+    };
+    let found = kustomize::beside(&site.path, &bytes, site).ok();
+    Ok(found.map(|names| {
+        let others = names.into_iter().filter(|(_, _, line)| !own(*line));
+        others.map(|(key, value, _)| (key, value)).collect()
+    }))
 }
 
 /// A value that is no version, where it was one.

@@ -262,6 +262,21 @@ impl<'a> Judging<'a> {
         }
     }
 
+    /// Every reference that is rendered, once, with what the environments
+    /// before say of it.
+    pub(super) fn distinct(
+        &self,
+        unit: &Unit<'_>,
+        rendered: &[Rc<Rendered>],
+    ) -> Result<Vec<Entering>, SnapshotError> {
+        let mut told: BTreeSet<&str> = BTreeSet::new();
+        let mut found = Vec::new();
+        for image in images(rendered).filter(|image| told.insert(&image.reference)) {
+            found.push(self.entering(unit, image, rendered)?);
+        }
+        Ok(found)
+    }
+
     fn entering(
         &self,
         unit: &Unit<'_>,

@@ -105,10 +105,13 @@ fn rules_are_explained() {
     GP003  going back: an older version, or one that the environment already left
     GP004  a digest that is not the one the environment before runs, or that would be lost
     GP005  a tag that moves: `latest`, branch and environment names, the configured list
-    GP007  a change that touches more than one environment
+    GP007  a change of several environments, or of versions and something else
     GP008  leaving images of an app behind that carry the same version
-    GP011  a manifest that cannot be read
+    GP010  a promotion whose history is not there, in a shallow clone
+    GP011  a manifest or a config that cannot be read
     GP012  an override without a reason, or of a rule that must not be overridden here
+    GP013  a change of the config together with anything that an environment runs
+    GP014  a change after which what an environment would run cannot be proven
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
@@ -118,7 +121,11 @@ fn rules_are_explained() {
     Every environment is the test of the next one. A version that skips one
     arrives untested where it hurts most. The versions are read from the base
     commit, so that one change cannot bring its own proof along. With `seen =
-    true` it is enough that the environment ran the version at some time.
+    true` it is enough that the environment ran the version at some time. What
+    counts is also rendered: an image that is pinned and never runs proves
+    nothing. A version that runs in an environment after the same ones may follow
+    it; in `check` also a rollback to what ran here, and an app that is new
+    everywhere.
 
     Promote the version into the environment before first, and let that land:
 

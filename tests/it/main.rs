@@ -55,6 +55,10 @@ mod git_refuse;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod in_place;
+#[cfg(test)]
+mod in_place_files;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod kit;

@@ -33,6 +33,15 @@ pub(super) fn judge(
     change: &Change,
     options: Options,
 ) -> Result<CheckReport, Failure> {
+    judge_by(repo, change, (options, None))
+}
+
+/// The same by a config that is given, in the place of the base's.
+pub(super) fn judge_by(
+    repo: &Repository,
+    change: &Change,
+    (options, config): (Options, Option<&Config>),
+) -> Result<CheckReport, Failure> {
     let mut report = CheckReport {
         base: change.base.to_string(),
         head: change.head.to_string(),
@@ -49,7 +58,7 @@ pub(super) fn judge(
         report.findings.push(unproven(Rule::GP014, divergence.to_string(), Some(hint)));
         return Ok(report);
     }
-    if let Err(stop) = (Judging { repo, change, options }).fill(&mut report) {
+    if let Err(stop) = (Judging { repo, change, options, given: config }).fill(&mut report) {
         report.findings.push(stop.finding()?);
     }
     report.verdict = verdict(&report.findings);
@@ -120,6 +129,8 @@ struct Judging<'a> {
     repo: &'a Repository,
     change: &'a Change,
     options: Options,
+    /// The config, where it is not the base's.
+    given: Option<&'a Config>,
 }
 
 impl Judging<'_> {
@@ -163,6 +174,9 @@ impl Judging<'_> {
 
     /// The config to judge by, and where it stands.
     fn config(&self, report: &mut CheckReport) -> Result<(Config, String), Stop> {
+        if let Some(given) = self.given {
+            return Ok((given.clone(), "HEAD".to_owned()));
+        }
         let adopted = || self.read_config(&self.change.after);
         let found = match self.read_config(&self.change.before)? {
             None if self.options.adopt => {

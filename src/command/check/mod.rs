@@ -3,6 +3,7 @@
 pub mod ends;
 mod judge;
 mod publish;
+mod replay;
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -55,6 +56,12 @@ pub struct CheckArgs {
     /// Write a report to a file; may be given several times
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_file)]
     pub reports: Vec<(ReportKind, PathBuf)>,
+    /// Judge every first-parent commit of the past by the config of HEAD
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "base", "head", "staged", "pre_push", "pre_receive", "reports"])]
+    pub replay: Option<String>,
+    /// Judge as if it were this time, such as 2026-11-20T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
     /// Which CI system to write annotations for
     #[arg(long, value_name = "SYSTEM", default_value = "auto")]
     pub ci: CiChoice,
@@ -72,6 +79,9 @@ fn report_file(text: &str) -> Result<(ReportKind, PathBuf), String> {
 
 /// Judges one change, or each of those that a hook is told of.
 pub fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
+    if let Some(range) = &args.replay {
+        return replay::run(context, range);
+    }
     let repo = Repository::open(&context.directory)?;
     let asked = ends::Asked {
         range: args.range.clone(),
@@ -135,7 +145,8 @@ impl Checking<'_> {
     }
 
     fn one(&self, change: &Change) -> Result<Answer, Failure> {
-        let options = Options { adopt: self.args.adopt, now: self.context.now };
+        let now = self.args.at.map_or(self.context.now, jiff::Timestamp::as_second);
+        let options = Options { adopt: self.args.adopt, now };
         let mut report = judge::judge(self.repo, change, options)?;
         report.exit_zero = self.args.exit_zero;
         for finding in &mut report.findings {

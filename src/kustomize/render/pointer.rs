@@ -1,5 +1,7 @@
 //! Objects of Flux and Argo CD that say what else is deployed, and from where.
 
+use sha2::{Digest as _, Sha256};
+
 use super::RepoPath;
 use super::context::Context;
 use super::resource::Resource;
@@ -154,6 +156,15 @@ fn is_setting(field: &PointerField) -> bool {
     setting && !["image", "tag", "digest"].iter().any(|word| text.contains(word))
 }
 
+/// A step that stands for an element of that content.
+fn element(item: &Value) -> String {
+    let mut hash = Sha256::default();
+    item.feed(&mut hash);
+    let digest = hash.finalize();
+    let id = digest.iter().take(4).fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
+    format!("~{id:08x}")
+}
+
 /// Every scalar below a value, with its path.
 fn leaves(ctx: &Context<'_>, value: &Value, path: &str, found: &mut Vec<PointerField>) {
     match &value.kind {
@@ -169,8 +180,12 @@ fn leaves(ctx: &Context<'_>, value: &Value, path: &str, found: &mut Vec<PointerF
             }
         }
         Kind::List(items) => {
+            // The elements of a list generator have no order: they are told
+            // apart by what they are.
+            let unordered = path.ends_with("list.elements");
             for (index, item) in items.iter().enumerate() {
-                leaves(ctx, item, &format!("{path}[{index}]"), found);
+                let step = if unordered { element(item) } else { index.to_string() };
+                leaves(ctx, item, &format!("{path}[{step}]"), found);
             }
         }
     }
