@@ -34,7 +34,7 @@ work=${KEEP:-$(mktemp -d)}
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
 
-# A stream for git fast-import: N apps, seven files each, everything at v1;
+# A stream for git fast-import: N apps, eight files each, everything at v1;
 # then the history, in which dev gets other versions; then one branch a change,
 # each a single commit on main.
 stream() {
