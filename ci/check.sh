@@ -45,6 +45,12 @@ field() {
     sed -n "s/^  \"$1\": \"\\([0-9a-z]*\\)\",\\{0,1\\}\$/\\1/p" "$work/json" | head -n 1
 }
 
+# The base or head that is not there.
+missing_end() {
+    sed -n 's/^ *"message": "the [a-z]* \([0-9a-f]*\) is not in this clone",$/\1/p' \
+        "$work/json" | head -n 1
+}
+
 lacks_history() {
     grep -A 1 '^ *"rule": "GP010",$' "$work/json" | grep -q '"result": "unverifiable"'
 }
@@ -95,8 +101,8 @@ if [ -n "$target" ] && [ -z "${GITHUB_BASE_REF:-}${PROMOTE_BASE:-}" ]; then
 fi
 probe "$@"
 for end in base head merge; do
-    if [ "$code" -ne 5 ]; then break; fi
-    id=$(sed -n 's/^error: the object \([0-9a-f]*\) is not in this clone$/\1/p' "$work/error")
+    id=$(missing_end)
+    if [ -z "$id" ] && [ "$code" -ne 5 ]; then break; fi
     what="the $end: ${id:-the branch that is merged into}"
     if [ -n "$id" ]; then fetch_ends "$id"; elif [ -n "$target" ]; then fetch_ends "$target"; fi
     probe "$@"

@@ -103,17 +103,12 @@ impl Repository {
         self.gix.is_shallow().unwrap_or(false)
     }
 
-    /// Whether objects may be missing without harm: in a shallow or partial
-    /// clone.
-    pub fn may_lack_objects(&self) -> bool {
-        self.is_shallow()
-            || self.has_config_section("extensions")
-                && self.config_string("extensions.partialClone").is_some()
-            || self
-                .gix
-                .remote_names()
-                .iter()
-                .any(|name| self.config_bool(&format!("remote.{name}.promisor")) == Some(true))
+    /// Whether a remote promises objects that are not here (a partial clone).
+    pub fn is_partial(&self) -> bool {
+        let promises =
+            |name: &str| self.config_bool(&format!("remote.{name}.promisor")) == Some(true);
+        let old = self.config_string("extensions.partialClone").is_some();
+        old || self.gix.remote_names().iter().any(|name| promises(&name.to_str_lossy()))
     }
 
     /// The value of a setting such as `promote.app`, the last one given.

@@ -289,8 +289,8 @@ fn what_cannot_be_fetched_stays_unproven() {
     let gone = place.root().join("gone.git");
     fs::rename(place.server(), &gone).unwrap();
     let ran = place.check(&mut command);
-    ran.assert(5, &["is not in this clone", "hint: git fetch"]);
-    assert_eq!(place.text("output").lines().next(), Some("verdict=error"));
+    ran.assert(3, &["GP010", "is not in this clone", "hint: git fetch"]);
+    assert_eq!(place.text("output").lines().next(), Some("verdict=unverifiable"));
     // Both ends are there, the past is not.
     fs::rename(&gone, place.server()).unwrap();
     let base = place.id(&place.work(), "main");

@@ -7,7 +7,7 @@ use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Case, Foreign, Past};
-use crate::git::{self, Change, GitError, Interest, Repository, TreeSnapshot};
+use crate::git::{self, Change, GitError, Interest, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
 use crate::plan::{self, Planned};
@@ -16,6 +16,7 @@ use crate::report::{CheckReport, Verdict};
 
 use super::super::Failure;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::ends::Pair;
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
@@ -42,17 +43,7 @@ pub(super) fn judge_by(
     change: &Change,
     (options, config): (Options, Option<&Config>),
 ) -> Result<CheckReport, Failure> {
-    let mut report = CheckReport {
-        base: change.base.to_string(),
-        head: change.head.to_string(),
-        config: None,
-        verdict: Verdict::Unverifiable,
-        promotions: Vec::new(),
-        findings: Vec::new(),
-        excerpts: BTreeMap::new(),
-        notes: change.notes.clone(),
-        exit_zero: false,
-    };
+    let mut report = unjudged((change.base, change.head), change.notes.clone());
     if let Some(divergence) = &change.divergence {
         let hint = divergence.hint(change.base);
         report.findings.push(unproven(Rule::GP014, divergence.to_string(), Some(hint)));
@@ -64,6 +55,29 @@ pub(super) fn judge_by(
     report.verdict = verdict(&report.findings);
     report.excerpts = excerpts(&change.after, &report.findings);
     Ok(report)
+}
+
+/// What is said where base or head is not in the clone.
+pub(super) fn absent(pair: &Pair, error: GitError) -> CheckReport {
+    let mut report = unjudged((pair.base, pair.head), pair.notes.clone());
+    let message = error.to_string();
+    let hint = Failure::from(error).hints.into_iter().next();
+    report.findings.push(unproven(Rule::GP010, message, hint));
+    report
+}
+
+fn unjudged((base, head): (ObjectId, ObjectId), notes: Vec<String>) -> CheckReport {
+    CheckReport {
+        base: base.to_string(),
+        head: head.to_string(),
+        config: None,
+        verdict: Verdict::Unverifiable,
+        promotions: Vec::new(),
+        findings: Vec::new(),
+        excerpts: BTreeMap::new(),
+        notes,
+        exit_zero: false,
+    }
 }
 
 fn verdict(findings: &[Finding]) -> Verdict {
@@ -160,6 +174,7 @@ impl Judging<'_> {
             check: Some(Foreign {
                 head: &proof.after,
                 changed: &self.change.changed,
+                cure: self.cure(),
                 returned: &self.returned(&proof)?,
             }),
             timelines: &past.timelines,
@@ -170,6 +185,15 @@ impl Judging<'_> {
         report.findings.extend(gate::evaluate(&case));
         report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
         Ok(())
+    }
+
+    /// The fetch that brings the past, with its files.
+    fn cure(&self) -> &'static str {
+        match (self.repo.is_partial(), self.repo.is_shallow()) {
+            (false, _) => "git fetch --unshallow",
+            (true, false) => "git fetch --refetch --no-filter",
+            (true, true) => "git fetch --unshallow --refetch --no-filter",
+        }
     }
 
     /// The config to judge by, and where it stands.
@@ -232,7 +256,9 @@ impl Judging<'_> {
         match timelines(ground, &proof.before, &keys, Reach::Everything) {
             Ok(timelines) => past.timelines = timelines,
             // Objects of the past that are not there are like a past cut off.
-            Err(_) if self.repo.may_lack_objects() => past.history = Past::CutOff,
+            Err(_) if (self.repo.is_shallow() || self.repo.is_partial()) => {
+                past.history = Past::CutOff
+            }
             Err(failure) => return Err(Stop::Failed(failure)),
         }
         Ok(past)

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::git::{self, Change, Repository};
+use crate::git::{self, Change, GitError, Repository};
 use crate::output::{self, CiChoice, ReportKind};
 use crate::report::{CheckReport, Verdict};
 
@@ -124,7 +124,12 @@ impl Checking<'_> {
             let Some(change) = found.change(self.repo) else {
                 return Ok(Answer::done(String::new()));
             };
-            return self.one(&change?);
+            return match (found, change) {
+                (Ends::Pair(pair), Err(error @ GitError::Missing { .. })) => {
+                    self.answer(judge::absent(pair, error))
+                }
+                (_, change) => self.one(&change?),
+            };
         };
         let mut answer = Answer::done(String::new());
         answer.remarks = ends::passed_over(updates).into_iter().map(Remark::Note).collect();
@@ -147,13 +152,17 @@ impl Checking<'_> {
     fn one(&self, change: &Change) -> Result<Answer, Failure> {
         let now = self.args.at.map_or(self.context.now, jiff::Timestamp::as_second);
         let options = Options { adopt: self.args.adopt, now };
-        let mut report = judge::judge(self.repo, change, options)?;
+        self.answer(judge::judge(self.repo, change, options)?)
+    }
+
+    fn answer(&self, mut report: CheckReport) -> Result<Answer, Failure> {
         report.exit_zero = self.args.exit_zero;
         for finding in &mut report.findings {
             let hint = finding.hint.take();
             finding.hint = hint.map(|hint| self.context.front.commands(&hint));
         }
-        let published = publish::publish(self.args, &report)?;
+        let people = matches!(self.context.format, output::Format::Table | output::Format::Wide);
+        let published = publish::publish(self.args, &report, people)?;
         let exit = match report.verdict {
             Verdict::Pass => Exit::Done,
             Verdict::Deny | Verdict::Unverifiable if self.args.exit_zero => Exit::Done,

@@ -99,7 +99,14 @@ const SCHEMAS: [Schema; 10] = [
     Schema {
         group: "argoproj.io",
         kind: "ApplicationSet",
-        rule: Fields::But(&["syncPolicy", "strategy", "ignoreApplicationDifferences"]),
+        rule: Fields::Only(&[
+            "generators",
+            "template.spec.destination",
+            "template.spec.source",
+            "template.spec.sourceHydrator",
+            "template.spec.sources",
+            "templatePatch",
+        ]),
     },
 ];
 
