@@ -262,35 +262,51 @@ fn trap(sandbox: &Sandbox, name: &str) -> String {
     dir.join(name).display().to_string()
 }
 
+/// Settings that name a program.
+const CALLING: [&str; 23] = [
+    "core.fsmonitor",
+    "core.pager",
+    "core.editor",
+    "core.sshCommand",
+    "core.askPass",
+    "core.gitProxy",
+    "core.alternateRefsCommand",
+    "pager.check",
+    "pager.promote",
+    "credential.helper",
+    "gpg.program",
+    "diff.external",
+    "diff.trap.command",
+    "diff.trap.textconv",
+    "filter.trap.clean",
+    "filter.trap.smudge",
+    "filter.trap.process",
+    "merge.trap.driver",
+    "alias.promote",
+    "alias.check",
+    "uploadpack.packObjectsHook",
+    "sequence.editor",
+    "interactive.diffFilter",
+];
+
+const HOOKS: [&str; 10] = [
+    "pre-commit",
+    "post-checkout",
+    "post-index-change",
+    "reference-transaction",
+    "update",
+    "pre-receive",
+    "fsmonitor-watchman",
+    "post-merge",
+    "pre-push",
+    "proc-receive",
+];
+
 /// Settings, attributes and hooks that call programs, as hostile as they get.
 fn set_traps(sandbox: &Sandbox) {
     let git = sandbox.root.join(".git");
     let mut config = String::new();
-    for key in [
-        "core.fsmonitor",
-        "core.pager",
-        "core.editor",
-        "core.sshCommand",
-        "core.askPass",
-        "core.gitProxy",
-        "core.alternateRefsCommand",
-        "pager.check",
-        "pager.promote",
-        "credential.helper",
-        "gpg.program",
-        "diff.external",
-        "diff.trap.command",
-        "diff.trap.textconv",
-        "filter.trap.clean",
-        "filter.trap.smudge",
-        "filter.trap.process",
-        "merge.trap.driver",
-        "alias.promote",
-        "alias.check",
-        "uploadpack.packObjectsHook",
-        "sequence.editor",
-        "interactive.diffFilter",
-    ] {
+    for key in CALLING {
         let (section, name) = key.rsplit_once('.').unwrap();
         let section = match section.split_once('.') {
             Some((top, sub)) => format!("{top} \"{sub}\""),
@@ -312,18 +328,7 @@ fn set_traps(sandbox: &Sandbox) {
     fs::write(file, old + &config).unwrap();
     fs::create_dir_all(git.join("info")).unwrap();
     fs::write(git.join("info/attributes"), all).unwrap();
-    for hook in [
-        "pre-commit",
-        "post-checkout",
-        "post-index-change",
-        "reference-transaction",
-        "update",
-        "pre-receive",
-        "fsmonitor-watchman",
-        "post-merge",
-        "pre-push",
-        "proc-receive",
-    ] {
+    for hook in HOOKS {
         fs::copy(trap(sandbox, hook), git.join("hooks").join(hook)).unwrap();
         executable(&git.join("hooks").join(hook));
     }
@@ -379,7 +384,7 @@ fn answers<'a>(sandbox: &'a Sandbox, wrap: impl Fn(Run<'a>) -> String) -> String
 #[test]
 fn settings_hooks_variables_and_the_work_tree_change_nothing() {
     let sandbox = branches();
-    let expected = answers(&sandbox, |run| run.text());
+    let expected = answers(&sandbox, Run::text);
     for head in ["exit 0\n--- stdout\npass", "exit 3\n--- stdout\ndeny", "exit 3\n--- stdout\nunv"]
     {
         assert!(expected.contains(head), "{head}\n{expected}");

@@ -396,9 +396,9 @@ fn deep_and_wide_directories_are_judged() {
     file(&mut stream, &format!("{}x.yaml", "d/".repeat(1_000)), "x: 1\n");
     file(&mut stream, &format!("apps/web/overlays/prod/{}x.yaml", "d/".repeat(1_000)), "x: 1\n");
     stream += &commit("wide");
+    let empty = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
     for number in 0..20_000 {
-        writeln!(stream, "M 100644 {} wide/{number}", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
-            .unwrap();
+        writeln!(stream, "M 100644 {empty} wide/{number}").unwrap();
     }
     sandbox.git(["hash-object", "-w", "-t", "blob", "/dev/null"]);
     import(&sandbox, &stream);
