@@ -193,13 +193,21 @@ impl Repository {
     /// The commit that `id` is or that a tag of this id names; `None` where it
     /// is something else.
     pub fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {
-        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
         if id.is_empty_tree() {
             return Ok(None);
         }
-        let object = self.gix.find_object(id).map_err(missing)?;
-        let object = object.peel_tags_to_end().map_err(missing)?;
+        let object = self.peeled(id)?;
         Ok((object.kind == gix::object::Kind::Commit).then_some(object.id))
+    }
+
+    /// The object `id`, or what it names where it is a tag.
+    fn peeled(&self, id: ObjectId) -> Result<gix::Object<'_>, GitError> {
+        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
+        let object = self.gix.find_object(id).map_err(missing)?;
+        tree::verify((object.kind, object.id), &object.data)?;
+        let object = object.peel_tags_to_end().map_err(missing)?;
+        tree::verify((object.kind, object.id), &object.data)?;
+        Ok(object)
     }
 
     /// The tree of a commit (or of a tag of one, or the tree itself).
@@ -209,8 +217,7 @@ impl Repository {
         }
         let missing =
             |kind, id| move |error: gix::Error| tree::unreadable(&self.gix, (kind, id), &error);
-        let object = self.gix.find_object(id).map_err(missing("object", id))?;
-        let object = object.peel_tags_to_end().map_err(missing("object", id))?;
+        let object = self.peeled(id)?;
         let tree = match object.kind {
             gix::object::Kind::Commit => {
                 let commit = object.into_commit();

@@ -204,8 +204,9 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
         searched: affected.searched,
         ..Proof::default()
     };
-    let judging =
-        unit::Judging { sides, renders: &renders, units: &units, reached: &affected.reached };
+    let holding = sides.changed.iter().chain(&affected.reached).flat_map(RepoPath::ancestors);
+    let holding = holding.collect();
+    let judging = unit::Judging { sides, renders: &renders, units: &units, holding: &holding };
     let mut touched: BTreeSet<&Key> = BTreeSet::new();
     for unit in units.values() {
         if judging.is_touched(unit)? {

@@ -1,6 +1,6 @@
 //! One app in one environment: what it runs on both sides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
 use crate::discover::Overlay;
@@ -98,15 +98,15 @@ pub(super) struct Judging<'a> {
     pub(super) sides: &'a Sides<'a>,
     pub(super) renders: &'a Renders<'a>,
     pub(super) units: &'a Units<'a>,
-    pub(super) reached: &'a BTreeSet<RepoPath>,
+    /// What changed and what uses that, and every directory above.
+    pub(super) holding: &'a HashSet<RepoPath>,
 }
 
 impl<'a> Judging<'a> {
     /// Whether a changed file is part of what it is made of.
     pub(super) fn is_touched(&self, unit: &Unit<'_>) -> Result<bool, SnapshotError> {
-        let all: Vec<&Overlay> = unit.base.iter().chain(&unit.head).copied().collect();
-        let holds = |path: &RepoPath| all.iter().any(|overlay| path.is_within(&overlay.path));
-        if self.sides.changed.iter().any(holds) || self.reached.iter().any(holds) {
+        let mut all = unit.base.iter().chain(&unit.head);
+        if all.any(|overlay| self.holding.contains(&overlay.path)) {
             return Ok(true);
         }
         for rendered in self.rendered(unit, Side::Base)? {

@@ -15,7 +15,11 @@ mod check_forms;
 #[cfg(test)]
 mod check_history;
 #[cfg(test)]
+mod check_purity;
+#[cfg(test)]
 mod check_reports;
+#[cfg(test)]
+mod check_robust;
 #[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
