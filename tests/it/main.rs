@@ -13,9 +13,19 @@ mod check_fixtures;
 #[cfg(test)]
 mod check_forms;
 #[cfg(test)]
+mod check_fuzz;
+#[cfg(test)]
+mod check_gate;
+#[cfg(test)]
 mod check_history;
 #[cfg(test)]
+mod check_mutate;
+#[cfg(test)]
+mod check_oracle;
+#[cfg(test)]
 mod check_reports;
+#[cfg(test)]
+mod check_words;
 #[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
