@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
     let auditing = Auditing { workspace: &workspace, inventory: &inventory };
     let found = auditing.pinned();
-    let rows = auditing.rows(found, args.history)?;
+    let rows = auditing.rows(&found, args.history)?;
     let rendered = auditing.rendered(&rows)?;
     let mut rows: Vec<AuditRow> = rows.into_iter().chain(rendered).collect();
     rows.sort_by(|a, b| {
@@ -108,7 +108,7 @@ impl<'a> Auditing<'a> {
     }
 
     /// The rows, with since when; and whether it was ever where it is missing.
-    fn rows(&self, found: Vec<Missing<'_>>, history: bool) -> Result<Vec<AuditRow>, Failure> {
+    fn rows(&self, found: &[Missing<'_>], history: bool) -> Result<Vec<AuditRow>, Failure> {
         let seen = |missing: &Missing<'_>| {
             let environment = self.workspace.config.environment(missing.key.environment.as_str());
             environment.is_some_and(|environment| environment.seen)
@@ -127,7 +127,7 @@ impl<'a> Auditing<'a> {
         let reach = if far { Reach::Everything } else { Reach::Arrivals };
         let past = timelines(Ground::of(self.workspace), self.inventory, &keys, reach)?;
         let mut rows = Vec::new();
-        for missing in &found {
+        for missing in found {
             let row = row(missing, far.then_some(&past), past.get(missing.key));
             if !((history || seen(missing)) && row.ever_in == Some(true)) {
                 rows.push(row);

@@ -74,6 +74,6 @@ fn cut_off(promotion: &Promotion) -> Finding {
         promotion.to, promotion.version
     );
     let mut finding = about(Rule::GP003, promotion, Outcome::Skip, message);
-    finding.hint = Some("git fetch --unshallow --filter=blob:none".to_owned());
+    finding.hint = Some("git fetch --unshallow".to_owned());
     finding
 }

@@ -11,8 +11,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     refuses: "a promotion whose history is not there, in a shallow clone",
     why: "Whether an environment already left a version, and whether going back to one is a \
           rollback, only the history tells. What a shallow clone has cut off proves nothing.",
-    satisfy: "Fetch the history; its files are not needed all at once:\n\
-              \n    git fetch --unshallow --filter=blob:none",
+    satisfy: "Fetch the history, in a partial clone with the files of the past:\n\
+              \n    git fetch --unshallow\
+              \n    git fetch --refetch --no-filter",
     overridable: false,
     ask: Ask::Whole(judge_all),
 };
@@ -24,16 +25,16 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
         let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to));
         cut_off && !promotion.from.is_empty() && timeline.is_none_or(|timeline| !timeline.complete)
     };
-    case.promotions.iter().filter(lacks).map(finding).collect()
+    case.promotions.iter().filter(lacks).map(|planned| finding(case, planned)).collect()
 }
 
-fn finding(planned: &Planned) -> Finding {
+fn finding(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
     let message = format!(
         "the history of {} in {} is cut off: whether it left {} before is not known",
         promotion.app, promotion.to, promotion.version
     );
     let mut finding = about(Rule::GP010, promotion, Outcome::Unverifiable, message);
-    finding.hint = Some("git fetch --unshallow --filter=blob:none".to_owned());
+    finding.hint = case.check.map(|check| check.cure.to_owned());
     finding
 }

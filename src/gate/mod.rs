@@ -77,6 +77,8 @@ pub struct Foreign<'a> {
     pub head: &'a Inventory,
     /// Every file that changes.
     pub changed: &'a [RepoPath],
+    /// The fetch that brings what the clone lacks of the past.
+    pub cure: &'a str,
     /// Overlays of new apps that the history had before.
     pub returned: &'a [RepoPath],
 }

@@ -168,6 +168,7 @@ impl<'a> Commits<'a> {
         }
         let failed = |error: gix::Error| tree::unreadable(self.repo, ("commit", id), &error);
         let commit = self.repo.find_commit(id).map_err(failed)?;
+        tree::verify((gix::objs::Kind::Commit, id), &commit.data)?;
         let decoded = commit.decode().map_err(failed)?;
         let cut = self.shallow.binary_search(&id).is_ok();
         let parents = if cut { Vec::new() } else { decoded.parents().collect() };

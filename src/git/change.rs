@@ -261,6 +261,7 @@ fn read_messages(
     let read = |id: &ObjectId| {
         let failed = |error: gix::Error| tree::unreadable(&repo.gix, ("commit", *id), &error);
         let commit = repo.gix.find_commit(*id).map_err(failed)?;
+        tree::verify((gix::objs::Kind::Commit, *id), &commit.data)?;
         let message = commit.message_raw().map_err(failed)?;
         Ok(message.to_str_lossy().into_owned())
     };

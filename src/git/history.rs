@@ -11,7 +11,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::tree_diff::{self, Kept, TreeDiff};
-use super::{GitError, Repository};
+use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
 
 /// The directories (or files) whose changes matter.
@@ -136,8 +136,11 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
     // those from before the cut.
     let graph =
         if shallow.is_empty() { repo.gix.commit_graph_if_enabled().ok().flatten() } else { None };
+    let mut own = repo.gix.clone();
+    // What is needed again is kept by the walk itself.
+    own.object_cache_size(None);
     let mut history = History {
-        repo: repo.gix.clone(),
+        repo: own,
         graph,
         shallow,
         interest,
@@ -173,6 +176,7 @@ impl History {
         }
         let failed = |error: gix::Error| GitError::read(format!("commit {id}"), error);
         let commit = self.repo.find_commit(id).map_err(failed)?;
+        tree::verify((gix::objs::Kind::Commit, id), &commit.data)?;
         let decoded = commit.decode().map_err(failed)?;
         let cut = self.shallow.contains(&id);
         Ok(Step {

@@ -17,6 +17,7 @@ mod index_tree;
 mod merge;
 mod open;
 mod quarantine;
+mod scan;
 mod snapshot;
 mod stage;
 mod state;

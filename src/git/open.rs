@@ -103,17 +103,12 @@ impl Repository {
         self.gix.is_shallow().unwrap_or(false)
     }
 
-    /// Whether objects may be missing without harm: in a shallow or partial
-    /// clone.
-    pub fn may_lack_objects(&self) -> bool {
-        self.is_shallow()
-            || self.has_config_section("extensions")
-                && self.config_string("extensions.partialClone").is_some()
-            || self
-                .gix
-                .remote_names()
-                .iter()
-                .any(|name| self.config_bool(&format!("remote.{name}.promisor")) == Some(true))
+    /// Whether a remote promises objects that are not here (a partial clone).
+    pub fn is_partial(&self) -> bool {
+        let promises =
+            |name: &str| self.config_bool(&format!("remote.{name}.promisor")) == Some(true);
+        let old = self.config_string("extensions.partialClone").is_some();
+        old || self.gix.remote_names().iter().any(|name| promises(&name.to_str_lossy()))
     }
 
     /// The value of a setting such as `promote.app`, the last one given.
@@ -198,13 +193,21 @@ impl Repository {
     /// The commit that `id` is or that a tag of this id names; `None` where it
     /// is something else.
     pub fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {
-        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
         if id.is_empty_tree() {
             return Ok(None);
         }
-        let object = self.gix.find_object(id).map_err(missing)?;
-        let object = object.peel_tags_to_end().map_err(missing)?;
+        let object = self.peeled(id)?;
         Ok((object.kind == gix::object::Kind::Commit).then_some(object.id))
+    }
+
+    /// The object `id`, or what it names where it is a tag.
+    fn peeled(&self, id: ObjectId) -> Result<gix::Object<'_>, GitError> {
+        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("object", id), &error);
+        let object = self.gix.find_object(id).map_err(missing)?;
+        tree::verify((object.kind, object.id), &object.data)?;
+        let object = object.peel_tags_to_end().map_err(missing)?;
+        tree::verify((object.kind, object.id), &object.data)?;
+        Ok(object)
     }
 
     /// The tree of a commit (or of a tag of one, or the tree itself).
@@ -214,8 +217,7 @@ impl Repository {
         }
         let missing =
             |kind, id| move |error: gix::Error| tree::unreadable(&self.gix, (kind, id), &error);
-        let object = self.gix.find_object(id).map_err(missing("object", id))?;
-        let object = object.peel_tags_to_end().map_err(missing("object", id))?;
+        let object = self.peeled(id)?;
         let tree = match object.kind {
             gix::object::Kind::Commit => {
                 let commit = object.into_commit();

@@ -8,8 +8,8 @@ use gix::ObjectId;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryRef;
 
-use super::{GitError, Repository, tree};
-use crate::model::{Entry, EntryKind, RepoPath, Snapshot, SnapshotError};
+use super::{GitError, Repository, scan, tree};
+use crate::model::{Entry, EntryKind, RepoPath, Search, Snapshot, SnapshotError};
 
 /// Paths to bytes at one commit. Reads only the trees on the way to what is
 /// asked for, each of them once. Symbolic links and submodules are listed and
@@ -181,6 +181,8 @@ impl Snapshot for TreeSnapshot {
         let blob = object.try_into_blob();
         let mut blob =
             blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
+        let verified = tree::verify((gix::objs::Kind::Blob, node.id), &blob.data);
+        verified.map_err(|error| error.at(path))?;
         Ok(Some(std::mem::take(&mut blob.data)))
     }
 
@@ -198,6 +200,10 @@ impl Snapshot for TreeSnapshot {
         let directory = self.directory(&parent)?;
         Ok(directory.and_then(|found| found.node(path.file_name()).map(|node| node.kind)))
     }
+
+    fn scan(&self, search: &Search<'_>) -> Result<bool, SnapshotError> {
+        scan::scan(&self.fork(), self.tree, search)
+    }
 }
 
 /// What a thread needs to read the same tree; see [`TreeSnapshot::fork`].
@@ -211,11 +217,16 @@ pub struct TreeReader {
 impl TreeReader {
     /// The snapshot, with a cache of its own.
     pub fn snapshot(&self) -> TreeSnapshot {
+        TreeSnapshot::of_tree(self.repository(), self.tree)
+    }
+
+    /// The repository of the tree, with what is only in memory.
+    pub(super) fn repository(&self) -> gix::Repository {
         let mut repo = self.repo.to_thread_local();
         if let Some(memory) = &self.memory {
             repo.objects.set_object_memory(memory.clone());
         }
-        TreeSnapshot::of_tree(repo, self.tree)
+        repo
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn between(
     interest: &Interest,
 ) -> Result<Changed, GitError> {
     let kept = &mut Kept::new();
-    let mut diff = TreeDiff::new(repo, interest, kept);
+    let mut diff = TreeDiff { load: tree::load, ..TreeDiff::new(repo, interest, kept) };
     diff.compare(old, Some(new), "")?;
     Ok(diff.finish())
 }
@@ -45,15 +45,19 @@ pub(super) struct TreeDiff<'a> {
     interest: &'a Interest,
     changed: Changed,
     kept: &'a mut Kept,
+    load: Load,
 }
 
+type Load = fn(&gix::Repository, ObjectId) -> Result<Vec<u8>, GitError>;
+
 impl<'a> TreeDiff<'a> {
+    /// Compares what is found, without a look whether it is what the ids say.
     pub(super) fn new(
         repo: &'a gix::Repository,
         interest: &'a Interest,
         kept: &'a mut Kept,
     ) -> Self {
-        Self { repo, interest, changed: Changed::default(), kept }
+        Self { repo, interest, changed: Changed::default(), kept, load: tree::load_as_found }
     }
 
     /// What was found, sorted.
@@ -72,10 +76,10 @@ impl<'a> TreeDiff<'a> {
         if old == new {
             return Ok(());
         }
-        let older = old.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?;
+        let older = old.map_or(Ok(Vec::new()), |id| (self.load)(self.repo, id))?;
         let newer = match (self.kept.remove(dir), new) {
             (Some((id, data)), Some(new)) if id == new => data,
-            (_, new) => new.map_or(Ok(Vec::new()), |id| tree::load(self.repo, id))?,
+            (_, new) => new.map_or(Ok(Vec::new()), |id| (self.load)(self.repo, id))?,
         };
         self.walk((&older, &newer), dir)?;
         if let Some(id) = old {

@@ -24,5 +24,5 @@ pub use nearest::nearest;
 pub use path::RepoPath;
 pub use promotion::Promotion;
 pub use site::{Site, SiteKind, Target};
-pub use snapshot::{Entry, EntryKind, MemorySnapshot, Patched, Snapshot, SnapshotError};
+pub use snapshot::{Entry, EntryKind, MemorySnapshot, Patched, Search, Snapshot, SnapshotError};
 pub use version::{Digest, ImageRef, Pin, Tag, VersionError};

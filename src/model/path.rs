@@ -52,6 +52,11 @@ impl RepoPath {
         Some(Self(self.0.rsplit_once('/').map_or("", |(dir, _)| dir).to_owned()))
     }
 
+    /// This path, the directory that holds it, and so on up to the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self.clone()), Self::parent)
+    }
+
     /// The last part, empty for the root.
     pub fn file_name(&self) -> &str {
         self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)

@@ -58,6 +58,42 @@ pub trait Snapshot {
         let entries = self.list(&parent)?.unwrap_or_default();
         Ok(entries.iter().find(|entry| entry.name == path.file_name()).map(|entry| entry.kind))
     }
+
+    /// Shows every regular file of a wanted name, in any order and maybe by
+    /// several threads. `false`, with only some of them shown, where there are
+    /// more than `most` directories.
+    fn scan(&self, search: &Search<'_>) -> Result<bool, SnapshotError> {
+        let mut open = vec![RepoPath::root()];
+        let mut seen = 0;
+        while let Some(dir) = open.pop() {
+            seen += 1;
+            if seen + open.len() > search.most {
+                return Ok(false);
+            }
+            for entry in self.list(&dir)?.unwrap_or_default() {
+                let path = dir.join(&entry.name);
+                match entry.kind {
+                    EntryKind::Directory => open.push(path),
+                    EntryKind::File if (search.wanted)(&entry.name) => {
+                        (search.show)(&path, &self.read(&path)?.unwrap_or_default());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A search through all directories for files of some names.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// Whether files of this name are wanted.
+    pub wanted: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Takes the path of a file and its bytes.
+    pub show: &'a (dyn Fn(&RepoPath, &[u8]) + Sync),
+    /// With more directories than this nothing is searched.
+    pub most: usize,
 }
 
 /// Another snapshot with some files changed: what a plan makes of it.

@@ -351,9 +351,16 @@ pub fn pretty(document: &Value) -> String {
 }
 
 /// The same JSON without `##`, which only a string can hold: Azure Pipelines
-/// reads a command behind `##vso[` wherever it stands in a log.
+/// reads a command behind `##vso[` wherever it stands in a log. What a terminal
+/// would obey is escaped as well.
 pub(super) fn no_command(json: &str) -> String {
-    json.replace("##", "#\\u0023")
+    let json = json.replace("##", "#\\u0023");
+    let escape = |c: char| match c {
+        '\n' => c.to_string(),
+        c if super::text::is_hostile(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    json.chars().map(escape).collect()
 }
 
 /// Each element of the list `rows`, one a line.
@@ -364,12 +371,14 @@ pub(super) fn lines(document: &Value, rows: &str) -> String {
     super::text::lines(&lines)
 }
 
-/// The document as YAML, without the `---`.
+/// The document as YAML, without the `---`. What a terminal would obey and a
+/// plain scalar cannot escape is replaced.
 pub(super) fn yaml(document: &Value) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.
     let _ = YamlEmitter::new(&mut text).dump(&to_yaml(document));
-    format!("{}\n", text.trim_start_matches("---\n"))
+    let text = text.trim_start_matches("---\n").split('\n').map(super::text::clean);
+    text.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn to_yaml(value: &Value) -> Yaml {

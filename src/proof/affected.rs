@@ -1,6 +1,6 @@
 //! Which overlays a change may affect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::discover::{self, Overlay};
 use crate::model::{RepoPath, SnapshotError};
@@ -32,23 +32,16 @@ pub(super) struct Affected {
 pub(super) fn affected(sides: &Sides<'_>) -> Result<Affected, SnapshotError> {
     let mut apps = apps_on(sides, sides.changed.iter());
     let mut found = overlays(sides, &apps)?;
-    let within = |overlay: &Overlay, path: &RepoPath| path.is_within(&overlay.path);
-    let held = |path: &&RepoPath| {
-        found.base.iter().chain(&found.head).any(|overlay| within(overlay, path))
-    };
+    let places: HashSet<&RepoPath> =
+        found.base.iter().chain(&found.head).map(|overlay| &overlay.path).collect();
+    let held = |path: &&RepoPath| path.ancestors().any(|place| places.contains(&place));
     let outside: Vec<RepoPath> = sides.changed.iter().filter(|path| !held(path)).cloned().collect();
     if !sides.search {
         return Ok(Affected { outside, ..found });
     }
-    let most = if outside.iter().all(|path| is_config(path)) { SMALL } else { MOST };
-    let mut users = BTreeSet::new();
-    let mut searched = true;
-    for side in [sides.base, sides.head] {
-        match reached(side, sides.changed, most)? {
-            Some(more) => users.extend(more),
-            None => searched = false,
-        }
-    }
+    let most = if outside.iter().all(is_config) { SMALL } else { MOST };
+    let users = reached((sides.base, sides.head), sides.changed, most)?;
+    let (users, searched) = users.map_or((BTreeSet::new(), false), |users| (users, true));
     let more = apps_on(sides, users.iter());
     if !more.is_subset(&apps) {
         apps.extend(more);

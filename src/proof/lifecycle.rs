@@ -1,14 +1,15 @@
 //! Apps that come and overlays that go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use memchr::memmem;
 
 use crate::kustomize::is_kustomization;
-use crate::model::{EntryKind, EnvironmentName, RepoPath, SnapshotError};
+use crate::model::{EntryKind, EnvironmentName, RepoPath, Search, SnapshotError};
 
 use super::renders::Side;
-use super::unit::{Judging, Key, Unit};
+use super::unit::{Judging, Key, Unit, doubt};
 use super::{Doubt, Fresh, Gone, Proof};
 
 impl Judging<'_> {
@@ -24,7 +25,7 @@ impl Judging<'_> {
             let kind = self.sides.head.kind(&path)?;
             if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
                 let message = format!("the overlay {path} becomes a link, which is not followed");
-                proof.doubts.push(self.doubt(unit, (path, 0), message));
+                proof.doubts.push(doubt(unit, (path, 0), message));
                 continue;
             }
             if !later.is_empty() {
@@ -35,15 +36,24 @@ impl Judging<'_> {
                     "the overlay {path} goes, and {new} is new outside of every overlay: what \
                      replaces it is not judged"
                 );
-                proof.doubts.push(self.doubt(unit, (new, 0), message));
+                proof.doubts.push(doubt(unit, (new, 0), message));
             }
         }
+        let mut come = Vec::new();
         let keys: BTreeSet<&Key> = self.units.values().map(|unit| &unit.key).collect();
         for key in keys {
             let fresh: Vec<&Unit<'_>> = self.of(key).collect();
             if fresh.iter().all(|unit| unit.base.is_empty()) {
-                proof.fresh.extend(self.fresh(&fresh, proof)?);
+                come.extend(fresh_app(&fresh, proof));
             }
+        }
+        let repositories = come.iter().flat_map(|(_, repositories)| repositories);
+        let named = self.named_at_base(&repositories.map(String::as_str).collect())?;
+        for (mut fresh, repositories) in come {
+            let of_it = |(name, _): &(&String, &RepoPath)| repositories.contains(*name);
+            let elsewhere = named.iter().filter(of_it);
+            fresh.elsewhere = elsewhere.map(|(name, path)| (name.clone(), path.clone())).collect();
+            proof.fresh.push(fresh);
         }
         Ok(())
     }
@@ -93,45 +103,28 @@ impl Judging<'_> {
         Ok(None)
     }
 
-    /// What is to be known of an app that no environment had.
-    fn fresh(&self, units: &[&Unit<'_>], proof: &Proof) -> Result<Option<Fresh>, SnapshotError> {
-        let Some(app) = units.first().and_then(|unit| unit.key.app()).cloned() else {
-            return Ok(None);
-        };
-        let entering = proof.entering.iter().filter(|entering| entering.app == app);
-        let repositories: BTreeSet<&str> =
-            entering.map(|entering| entering.repository.as_str()).collect();
-        let overlays = units.iter().flat_map(|unit| unit.overlays(Side::Head));
-        Ok(Some(Fresh {
-            overlays: overlays.map(|overlay| overlay.path.clone()).collect(),
-            elsewhere: self.named_at_base(&repositories)?,
-            app,
-        }))
-    }
-
     /// The files of the base that name one of these repositories already.
     fn named_at_base(
         &self,
         repositories: &BTreeSet<&str>,
     ) -> Result<BTreeMap<String, RepoPath>, SnapshotError> {
-        let mut found = BTreeMap::new();
-        let mut open = if repositories.is_empty() { Vec::new() } else { vec![RepoPath::root()] };
-        while let Some(dir) = open.pop() {
-            for entry in self.sides.base.list(&dir)?.unwrap_or_default() {
-                let path = dir.join(&entry.name);
-                if entry.kind == EntryKind::Directory {
-                    open.push(path);
-                } else if is_manifest(&entry.name) {
-                    let bytes = self.sides.base.read(&path)?.unwrap_or_default();
-                    for repository in repositories {
-                        if memmem::find(&bytes, repository.as_bytes()).is_some() {
-                            found.insert((*repository).to_owned(), path.clone());
-                        }
-                    }
+        if repositories.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found: Mutex<BTreeMap<String, RepoPath>> = Mutex::default();
+        let show = |path: &RepoPath, bytes: &[u8]| {
+            let finds = |name: &&&str| memmem::find(bytes, name.as_bytes()).is_some();
+            for name in repositories.iter().filter(finds) {
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                let known = found.entry((*name).to_owned()).or_insert_with(|| path.clone());
+                // The same one whichever is seen first.
+                if path < known {
+                    known.clone_from(path);
                 }
             }
-        }
-        Ok(found)
+        };
+        self.sides.base.scan(&Search { wanted: &is_manifest, show: &show, most: usize::MAX })?;
+        Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -142,4 +135,15 @@ fn is_manifest(name: &str) -> bool {
 /// A doubt about the change as a whole.
 pub(super) fn overall(path: RepoPath, message: String) -> Doubt {
     Doubt { environment: None, app: None, path, line: 0, message }
+}
+
+/// An app that no environment had, and the repositories of its images; where
+/// else these are named is still to be found out.
+fn fresh_app(units: &[&Unit<'_>], proof: &Proof) -> Option<(Fresh, BTreeSet<String>)> {
+    let app = units.first().and_then(|unit| unit.key.app()).cloned()?;
+    let entering = proof.entering.iter().filter(|entering| entering.app == app);
+    let repositories = entering.map(|entering| entering.repository.clone()).collect();
+    let overlays = units.iter().flat_map(|unit| unit.overlays(Side::Head));
+    let overlays = overlays.map(|overlay| overlay.path.clone()).collect();
+    Some((Fresh { overlays, elsewhere: BTreeMap::new(), app }, repositories))
 }

@@ -51,19 +51,22 @@ impl Sides<'_> {
         environment.is_none_or(|environment| environment.sources.names().is_empty())
     }
 
-    /// The environment that the words of a path name, where it is one alone.
+    /// The environment that a path names: by a directory, or by a word of the
+    /// file's name.
     fn environment_of(&self, path: &RepoPath) -> Option<&EnvironmentName> {
-        let words: Vec<&str> = path.as_str().split(['/', '.', '_']).collect();
+        let dirs: Vec<&str> = path.parts().collect();
+        let stem = path.file_name().split('.').next().unwrap_or_default();
+        let in_name = |name: &str| {
+            let rest = stem.strip_prefix(name).or(stem.strip_suffix(name));
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with(['-', '_']) || rest.ends_with(['-', '_'])
+            })
+        };
+        let is_file = path.file_name().contains('.');
+        let says = |name: &str| dirs.contains(&name) || is_file && in_name(name);
         let named = |environment: &&Environment| {
-            let mut names = environment.dirs.iter().map(String::as_str);
-            let hyphened = |name: &str| {
-                words.iter().any(|word| {
-                    *word == name
-                        || word.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
-                        || word.strip_suffix(name).is_some_and(|rest| rest.ends_with('-'))
-                })
-            };
-            hyphened(environment.name.as_str()) || names.any(hyphened)
+            let mut own = environment.dirs.iter().map(String::as_str);
+            says(environment.name.as_str()) || own.any(says)
         };
         let mut found = self.config.pipeline.environments().iter().filter(named);
         // `prod-eu` also reads as `prod`: the longer name is meant.
@@ -201,8 +204,9 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
         searched: affected.searched,
         ..Proof::default()
     };
-    let judging =
-        unit::Judging { sides, renders: &renders, units: &units, reached: &affected.reached };
+    let holding = sides.changed.iter().chain(&affected.reached).flat_map(RepoPath::ancestors);
+    let holding = holding.collect();
+    let judging = unit::Judging { sides, renders: &renders, units: &units, holding: &holding };
     let mut touched: BTreeSet<&Key> = BTreeSet::new();
     for unit in units.values() {
         if judging.is_touched(unit)? {

@@ -55,11 +55,11 @@ fn gone(
     lost: (&CellKey, &Site),
 ) -> Result<Option<Doubt>, SnapshotError> {
     let (key, site) = lost;
-    let sites = || after.cells.values().flat_map(|cell| &cell.sites);
+    let all = || after.cells.values().flat_map(|cell| &cell.sites);
     let in_place = |other: &Site| {
         (&other.path, &other.field, &other.policy) == (&site.path, &site.field, &site.policy)
     };
-    if sites().any(in_place) {
+    if all().any(in_place) {
         return Ok(None);
     }
     let said = match &site.policy {
@@ -124,9 +124,9 @@ fn renamed_beside(
     held: (&CellKey, &Site),
 ) -> Result<Option<Doubt>, SnapshotError> {
     let (key, site) = held;
-    let mut sites = after.cells.values().flat_map(|cell| &cell.sites);
+    let mut all = after.cells.values().flat_map(|cell| &cell.sites);
     let same = |other: &&Site| (&other.path, &other.field) == (&site.path, &site.field);
-    let Some(now) = sites.find(same).filter(|_| site.repository.is_none()) else { return Ok(None) };
+    let Some(now) = all.find(same).filter(|_| site.repository.is_none()) else { return Ok(None) };
     if !sides.changed.contains(&site.path) {
         return Ok(None);
     }

@@ -132,7 +132,7 @@ impl Scope<'_> {
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
                 Some(old) => self.changed(old, pointer),
-                None => self.new(&usual, pointer)?,
+                None => self.added(&usual, pointer)?,
             };
             doubts.extend(said);
         }
@@ -152,10 +152,10 @@ impl Scope<'_> {
     fn changed(&self, old: &Pointer, new: &Pointer) -> Option<Doubt> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
-        let changed = new
-            .fields
-            .iter()
-            .find(|field| !before.contains(&pair(field)) && !self.is_judged(&field.origin));
+        let changed = new.fields.iter().find(|field| {
+            let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
+            self.matters(field) && !same && !is_added(old, new, field)
+        });
         if let Some(field) = changed {
             let message =
                 format!("{} would take another {}: {}", new.object, field.path, field.value);
@@ -164,7 +164,7 @@ impl Scope<'_> {
         let lost = old.fields.iter().find(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
             let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
-            self.matters(field) && gone
+            self.matters(field) && gone && element_of(&field.path).is_none()
         })?;
         let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
         Some(self.doubt(&new.origin, message))
@@ -179,18 +179,20 @@ impl Scope<'_> {
 
     /// A new object is fine where it takes its source from where others do, and
     /// a path that is this environment's alone.
-    fn new(&self, usual: &[&Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
+    fn added(&self, usual: &[&Pointer], pointer: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let object = &pointer.object;
         let told = |field: &PointerField, message| Ok(Some(self.doubt(&field.origin, message)));
         if object.starts_with("ImageUpdateAutomation/") && !self.first {
             let message = format!("{object} is new, and would write versions by itself");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
-        let own = self.sources(pointer);
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
-        let known = own.is_empty() || alone || usual.iter().any(|other| self.sources(other) == own);
-        if !known {
+        // What belongs to no environment may come, but carry no image.
+        let alone = alone || self.environment.is_none();
+        let known: BTreeSet<(&str, &str)> =
+            usual.iter().flat_map(|other| self.sources(other)).collect();
+        if !alone && !self.sources(pointer).is_subset(&known) {
             let message = format!("{object} is new, and its source or target is one of its own");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
@@ -201,18 +203,20 @@ impl Scope<'_> {
                     format!("{object} is new and carries an image: {}", field.value),
                 );
             }
-            if is_path(&field.path) && !self.is_own(&field.value)? {
+            let placed = self.environment.is_some() || field.path == WRITTEN;
+            if placed && is_path(&field.path) && !self.is_own(&field.value)? {
                 return told(field, format!("{object} is new and deploys {}", field.value));
             }
         }
         Ok(None)
     }
 
-    /// The fields that say where from and where to, as far as they matter here.
-    fn sources(&self, pointer: &Pointer) -> BTreeSet<(String, String)> {
+    /// The fields that say where from and where to, as far as they matter here,
+    /// each by its own name.
+    fn sources<'p>(&self, pointer: &'p Pointer) -> BTreeSet<(&'p str, &'p str)> {
         let of = |field: &&PointerField| is_source(&field.path) && self.matters(field);
         let known = pointer.fields.iter().filter(of);
-        known.map(|field| (field.path.clone(), field.value.clone())).collect()
+        known.map(|field| (last(&field.path), field.value.as_str())).collect()
     }
 
     /// Whether the overlays at a path are of this environment alone.
@@ -238,6 +242,23 @@ impl Scope<'_> {
     }
 }
 
+/// The list of the element that a field belongs to, where elements have no
+/// order.
+fn element_of(path: &str) -> Option<&str> {
+    path.split_once("[~").map(|(list, _)| list)
+}
+
+/// Whether the field belongs to an element that is only added to such a list,
+/// and names no image.
+fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
+    let Some(list) = element_of(&field.path) else { return false };
+    let kept = |before: &PointerField| new.fields.iter().any(|after| after.path == before.path);
+    let gone = |before: &PointerField| element_of(&before.path) == Some(list) && !kept(before);
+    let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
+    let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
+    !image && !old.fields.iter().any(gone)
+}
+
 fn pair(field: &PointerField) -> (&str, &str) {
     (&field.path, &field.value)
 }
@@ -247,16 +268,22 @@ fn pair(field: &PointerField) -> (&str, &str) {
 fn is_source(path: &str) -> bool {
     const NAMES: [&str; 8] =
         ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"];
-    let name = path.rsplit(['.', ']']).next().unwrap_or(path);
-    NAMES.contains(&name)
+    NAMES.contains(&last(path))
         || path.contains("sourceRef.")
         || path.contains("chartRef.")
         || is_target(path)
 }
 
+/// The last name of a field path.
+fn last(path: &str) -> &str {
+    path.rsplit(['.', ']']).next().unwrap_or(path)
+}
+
 /// Fields that say where the content goes.
 fn is_target(path: &str) -> bool {
-    path.contains("destination.") || path.contains("kubeConfig.")
+    // The namespace is the app's own affair.
+    let cluster = path.contains("destination.") && !path.ends_with(".namespace");
+    cluster || path.contains("kubeConfig.")
 }
 
 /// Fields that name a directory of the repository.
@@ -264,5 +291,5 @@ fn is_path(path: &str) -> bool {
     path == "spec.path"
         || path == WRITTEN
         || path.ends_with("source.path")
-        || path.starts_with("spec.sources[") && path.ends_with(".path")
+        || path.starts_with("spec.sources[") && last(path) == "path"
 }

@@ -6,117 +6,139 @@
 //! tags, odd characters) counts as reached. So nothing is missed, and what is
 //! found too much is found out by rendering it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::kustomize::is_kustomization;
-use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
+use crate::model::{EntryKind, RepoPath, Search, Snapshot, SnapshotError};
 
-/// A kustomization and what it may name.
-struct Mentions {
+/// A kustomization: where it stands, and its text.
+struct Kustomization {
     dir: RepoPath,
-    paths: Vec<RepoPath>,
-    /// Whether it may name more than was found.
+    text: Vec<u8>,
+    /// Whether it may name more than its words tell.
     odd: bool,
 }
 
-/// The directories whose kustomizations use one of the `changed` paths, or use
-/// one that does. `None` where the snapshot has more than `most` directories.
+impl Kustomization {
+    fn new(dir: &RepoPath, text: &[u8]) -> Self {
+        let hides = text.contains(&b'\\') || text.windows(2).any(|pair| pair == b"!!");
+        Self { dir: dir.clone(), text: text.to_vec(), odd: !text.is_ascii() || hides }
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        let words = text.split(|c: char| u8::try_from(c).is_ok_and(separates));
+        words.filter(|word| !word.is_empty() && !word.ends_with(':'))
+    }
+}
+
+fn separates(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'\t'..=b'\r' | b' ' | b'\'' | b'"' | b'[' | b']' | b'{' | b'}' | b',' | b'=' | b'|' | b'>'
+    )
+}
+
+/// The directories whose kustomizations, on one side or the other, use one of
+/// the `changed` paths, or use one that does. `None` where the base has more
+/// than `most` directories.
 pub(super) fn reached(
-    snapshot: &dyn Snapshot,
+    (base, head): (&dyn Snapshot, &dyn Snapshot),
     changed: &[RepoPath],
     most: usize,
 ) -> Result<Option<BTreeSet<RepoPath>>, SnapshotError> {
-    let Some(all) = kustomizations(snapshot, most)? else { return Ok(None) };
+    let Some(mut open) = kustomizations(base, most)? else { return Ok(None) };
+    // What did not change is the same at the head.
+    for path in changed.iter().filter(|path| is_kustomization(path.file_name())) {
+        if head.kind(path)? == Some(EntryKind::File) {
+            let text = head.read(path)?.unwrap_or_default();
+            open.push(Kustomization::new(&path.parent().unwrap_or_default(), &text));
+        }
+    }
     let odd_change = changed.iter().any(|path| !is_plain(path.as_str()));
     let mut touched = Touched::of(changed);
     let mut reached = BTreeSet::new();
-    loop {
-        let before = reached.len();
-        for one in &all {
-            let hit = || one.odd || odd_change || one.paths.iter().any(|path| touched.by(path));
-            if !reached.contains(&one.dir) && (touched.kustomization(&one.dir) || hit()) {
-                reached.insert(one.dir.clone());
-                touched.directories.insert(one.dir.clone());
+    while !touched.is_empty() {
+        let mut directories = BTreeSet::new();
+        open.retain(|one| {
+            let hit = odd_change || one.odd || touched.uses(one);
+            if hit && reached.insert(one.dir.clone()) {
+                directories.insert(one.dir.clone());
             }
-        }
-        if reached.len() == before {
-            return Ok(Some(reached));
-        }
+            !hit
+        });
+        // The next round asks who uses these.
+        touched = Touched::new(BTreeSet::new(), directories);
     }
+    Ok(Some(reached))
 }
 
 /// What is changed, or uses what is changed.
 struct Touched {
     files: BTreeSet<RepoPath>,
-    /// Directories above the changed files.
-    above: BTreeSet<RepoPath>,
     directories: BTreeSet<RepoPath>,
+    /// The last parts of all these paths.
+    names: HashSet<String>,
 }
 
 impl Touched {
+    /// The changed files, and the directories above them.
     fn of(changed: &[RepoPath]) -> Self {
-        let files: BTreeSet<RepoPath> = changed.iter().cloned().collect();
         let mut above = BTreeSet::new();
-        for path in &files {
+        for path in changed {
             let mut at = path.parent();
             while let Some(dir) = at {
                 at = if above.insert(dir.clone()) { dir.parent() } else { None };
             }
         }
-        Self { files, above, directories: BTreeSet::new() }
+        Self::new(changed.iter().cloned().collect(), above)
     }
 
-    fn by(&self, named: &RepoPath) -> bool {
-        self.files.contains(named) || self.above.contains(named) || self.directories.contains(named)
+    fn new(files: BTreeSet<RepoPath>, directories: BTreeSet<RepoPath>) -> Self {
+        let names = files.iter().chain(&directories).map(|path| path.file_name().to_owned());
+        let names = names.collect();
+        Self { files, directories, names }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directories.is_empty()
+    }
+
+    fn uses(&self, one: &Kustomization) -> bool {
+        self.changes(&one.dir) || one.words().any(|word| self.named(&one.dir, word))
+    }
+
+    /// Whether a word of a kustomization in `dir` names what is touched.
+    fn named(&self, dir: &RepoPath, word: &str) -> bool {
+        // Most words are told by their last part, before a path is made of them.
+        let last = word.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        if !matches!(last, "" | "." | "..") && !self.names.contains(last) {
+            return false;
+        }
+        // Every kustomization stands in its own directory.
+        let path = dir.resolve(word).filter(|path| path != dir);
+        path.is_some_and(|path| self.files.contains(&path) || self.directories.contains(&path))
     }
 
     /// Whether the kustomization of the directory itself changed.
-    fn kustomization(&self, dir: &RepoPath) -> bool {
+    fn changes(&self, dir: &RepoPath) -> bool {
         let names = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-        names.iter().any(|name| self.files.contains(&dir.join(name)))
+        names.iter().any(|name| self.names.contains(*name) && self.files.contains(&dir.join(name)))
     }
 }
 
 fn kustomizations(
     snapshot: &dyn Snapshot,
     most: usize,
-) -> Result<Option<Vec<Mentions>>, SnapshotError> {
-    let mut found = Vec::new();
-    let mut open = vec![RepoPath::root()];
-    let mut seen = 0;
-    while let Some(dir) = open.pop() {
-        seen += 1;
-        if seen + open.len() > most {
-            return Ok(None);
-        }
-        for entry in snapshot.list(&dir)?.unwrap_or_default() {
-            let path = dir.join(&entry.name);
-            match entry.kind {
-                EntryKind::Directory => open.push(path),
-                EntryKind::File if is_kustomization(&entry.name) => {
-                    let text = snapshot.read(&path)?.unwrap_or_default();
-                    found.push(mentions(&dir, &text));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(Some(found))
-}
-
-fn mentions(dir: &RepoPath, text: &[u8]) -> Mentions {
-    let (text, odd) = match std::str::from_utf8(text) {
-        Ok(text) => (text, !text.is_ascii() || text.contains('\\') || text.contains("!!")),
-        Err(_) => ("", true),
+) -> Result<Option<Vec<Kustomization>>, SnapshotError> {
+    let found = Mutex::new(Vec::new());
+    let show = |path: &RepoPath, text: &[u8]| {
+        let one = Kustomization::new(&path.parent().unwrap_or_default(), text);
+        found.lock().unwrap_or_else(PoisonError::into_inner).push(one);
     };
-    let split = |c: char| c.is_whitespace() || "'\"[]{},=|>".contains(c);
-    let words = text.split(split).filter(|word| !word.is_empty() && !word.ends_with(':'));
-    let mut paths: Vec<RepoPath> = words.filter_map(|word| dir.resolve(word)).collect();
-    // Every kustomization stands in its own directory.
-    paths.retain(|path| path != dir);
-    paths.sort();
-    paths.dedup();
-    Mentions { dir: dir.clone(), paths, odd }
+    let all = snapshot.scan(&Search { wanted: &is_kustomization, show: &show, most })?;
+    Ok(all.then(|| found.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Whether a path is always written in one way.
@@ -145,7 +167,7 @@ mod tests {
             ]
             .map(|(at, text)| (path(at), text.as_bytes().to_vec())),
         );
-        let found = reached(&snapshot, &[path(changed)], most).unwrap()?;
+        let found = reached((&snapshot, &snapshot), &[path(changed)], most).unwrap()?;
         Some(found.iter().map(ToString::to_string).collect())
     }
 

@@ -17,8 +17,8 @@ pub fn standing(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<Entering
     let overlays = discover::overlays(snapshot, config, None)?;
     let units = units(&overlays, &overlays);
     let renders = Renders::new(&sides);
-    let reached = std::collections::BTreeSet::new();
-    let judging = Judging { sides: &sides, renders: &renders, units: &units, reached: &reached };
+    let holding = std::collections::HashSet::new();
+    let judging = Judging { sides: &sides, renders: &renders, units: &units, holding: &holding };
     let mut found = Vec::new();
     for unit in units.values() {
         let sources = judging.sources(unit);

@@ -1,6 +1,6 @@
 //! One app in one environment: what it runs on both sides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 
 use crate::discover::Overlay;
@@ -98,15 +98,15 @@ pub(super) struct Judging<'a> {
     pub(super) sides: &'a Sides<'a>,
     pub(super) renders: &'a Renders<'a>,
     pub(super) units: &'a Units<'a>,
-    pub(super) reached: &'a BTreeSet<RepoPath>,
+    /// What changed and what uses that, and every directory above.
+    pub(super) holding: &'a HashSet<RepoPath>,
 }
 
 impl<'a> Judging<'a> {
     /// Whether a changed file is part of what it is made of.
     pub(super) fn is_touched(&self, unit: &Unit<'_>) -> Result<bool, SnapshotError> {
-        let all: Vec<&Overlay> = unit.base.iter().chain(&unit.head).copied().collect();
-        let holds = |path: &RepoPath| all.iter().any(|overlay| path.is_within(&overlay.path));
-        if self.sides.changed.iter().any(holds) || self.reached.iter().any(holds) {
+        let mut all = unit.base.iter().chain(&unit.head);
+        if all.any(|overlay| self.holding.contains(&overlay.path)) {
             return Ok(true);
         }
         for rendered in self.rendered(unit, Side::Base)? {
@@ -146,7 +146,7 @@ impl<'a> Judging<'a> {
         }
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
         self.opaque(unit, (&base, &head), &mut proof.doubts)?;
-        self.entries_gone(unit, (&base, &head), &mut proof.doubts);
+        entries_gone(unit, (&base, &head), &mut proof.doubts);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);
@@ -161,22 +161,12 @@ impl<'a> Judging<'a> {
                     "{} {} of {} is filled in when it is applied",
                     image.object, image.field, image.reference
                 );
-                proof.doubts.push(self.doubt(unit, place(image), message));
+                proof.doubts.push(doubt(unit, place(image), message));
                 continue;
             }
             proof.entering.push(self.entering(unit, image, &base)?);
         }
         Ok(())
-    }
-
-    pub(super) fn doubt(&self, unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Doubt {
-        Doubt {
-            environment: Some(unit.environment.clone()),
-            app: unit.key.app().cloned(),
-            path: at.0,
-            line: at.1,
-            message,
-        }
     }
 
     /// What overlays of the environment that go had: an app that is renamed
@@ -206,7 +196,7 @@ impl<'a> Judging<'a> {
         let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
         for opaque in head.iter().flat_map(|rendered| &rendered.opaque) {
             let alike = |other: &&Opaque| same(other, opaque) && (opaque.complete || all_seen);
-            if let Some(at) = before.iter().position(|other| alike(other)).filter(|_| !cut) {
+            if let Some(at) = before.iter().position(alike).filter(|_| !cut) {
                 before.swap_remove(at);
                 continue;
             }
@@ -215,7 +205,7 @@ impl<'a> Judging<'a> {
             }
             let message =
                 format!("what {} would run cannot be told: {}", unit.environment, opaque.what);
-            doubts.push(self.doubt(unit, (opaque.path.clone(), opaque.line), message));
+            doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
         }
         Ok(())
     }
@@ -239,27 +229,6 @@ impl<'a> Judging<'a> {
             Sources::All(_) => answers.iter().all(|answer| *answer),
             Sources::Any(_) => answers.iter().any(|answer| *answer),
         })
-    }
-
-    /// An `images:` entry that pinned what lies in something not followed must
-    /// not just go: nobody sees what comes through then.
-    fn entries_gone(
-        &self,
-        unit: &Unit<'_>,
-        sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
-        doubts: &mut Vec<Doubt>,
-    ) {
-        let (base, head) = sides;
-        let (old, new) = (entry_names(base), entry_names(head));
-        if head.iter().all(|rendered| rendered.opaque.is_empty()) {
-            return;
-        }
-        for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
-            let message = format!(
-                "the entry that pinned {name} is gone, and where that image is used cannot be followed"
-            );
-            doubts.push(self.doubt(unit, at.clone(), message));
-        }
     }
 
     /// Every reference that is rendered, once, with what the environments
@@ -347,6 +316,37 @@ impl<'a> Judging<'a> {
             instead,
             has_app: !there.base.is_empty(),
         })
+    }
+}
+
+/// An `images:` entry that pinned what lies in something not followed must
+/// not just go: nobody sees what comes through then.
+fn entries_gone(
+    unit: &Unit<'_>,
+    sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
+    doubts: &mut Vec<Doubt>,
+) {
+    let (base, head) = sides;
+    let (old, new) = (entry_names(base), entry_names(head));
+    if head.iter().all(|rendered| rendered.opaque.is_empty()) {
+        return;
+    }
+    for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+        let message = format!(
+            "the entry that pinned {name} is gone, and where that image is used cannot be followed"
+        );
+        doubts.push(doubt(unit, at.clone(), message));
+    }
+}
+
+/// A doubt about a unit.
+pub(super) fn doubt(unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Doubt {
+    Doubt {
+        environment: Some(unit.environment.clone()),
+        app: unit.key.app().cloned(),
+        path: at.0,
+        line: at.1,
+        message,
     }
 }
 

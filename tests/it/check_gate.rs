@@ -68,7 +68,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         current: &[],
         targets: &targets.into_iter().collect::<Vec<_>>(),
         proof: &proof,
-        check: Some(Foreign { head: &proof.after, changed: &changed, returned: &[] }),
+        check: Some(Foreign { head: &proof.after, changed: &changed, cure: "", returned: &[] }),
         timelines: &BTreeMap::new(),
         history: Past::Whole,
         waivers: &[],

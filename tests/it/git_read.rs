@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use promote::git::history::{Interest, changed_paths, walk};
-use promote::model::{EntryKind, RepoPath, Snapshot};
+use promote::model::{EntryKind, RepoPath, Search, Snapshot};
 
 use crate::testkit::{Driver, Sandbox, WEB, content, promote};
 
@@ -225,4 +225,33 @@ fn a_shallow_history_says_where_it_ends() {
     let mut whole = walk(&repo, tip, Interest::everything()).unwrap();
     assert_eq!(whole.by_ref().count(), 5);
     assert!(!whole.ended_shallow());
+}
+
+#[test]
+fn a_search_of_many_directories_shows_every_file_once() {
+    let sandbox = Sandbox::new();
+    for number in 0..450 {
+        sandbox.write(&format!("many/{number}/below/x.yaml"), &format!("{number}"));
+        sandbox.write(&format!("many/{number}/y.yaml"), "");
+    }
+    sandbox.git(["add", "-A"]);
+    sandbox.git(["commit", "-q", "-m", "Many"]);
+    sandbox.git(["repack", "-adq"]);
+    let snapshot = sandbox.open().snapshot(sandbox.head()).unwrap();
+    let shown = std::sync::Mutex::new(Vec::new());
+    let show = |path: &RepoPath, bytes: &[u8]| {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        shown.lock().unwrap().push((path.to_string(), text));
+    };
+    let wanted = |name: &str| name == "x.yaml";
+    let search = |most| Search { wanted: &wanted, show: &show, most };
+    assert!(snapshot.scan(&search(909)).unwrap());
+    let mut found = std::mem::take(&mut *shown.lock().unwrap());
+    found.sort();
+    let mut all: Vec<(String, String)> = (0..450)
+        .map(|number| (format!("many/{number}/below/x.yaml"), number.to_string()))
+        .collect();
+    all.sort();
+    assert_eq!(found, all);
+    assert!(!snapshot.scan(&search(908)).unwrap());
 }

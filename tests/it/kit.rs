@@ -134,7 +134,7 @@ pub(crate) fn by_git<'a>(sandbox: &'a Sandbox, args: &[&str]) -> Run<'a> {
     run
 }
 
-fn start<'a>(sandbox: &'a Sandbox, program: &str, args: &[&str]) -> Run<'a> {
+pub(crate) fn start<'a>(sandbox: &'a Sandbox, program: &str, args: &[&str]) -> Run<'a> {
     let mut command = Command::new(program);
     command.args(args).current_dir(&sandbox.root).stdin(Stdio::null());
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "GIT_DIR", "GIT_PREFIX", "GIT_INDEX_FILE"] {

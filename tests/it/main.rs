@@ -23,7 +23,11 @@ mod check_mutate;
 #[cfg(test)]
 mod check_oracle;
 #[cfg(test)]
+mod check_purity;
+#[cfg(test)]
 mod check_reports;
+#[cfg(test)]
+mod check_robust;
 #[cfg(test)]
 mod check_words;
 #[cfg(test)]
@@ -60,6 +64,10 @@ mod git_read;
 mod git_refuse;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod in_place;
+#[cfg(test)]
+mod in_place_files;
 #[cfg(test)]
 mod init;
 #[cfg(test)]

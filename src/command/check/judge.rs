@@ -7,7 +7,7 @@ use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Case, Foreign, Past};
-use crate::git::{self, Change, GitError, Interest, Repository, TreeSnapshot};
+use crate::git::{self, Change, GitError, Interest, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
 use crate::plan::{self, Planned};
@@ -16,6 +16,7 @@ use crate::report::{CheckReport, Verdict};
 
 use super::super::Failure;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::ends::Pair;
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
@@ -42,17 +43,7 @@ pub(super) fn judge_by(
     change: &Change,
     (options, config): (Options, Option<&Config>),
 ) -> Result<CheckReport, Failure> {
-    let mut report = CheckReport {
-        base: change.base.to_string(),
-        head: change.head.to_string(),
-        config: None,
-        verdict: Verdict::Unverifiable,
-        promotions: Vec::new(),
-        findings: Vec::new(),
-        excerpts: BTreeMap::new(),
-        notes: change.notes.clone(),
-        exit_zero: false,
-    };
+    let mut report = unjudged((change.base, change.head), change.notes.clone());
     if let Some(divergence) = &change.divergence {
         let hint = divergence.hint(change.base);
         report.findings.push(unproven(Rule::GP014, divergence.to_string(), Some(hint)));
@@ -64,6 +55,29 @@ pub(super) fn judge_by(
     report.verdict = verdict(&report.findings);
     report.excerpts = excerpts(&change.after, &report.findings);
     Ok(report)
+}
+
+/// What is said where base or head is not in the clone.
+pub(super) fn absent(pair: &Pair, error: GitError) -> CheckReport {
+    let mut report = unjudged((pair.base, pair.head), pair.notes.clone());
+    let message = error.to_string();
+    let hint = Failure::from(error).hints.into_iter().next();
+    report.findings.push(unproven(Rule::GP010, message, hint));
+    report
+}
+
+fn unjudged((base, head): (ObjectId, ObjectId), notes: Vec<String>) -> CheckReport {
+    CheckReport {
+        base: base.to_string(),
+        head: head.to_string(),
+        config: None,
+        verdict: Verdict::Unverifiable,
+        promotions: Vec::new(),
+        findings: Vec::new(),
+        excerpts: BTreeMap::new(),
+        notes,
+        exit_zero: false,
+    }
 }
 
 fn verdict(findings: &[Finding]) -> Verdict {
@@ -160,6 +174,7 @@ impl Judging<'_> {
             check: Some(Foreign {
                 head: &proof.after,
                 changed: &self.change.changed,
+                cure: self.cure(),
                 returned: &self.returned(&proof)?,
             }),
             timelines: &past.timelines,
@@ -172,13 +187,22 @@ impl Judging<'_> {
         Ok(())
     }
 
+    /// The fetch that brings the past, with its files.
+    fn cure(&self) -> &'static str {
+        match (self.repo.is_partial(), self.repo.is_shallow()) {
+            (false, _) => "git fetch --unshallow",
+            (true, false) => "git fetch --refetch --no-filter",
+            (true, true) => "git fetch --unshallow --refetch --no-filter",
+        }
+    }
+
     /// The config to judge by, and where it stands.
     fn config(&self, report: &mut CheckReport) -> Result<(Config, String), Stop> {
         if let Some(given) = self.given {
             return Ok((given.clone(), "HEAD".to_owned()));
         }
-        let adopted = || self.read_config(&self.change.after);
-        let found = match self.read_config(&self.change.before)? {
+        let adopted = || read_config(&self.change.after);
+        let found = match read_config(&self.change.before)? {
             None if self.options.adopt => {
                 let note = "judged by the config that this change brings in (--adopt)";
                 report.notes.push(note.to_owned());
@@ -197,25 +221,6 @@ impl Judging<'_> {
         })
     }
 
-    fn read_config(&self, snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop> {
-        let file = |name: &str| RepoPath::root().join(name);
-        let promote = snapshot.read(&file(PROMOTE_TOML))?;
-        let legacy = snapshot.read(&file(GITOPS_PROMOTION))?;
-        let name = if promote.is_some() { PROMOTE_TOML } else { GITOPS_PROMOTION };
-        let config =
-            config::from_files(promote.as_deref(), legacy.as_deref()).map_err(|error| {
-                let mut finding = unproven(Rule::GP011, error.to_string(), None);
-                finding.path = Some(file(name));
-                Stop::Unproven(Box::new(finding))
-            })?;
-        let Some(mut config) = config else { return Ok(None) };
-        if config.layout.is_empty() {
-            config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
-        }
-        let id = snapshot.id(&file(name))?.map(|id| format!("{name}@{id}"));
-        Ok(Some((config, id.unwrap_or_else(|| name.to_owned()))))
-    }
-
     /// What the environments ran, as far as the history is there.
     fn past(
         &self,
@@ -232,7 +237,9 @@ impl Judging<'_> {
         match timelines(ground, &proof.before, &keys, Reach::Everything) {
             Ok(timelines) => past.timelines = timelines,
             // Objects of the past that are not there are like a past cut off.
-            Err(_) if self.repo.may_lack_objects() => past.history = Past::CutOff,
+            Err(_) if (self.repo.is_shallow() || self.repo.is_partial()) => {
+                past.history = Past::CutOff;
+            }
             Err(failure) => return Err(Stop::Failed(failure)),
         }
         Ok(past)
@@ -267,6 +274,25 @@ impl Judging<'_> {
         }
         waivers
     }
+}
+
+/// The config of one side, and where it stands.
+fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop> {
+    let file = |name: &str| RepoPath::root().join(name);
+    let promote = snapshot.read(&file(PROMOTE_TOML))?;
+    let legacy = snapshot.read(&file(GITOPS_PROMOTION))?;
+    let name = if promote.is_some() { PROMOTE_TOML } else { GITOPS_PROMOTION };
+    let config = config::from_files(promote.as_deref(), legacy.as_deref()).map_err(|error| {
+        let mut finding = unproven(Rule::GP011, error.to_string(), None);
+        finding.path = Some(file(name));
+        Stop::Unproven(Box::new(finding))
+    })?;
+    let Some(mut config) = config else { return Ok(None) };
+    if config.layout.is_empty() {
+        config.layout = discover::guess_layout(snapshot, &config.pipeline)?;
+    }
+    let id = snapshot.id(&file(name))?.map(|id| format!("{name}@{id}"));
+    Ok(Some((config, id.unwrap_or_else(|| name.to_owned()))))
 }
 
 /// What history told.

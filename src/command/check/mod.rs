@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::git::{self, Change, Repository};
+use crate::git::{self, Change, GitError, Repository};
 use crate::output::{self, CiChoice, ReportKind};
 use crate::report::{CheckReport, Verdict};
 
@@ -29,45 +29,52 @@ use judge::Options;
 /// proven.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckArgs {
-    /// The change: two revisions with two or three dots between
-    #[arg(value_name = "BASE..HEAD")]
-    pub range: Option<String>,
-    /// The tip of the branch that is merged into
-    #[arg(long, value_name = "REVISION")]
-    pub base: Option<String>,
-    /// What is to be merged
-    #[arg(long, value_name = "REVISION")]
-    pub head: Option<String>,
-    /// Judge what the index would commit on HEAD
-    #[arg(long)]
-    pub staged: bool,
-    /// Judge what git's pre-push hook is told on standard input
-    #[arg(long)]
-    pub pre_push: bool,
-    /// Judge what git's pre-receive hook is told on standard input
-    #[arg(long)]
-    pub pre_receive: bool,
-    /// The branches that a hook judges; all that are named before, without it
-    #[arg(long = "branch", value_name = "BRANCH")]
-    pub branches: Vec<String>,
+    #[command(flatten)]
+    change: ChangeArgs,
     /// Judge by the config of the head where the base has none
     #[arg(long)]
-    pub adopt: bool,
+    adopt: bool,
     /// Write a report to a file; may be given several times
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_file)]
-    pub reports: Vec<(ReportKind, PathBuf)>,
+    reports: Vec<(ReportKind, PathBuf)>,
     /// Judge every first-parent commit of the past by the config of HEAD
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "base", "head", "staged", "pre_push", "pre_receive", "reports"])]
-    pub replay: Option<String>,
+    replay: Option<String>,
     /// Judge as if it were this time, such as 2026-11-20T10:00:00Z
     #[arg(long, value_name = "TIME")]
-    pub at: Option<jiff::Timestamp>,
+    at: Option<jiff::Timestamp>,
     /// Which CI system to write annotations for
     #[arg(long, value_name = "SYSTEM", default_value = "auto")]
-    pub ci: CiChoice,
+    ci: CiChoice,
     /// Exit with 0 whatever the verdict is, and say so
     #[arg(long)]
-    pub exit_zero: bool,
+    exit_zero: bool,
+}
+
+/// Which change is judged.
+#[derive(Debug, Clone, Default, Args)]
+struct ChangeArgs {
+    /// The change: two revisions with two or three dots between
+    #[arg(value_name = "BASE..HEAD")]
+    range: Option<String>,
+    /// The tip of the branch that is merged into
+    #[arg(long, value_name = "REVISION")]
+    base: Option<String>,
+    /// What is to be merged
+    #[arg(long, value_name = "REVISION")]
+    head: Option<String>,
+    /// Judge what the index would commit on HEAD
+    #[arg(long)]
+    staged: bool,
+    /// Judge what git's pre-push hook is told on standard input
+    #[arg(long)]
+    pre_push: bool,
+    /// Judge what git's pre-receive hook is told on standard input
+    #[arg(long)]
+    pre_receive: bool,
+    /// The branches that a hook judges; all that are named before, without it
+    #[arg(long = "branch", value_name = "BRANCH")]
+    branches: Vec<String>,
 }
 
 fn report_file(text: &str) -> Result<(ReportKind, PathBuf), String> {
@@ -84,13 +91,13 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
     }
     let repo = Repository::open(&context.directory)?;
     let asked = ends::Asked {
-        range: args.range.clone(),
-        base: args.base.clone(),
-        head: args.head.clone(),
-        staged: args.staged,
-        pre_push: args.pre_push,
-        pre_receive: args.pre_receive,
-        branches: args.branches.clone(),
+        range: args.change.range.clone(),
+        base: args.change.base.clone(),
+        head: args.change.head.clone(),
+        staged: args.change.staged,
+        pre_push: args.change.pre_push,
+        pre_receive: args.change.pre_receive,
+        branches: args.change.branches.clone(),
     };
     let stdin = || {
         let mut input = Vec::new();
@@ -124,7 +131,12 @@ impl Checking<'_> {
             let Some(change) = found.change(self.repo) else {
                 return Ok(Answer::done(String::new()));
             };
-            return self.one(&change?);
+            return match (found, change) {
+                (Ends::Pair(pair), Err(error @ GitError::Missing { .. })) => {
+                    self.answer(judge::absent(pair, error))
+                }
+                (_, change) => self.one(&change?),
+            };
         };
         let mut answer = Answer::done(String::new());
         answer.remarks = ends::passed_over(updates).into_iter().map(Remark::Note).collect();
@@ -147,13 +159,17 @@ impl Checking<'_> {
     fn one(&self, change: &Change) -> Result<Answer, Failure> {
         let now = self.args.at.map_or(self.context.now, jiff::Timestamp::as_second);
         let options = Options { adopt: self.args.adopt, now };
-        let mut report = judge::judge(self.repo, change, options)?;
+        self.answer(judge::judge(self.repo, change, options)?)
+    }
+
+    fn answer(&self, mut report: CheckReport) -> Result<Answer, Failure> {
         report.exit_zero = self.args.exit_zero;
         for finding in &mut report.findings {
             let hint = finding.hint.take();
             finding.hint = hint.map(|hint| self.context.front.commands(&hint));
         }
-        let published = publish::publish(self.args, &report)?;
+        let people = matches!(self.context.format, output::Format::Table | output::Format::Wide);
+        let published = publish::publish(self.args, &report, people)?;
         let exit = match report.verdict {
             Verdict::Pass => Exit::Done,
             Verdict::Deny | Verdict::Unverifiable if self.args.exit_zero => Exit::Done,

@@ -11,8 +11,12 @@ use super::super::{Exit, Failure};
 use super::CheckArgs;
 
 /// Writes the report files and the step summary; what is to stand behind the
-/// text for people is given back.
-pub(super) fn publish(args: &CheckArgs, report: &CheckReport) -> Result<String, Failure> {
+/// text, where that is for people, is given back.
+pub(super) fn publish(
+    args: &CheckArgs,
+    report: &CheckReport,
+    people: bool,
+) -> Result<String, Failure> {
     for (kind, path) in &args.reports {
         let text = output::render(*kind, report);
         std::fs::write(path, text).map_err(|error| unwritten(path, &error))?;
@@ -23,7 +27,7 @@ pub(super) fn publish(args: &CheckArgs, report: &CheckReport) -> Result<String, 
     if let Some(path) = summary {
         append(Path::new(&path), &output::render(ReportKind::Markdown, report))?;
     }
-    Ok(output::annotations(ci, report))
+    Ok(if people { output::annotations(ci, report) } else { String::new() })
 }
 
 fn append(path: &Path, text: &str) -> Result<(), Failure> {

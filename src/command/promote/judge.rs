@@ -90,10 +90,7 @@ impl Promoting<'_> {
             proof,
             check: None,
             timelines,
-            history: match self.workspace.repo.is_shallow() {
-                true => Past::CutOff,
-                false => Past::Whole,
-            },
+            history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             waivers: &waivers,
             now: self.context.now,
         };

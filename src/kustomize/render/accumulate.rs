@@ -29,6 +29,7 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
         Walk { ctx: &mut ctx, chain: Vec::new(), variables: Vec::new(), entries: Vec::new() };
     let objects = walk.directory(dir, at, Role::Overlay)?;
     let Walk { variables, entries, .. } = walk;
+    resource::collisions(&mut ctx, &objects.all);
     Ok(finish(ctx, &objects, &variables, entries))
 }
 
@@ -39,7 +40,6 @@ pub(super) fn finish(
     variables: &[Variable],
     mut images: Vec<RenderedImage>,
 ) -> Rendered {
-    resource::collisions(&mut ctx, &objects.all);
     variables::uses(&mut ctx, variables, &objects.all);
     let mut pointers = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {

@@ -1,5 +1,7 @@
 //! Objects of Flux and Argo CD that say what else is deployed, and from where.
 
+use sha2::{Digest as _, Sha256};
+
 use super::RepoPath;
 use super::context::Context;
 use super::resource::Resource;
@@ -97,7 +99,14 @@ const SCHEMAS: [Schema; 10] = [
     Schema {
         group: "argoproj.io",
         kind: "ApplicationSet",
-        rule: Fields::But(&["syncPolicy", "strategy", "ignoreApplicationDifferences"]),
+        rule: Fields::Only(&[
+            "generators",
+            "template.spec.destination",
+            "template.spec.source",
+            "template.spec.sourceHydrator",
+            "template.spec.sources",
+            "templatePatch",
+        ]),
     },
 ];
 
@@ -141,8 +150,8 @@ impl Fields {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         match self {
-            Self::Only(tops) => tops.iter().any(|top| below(&top)),
-            Self::But(tops) => !tops.iter().any(|top| below(&top)),
+            Self::Only(tops) => tops.iter().any(&below),
+            Self::But(tops) => !tops.iter().any(below),
         }
     }
 }
@@ -152,6 +161,15 @@ fn is_setting(field: &PointerField) -> bool {
     let setting = helm.is_some_and(|below| CHART_SETTINGS.iter().any(|own| below.starts_with(own)));
     let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
     setting && !["image", "tag", "digest"].iter().any(|word| text.contains(word))
+}
+
+/// A step that stands for an element of that content.
+fn element(item: &Value) -> String {
+    let mut hash = Sha256::default();
+    item.feed(&mut hash);
+    let digest = hash.finalize();
+    let id = digest.iter().take(4).fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
+    format!("~{id:08x}")
 }
 
 /// Every scalar below a value, with its path.
@@ -169,8 +187,12 @@ fn leaves(ctx: &Context<'_>, value: &Value, path: &str, found: &mut Vec<PointerF
             }
         }
         Kind::List(items) => {
+            // The elements of a list generator have no order: they are told
+            // apart by what they are.
+            let unordered = path.ends_with("list.elements");
             for (index, item) in items.iter().enumerate() {
-                leaves(ctx, item, &format!("{path}[{index}]"), found);
+                let step = if unordered { element(item) } else { index.to_string() };
+                leaves(ctx, item, &format!("{path}[{step}]"), found);
             }
         }
     }
