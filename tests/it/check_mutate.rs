@@ -380,7 +380,15 @@ impl Mutator<'_> {
             }
             5 => self.alias(lines, at),
             6 => {
-                let tags = ["!!str", "!!binary", "!!null", "!!int", "!x", "&b", "!<tag:yaml.org,2002:str>"];
+                let tags = [
+                    "!!str",
+                    "!!binary",
+                    "!!null",
+                    "!!int",
+                    "!x",
+                    "&b",
+                    "!<tag:yaml.org,2002:str>",
+                ];
                 let tag = self.random.of(&tags);
                 lines[at] = line.replacen(": ", &format!(": {tag} "), 1);
                 "a tag in"
@@ -450,8 +458,10 @@ fn end_of_block(lines: &[String], at: usize) -> usize {
     let indent = |line: &String| line.len() - line.trim_start().len();
     let own = indent(&lines[at]);
     let more = lines[at + 1..].iter().take_while(|line| {
-        indent(line) > own || indent(line) == own && line.trim_start().starts_with("- ")
-            && !lines[at].trim_start().starts_with("- ")
+        indent(line) > own
+            || indent(line) == own
+                && line.trim_start().starts_with("- ")
+                && !lines[at].trim_start().starts_with("- ")
     });
     at + 1 + more.count()
 }

@@ -145,9 +145,8 @@ impl Base {
     }
 
     fn runs(&self, app: &str, environment: &str) -> BTreeSet<String> {
-        let of = |(key, _): &(&(String, String, String), &String)| {
-            key.0 == app && key.1 == environment
-        };
+        let of =
+            |(key, _): &(&(String, String, String), &String)| key.0 == app && key.1 == environment;
         self.renders.iter().filter(of).flat_map(|(_, text)| references(text)).collect()
     }
 
@@ -172,11 +171,7 @@ impl Base {
         answer
     }
 
-    fn allowed(
-        &self,
-        of: (&str, &str, &str),
-        at_head: &[(String, String, String)],
-    ) -> Allowed<'_> {
+    fn allowed(&self, of: (&str, &str, &str), at_head: &[(String, String, String)]) -> Allowed<'_> {
         let (app, environment, before) = of;
         let mut own = self.runs(app, environment);
         // An app that is renamed takes along what its overlays had.

@@ -23,6 +23,8 @@ mod check_mutate;
 #[cfg(test)]
 mod check_oracle;
 #[cfg(test)]
+mod check_properties;
+#[cfg(test)]
 mod check_purity;
 #[cfg(test)]
 mod check_reports;
