@@ -42,6 +42,24 @@ impl Interest {
             || ends.any(|end| path.get(..end).is_some_and(|dir| self.paths.contains(dir)))
     }
 
+    /// The names in the directory `dir` that lead to the paths, where they are
+    /// not more than `most`; `None` also where all of it matters.
+    pub(super) fn names_in(&self, dir: &str, most: usize) -> Option<BTreeSet<&str>> {
+        if self.everything || !dir.is_empty() && self.covers(dir) {
+            return None;
+        }
+        let start = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let below = self.paths.range(start.clone()..).map(|path| path.strip_prefix(&start));
+        let mut names = BTreeSet::new();
+        for rest in below.map_while(|rest| rest) {
+            names.insert(rest.split('/').next().unwrap_or(rest));
+            if names.len() > most {
+                return None;
+            }
+        }
+        Some(names)
+    }
+
     /// Whether one of the paths is below the directory `dir`.
     pub(super) fn leads(&self, dir: &str) -> bool {
         let start = format!("{dir}/");

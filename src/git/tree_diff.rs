@@ -88,8 +88,22 @@ impl<'a> TreeDiff<'a> {
         Ok(())
     }
 
-    /// Goes through the entries of two trees side by side.
+    /// Goes through the entries of two trees side by side; where only a few
+    /// names of a wide one matter, through these.
     fn walk(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
+        let wide = trees.0.len().max(trees.1.len()) > WIDE;
+        if let Some(names) = self.interest.names_in(dir, FEW).filter(|_| wide) {
+            let hash = self.repo.object_hash();
+            for name in names {
+                let (old, new) = (named(trees.0, name, hash), named(trees.1, name, hash));
+                self.entry(old, new, dir)?;
+            }
+            return Ok(());
+        }
+        self.side_by_side(trees, dir)
+    }
+
+    fn side_by_side(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
         let hash = self.repo.object_hash();
         let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
         let (mut old, mut new) = trees;
@@ -141,6 +155,29 @@ impl<'a> TreeDiff<'a> {
         }
         Ok(())
     }
+}
+
+/// In trees of more bytes than this, names are searched for.
+const WIDE: usize = 4_096;
+/// Where no more than these are searched for.
+const FEW: usize = 4;
+
+/// The modes that git writes, and one that it wrote long ago.
+const MODES: [&str; 6] = ["40000", "100644", "100755", "120000", "160000", "100664"];
+
+/// The entry of that name, found by its bytes.
+fn named<'t>(tree: &'t [u8], name: &str, hash: gix::hash::Kind) -> Option<EntryRef<'t>> {
+    let pattern = [b" ", name.as_bytes(), b"\0"].concat();
+    for at in memchr::memmem::find_iter(tree, &pattern) {
+        // Before it stands the mode.
+        let before = tree.get(..at)?;
+        let mode = MODES.iter().find(|mode| before.ends_with(mode.as_bytes()));
+        let entry = mode.and_then(|mode| tree.get(at - mode.len()..));
+        if let Some(Ok(Some((entry, _)))) = entry.map(|entry| first_entry(entry, hash)) {
+            return Some(entry);
+        }
+    }
+    None
 }
 
 /// Where the first entry starts that is not the same on both sides. Wide

@@ -3,6 +3,8 @@
 //! Each module is `cfg(test)`, so that clippy knows its helpers for test code.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod change;

@@ -46,6 +46,7 @@ pub(super) fn finish(
         collect::of(&mut ctx, resource, &mut images);
         pointers.extend(pointer::of(&ctx, resource));
     }
+    images.append(&mut ctx.settings);
     Rendered { images, opaque: ctx.opaque, pointers, cut: ctx.cut, files: ctx.files }
 }
 

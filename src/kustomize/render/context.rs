@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Opaque;
 use super::value::{Place, Value};
+use super::{Opaque, RenderedImage};
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
 
 /// Files longer than this are not read.
@@ -22,6 +22,8 @@ pub(super) struct Context<'s> {
     pub(super) snapshot: &'s dyn Snapshot,
     pub(super) files: BTreeSet<RepoPath>,
     pub(super) opaque: Vec<Opaque>,
+    /// Settings of charts that name images.
+    pub(super) settings: Vec<RenderedImage>,
     /// Whether a bound ended the work early.
     pub(super) cut: bool,
     paths: Vec<RepoPath>,
@@ -70,6 +72,7 @@ impl<'s> Context<'s> {
             snapshot,
             files: BTreeSet::new(),
             opaque: Vec::new(),
+            settings: Vec::new(),
             cut: false,
             paths: Vec::new(),
             indices: HashMap::new(),

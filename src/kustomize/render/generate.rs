@@ -191,8 +191,15 @@ fn absorb(
         (Some(old), None, Behavior::Merge | Behavior::Replace) => {
             combine(&mut old.value, made.value, behavior);
         }
+        (None, _, _) => {
+            // Into an object that is not known, or else kustomize refuses it:
+            // what is put there is seen.
+            let what = format!("a generator for `{}`, which is not known", made.title());
+            ctx.opaque(made.value.at, what, Evidence::default());
+            resources.push(made);
+        }
         _ => {
-            let what = format!("a generator for `{}`, which is there twice or not", made.title());
+            let what = format!("a generator for `{}`, which is there already", made.title());
             ctx.opaque(made.value.at, what, Evidence::value(&made.value));
         }
     }

@@ -8,6 +8,7 @@
 //! the rest is opaque.
 
 mod accumulate;
+mod charts;
 mod collect;
 mod context;
 mod document;
@@ -52,6 +53,9 @@ pub enum ImageKind {
     /// An entry of `images:` that may apply to objects which are not known,
     /// because a resource is opaque. Only then; never rendered itself.
     Entry,
+    /// A setting of a Helm chart that names an image or a version; the
+    /// reference is `path=value`.
+    Setting,
 }
 
 /// An image that the overlay renders.

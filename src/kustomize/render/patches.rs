@@ -7,7 +7,7 @@ use super::resource::{self, Resource};
 use super::select::Selector;
 use super::spec::Spec;
 use super::value::{Form, Kind, Place, Value};
-use super::{json_patch, load};
+use super::{charts, json_patch, load};
 use crate::model::{RepoPath, SnapshotError};
 use crate::yaml::Stream;
 
@@ -191,8 +191,13 @@ fn by_id(ctx: &mut Context<'_>, objects: &mut Objects, patch: Value, options: Op
     let [index] = *found.as_slice() else {
         let what = format!("a patch for `{}`, which is there {} times", named.title(), found.len());
         let evidence = found.iter().filter_map(|index| objects.all.get(*index));
-        let evidence = evidence.fold(Evidence::value(&named.value), |all, r| all.and(&r.value));
-        ctx.opaque(named.value.at, what, evidence);
+        // What a patch of an unknown object cannot do to its images, is no
+        // matter of ours.
+        let own = match found.is_empty() && charts::is_harmless(&named.value) {
+            true => Evidence::default(),
+            false => Evidence::value(&named.value),
+        };
+        ctx.opaque(named.value.at, what, evidence.fold(own, |all, r| all.and(&r.value)));
         return;
     };
     apply(ctx, objects, index, (named.value, options));

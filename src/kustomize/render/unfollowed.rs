@@ -5,7 +5,7 @@ use super::context::{Context, Evidence};
 use super::resource::{self, Resource};
 use super::spec::Spec;
 use super::value::{Place, Value};
-use super::{document, load};
+use super::{charts, document, load};
 use crate::model::{EntryKind, RepoPath, SnapshotError};
 
 /// How many files below a directory go into its hash.
@@ -21,28 +21,46 @@ pub(super) fn makers(
     let mut any = false;
     for (text, at) in spec.texts(ctx, "generators") {
         any = true;
-        let evidence = content(ctx, dir, &text)?;
+        if let Some(charts) = charts_of(ctx, dir, &text, at)? {
+            for chart in charts {
+                charts::chart(ctx, dir, &chart, None)?;
+            }
+            continue;
+        }
+        let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
         ctx.opaque(at, "a generator", evidence);
     }
     for field in ["helmCharts", "helmChartInflationGenerator"] {
         let globals = spec.given("helmGlobals").cloned();
         for chart in spec.list(ctx, field) {
             any = true;
-            let mut evidence = Evidence::value(&chart);
-            let mut texts = String::new();
-            chart.any(&mut |value| {
-                texts.push_str(value.shown());
-                texts.push('\n');
-                false
-            });
-            evidence = mentioned(ctx, dir, &texts, evidence)?;
-            if let Some(globals) = &globals {
-                evidence = evidence.and(globals);
-            }
-            ctx.opaque(chart.at, "a Helm chart", evidence);
+            charts::chart(ctx, dir, &chart, globals.as_ref())?;
         }
     }
     Ok(any)
+}
+
+/// The charts of a generator file that holds nothing else.
+fn charts_of(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    text: &str,
+    at: Place,
+) -> Result<Option<Vec<Value>>, SnapshotError> {
+    let file = dir.resolve(text).filter(|_| !text.contains('\n'));
+    let Some(path) = file else { return Ok(None) };
+    if ctx.snapshot.kind(&path)? != Some(EntryKind::File) || !path.is_within(dir) {
+        return Ok(None);
+    }
+    let Some((_, text)) = load::file(ctx, dir, text, at)? else { return Ok(None) };
+    let start = Place { file: ctx.file(&path), line: 1 };
+    let documents = document::all(ctx, document::Source { text: &text, at: start });
+    let inflates = |document: &Value| {
+        document.shown_at("kind") == "HelmChartInflationGenerator"
+            && document.shown_at("apiVersion") == "builtin"
+    };
+    let charts = !documents.is_empty() && documents.iter().all(inflates);
+    Ok(charts.then_some(documents))
 }
 
 /// Tells of what changes how all the rest is read or changed.
@@ -53,7 +71,7 @@ pub(super) fn changers(
     resources: &[Resource],
 ) -> Result<(), SnapshotError> {
     for (text, at) in spec.texts(ctx, "transformers") {
-        let evidence = content(ctx, dir, &text)?;
+        let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
         let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
         ctx.opaque(at, "a transformer", evidence);
     }
@@ -61,19 +79,19 @@ pub(super) fn changers(
         configuration(ctx, dir, (&text, at), resources)?;
     }
     for (text, at) in spec.texts(ctx, "crds") {
-        let evidence = content(ctx, dir, &text)?;
+        let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
         let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
         ctx.opaque(at, "a schema in `crds`", evidence);
     }
     if let Some(openapi) = spec.given("openapi") {
         let path = openapi.shown_at("path").to_owned();
-        let evidence = content(ctx, dir, &path)?.and(openapi);
+        let evidence = content(ctx, dir, &path, Evidence::text(&path))?.and(openapi);
         let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
         ctx.opaque(openapi.at, "a schema of its own (`openapi`)", evidence);
     }
     for (text, at) in spec.texts(ctx, "validators") {
         // They may change nothing, but are run.
-        let evidence = content(ctx, dir, &text)?;
+        let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
         ctx.opaque(at, "a validator", evidence);
     }
     build_metadata(ctx, dir, spec);
@@ -134,8 +152,12 @@ fn names_image(value: &Value) -> bool {
 
 /// The content of a path or inline text: of a file, or of all files below a
 /// directory, and of the files that they name.
-fn content(ctx: &mut Context<'_>, dir: &RepoPath, text: &str) -> Result<Evidence, SnapshotError> {
-    let mut evidence = Evidence::text(text);
+pub(super) fn content(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    text: &str,
+    mut evidence: Evidence,
+) -> Result<Evidence, SnapshotError> {
     let inline = text.contains('\n') || text.contains("://") || text.is_empty();
     let Some(path) = dir.resolve(text).filter(|_| !inline) else {
         return mentioned(ctx, dir, text, evidence);

@@ -1,0 +1,103 @@
+//! Helm charts that a kustomization inflates: which chart it is, is opaque;
+//! its settings are looked through for what names an image.
+
+use super::context::{Context, Evidence};
+use super::reference;
+use super::unfollowed::content;
+use super::value::{Form, Kind, Value};
+use super::{ImageKind, RenderedImage, document, load};
+use crate::kustomize::file::step;
+use crate::model::{RepoPath, SnapshotError};
+
+/// Fields of a chart that hold its settings, or files of them.
+const SETTINGS: [&str; 4] = ["valuesInline", "valuesFile", "additionalValuesFiles", "values"];
+
+/// How keys end that say which image, and which version of it.
+const NAMES: [&str; 7] = ["image", "tag", "digest", "repository", "registry", "version", "sha"];
+
+/// Tells of a chart, and of what its settings say of images.
+pub(super) fn chart(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    chart: &Value,
+    globals: Option<&Value>,
+) -> Result<(), SnapshotError> {
+    let name = match chart.shown_at("name") {
+        "" => chart.shown_at("chartName").to_owned(),
+        name => name.to_owned(),
+    };
+    let settled = |key: &String| SETTINGS.contains(&key.as_str());
+    let own: Vec<_> = chart.pairs().iter().filter(|(key, _)| !settled(key)).cloned().collect();
+    let mut evidence = Evidence::value(&Value::map(chart.at, own));
+    if let Some(globals) = globals {
+        evidence = evidence.and(globals);
+    }
+    let home = [chart.shown_at("chartHome"), globals.map_or("", |g| g.shown_at("chartHome"))];
+    let home = home.into_iter().find(|home| !home.is_empty()).unwrap_or("charts");
+    if let Some(path) = dir.resolve(home).map(|home| home.join(&name)) {
+        if ctx.snapshot.list(&path)?.is_some() {
+            evidence = content(ctx, &path, ".", evidence)?;
+        }
+    }
+    ctx.opaque(chart.at, "a Helm chart", evidence);
+    for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
+        if matches!(value.kind, Kind::Map(_)) {
+            settings(ctx, &name, value, "");
+            continue;
+        }
+        let files =
+            if value.items().is_empty() { std::slice::from_ref(value) } else { value.items() };
+        for file in files.iter().filter(|file| !file.shown().is_empty()) {
+            let Some((path, text)) = load::file(ctx, dir, file.shown(), file.at)? else { continue };
+            let start = super::value::Place { file: ctx.file(&path), line: 1 };
+            for found in document::all(ctx, document::Source { text: &text, at: start }) {
+                settings(ctx, &name, &found, "");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The settings that name an image or a version, as they are said.
+fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
+    match &value.kind {
+        Kind::Scalar(text, form) => {
+            let key = path.rsplit(['.', ']']).next().unwrap_or(path).to_ascii_lowercase();
+            let named = NAMES.iter().any(|name| key.ends_with(name));
+            if *form != Form::Null && (named || reference::is_image_like(text)) {
+                let origin = ctx.place(value.at);
+                ctx.settings.push(RenderedImage {
+                    kind: ImageKind::Setting,
+                    object: format!("chart {chart}"),
+                    field: path.to_owned(),
+                    reference: format!("{path}={text}"),
+                    origin,
+                    set_by: None,
+                });
+            }
+        }
+        Kind::Map(pairs) => {
+            for (key, value) in pairs {
+                let dot = if path.is_empty() { "" } else { "." };
+                settings(ctx, chart, value, &format!("{path}{dot}{}", step(key)));
+            }
+        }
+        Kind::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                settings(ctx, chart, item, &format!("{path}[{index}]"));
+            }
+        }
+    }
+}
+
+/// Whether a patch for an object that is not known leaves its images alone.
+pub(super) fn is_harmless(patch: &Value) -> bool {
+    match &patch.kind {
+        Kind::Scalar(text, _) => !reference::is_image_like(text),
+        Kind::List(items) => items.iter().all(is_harmless),
+        Kind::Map(pairs) => pairs.iter().all(|(key, value)| {
+            let lower = key.to_ascii_lowercase();
+            !key.starts_with('$') && !lower.ends_with("image") && is_harmless(value)
+        }),
+    }
+}
