@@ -235,7 +235,7 @@ proptest! {
                 Some(version) => Wanted::Version(format!("v{version}").parse::<Pin>().unwrap()),
                 None => Wanted::WhatRunsIn(from.clone()),
             };
-            Move { app: AppId::named(format!("app{index}")), wanted, named: true }
+            Move { app: AppId::named(&format!("app{index}")), wanted, named: true }
         });
         if let Some(plan) = promoted(&base, ENVIRONMENTS[to], moves.collect()) {
             let said = refusals(&findings(&base, &applied(&base, &plan)));
