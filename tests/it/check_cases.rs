@@ -210,6 +210,11 @@ fn string(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// The shared tree of a name.
+pub(crate) fn shared(name: &str) -> Tree {
+    start(name).tree
+}
+
 /// The shared tree of a name, as the first commit.
 fn start(name: &str) -> Commit {
     let text = fs::read_to_string(root().join(format!("base/{name}.tree"))).unwrap();

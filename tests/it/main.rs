@@ -15,13 +15,25 @@ mod check_fixtures;
 #[cfg(test)]
 mod check_forms;
 #[cfg(test)]
+mod check_fuzz;
+#[cfg(test)]
+mod check_gate;
+#[cfg(test)]
 mod check_history;
+#[cfg(test)]
+mod check_mutate;
+#[cfg(test)]
+mod check_oracle;
+#[cfg(test)]
+mod check_properties;
 #[cfg(test)]
 mod check_purity;
 #[cfg(test)]
 mod check_reports;
 #[cfg(test)]
 mod check_robust;
+#[cfg(test)]
+mod check_words;
 #[cfg(test)]
 mod commands_doc;
 #[cfg(test)]

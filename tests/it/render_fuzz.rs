@@ -130,17 +130,26 @@ const BLOCKS: &[&str] = &[
 ];
 
 /// A generator of numbers that is the same everywhere.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    /// The numbers of a seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..8 {
+            random.below(2);
+        }
+        random
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from((self.0 >> 11) % end.max(1) as u64).unwrap()
     }
 
-    fn of<'l>(&mut self, list: &'l [&'l str]) -> &'l str {
+    pub(crate) fn of<'l>(&mut self, list: &'l [&'l str]) -> &'l str {
         list[self.below(list.len())]
     }
 }
@@ -206,7 +215,7 @@ fn mutate(random: &mut Random, tree: &mut Tree, other: &Tree) {
 }
 
 /// The places where a `key: value` of a line starts, also between braces.
-fn pair(random: &mut Random, line: &str) -> Option<(usize, usize, usize)> {
+pub(crate) fn pair(random: &mut Random, line: &str) -> Option<(usize, usize, usize)> {
     let colons: Vec<usize> = line.match_indices(": ").map(|(at, _)| at).collect();
     let colon = *colons.get(random.below(colons.len()))?;
     let start = line[..colon].rfind(['{', ' ', ',']).map_or(0, |at| at + 1);
@@ -241,10 +250,7 @@ struct Counts {
 }
 
 fn one(seed: u64, corpus: &Corpus, counts: &Counts) -> Option<String> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    for _ in 0..8 {
-        random.below(2);
-    }
+    let mut random = Random::new(seed);
     let some = if random.below(8) > 0 { &corpus.followed } else { &corpus.all };
     let mut tree = some[random.below(some.len())].clone();
     let trees = &corpus.all;

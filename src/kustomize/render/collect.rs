@@ -102,6 +102,9 @@ impl Walk<'_, '_> {
     }
 
     fn pairs(&mut self, pairs: &[(String, Value)], path: &Path<'_>, site: Site) {
+        if let Some((reference, at)) = in_parts(pairs) {
+            self.push((ImageKind::Field, &reference), at, path);
+        }
         for (key, value) in pairs {
             let inner = match key.as_str() {
                 "image" if site == Site::Container => Site::Image(ImageKind::Container),
@@ -131,4 +134,24 @@ impl Walk<'_, '_> {
             set_by: value.set_by.map(|place| self.ctx.place(place)),
         });
     }
+}
+
+/// An image whose repository and version stand in fields of their own, as in
+/// the values of a chart; with the value that gives the version.
+fn in_parts(pairs: &[(String, Value)]) -> Option<(String, &Value)> {
+    let get = |name: &str| {
+        let found = pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        found.filter(|value| !value.shown().is_empty())
+    };
+    let (tag, digest) = (get("tag"), get("digest"));
+    let at = tag.or(digest)?;
+    let registry = get("registry").map(|value| format!("{}/", value.shown()));
+    let mut reference = registry.unwrap_or_default() + get("repository")?.shown();
+    for (mark, part) in [(':', tag), ('@', digest)] {
+        if let Some(part) = part {
+            reference.push(mark);
+            reference.push_str(part.shown());
+        }
+    }
+    Some((reference, at))
 }
