@@ -105,8 +105,7 @@ fn the_past_is_judged_by_the_rules_of_today() {
 fn a_change_can_be_judged_at_another_time() {
     let repo = line();
     put(&repo, "web", "staging", "v1.2.3");
-    let ask =
-        |time: &str| run(&repo, &["check", "HEAD~1..HEAD", "--at", time]).stdout(0).to_owned();
+    let ask = |time: &str| run(&repo, &["check", "HEAD~1..HEAD", "--at", time]).stdout(0);
     let (early, late) = (ask("2030-01-01T00:00:00Z"), ask("2031-01-01T00:00:00Z"));
     assert_ne!(early, late);
     assert!(late.contains("dev has run v1.2.3 for"), "{late}");

@@ -336,7 +336,7 @@ impl Mutator<'_> {
                 lines[at] = self.with_key(&lines[at]);
                 "a key of"
             }
-            10 | 11 | 12 => {
+            10..=12 => {
                 lines[at] = self.with_value(&lines[at]);
                 "a value of"
             }
@@ -408,10 +408,10 @@ impl Mutator<'_> {
     fn alias(&mut self, lines: &mut [String], at: usize) -> &'static str {
         let to = self.random.below(lines.len());
         lines[at] = lines[at].replacen(": ", ": &z ", 1);
-        if to != at {
-            if let Some((key, _)) = lines[to].split_once(": ") {
-                lines[to] = format!("{key}: *z\n");
-            }
+        if to != at
+            && let Some((key, _)) = lines[to].split_once(": ")
+        {
+            lines[to] = format!("{key}: *z\n");
         }
         "an alias in"
     }

@@ -196,11 +196,11 @@ fn change(head: &mut Files, apps: usize, (app, environment, how): (usize, usize,
     if !String::from_utf8_lossy(file).lines().any(|line| line.split(':').next() == Some(&field)) {
         file.extend_from_slice(block.as_bytes());
     }
-    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: APP\nspec:\n  \
+    let variable = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: APP\nspec:\n  \
                  template:\n    spec:\n      containers:\n      - name: c0\n        env:\n        - \
                  name: NEW\n          value: \"1\"\n";
     if block.contains("patch.yaml") {
-        let text = patch.replace("APP", &format!("app{app}"));
+        let text = variable.replace("APP", &format!("app{app}"));
         head.insert(format!("{path}/patch.yaml"), text.into_bytes());
     }
 }

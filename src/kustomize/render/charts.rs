@@ -38,10 +38,10 @@ pub(super) fn chart(
     }
     let home = [chart.shown_at("chartHome"), globals.map_or("", |g| g.shown_at("chartHome"))];
     let home = home.into_iter().find(|home| !home.is_empty()).unwrap_or("charts");
-    if let Some(path) = dir.resolve(home).map(|home| home.join(&name)) {
-        if ctx.snapshot.list(&path)?.is_some() {
-            evidence = content(ctx, &path, ".", evidence)?;
-        }
+    if let Some(path) = dir.resolve(home).map(|home| home.join(&name))
+        && ctx.snapshot.list(&path)?.is_some()
+    {
+        evidence = content(ctx, &path, ".", evidence)?;
     }
     ctx.opaque(chart.at, "a Helm chart", evidence);
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {

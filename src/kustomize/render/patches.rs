@@ -193,9 +193,10 @@ fn by_id(ctx: &mut Context<'_>, objects: &mut Objects, patch: Value, options: Op
         let evidence = found.iter().filter_map(|index| objects.all.get(*index));
         // What a patch of an unknown object cannot do to its images, is no
         // matter of ours.
-        let own = match found.is_empty() && charts::is_harmless(&named.value) {
-            true => Evidence::default(),
-            false => Evidence::value(&named.value),
+        let own = if found.is_empty() && charts::is_harmless(&named.value) {
+            Evidence::default()
+        } else {
+            Evidence::value(&named.value)
         };
         ctx.opaque(named.value.at, what, evidence.fold(own, |all, r| all.and(&r.value)));
         return;
