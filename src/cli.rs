@@ -192,7 +192,11 @@ fn report_usage(front: Front, error: &clap::Error) -> u8 {
     let text = text.split("\n\nFor more information").next().unwrap_or_default();
     let lines: Vec<String> = text.trim_end().lines().map(clean).collect();
     let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
-    say(front, &Remark::Hint(format!("{} help", front.name())));
+    let commands = tree(front);
+    let mut words = std::env::args().skip(1);
+    let command = words.find(|word| commands.find_subcommand(word).is_some());
+    let command = command.map(|command| format!(" {command}")).unwrap_or_default();
+    say(front, &Remark::Hint(format!("{} help{command}", front.name())));
     Exit::Usage as u8
 }
 

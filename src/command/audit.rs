@@ -31,6 +31,13 @@ pub struct AuditArgs {
 pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
     let config = &workspace.config;
+    let environments = config.pipeline.environments().iter().map(|environment| &environment.name);
+    if let Some(name) = environments.into_iter().find(|name| is_undecided(config, name)) {
+        let message = format!("nothing says where {name} stands in the order of the environments");
+        return Err(
+            Failure::new(Exit::Refused, message).hint(context.front.commands("git promote init"))
+        );
+    }
     let overlays = discover::overlays(&workspace.snapshot, config, None)?;
     let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
     let auditing = Auditing { workspace: &workspace, inventory: &inventory };
@@ -44,6 +51,11 @@ pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     let report = AuditReport { base: workspace.base.to_string(), rows };
     let exit = if report.rows.is_empty() { Exit::Done } else { Exit::Differs };
     let mut remarks = workspace.config_notes();
+    if workspace.repo.is_shallow() && !report.rows.is_empty() {
+        let shallow =
+            "the history is cut off: what ran before is not known (git fetch --unshallow)";
+        remarks.push(Remark::Warning(shallow.to_owned()));
+    }
     let unreadable = inventory.unreadable.iter();
     remarks.extend(unreadable.map(|u| Remark::Warning(format!("{}: {}", u.path, u.message))));
     Ok(Answer { text: render(context, &workspace, &report), remarks, exit })
@@ -97,7 +109,7 @@ impl<'a> Auditing<'a> {
     /// Where versions of the app come from; nowhere where it is not judged.
     fn sources(&self, environment: &EnvironmentName, app: &AppId) -> Sources {
         let config = &self.workspace.config;
-        let judged = config.app_policy(app) != AppPolicy::Off && !is_undecided(config, environment);
+        let judged = config.app_policy(app) != AppPolicy::Off;
         let environment = config.environment(environment.as_str()).filter(|_| judged);
         environment.map_or(Sources::First, |environment| config.sources_for(environment, app))
     }

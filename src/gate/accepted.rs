@@ -4,9 +4,10 @@
 use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Pin, Promotion};
-use crate::plan::Planned;
+use crate::plan::{Planned, exists_in};
+use crate::proof::Entering;
 
-use super::{Case, gp001, short_id};
+use super::{Case, Past, gp001, short_id};
 
 /// Why a version may enter all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,11 @@ fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
         Some(case.config.sources_for(environment, &promotion.app))
     };
     let own = sources(&promotion.to)?;
-    let follows =
-        |name: &&EnvironmentName| **name != promotion.to && sources(name).as_ref() == Some(&own);
+    let follows = |name: &&EnvironmentName| {
+        exists_in(case.config, &promotion.app, name)
+            && **name != promotion.to
+            && sources(name).as_ref() == Some(&own)
+    };
     let environments =
         case.config.pipeline.environments().iter().map(|environment| &environment.name);
     let sibling = environments.filter(follows).find(|name| {
@@ -86,6 +90,15 @@ fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
 }
 
 fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+    // It arrives everywhere; or nothing is rendered that was not there under
+    // another name.
+    let everywhere = promotion.from.iter().all(|source| gets(case, promotion, source));
+    let enters =
+        |entering: &Entering| entering.environment == promotion.to && entering.app == promotion.app;
+    let renamed = promotion.repository.is_some() && !case.proof.entering.iter().any(enters);
+    if !everywhere && !renamed {
+        return None;
+    }
     let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
     is_fresh(case, &promotion.app, repository).then(|| Acceptance {
         why: Why::Fresh,
@@ -95,7 +108,8 @@ fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 
 /// Whether the app is new everywhere, and nothing else has the image.
 pub(super) fn is_fresh(case: &Case<'_>, app: &crate::model::AppId, repository: &str) -> bool {
-    let Some(check) = case.check else { return false };
+    // Whether it was there before, only the whole history tells.
+    let Some(check) = case.check.filter(|_| case.history == Past::Whole) else { return false };
     let mut fresh = case.proof.fresh.iter().filter(|fresh| fresh.app == *app);
     fresh.any(|fresh| {
         !fresh.elsewhere.contains_key(repository)
@@ -116,6 +130,11 @@ fn together(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 
 fn names(names: &[EnvironmentName]) -> String {
     names.iter().map(EnvironmentName::as_str).collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether an environment before pins the version now.
+pub(super) fn is_pinned_before(case: &Case<'_>, promotion: &Promotion) -> bool {
+    promotion.from.iter().any(|source| runs(case, promotion, source))
 }
 
 fn runs(case: &Case<'_>, promotion: &Promotion, source: &EnvironmentName) -> bool {

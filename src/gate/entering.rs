@@ -1,11 +1,13 @@
 //! GP001 for what is rendered: an image that an environment would run has to
 //! run in the environments before, whatever their files say of versions.
 
+use crate::config::AppPolicy;
 use crate::model::{Finding, Outcome, Rule, Sources};
 use crate::plan::Planned;
 use crate::proof::{Entering, Gone, Vouch};
 
-use super::{Case, accepted};
+use super::accepted::{self, Why};
+use super::{Case, undo};
 
 /// Findings about images that no environment before runs, where no promotion
 /// tells of them already.
@@ -36,22 +38,42 @@ pub(super) fn gone(gone: &Gone) -> Finding {
 }
 
 fn one(case: &Case<'_>, judged: &[(&Planned, Finding)], entering: &Entering) -> Option<Finding> {
-    if is_vouched(case, entering) || accepted::is_fresh(case, &entering.app, &entering.repository) {
+    if is_vouched(case, entering) || arrives_everywhere(case, entering) {
         return None;
     }
-    let told = judged.iter().find(|(planned, _)| is_about(planned, entering));
-    if let Some((planned, finding)) = told {
-        let accepted = finding.outcome == Outcome::Pass
-            && entering.known
-            && accepted::otherwise(case, planned).is_some();
-        // With `seen = true` an environment before ran it at some time.
-        let seen = case.config.environment(entering.environment.as_str()).is_some_and(|e| e.seen)
-            && entering.known;
-        if finding.outcome != Outcome::Pass || accepted || seen {
-            return None;
-        }
+    let mut told = judged.iter().filter(|(planned, _)| is_about(planned, entering));
+    if told.any(|(planned, finding)| tells(case, (planned, finding), entering)) {
+        return None;
     }
-    Some(refusal(entering))
+    Some(refusal(case, entering))
+}
+
+/// Whether the app is new, and every environment before gets the image too.
+fn arrives_everywhere(case: &Case<'_>, entering: &Entering) -> bool {
+    let everywhere = entering.from.iter().all(|vouch| vouch.gets);
+    everywhere && accepted::is_fresh(case, &entering.app, &entering.repository)
+}
+
+/// Whether the finding on a promotion says enough of what is rendered: it
+/// refuses already, or what it accepts is more than that a file names it.
+fn tells(case: &Case<'_>, judged: (&Planned, &Finding), entering: &Entering) -> bool {
+    let (planned, finding) = judged;
+    if finding.outcome != Outcome::Pass {
+        // One of another app may be let off for that app alone.
+        let app = &planned.promotion.app;
+        return *app == entering.app || case.config.app_policy(app) == AppPolicy::Strict;
+    }
+    if !entering.known {
+        return false;
+    }
+    if let Some(accepted) = accepted::otherwise(case, planned) {
+        return accepted.why != Why::Sibling || !entering.siblings.is_empty();
+    }
+    // With `seen = true` an environment before ran it at some time; one that
+    // only pins it now does not.
+    let environment = case.config.environment(entering.environment.as_str());
+    environment.is_some_and(|environment| environment.seen)
+        && !accepted::is_pinned_before(case, &planned.promotion)
 }
 
 fn is_vouched(case: &Case<'_>, entering: &Entering) -> bool {
@@ -71,15 +93,15 @@ fn is_about(planned: &Planned, entering: &Entering) -> bool {
     let promotion = &planned.promotion;
     let tag = promotion.version.tag.as_ref().map(ToString::to_string).unwrap_or_default();
     let digest = promotion.version.digest.as_ref().map(ToString::to_string).unwrap_or_default();
-    let named = promotion.repository.as_ref().is_none_or(|repository| {
-        *repository == entering.repository || promotion.image == entering.repository
-    });
+    let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
+    let named =
+        repository == entering.repository && (entering.unnamed || promotion.app == entering.app);
     promotion.to == entering.environment
         && (tag == entering.tag && digest == entering.digest)
         && named
 }
 
-fn refusal(entering: &Entering) -> Finding {
+fn refusal(case: &Case<'_>, entering: &Entering) -> Finding {
     let Entering { environment, reference, object, .. } = entering;
     let refuted = entering.from.iter().find(|vouch| !vouch.runs);
     let why = refuted.map(|vouch| answer(entering, vouch)).unwrap_or_default();
@@ -93,7 +115,7 @@ fn refusal(entering: &Entering) -> Finding {
         message: format!("{environment} would run {reference} ({object}), {why}"),
         path: Some(path),
         line: Some(line),
-        hint: step.map(|step| command(entering, step)),
+        hint: undo(case, &entering.place.0).or(step.map(|step| command(entering, step))),
     }
 }
 

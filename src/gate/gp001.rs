@@ -6,7 +6,9 @@ use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sour
 use crate::plan::Planned;
 
 use super::accepted::{self, Acceptance};
-use super::{Ask, Case, RuleInfo, about, entering, human_span, placed, policy, short_id};
+use super::{
+    Ask, Case, RuleInfo, about, entering, goes_back, human_span, placed, policy, short_id, undo,
+};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP001,
@@ -100,8 +102,19 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
         );
     }
     let mut finding = about(Rule::GP001, promotion, Outcome::Fail, text);
+    let same_change = first.is_some();
     finding.hint = refuted.first().map(|answer| hint(case, promotion, answer));
-    Some(placed(finding, planned))
+    finding = placed(finding, planned);
+    if let Some(check) = case.check {
+        finding.hint = match finding.path.as_ref().filter(|_| same_change) {
+            Some(path) => undo(case, path),
+            // The step before is a change of its own.
+            None => {
+                finding.hint.map(|step| format!("git switch --detach {} && {step}", check.base))
+            }
+        };
+    }
+    Some(finding)
 }
 
 fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)) -> Answer {
@@ -175,6 +188,10 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
         let (a, b) = (pin.to_string(), promotion.version.to_string());
         a != b && a.trim_start_matches('v') == b.trim_start_matches('v')
     };
+    let newer = |pin: &&Pin| case.check.is_some() && goes_back(&promotion.version, pin);
+    if runs.is_some_and(|pin| newer(&pin)) {
+        return format!("git promote {source} {} -a {}", promotion.to, app.word());
+    }
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
         // What it runs now can go on; or the config lets in what ran before.

@@ -29,6 +29,10 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     if let Some(rollback) = accepted::otherwise(case, planned).filter(|a| a.why == Why::Rollback) {
         return about(Rule::GP003, promotion, Outcome::Pass, rollback.text);
     }
+    let cut = timeline.is_none_or(|timeline| !timeline.complete) && case.history == Past::CutOff;
+    if let Some(check) = case.check.filter(|_| cut) {
+        return cut_off(promotion, check.cure);
+    }
     if order == Some(Ordering::Less) {
         return refuse(case, planned, format!("{new} is older than {old}"));
     }
@@ -40,7 +44,8 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         return about(Rule::GP003, promotion, Outcome::Pass, message);
     }
     if timeline.is_none_or(|timeline| !timeline.complete) && case.history == Past::CutOff {
-        return cut_off(promotion);
+        let cure = case.check.map_or("git fetch --unshallow", |check| check.cure);
+        return cut_off(promotion, cure);
     }
     if case.history == Past::None {
         let message =
@@ -68,12 +73,12 @@ fn refuse(case: &Case<'_>, planned: &Planned, message: String) -> Finding {
 }
 
 /// In a shallow clone only part of the past is there.
-fn cut_off(promotion: &Promotion) -> Finding {
+fn cut_off(promotion: &Promotion, cure: &str) -> Finding {
     let message = format!(
-        "the clone is shallow: whether {} already left {} is not known",
+        "the history is cut off: whether {} already left {} is not known",
         promotion.to, promotion.version
     );
     let mut finding = about(Rule::GP003, promotion, Outcome::Skip, message);
-    finding.hint = Some("git fetch --unshallow".to_owned());
+    finding.hint = Some(cure.to_owned());
     finding
 }

@@ -27,7 +27,9 @@ use crate::audit::Waiver;
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Finding, Outcome, Pin, Promotion, RepoPath, Rule};
+use crate::model::{
+    AppId, EnvironmentName, Finding, Outcome, Pin, Promotion, RepoPath, Rule, quoted,
+};
 use crate::plan::{Plan, Planned};
 use crate::proof::Proof;
 
@@ -77,6 +79,8 @@ pub struct Foreign<'a> {
     pub head: &'a Inventory,
     /// Every file that changes.
     pub changed: &'a [RepoPath],
+    /// The base, as a command names it.
+    pub base: &'a str,
     /// The fetch that brings what the clone lacks of the past.
     pub cure: &'a str,
     /// Overlays of new apps that the history had before.
@@ -194,9 +198,20 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
 fn override_hint(case: &Case<'_>, rule: Rule, promotion: &Promotion) -> String {
     let (word, to) = (promotion.app.at(&promotion.version), &promotion.to);
     match policy::objection(case, rule, to) {
+        // The change is made: its record gets the reason.
+        None if case.check.is_some() => format!(
+            "git commit --allow-empty -m 'Override {rule}' --trailer 'Promote-Override: {rule}' \
+             --trailer 'Promote-Reason: TEXT'"
+        ),
         None => format!("git promote {word} {to} --override {rule} --reason TEXT"),
         Some(_) => format!("git promote explain {rule}"),
     }
+}
+
+/// The command that takes a file back to what it was at the base.
+fn undo(case: &Case<'_>, path: &RepoPath) -> Option<String> {
+    let base = case.check?.base;
+    Some(format!("git restore --source={base} --staged --worktree -- {}", quoted(path.as_str())))
 }
 
 /// A span of time as people say it: `45 s`, `12 min`, `5 h`, `3 d`.

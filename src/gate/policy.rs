@@ -67,7 +67,7 @@ pub(super) fn objection(case: &Case<'_>, waived: Rule, to: &EnvironmentName) -> 
         return None;
     }
     Some(if info.overridable {
-        format!("the config does not let {waived} be overridden in {to}")
+        format!("the config does not let {waived} be overridden in {to} ([[override]])")
     } else {
         format!("{waived} cannot be overridden unless the config says so")
     })

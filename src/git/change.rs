@@ -61,6 +61,8 @@ pub enum Divergence {
     SeveralMergeBases(usize),
     /// They share no commit.
     Unrelated,
+    /// The clone is too shallow to tell what they share.
+    CutOff,
 }
 
 impl Divergence {
@@ -69,6 +71,7 @@ impl Divergence {
         match self {
             Self::BothChanged { .. } | Self::SeveralMergeBases(_) => format!("git merge {base}"),
             Self::Unrelated => format!("git rebase --onto {base} --root"),
+            Self::CutOff => "git fetch --unshallow".to_owned(),
         }
     }
 }
@@ -87,6 +90,9 @@ impl fmt::Display for Divergence {
                 write!(f, "base and head have {count} merge bases: their merge is not known")
             }
             Self::Unrelated => f.write_str("base and head have no commit in common"),
+            Self::CutOff => f.write_str(
+                "the clone is shallow, and what base and head have in common is not in it",
+            ),
         }
     }
 }
@@ -238,11 +244,7 @@ fn cut_off(
                 .to_owned(),
         );
     } else {
-        relation.notes.push(
-            "the clone is shallow: base and head are taken as they are, not merged, and no commit \
-             message was read"
-                .to_owned(),
-        );
+        relation.divergence = Some(Divergence::CutOff);
     }
     Ok(())
 }

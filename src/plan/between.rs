@@ -24,6 +24,10 @@ pub fn between(config: &Config, before: &Inventory, after: &Inventory) -> Vec<Pl
             found.extend(change.planned(key, (old, cell), pin));
         }
     }
+    let environments = config.pipeline.environments();
+    found.sort_by_key(|planned: &Planned| {
+        environments.iter().position(|environment| environment.name == planned.promotion.to)
+    });
     found
 }
 

@@ -113,7 +113,7 @@ impl Judging<'_> {
         }
         let found: Mutex<BTreeMap<String, RepoPath>> = Mutex::default();
         let show = |path: &RepoPath, bytes: &[u8]| {
-            let finds = |name: &&&str| memmem::find(bytes, name.as_bytes()).is_some();
+            let finds = |name: &&&str| names_image(bytes, name);
             for name in repositories.iter().filter(finds) {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 let known = found.entry((*name).to_owned()).or_insert_with(|| path.clone());
@@ -123,9 +123,26 @@ impl Judging<'_> {
                 }
             }
         };
-        self.sides.base.scan(&Search { wanted: &is_manifest, show: &show, most: usize::MAX })?;
+        self.sides.base.scan(&Search { wanted: &|_| true, show: &show, most: usize::MAX })?;
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether a text names an image of that repository, whichever registry it is
+/// from and however that is spelled.
+fn names_image(text: &[u8], repository: &str) -> bool {
+    let host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    let name = match repository.split_once('/') {
+        Some((first, rest)) if host(first) => rest,
+        _ => repository,
+    };
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t\r\n\"':@,]}".contains(byte));
+    let starts = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t\r\n\"'/=[{,".contains(byte));
+    memmem::find_iter(text, name.as_bytes()).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        starts(before) && ends(text.get(at + name.len()))
+    })
 }
 
 fn is_manifest(name: &str) -> bool {

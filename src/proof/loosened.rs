@@ -17,7 +17,8 @@ pub(super) fn config_change(sides: &Sides<'_>) -> Result<Option<ConfigChange>, S
     Ok(Some(match config::from_files(promote.as_deref(), legacy.as_deref()) {
         Ok(Some(new)) => ConfigChange { path, loosens: loosened(sides.config, &new), broken: None },
         Ok(None) => {
-            let loosens = vec!["there is no config any more: nothing is judged".to_owned()];
+            let loosens =
+                vec!["there is no config any more, and no later change can be judged".to_owned()];
             ConfigChange { path, loosens, broken: None }
         }
         Err(error) => ConfigChange { path, loosens: Vec::new(), broken: Some(error.to_string()) },

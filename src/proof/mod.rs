@@ -63,17 +63,18 @@ impl Sides<'_> {
             })
         };
         let is_file = path.file_name().contains('.');
-        let says = |name: &str| dirs.contains(&name) || is_file && in_name(name);
-        let named = |environment: &&Environment| {
-            let mut own = environment.dirs.iter().map(String::as_str);
-            says(environment.name.as_str()) || own.any(says)
+        let by = |says: &dyn Fn(&str) -> bool| {
+            let named = |environment: &&Environment| {
+                let mut own = environment.dirs.iter().map(String::as_str);
+                says(environment.name.as_str()) || own.any(says)
+            };
+            let found = self.config.pipeline.environments().iter().filter(named);
+            // `prod-eu` also reads as `prod`: the longer name is meant.
+            found.max_by_key(|environment| environment.name.as_str().len())
         };
-        let mut found = self.config.pipeline.environments().iter().filter(named);
-        // `prod-eu` also reads as `prod`: the longer name is meant.
-        let first = found.next()?;
-        let best = found.fold(first, |best, other| {
-            if other.name.as_str().len() > best.name.as_str().len() { other } else { best }
-        });
+        // The directory says more than the name of the file.
+        let best =
+            by(&|name| dirs.contains(&name)).or_else(|| by(&|name| is_file && in_name(name)))?;
         Some(&best.name)
     }
 }
@@ -125,6 +126,11 @@ pub struct Entering {
     pub place: (RepoPath, u32),
     /// Whether the environment had that repository for the app before.
     pub known: bool,
+    /// Whether the layout names no app, so that this one is named after the
+    /// image.
+    pub unnamed: bool,
+    /// Environments after the same ones that render it at the base.
+    pub siblings: Vec<EnvironmentName>,
     /// What each environment before has to say.
     pub from: Vec<Vouch>,
 }
@@ -214,7 +220,9 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
             judging.judge(unit, &mut proof)?;
         }
     }
-    proof.touches = !touched.is_empty();
+    for unit in units.values().filter(|unit| touched.contains(&unit.key)) {
+        proof.touches |= judging.is_made_of_changed(unit)?;
+    }
     judging.lifecycle(&affected.outside, &mut proof)?;
     files::doubts(sides, &affected, &mut proof.doubts)?;
     let keep = |overlay: &Overlay| touched.contains(&Key::of(overlay));

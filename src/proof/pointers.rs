@@ -197,7 +197,9 @@ impl Scope<'_> {
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
         for field in pointer.fields.iter().filter(|field| self.matters(field)) {
-            if field.path.to_ascii_lowercase().contains("image") && !self.is_judged(&field.origin) {
+            let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
+            let carries = ["image", "@sha256:", "spec.components", "substitute."];
+            if carries.iter().any(|word| text.contains(word)) && !self.is_judged(&field.origin) {
                 return told(
                     field,
                     format!("{object} is new and carries an image: {}", field.value),

@@ -117,6 +117,24 @@ impl<'a> Judging<'a> {
         Ok(false)
     }
 
+    /// Whether a changed file is surely part of it: in its overlays, or read to
+    /// render them.
+    pub(super) fn is_made_of_changed(&self, unit: &Unit<'_>) -> Result<bool, SnapshotError> {
+        let overlays = || unit.base.iter().chain(&unit.head);
+        let inside = |path: &RepoPath| overlays().any(|overlay| path.is_within(&overlay.path));
+        if self.sides.changed.iter().any(inside) {
+            return Ok(true);
+        }
+        for side in [Side::Base, Side::Head] {
+            for rendered in self.rendered(unit, side)? {
+                if self.sides.changed.iter().any(|path| rendered.files.contains(path)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The environments that its versions come from.
     pub(super) fn sources(&self, unit: &Unit<'_>) -> Sources {
         let environment = self.sides.config.environment(unit.environment.as_str());
@@ -203,9 +221,8 @@ impl<'a> Judging<'a> {
             if !cut && opaque.complete && self.vouched(unit, opaque)? {
                 continue;
             }
-            let message =
-                format!("what {} would run cannot be told: {}", unit.environment, opaque.what);
-            doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
+            let at = (opaque.path.clone(), opaque.line);
+            doubts.push(doubt(unit, at, opaque.what.clone()));
         }
         Ok(())
     }
@@ -261,9 +278,17 @@ impl<'a> Judging<'a> {
         for source in self.sources(unit).names() {
             from.push(self.ask(unit, source, (image, &before))?);
         }
+        // Where nothing of the name was there, only the whole of it says what
+        // it is.
+        let app = match (unit.key.app(), before.is_empty()) {
+            (None, true) => AppId::named(image.repository()),
+            _ => unit.key.app_of(image.repository()),
+        };
         Ok(Entering {
             environment: unit.environment.clone(),
-            app: unit.key.app_of(image.repository()),
+            unnamed: unit.key.app().is_none(),
+            siblings: self.siblings(unit, (image, &before))?,
+            app,
             reference: image.reference.clone(),
             tag: image.tag().to_owned(),
             digest: image.digest().to_owned(),
@@ -273,6 +298,23 @@ impl<'a> Judging<'a> {
             known: !before.is_empty(),
             from,
         })
+    }
+
+    /// The environments that come after the same ones and render the image.
+    fn siblings(
+        &self,
+        unit: &Unit<'_>,
+        image: (&RenderedImage, &[&RenderedImage]),
+    ) -> Result<Vec<EnvironmentName>, SnapshotError> {
+        let own = self.sources(unit);
+        let mut found = Vec::new();
+        for other in self.units.values().filter(|other| other.key == unit.key) {
+            let follows = other.environment != unit.environment && self.sources(other) == own;
+            if follows && self.ask(unit, &other.environment, image)?.runs {
+                found.push(other.environment.clone());
+            }
+        }
+        Ok(found)
     }
 
     /// What an environment before says of an image: it runs the very reference,
@@ -297,9 +339,14 @@ impl<'a> Judging<'a> {
         };
         let at_base = self.rendered(there, Side::Base)?;
         let at_head = self.rendered(there, Side::Head)?;
-        let same_place = |other: &RenderedImage| before.iter().any(|slot| corresponds(slot, other));
+        // What it runs under the same name, it says by that name.
+        let by_name = images(&at_base).any(|other| other.repository() == image.repository());
+        let same_place =
+            |other: &RenderedImage| !by_name && before.iter().any(|slot| corresponds(slot, other));
+        // An entry that may apply to something vouches for nothing that runs.
+        let entry = |image: &RenderedImage| image.kind == ImageKind::Entry;
         let has = |other: &RenderedImage| {
-            other.reference == image.reference
+            other.reference == image.reference && (entry(image) || !entry(other))
                 || same_place(other)
                     && (other.tag(), other.digest()) == (image.tag(), image.digest())
         };
@@ -330,6 +377,16 @@ fn entries_gone(
     let (old, new) = (entry_names(base), entry_names(head));
     if head.iter().all(|rendered| rendered.opaque.is_empty()) {
         return;
+    }
+    let order = |rendered: &[Rc<Rendered>], others: &BTreeMap<&str, (RepoPath, u32)>| {
+        let entries = images(rendered).filter(|image| image.kind == ImageKind::Entry);
+        let shared = entries.filter(|image| others.contains_key(image.field.as_str()));
+        shared.map(|image| image.field.clone()).collect::<Vec<_>>()
+    };
+    if let Some(at) = new.values().next().filter(|_| order(base, &new) != order(head, &old)) {
+        let message = "the entries come in another order, and where their images are used cannot \
+                       be followed";
+        doubts.push(doubt(unit, at.clone(), message.to_owned()));
     }
     for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
         let message = format!(

@@ -338,7 +338,7 @@ fn hostile_names_never_reach_the_terminal() {
     ok    GP008  no image of the set stays behind
     fail  GP011  apps/w�[31mred��Promote-Override: GP001/overlays/dev/kustomization.yaml:1:35: the character U+001B is not allowed in YAML
                   at apps/w�[31mred��Promote-Override: GP001/overlays/dev/kustomization.yaml
-    fail  GP014  what staging would run cannot be told: an `images` entry for `acme/�[31mred`, which is not followed
+    fail  GP014  an `images` entry for `acme/�[31mred`, which is not followed
                   at apps/w�[31mred��Promote-Override: GP001/overlays/staging/kustomization.yaml:3
     --- stderr
     note: app w�[31mred��Promote-Override: GP001: the only app

@@ -153,7 +153,7 @@ fn people_see_the_verdict_the_moves_and_what_is_wrong() {
     over  GP005  web in staging: overridden: INC-42 by ann
     warn  GP007  the change touches 2 environments
     skip  GP009  web in staging: the clone has no history
-    ok    GP003  web in staging: v1.2.3 is newer than v1.2.2
+    ok    GP003
     note: the base is 3 commits behind
     ");
 }

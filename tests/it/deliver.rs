@@ -285,7 +285,7 @@ fn a_shallow_clone_says_what_it_cannot_know() {
     --- stdout
     web  staging  v1.2.2 -> build-2
     ok    GP001  dev runs build-2
-    skip  GP003  the clone is shallow: whether staging already left build-2 is not known
+    skip  GP003  the history is cut off: whether staging already left build-2 is not known
     ok    GP004  no digest is pinned
     ok    GP005  build-2 is no moving tag
     ok    GP007  only staging changes

@@ -143,7 +143,7 @@ fn gp003_waived_goes_on_record() {
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    ok    GP012  GP003 may be overridden here
+    ok    GP012  GP003 may be overridden; the gate wants it in [[override]] too
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.3.0 -> v1.2.3
         Deployment/web containers[web].image  registry.example/acme/web:v1.3.0 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
@@ -365,7 +365,7 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     ");
     assert_snapshot!(says(&repo, "GP012", &[&back[..], &["--reason", "x"]].concat()), @"
     exit 0
-    pass: GP003 may be overridden here
+    pass: GP003 may be overridden; the gate wants it in [[override]] too
     ");
     let other = ["web@v1.2.3", "staging", "--override", "GP002", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"
@@ -422,7 +422,7 @@ fn the_config_says_what_may_be_waived_and_where() {
     let back = ["web@v1.2.3", "staging", "--override", "GP003", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &back), @"
     exit 3
-    fail: the config does not let GP003 be overridden in staging
+    fail: the config does not let GP003 be overridden in staging ([[override]])
       hint: git promote explain GP003
     ");
     assert!(says(&repo, "GP003", &back).starts_with("exit 3\nfail"));
@@ -431,7 +431,7 @@ fn the_config_says_what_may_be_waived_and_where() {
     let moving = ["web@latest", "dev", "--override", "GP005", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &moving), @"
     exit 3
-    fail: the config does not let GP005 be overridden in dev
+    fail: the config does not let GP005 be overridden in dev ([[override]])
       hint: git promote explain GP005
     ");
 }

@@ -7,7 +7,9 @@ use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Case, Foreign, Past};
-use crate::git::{self, Change, GitError, Interest, ObjectId, Repository, TreeSnapshot};
+use crate::git::{
+    self, Change, Divergence, GitError, Interest, ObjectId, Repository, TreeSnapshot,
+};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
 use crate::plan::{self, Planned};
@@ -44,12 +46,16 @@ pub(super) fn judge_by(
     (options, config): (Options, Option<&Config>),
 ) -> Result<CheckReport, Failure> {
     let mut report = unjudged((change.base, change.head), change.notes.clone());
+    let judging = Judging { repo, change, options, given: config };
     if let Some(divergence) = &change.divergence {
+        report.config = judging.config(&mut report).ok().map(|(_, id)| id);
         let hint = divergence.hint(change.base);
-        report.findings.push(unproven(Rule::GP014, divergence.to_string(), Some(hint)));
+        let cut = matches!(divergence, Divergence::CutOff);
+        let rule = if cut { Rule::GP010 } else { Rule::GP014 };
+        report.findings.push(unproven(rule, divergence.to_string(), Some(hint)));
         return Ok(report);
     }
-    if let Err(stop) = (Judging { repo, change, options, given: config }).fill(&mut report) {
+    if let Err(stop) = judging.fill(&mut report) {
         report.findings.push(stop.finding()?);
     }
     report.verdict = verdict(&report.findings);
@@ -164,6 +170,8 @@ impl Judging<'_> {
         let past = self.past(&config, &proof, &promotions)?;
         let targets: BTreeSet<EnvironmentName> =
             promotions.iter().map(|planned| planned.promotion.to.clone()).collect();
+        let short = self.change.base.to_string();
+        let short = gate::short_id(&short).to_owned();
         let case = Case {
             config: &config,
             inventory: &proof.before,
@@ -174,6 +182,7 @@ impl Judging<'_> {
             check: Some(Foreign {
                 head: &proof.after,
                 changed: &self.change.changed,
+                base: &short,
                 cure: self.cure(),
                 returned: &self.returned(&proof)?,
             }),

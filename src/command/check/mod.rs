@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::git::{self, Change, GitError, Repository};
+use crate::model::Outcome;
 use crate::output::{self, CiChoice, ReportKind};
 use crate::report::{CheckReport, Verdict};
 
 use super::{Answer, Context, Exit, Failure, Remark, workspace};
 
-use ends::{Around, Ends, Update};
+use ends::{Around, Ends, Pair, Update};
 use judge::Options;
 
 /// Judges a change before it is merged: was an environment skipped?
@@ -34,7 +35,8 @@ pub struct CheckArgs {
     /// Judge by the config of the head where the base has none
     #[arg(long)]
     adopt: bool,
-    /// Write a report to a file; may be given several times
+    /// Write a report to a file: sarif, junit, codequality or markdown; may be
+    /// given several times
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_file)]
     reports: Vec<(ReportKind, PathBuf)>,
     /// Judge every first-parent commit of the past by the config of HEAD
@@ -67,13 +69,13 @@ struct ChangeArgs {
     #[arg(long)]
     staged: bool,
     /// Judge what git's pre-push hook is told on standard input
-    #[arg(long)]
+    #[arg(long, group = "hook")]
     pre_push: bool,
     /// Judge what git's pre-receive hook is told on standard input
-    #[arg(long)]
+    #[arg(long, group = "hook")]
     pre_receive: bool,
     /// The branches that a hook judges; all that are named before, without it
-    #[arg(long = "branch", value_name = "BRANCH")]
+    #[arg(long = "branch", value_name = "BRANCH", requires = "hook")]
     branches: Vec<String>,
 }
 
@@ -147,6 +149,9 @@ impl Checking<'_> {
                 (_, Some(change)) => self.one(&change?)?,
                 (_, None) => continue,
             };
+            if let Update::Judge(Pair { branch: Some(branch), .. }) = update {
+                answer.text.push_str(&format!("{}\n", output::clean(branch)));
+            }
             answer.text.push_str(&one.text);
             answer.remarks.extend(one.remarks);
             if one.exit != Exit::Done {
@@ -184,6 +189,11 @@ impl Checking<'_> {
         match self.context.format {
             output::Format::Table | output::Format::Wide => {
                 output::check(report, paint, self.context.verbose)
+            }
+            output::Format::Name => {
+                let mut told = report.clone();
+                told.findings.retain(|finding| finding.outcome != Outcome::Pass);
+                output::check_table(&told).names()
             }
             format => {
                 let (value, table) = (output::check_value(report), output::check_table(report));

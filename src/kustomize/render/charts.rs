@@ -15,6 +15,10 @@ const SETTINGS: [&str; 4] = ["valuesInline", "valuesFile", "additionalValuesFile
 /// How keys end that say which image, and which version of it.
 const NAMES: [&str; 7] = ["image", "tag", "digest", "repository", "registry", "version", "sha"];
 
+/// How keys end that say what is deployed from where.
+const POINTS: [&str; 8] =
+    ["path", "url", "ref", "source", "sources", "chart", "components", "patches"];
+
 /// Tells of a chart, and of what its settings say of images.
 pub(super) fn chart(
     ctx: &mut Context<'_>,
@@ -93,11 +97,15 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
 /// Whether a patch for an object that is not known leaves its images alone.
 pub(super) fn is_harmless(patch: &Value) -> bool {
     match &patch.kind {
-        Kind::Scalar(text, _) => !reference::is_image_like(text),
+        Kind::Scalar(text, _) => {
+            let pointer = ["toolkit.fluxcd.io/", "argoproj.io/"];
+            !reference::is_image_like(text) && !pointer.iter().any(|group| text.contains(group))
+        }
         Kind::List(items) => items.iter().all(is_harmless),
         Kind::Map(pairs) => pairs.iter().all(|(key, value)| {
             let lower = key.to_ascii_lowercase();
-            !key.starts_with('$') && !lower.ends_with("image") && is_harmless(value)
+            let says = NAMES.iter().chain(&POINTS).any(|name| lower.ends_with(name));
+            !key.starts_with('$') && !says && is_harmless(value)
         }),
     }
 }

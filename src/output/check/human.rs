@@ -139,19 +139,22 @@ fn source(report: &CheckReport, finding: &Finding, paint: Paint) -> String {
     text
 }
 
-/// The rules that hold: one line each, or counted; nothing where no version
-/// moves and nobody asked.
+/// The rules that hold: where the versions come from, and how many others;
+/// nothing where no version moves and nobody asked.
 fn passes(report: &CheckReport, paint: Paint, verbose: bool) -> String {
     if report.promotions.is_empty() && !verbose {
         return String::new();
     }
+    let passed = |finding: &&Finding| finding.outcome == Outcome::Pass;
     let mut rules: BTreeMap<Rule, Vec<&Finding>> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|finding| finding.outcome == Outcome::Pass) {
+    for finding in report.findings.iter().filter(passed) {
         rules.entry(finding.rule).or_default().push(finding);
     }
     let mark = paint.outcome(Outcome::Pass);
+    let (told, counted_only): (Vec<_>, Vec<_>) =
+        rules.into_iter().partition(|(rule, _)| verbose || *rule == Rule::GP001);
     let mut text = String::new();
-    for (rule, findings) in rules {
+    for (rule, findings) in told {
         if !verbose && findings.len() > LISTED {
             let _ = writeln!(
                 text,
@@ -168,6 +171,10 @@ fn passes(report: &CheckReport, paint: Paint, verbose: bool) -> String {
                 text.push_str(&line);
             }
         }
+    }
+    let names: Vec<String> = counted_only.iter().map(|(rule, _)| rule.to_string()).collect();
+    if !names.is_empty() {
+        let _ = writeln!(text, "{mark}  {}", names.join(" "));
     }
     text
 }

@@ -25,7 +25,7 @@ pub fn audit(report: &AuditReport, paint: Paint, verbose: bool) -> String {
     }
     let at = short_id(&report.base);
     let _ = match report.rows.len() {
-        0 => writeln!(text, "every environment runs what those before it run ({at})"),
+        0 => writeln!(text, "no version has skipped an environment ({at})"),
         1 => writeln!(text, "1 version is not in an environment before it ({at})"),
         many => writeln!(text, "{many} versions are not in an environment before them ({at})"),
     };

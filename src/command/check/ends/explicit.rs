@@ -3,6 +3,7 @@
 use super::{Around, Asked, Ends, Pair, current, surrounding};
 use crate::command::Failure;
 use crate::git::{ObjectId, Repository};
+use crate::model::quoted;
 
 /// The pair that the command line names, in whole or in part.
 pub(super) fn named(
@@ -46,7 +47,9 @@ fn split(range: &str) -> Result<(&str, &str), Failure> {
     let found = range.split_once("...").or_else(|| range.split_once(".."));
     let Some((base, head)) = found else {
         let message = format!("`{}` is no range", range.escape_debug());
-        return Err(Failure::usage(message).hint("git promote check origin/main..HEAD"));
+        let meant = if range.is_empty() { "origin/main" } else { range };
+        let hint = format!("git promote check {}..HEAD", quoted(meant));
+        return Err(Failure::usage(message).hint(hint));
     };
     Ok((side(base), side(head)))
 }

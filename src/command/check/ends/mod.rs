@@ -157,20 +157,34 @@ fn surrounding(repo: &Repository, around: &Around<'_>) -> Result<Ends, Failure> 
     upstream(repo).map(Ends::Pair)
 }
 
-/// HEAD, to be merged into its upstream, else into the default branch.
+/// HEAD, to be merged into its upstream, else into the default branch. The
+/// remote's copy of the branch itself is no base: it is what is to be merged.
 fn upstream(repo: &Repository) -> Result<Pair, Failure> {
     let head = current(repo)?;
-    let (name, base) = match repo.upstream_tip()? {
-        Some(found) => found,
-        None => match repo.reference("refs/remotes/origin/HEAD")? {
-            Some(id) => ("origin/HEAD".to_owned(), id),
-            None => {
-                return Err(Failure::usage("nothing says which base the change is judged against")
-                    .hint("git promote check origin/main..HEAD"));
-            }
-        },
-    };
-    Ok(Pair::merged(base, head).note(format!("HEAD is judged against {name}")))
+    let branch = repo.head()?.branch.unwrap_or_default();
+    let own = |name: &str| name.split_once('/').is_some_and(|(_, rest)| rest == branch);
+    let upstream = repo.upstream_tip()?.filter(|(name, _)| !own(name) || is_default(&branch));
+    if let Some((name, base)) = upstream {
+        return Ok(Pair::merged(base, head).note(format!("HEAD is judged against {name}")));
+    }
+    let remote = ["origin/HEAD", "origin/main", "origin/master"];
+    let remote = remote.into_iter().map(|name| (name, format!("refs/remotes/{name}")));
+    let local = DEFAULTS.into_iter().filter(|name| *name != branch);
+    let local = local.map(|name| (name, format!("refs/heads/{name}")));
+    for (name, full) in remote.chain(local) {
+        if let Some(base) = repo.reference(&full)? {
+            return Ok(Pair::merged(base, head).note(format!("HEAD is judged against {name}")));
+        }
+    }
+    Err(Failure::usage("nothing says which base the change is judged against")
+        .hint("git promote check HEAD~1..HEAD"))
+}
+
+/// Names of branches that others are merged into.
+const DEFAULTS: [&str; 2] = ["main", "master"];
+
+fn is_default(branch: &str) -> bool {
+    DEFAULTS.contains(&branch)
 }
 
 /// The commit of HEAD.
