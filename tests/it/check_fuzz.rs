@@ -4,13 +4,14 @@
 //! `PROMOTE_FUZZ_MUTANTS=20000 PROMOTE_FUZZ_SEED=1 cargo test --release --
 //! --ignored many_mutants_skip_nothing` runs more of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use promote::model::{Finding, Outcome};
 use similar::TextDiff;
 
+use crate::check_cases::{Case, Node, cases};
 use crate::check_gate::{Files, changed, files_of, findings, refusals, worst};
 use crate::check_mutate::{Mutator, Vocabulary};
 use crate::check_oracle::{Base, render};
@@ -37,14 +38,35 @@ struct Seed {
     name: &'static str,
     base: Base,
     words: Vocabulary,
+    /// Changes of it that are known: the cases of the gate.
+    cases: Vec<(String, Files)>,
 }
 
 fn seeds() -> Vec<Seed> {
+    let cases = cases();
     let seed = |name| {
         let files = files_of(name);
-        Seed { name, words: Vocabulary::of(&files), base: Base::new(files) }
+        let of = |case: &Case| Some((case.name.clone(), known(case, &files)?));
+        Seed {
+            name,
+            words: Vocabulary::of(&files),
+            cases: cases.iter().filter_map(of).collect(),
+            base: Base::new(files),
+        }
     };
     SEEDS.into_iter().map(seed).collect()
+}
+
+/// The head of a case, where it starts from these files and has files alone.
+fn known(case: &Case, base: &Files) -> Option<Files> {
+    let files = |at: usize| -> Option<Files> {
+        let file = |(path, node): (&String, &Node)| match node {
+            Node::File(bytes) => Some((path.clone(), bytes.clone())),
+            _ => None,
+        };
+        case.commits[at].tree.iter().map(file).collect()
+    };
+    files(case.head()).filter(|_| files(case.base()).as_ref() == Some(base))
 }
 
 /// What became of the mutants.
@@ -54,7 +76,7 @@ struct Counts {
     denied: usize,
     unverifiable: usize,
     passed: usize,
-    /// Of those passed: kustomize refuses an overlay.
+    /// Of those passed: kustomize refuses an overlay of a later environment.
     refused: usize,
     /// Of those passed: a later environment renders other bytes.
     differ: usize,
@@ -95,8 +117,15 @@ fn percent(part: usize, of: usize) -> f64 {
 fn mutant(number: u64, seeds: &[Seed]) -> (&Seed, Files, Vec<String>) {
     let mut random = Random::new(number);
     let seed = &seeds[random.below(seeds.len())];
-    let tree = seed.base.files.clone();
-    let mut mutator = Mutator { random, words: &seed.words, tree, done: Vec::new() };
+    let mut tree = seed.base.files.clone();
+    let mut done = Vec::new();
+    // What is known to be refused, or to pass, with a little more.
+    if !seed.cases.is_empty() && random.below(3) == 0 {
+        let (name, files) = &seed.cases[random.below(seed.cases.len())];
+        done.push(format!("the change {name}"));
+        tree.clone_from(files);
+    }
+    let mut mutator = Mutator { random, words: &seed.words, tree, done };
     mutator.run();
     (seed, mutator.tree, mutator.done)
 }
@@ -153,7 +182,7 @@ fn told(seed: &Seed, head: &Files, escapes: &[String]) -> String {
         let diff = TextDiff::from_lines(&old, &new);
         write!(told, "{}", diff.unified_diff().header(&path, &path)).unwrap();
     }
-    let dirs: std::collections::BTreeSet<&str> =
+    let dirs: BTreeSet<&str> =
         escapes.iter().filter_map(|escape| escape.split(' ').next()).collect();
     for dir in dirs {
         write!(told, "== {dir}\n{}", render(head, dir).unwrap_or_else(|said| said)).unwrap();
