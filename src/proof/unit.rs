@@ -169,6 +169,7 @@ impl<'a> Judging<'a> {
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);
         }
+        moved_below_changes(unit, (&base, &head), &mut proof.doubts);
         let mut told: BTreeSet<&str> = BTreeSet::new();
         for image in head.iter().flat_map(|rendered| &rendered.images) {
             if known.contains(&image.reference) || !told.insert(&image.reference) {
@@ -212,6 +213,7 @@ impl<'a> Judging<'a> {
         let all_seen = self.sides.changed.iter().all(|path| files.contains(path));
         let cut = head.iter().any(|rendered| rendered.cut);
         let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
+        let mut told = false;
         for opaque in head.iter().flat_map(|rendered| &rendered.opaque) {
             let alike = |other: &&Opaque| same(other, opaque) && (opaque.complete || all_seen);
             if let Some(at) = before.iter().position(alike).filter(|_| !cut) {
@@ -223,6 +225,13 @@ impl<'a> Judging<'a> {
             }
             let at = (opaque.path.clone(), opaque.line);
             doubts.push(doubt(unit, at, opaque.what.clone()));
+            told = true;
+        }
+        // What it made of the images ran; what is left of them did not.
+        let gone = before.iter().find(|opaque| opaque.changes && !told && !head.is_empty());
+        if let Some(opaque) = gone {
+            let message = format!("{} is gone, and what it changed is not known", opaque.what);
+            doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
         }
         Ok(())
     }
@@ -404,6 +413,31 @@ pub(super) fn doubt(unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Do
         path: at.0,
         line: at.1,
         message,
+    }
+}
+
+/// Below something that changes images in a way that is not followed, what is
+/// known to run is known at its place alone.
+fn moved_below_changes(
+    unit: &Unit<'_>,
+    (base, head): (&[Rc<Rendered>], &[Rc<Rendered>]),
+    doubts: &mut Vec<Doubt>,
+) {
+    let mut opaque = head.iter().flat_map(|rendered| &rendered.opaque);
+    let Some(changes) = opaque.find(|opaque| opaque.changes) else { return };
+    let at = |image: &RenderedImage| {
+        (image.object.clone(), image.field.clone(), image.reference.clone())
+    };
+    let places: BTreeSet<_> = images(base).map(at).collect();
+    let known = references(base);
+    let new =
+        |image: &&RenderedImage| known.contains(&image.reference) && !places.contains(&at(image));
+    if let Some(image) = images(head).find(new) {
+        let message = format!(
+            "what {} makes of {} in {} is not known",
+            changes.what, image.reference, image.object
+        );
+        doubts.push(doubt(unit, place(image), message));
     }
 }
 

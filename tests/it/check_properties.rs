@@ -185,7 +185,9 @@ fn change(head: &mut Files, apps: usize, (app, environment, how): (usize, usize,
             ("cpu: 100m", "cpu: 1\n            memory: 64Mi"),
             ("  name: app", "  labels: {team: shop}\n  annotations:\n    a/b: c\n  name: app"),
         ][how % 4];
-        *file = text.replacen(old, new, 1).into_bytes();
+        if !text.contains(new) {
+            *file = text.replacen(old, new, 1).into_bytes();
+        }
         return;
     };
     let path = format!("{dir}/overlays/{name}");

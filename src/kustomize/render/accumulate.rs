@@ -43,7 +43,7 @@ pub(super) fn finish(
     variables::uses(&mut ctx, variables, &objects.all);
     let mut pointers = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
-        collect::of(&mut ctx, resource, &mut images);
+        ctx.apart(|ctx| collect::of(ctx, resource, &mut images));
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
@@ -155,10 +155,10 @@ impl Walk<'_, '_> {
         (text, at): (&str, Place),
         objects: &mut Objects,
     ) -> Result<(), SnapshotError> {
-        match load::named(self.ctx, dir, text, at)? {
+        match self.ctx.apart(|ctx| load::named(ctx, dir, text, at))? {
             Named::File(path, text) => {
                 let start = Place { file: self.ctx.file(&path), line: 1 };
-                objects.all.extend(manifests(self.ctx, &text, start));
+                objects.all.extend(self.ctx.apart(|ctx| manifests(ctx, &text, start)));
             }
             Named::Directory(path) => {
                 let below = self.directory(&path, at, Role::Base)?;

@@ -26,6 +26,8 @@ pub(super) struct Context<'s> {
     pub(super) settings: Vec<RenderedImage>,
     /// Whether a bound ended the work early.
     pub(super) cut: bool,
+    /// Whether what is met now changes nothing that others make.
+    apart: bool,
     paths: Vec<RepoPath>,
     indices: HashMap<RepoPath, usize>,
     work: usize,
@@ -74,6 +76,7 @@ impl<'s> Context<'s> {
             opaque: Vec::new(),
             settings: Vec::new(),
             cut: false,
+            apart: false,
             paths: Vec::new(),
             indices: HashMap::new(),
             work: MAX_WORK,
@@ -96,12 +99,20 @@ impl<'s> Context<'s> {
         (self.paths.get(place.file).cloned().unwrap_or_default(), place.line)
     }
 
+    /// Does something that adds objects at most, and changes none.
+    pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.apart, true);
+        let done = work(self);
+        self.apart = before;
+        done
+    }
+
     pub(super) fn opaque(&mut self, at: Place, what: impl Into<String>, evidence: Evidence) {
         let (path, line) = self.place(at);
         let what = what.into();
         let complete = !evidence.partial;
         let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).hash.finalize().into();
-        let new = Opaque { path, line, what, content, complete };
+        let new = Opaque { path, line, what, content, complete, changes: !self.apart };
         if self.opaque.len() >= MAX_OPAQUE {
             // The rest is not told: the last one stands for it.
             self.cut = true;

@@ -108,6 +108,10 @@ pub struct Opaque {
     /// submodule or a bound hides some. Then the same content is no proof that
     /// nothing changed.
     pub complete: bool,
+    /// Whether it may change what others make, such as a transformer or a
+    /// patch; `false` where all it does is to add objects, or where it is a
+    /// value that is odd by itself.
+    pub changes: bool,
 }
 
 /// What an overlay runs.

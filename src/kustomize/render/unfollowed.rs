@@ -23,18 +23,18 @@ pub(super) fn makers(
         any = true;
         if let Some(charts) = charts_of(ctx, dir, &text, at)? {
             for chart in charts {
-                charts::chart(ctx, dir, &chart, None)?;
+                ctx.apart(|ctx| charts::chart(ctx, dir, &chart, None))?;
             }
             continue;
         }
         let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
-        ctx.opaque(at, "a generator", evidence);
+        ctx.apart(|ctx| ctx.opaque(at, "a generator", evidence));
     }
     for field in ["helmCharts", "helmChartInflationGenerator"] {
         let globals = spec.given("helmGlobals").cloned();
         for chart in spec.list(ctx, field) {
             any = true;
-            charts::chart(ctx, dir, &chart, globals.as_ref())?;
+            ctx.apart(|ctx| charts::chart(ctx, dir, &chart, globals.as_ref()))?;
         }
     }
     Ok(any)
@@ -92,7 +92,7 @@ pub(super) fn changers(
     for (text, at) in spec.texts(ctx, "validators") {
         // They may change nothing, but are run.
         let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
-        ctx.opaque(at, "a validator", evidence);
+        ctx.apart(|ctx| ctx.opaque(at, "a validator", evidence));
     }
     build_metadata(ctx, dir, spec);
     Ok(())
