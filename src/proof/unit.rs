@@ -228,7 +228,13 @@ impl<'a> Judging<'a> {
             told = true;
         }
         // What it made of the images ran; what is left of them did not.
-        let gone = before.iter().find(|opaque| opaque.changes && !told && !head.is_empty());
+        let count = |side: &[Rc<Rendered>], what: &str| {
+            let all = side.iter().flat_map(|rendered| &rendered.opaque);
+            all.filter(|opaque| opaque.what == what).count()
+        };
+        let stays = |opaque: &Opaque| count(head, &opaque.what) >= count(base, &opaque.what);
+        let lost = |opaque: &&&Opaque| opaque.changes && !stays(opaque);
+        let gone = before.iter().find(lost).filter(|_| !told && !head.is_empty());
         if let Some(opaque) = gone {
             let message = format!("{} is gone, and what it changed is not known", opaque.what);
             doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
