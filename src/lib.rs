@@ -4,7 +4,8 @@
 //! Data flows one way: a [`git`] snapshot and its [`config`] become an
 //! inventory ([`discover`]), the inventory and the user's intent a [`plan`],
 //! the plan and its history are judged by the rules ([`gate`]), and only an
-//! approved plan reaches the effects. Every [`command`] is that line, cut
+//! approved plan reaches the effects: commits, and on request a push and a
+//! pull request on a [`forge`]. Every [`command`] is that line, cut
 //! short or with another source; what it found is a [`report`] that [`output`]
 //! renders.
 //!
@@ -17,6 +18,7 @@ pub mod command;
 pub mod config;
 pub mod diff;
 pub mod discover;
+pub mod forge;
 pub mod gate;
 pub mod git;
 pub mod history;

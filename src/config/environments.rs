@@ -7,8 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
-use super::grammar;
 use super::raw::{RawEnvironment, Text};
+use super::{delivery, grammar};
 use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources, nearest};
 
 /// Reads the environments in their order.
@@ -40,6 +40,7 @@ fn environment(
         dirs: dirs(source, raw)?,
         seen: raw.seen,
         together: raw.together,
+        delivery: delivery::of_environment(source, raw)?,
     })
 }
 

@@ -133,7 +133,7 @@ pub enum Problem {
         /// The value.
         value: String,
         /// The values known.
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
     },
     /// A value that breaks the grammar of its kind.
     #[error("`{value}` is not a valid {kind}: {reason}")]
@@ -165,6 +165,15 @@ pub enum Kind {
     /// A glob over names.
     #[error("glob")]
     Glob,
+    /// Who is asked to review.
+    #[error("reviewer")]
+    Reviewer,
+    /// The address of a forge.
+    #[error("address of a forge")]
+    Address,
+    /// A repository on a forge.
+    #[error("repository")]
+    Repository,
 }
 
 impl Kind {
@@ -176,6 +185,9 @@ impl Kind {
             Self::Template => "`apps/{app}/overlays/{env}`, relative to the root of the repository",
             Self::FieldPath => "`spec.images[name=web].newTag` or `images[0].tag` or `tags[*]`",
             Self::Glob => "`legacy-*`; `[` starts a set and `[[]` is the bracket itself",
+            Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
+            Self::Address => "`https://github.example.org/api/v3`, without name and password",
+            Self::Repository => "`acme/config`",
         }
     }
 }

@@ -9,7 +9,7 @@ use super::error::{ConfigError, Problem, Source};
 use super::grammar::printable;
 use super::import::{Imported, Importer};
 use super::yaml::{self, Node};
-use super::{Config, GITOPS_PROMOTION, LayoutPath, Origin};
+use super::{Config, DeliveryConfig, GITOPS_PROMOTION, LayoutPath, Origin};
 use crate::model::{Pipeline, nearest};
 
 /// The keys of the file.
@@ -47,6 +47,7 @@ pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
         overrides: Vec::new(),
         apps: Vec::new(),
         mutable_tags: Vec::new(),
+        delivery: DeliveryConfig::default(),
     };
     Ok(Imported { config, notes: importer.notes })
 }
@@ -92,11 +93,11 @@ fn environments(importer: &mut Importer<'_>, list: &Node) -> Result<Pipeline, Co
 
 fn note_pull_requests(importer: &mut Importer<'_>, root: &Node) -> Result<(), ConfigError> {
     if let Some(flow) = root.get("prflow") {
-        let known: &[&str] = &["per-app", "per-env"];
+        let known: &[&'static str] = &["per-app", "per-env"];
         let value = flow.scalar().unwrap_or_default();
         if !known.contains(&value) {
             let value = printable(value);
-            let problem = Problem::UnknownValue { key: "prflow", value, known };
+            let problem = Problem::UnknownValue { key: "prflow", value, known: known.to_vec() };
             return Err(flow.error(importer.source, problem));
         }
         let text = format!("`prflow: {value}` groups pull requests, this version commits instead");

@@ -6,7 +6,9 @@ use std::fmt;
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::yaml::Node;
 use super::{Config, grammar};
-use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
+use crate::model::{
+    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, PipelineError, Sources,
+};
 
 /// A setting of another tool that the config does not hold, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl<'t> Importer<'t> {
                 dirs,
                 seen: false,
                 together: false,
+                delivery: EnvironmentDelivery::default(),
             });
         }
         Pipeline::new(environments).map_err(|error| self.blame(list, names, error))

@@ -30,8 +30,33 @@ static ROOT: Place = Place {
         ("environment", Some(&ENVIRONMENT)),
         ("override", Some(&OVERRIDE)),
         ("app", Some(&APP)),
+        ("forge", Some(&FORGE)),
+        ("pull-request", Some(&PULL_REQUEST)),
     ],
-    later: &["forge", "pull-request", "require-online"],
+    later: &["require-online"],
+};
+
+static FORGE: Place = Place {
+    written: "`[forge]`",
+    list: None,
+    keys: &[("kind", None), ("api", None), ("repository", None)],
+    later: &[],
+};
+
+static PULL_REQUEST: Place = Place {
+    written: "`[pull-request]`",
+    list: None,
+    keys: &[
+        ("flow", None),
+        ("merge-method", None),
+        ("labels", None),
+        ("title", None),
+        ("draft", None),
+        ("milestone", None),
+        ("template", None),
+        ("links", None),
+    ],
+    later: &[],
 };
 
 static LAYOUT: Place =
@@ -61,6 +86,9 @@ static ENVIRONMENT: Place = Place {
         ("dirs", None),
         ("seen", None),
         ("together", None),
+        ("deliver", None),
+        ("auto-merge", None),
+        ("reviewers", None),
     ],
     later: &[
         "soak",
@@ -69,15 +97,12 @@ static ENVIRONMENT: Place = Place {
         "health",
         "rollback",
         "approvals",
-        "reviewers",
         "protected",
         "require-trailers",
         "registry",
         "pin",
         "context",
         "namespace",
-        "auto-merge",
-        "deliver",
     ],
 };
 
@@ -95,7 +120,8 @@ static APP: Place = Place {
     later: &["source"],
 };
 
-static PLACES: [&Place; 7] = [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP];
+static PLACES: [&Place; 9] =
+    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod apps;
+mod delivery;
 mod environments;
 mod environments_yaml;
 pub mod error;
@@ -17,6 +18,7 @@ mod read;
 mod write;
 mod yaml;
 
+pub use delivery::{DeliveryConfig, ForgeConfig, PullRequestConfig, placeholders};
 pub use environments_yaml::import_environments_yaml;
 pub use error::{ConfigError, Kind, Problem};
 pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
@@ -71,6 +73,8 @@ pub struct Config {
     pub apps: Vec<AppRule>,
     /// Tags that move (GP005), as globs, beside the built-in ones.
     pub mutable_tags: Vec<String>,
+    /// How promotions reach the base branch.
+    pub delivery: DeliveryConfig,
 }
 
 /// Where overlays are: a template such as `apps/{app}/overlays/{env}`.
@@ -138,6 +142,7 @@ impl Config {
             overrides: Vec::new(),
             apps: Vec::new(),
             mutable_tags: Vec::new(),
+            delivery: DeliveryConfig::default(),
         }
     }
 

@@ -22,11 +22,18 @@ pub(super) struct RawConfig {
     #[serde(rename = "version")]
     #[schemars(extend("const" = 1))]
     _version: i64,
-    /// What a promotion does when no flag says otherwise. This version knows
-    /// `commit`: it commits on the current branch.
+    /// What a promotion does when no flag says otherwise: `commit` (the
+    /// default) commits on the current branch, `push` pushes to the base
+    /// branch, `pr` opens a pull request.
     #[serde(default)]
     #[schemars(with = "Option<Deliver>")]
     pub(super) deliver: Option<Text>,
+    /// The forge. Left out, it is found from the remote.
+    #[serde(default)]
+    pub(super) forge: Option<RawForge>,
+    /// What pull requests look like.
+    #[serde(default)]
+    pub(super) pull_request: Option<RawPullRequest>,
     /// Where overlays are. Left out, the layout is guessed by the directories
     /// of the configured environments.
     #[serde(default)]
@@ -135,6 +142,80 @@ pub(super) struct RawEnvironment {
     /// into this one. The default is that the first has to land before.
     #[serde(default)]
     pub(super) together: bool,
+    /// What a promotion into it does, where that differs from `deliver` of the
+    /// top of the file.
+    #[serde(default)]
+    #[schemars(with = "Option<Deliver>")]
+    pub(super) deliver: Option<Text>,
+    /// Whether the forge merges pull requests into it by itself, once all that
+    /// it asks for is there.
+    #[serde(default)]
+    pub(super) auto_merge: bool,
+    /// Who is asked to look at pull requests into it: `@org/team` or `@name`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) reviewers: Vec<Text>,
+}
+
+/// The forge that pull requests are opened on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Forge")]
+pub(super) struct RawForge {
+    /// What it is. Left out, it is told from the host of the remote.
+    #[serde(default)]
+    #[schemars(with = "Option<Forge>")]
+    pub(super) kind: Option<Text>,
+    /// The address of its interface, for one of your own:
+    /// `https://github.example.org/api/v3`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) api: Option<Text>,
+    /// The repository there, where the remote does not tell: `acme/config`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) repository: Option<Text>,
+}
+
+/// What pull requests look like and how they are merged.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "PullRequest")]
+pub(super) struct RawPullRequest {
+    /// Which promotions share a request: `per-env` (the default: one an app and
+    /// environment), `per-app`, `per-version`.
+    #[serde(default)]
+    #[schemars(with = "Option<Flow>")]
+    pub(super) flow: Option<Text>,
+    /// How they are merged where the forge merges them: `squash` (the
+    /// default), `merge`, `rebase`.
+    #[serde(default)]
+    #[schemars(with = "Option<MergeMethod>")]
+    pub(super) merge_method: Option<Text>,
+    /// Labels, with `{app}`, `{env}`, `{version}` and `{group}`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) labels: Vec<Text>,
+    /// The title, with the same names. Left out: that of the commit.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) title: Option<Text>,
+    /// Whether they are opened as drafts.
+    #[serde(default)]
+    pub(super) draft: bool,
+    /// The title of the milestone that they belong to.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) milestone: Option<Text>,
+    /// A file of the repository whose text stands above what is written.
+    /// Left out: the forge's own template, if the repository has one.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) template: Option<Text>,
+    /// Links for people, each a name and an address with the same names.
+    #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub(super) links: std::collections::BTreeMap<String, Text>,
 }
 
 /// A rule that a change may waive.
@@ -177,6 +258,49 @@ pub(super) struct RawApp {
 enum Deliver {
     /// Commit on the current branch.
     Commit,
+    /// Push to the base branch.
+    Push,
+    /// Open a pull request.
+    Pr,
+}
+
+/// What forge it is.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
+enum Forge {
+    GitHub,
+    GitLab,
+    Gitea,
+    Azure,
+    Bitbucket,
+    None,
+}
+
+/// Which promotions share a pull request.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
+enum Flow {
+    /// One for each app and environment.
+    PerEnv,
+    /// One for each app.
+    PerApp,
+    /// One for each app, environment and version.
+    PerVersion,
+}
+
+/// How a pull request is merged.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only says in the schema which words there are")]
+enum MergeMethod {
+    /// One new commit.
+    Squash,
+    /// A merge commit.
+    Merge,
+    /// The commits themselves.
+    Rebase,
 }
 
 /// What a declared field holds.

@@ -11,7 +11,7 @@ use super::error::{ConfigError, Problem, Source};
 use super::raw::{RawApp, RawConfig, RawField, RawLayoutPath, RawOverride, Text};
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, GITOPS_PROMOTION, LayoutPath, Origin, OverrideGrant,
-    PROMOTE_TOML, environments, from_gitops_promotion, grammar, keys,
+    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, keys,
 };
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
@@ -27,7 +27,7 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     keys::check(source, table.get_ref())?;
     let raw = RawConfig::deserialize(Deserializer::from(table))
         .map_err(|error| syntax(source, &error))?;
-    check_deliver(source, raw.deliver.as_ref())?;
+    let delivery = delivery::read(source, &raw)?;
     let reader = Reader { source, pipeline: environments::pipeline(source, &raw.environment)? };
     let mutable_tags =
         raw.mutable_tags.iter().map(|tag| reader.glob(tag)).collect::<Result<_, _>>()?;
@@ -36,7 +36,8 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let overrides = raw.r#override.iter().map(|one| reader.grant(one)).collect::<Result<_, _>>()?;
     let apps = reader.apps(&raw.app)?;
     let pipeline = reader.pipeline;
-    Ok(Config { origin: Origin::PromoteToml, pipeline, layout, overrides, apps, mutable_tags })
+    let origin = Origin::PromoteToml;
+    Ok(Config { origin, pipeline, layout, overrides, apps, mutable_tags, delivery })
 }
 
 /// Reads the config of a repository from the bytes of its config files, as far
@@ -85,16 +86,6 @@ fn check_version(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigErr
         _ => source.text.get(version.span()).unwrap_or_default(),
     };
     Err(source.at(version.span(), Problem::Version(grammar::printable(found))))
-}
-
-fn check_deliver(source: Source<'_>, deliver: Option<&Text>) -> Result<(), ConfigError> {
-    let Some(deliver) = deliver else { return Ok(()) };
-    let problem = match deliver.get_ref().as_str() {
-        "commit" => return Ok(()),
-        later @ ("push" | "pr") => Problem::NotEnforced(format!("deliver = \"{later}\"")),
-        other => unknown_value("deliver", other, &["commit"]),
-    };
-    Err(source.at(deliver.span(), problem))
 }
 
 /// What every part of the file is read against.
@@ -155,7 +146,7 @@ impl Reader<'_> {
             None | Some((_, "version")) => false,
             Some((_, "image")) => true,
             Some((kind, other)) => {
-                let problem = unknown_value("kind", other, &["version", "image"]);
+                let problem = unknown_value("kind", other, vec!["version", "image"]);
                 return Err(self.source.at(kind.span(), problem));
             }
         };
@@ -197,7 +188,7 @@ impl Reader<'_> {
             Some((_, "warn")) => AppPolicy::Warn,
             Some((_, "off")) => AppPolicy::Off,
             Some((policy, other)) => {
-                let problem = unknown_value("policy", other, &["strict", "warn", "off"]);
+                let problem = unknown_value("policy", other, vec!["strict", "warn", "off"]);
                 return Err(self.source.at(policy.span(), problem));
             }
         };
@@ -228,6 +219,6 @@ impl Reader<'_> {
     }
 }
 
-fn unknown_value(key: &'static str, value: &str, known: &'static [&'static str]) -> Problem {
+pub(super) fn unknown_value(key: &'static str, value: &str, known: Vec<&'static str>) -> Problem {
     Problem::UnknownValue { key, value: grammar::printable(value), known }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant};
+use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -30,7 +30,8 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     for note in notes {
         writeln!(text, "#   {}", super::grammar::printable(&note.to_string()))?;
     }
-    text.push_str("version = 1\ndeliver = \"commit\"\n");
+    text.push_str("version = 1\n");
+    delivery::write_top(text, &config.delivery)?;
     if !config.mutable_tags.is_empty() {
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
@@ -43,7 +44,8 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
-    config.apps.iter().try_for_each(|one| app(text, one))
+    config.apps.iter().try_for_each(|one| app(text, one))?;
+    delivery::write_tables(text, &config.delivery)
 }
 
 fn layout(text: &mut String, layout: &[LayoutPath]) -> fmt::Result {
@@ -99,7 +101,7 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
-    Ok(())
+    delivery::write_environment(text, &one.delivery)
 }
 
 fn grant(text: &mut String, grant: &OverrideGrant) -> fmt::Result {
@@ -128,12 +130,12 @@ fn names(list: &[EnvironmentName]) -> String {
     strings(list.iter().map(EnvironmentName::as_str))
 }
 
-fn strings(values: impl Iterator<Item = impl AsRef<str>>) -> String {
+pub(super) fn strings(values: impl Iterator<Item = impl AsRef<str>>) -> String {
     let values: Vec<String> = values.map(|value| string(value.as_ref())).collect();
     format!("[{}]", values.join(", "))
 }
 
 /// A TOML string, quoted and escaped as the toml crate does it.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }

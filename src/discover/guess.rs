@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, Config, LayoutPath, Origin};
 use crate::model::{
-    Environment, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError, Sources,
+    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError,
+    Sources,
 };
 
 use super::census::{Census, Container, Style};
@@ -74,6 +75,7 @@ pub fn guess(snapshot: &dyn Snapshot) -> Result<Option<Config>, SnapshotError> {
         overrides: Vec::new(),
         apps: Vec::new(),
         mutable_tags: Vec::new(),
+        delivery: config::DeliveryConfig::default(),
     }))
 }
 
@@ -159,7 +161,9 @@ fn environment(dir: &str, names: &BTreeSet<&str>, sources: Sources) -> Environme
     let (_, short) = numbered(dir);
     let unique = names.iter().filter(|other| numbered(other).1 == short).count() == 1;
     let name = EnvironmentName::new(if unique { short } else { dir });
-    Environment { name, sources, dirs: vec![dir.to_owned()], seen: false, together: false }
+    let dirs = vec![dir.to_owned()];
+    let delivery = EnvironmentDelivery::default();
+    Environment { name, sources, dirs, seen: false, together: false, delivery }
 }
 
 fn templates(

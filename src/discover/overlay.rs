@@ -156,7 +156,7 @@ fn in_order(config: &Config, overlays: Vec<Overlay>) -> Vec<Overlay> {
 mod tests {
     use super::*;
     use crate::config::{LayoutPath, Origin};
-    use crate::model::{Environment, MemorySnapshot, Pipeline, Sources};
+    use crate::model::{Environment, EnvironmentDelivery, MemorySnapshot, Pipeline, Sources};
 
     fn counterpart(template: &str, path: &str) -> String {
         let environment = |name: &str| Environment {
@@ -165,6 +165,7 @@ mod tests {
             dirs: vec![name.to_owned()],
             seen: false,
             together: false,
+            delivery: EnvironmentDelivery::default(),
         };
         let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
         let config = Config {
@@ -174,6 +175,7 @@ mod tests {
             overrides: Vec::new(),
             apps: Vec::new(),
             mutable_tags: Vec::new(),
+            delivery: crate::config::DeliveryConfig::default(),
         };
         let snapshot = MemorySnapshot::new([(RepoPath::normalize(path).unwrap(), Vec::new())]);
         let found = overlays(&snapshot, &config, None).unwrap();

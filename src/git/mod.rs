@@ -16,7 +16,9 @@ mod index;
 mod index_tree;
 mod merge;
 mod open;
+mod push;
 mod quarantine;
+mod remote;
 mod scan;
 mod snapshot;
 mod stage;
@@ -26,13 +28,15 @@ mod tree_diff;
 
 pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
-    CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, commit, rehearse,
+    CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, build, commit, rehearse,
 };
 pub use error::{CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
+pub use push::Expect;
 pub use quarantine::object_directories;
+pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;
 pub use stage::{apply_to_worktree, rehearse_in_worktree};
 pub use state::{Head, Operation, Upstream};

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::EnvironmentDelivery;
+
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -69,6 +71,8 @@ pub struct Environment {
     pub seen: bool,
     /// Whether one change may bring a version into the sources and in here.
     pub together: bool,
+    /// How a promotion into it is delivered.
+    pub delivery: EnvironmentDelivery,
 }
 
 /// What makes a list of environments no pipeline.
@@ -229,6 +233,7 @@ mod tests {
             dirs: vec![name.to_owned()],
             seen: false,
             together: false,
+            delivery: EnvironmentDelivery::default(),
         }
     }
 

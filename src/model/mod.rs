@@ -4,6 +4,7 @@
 //! of the crate.
 
 pub mod app;
+pub mod delivery;
 pub mod edit;
 pub mod environment;
 pub mod finding;
@@ -16,6 +17,7 @@ pub mod snapshot;
 pub mod version;
 
 pub use app::{AppId, quoted};
+pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, Reviewer};
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};

@@ -112,6 +112,7 @@ impl Order {
                     dirs: found.map_or_else(|| vec![name.clone()], |found| found.dirs.clone()),
                     seen: found.is_some_and(|found| found.seen),
                     together: found.is_some_and(|found| found.together),
+                    delivery: found.map(|found| found.delivery.clone()).unwrap_or_default(),
                 });
             }
             before = Some(stage.iter().map(EnvironmentName::new).collect());

@@ -171,7 +171,7 @@ impl Known<'_> {
 mod tests {
     use super::*;
     use crate::command::Exit;
-    use crate::model::{Environment, Sources};
+    use crate::model::{Environment, EnvironmentDelivery, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {
         let names = ["dev", "staging", "prod"];
@@ -184,6 +184,7 @@ mod tests {
             dirs: vec![(*name).to_owned()],
             seen: false,
             together: false,
+            delivery: EnvironmentDelivery::default(),
         });
         let known = Known {
             pipeline: &Pipeline::new(environments.collect()).unwrap(),

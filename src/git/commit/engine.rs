@@ -49,6 +49,11 @@ fn hook(repo: &Repository, no_verify: bool) -> Option<String> {
     found.map(ToString::to_string).or_else(configured)
 }
 
+/// Whether a hook of that name would run.
+pub(super) fn has_hook(repo: &Repository, name: &str) -> bool {
+    is_executable(&hooks_dir(repo).join(name)) || repo.has_config_section("hook")
+}
+
 fn hooks_dir(repo: &Repository) -> PathBuf {
     let configured = repo.gix.config_snapshot().trusted_path("core.hooksPath");
     let top = repo.root().unwrap_or(repo.git_dir());

@@ -5,6 +5,7 @@
 //! --only` where hooks or a setting ask for git. Both look first whether HEAD,
 //! index and work tree still agree with what the plan was made on.
 
+mod aside;
 mod engine;
 mod handoff;
 mod identity;
@@ -18,6 +19,7 @@ use gix::ObjectId;
 use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
+pub use aside::build;
 pub(super) use native::{read_index, write_index};
 pub(super) use sync::Durability;
 pub(super) use targets::{Target, inspect};

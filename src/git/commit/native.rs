@@ -73,7 +73,8 @@ pub(super) fn commit(
 ) -> Result<Committed, CommitError> {
     let durability = Durability::of(repo);
     let mut rewrite = Rewrite::default();
-    let tree = write_trees(repo, request.base, &prepared.targets, &mut rewrite)?;
+    let changes = prepared.targets.iter().map(|target| target.change);
+    let (tree, blobs) = write_trees(repo, request.base, changes, &mut rewrite)?;
     if tree == repo.tree_of(request.base)? {
         return Err(CommitError::NothingToCommit);
     }
@@ -81,7 +82,6 @@ pub(super) fn commit(
     let id = write_commit(repo, request, (tree, message), &committer)?;
     if durability.objects {
         let trees = rewrite.directories.iter().filter_map(|directory| directory.new);
-        let blobs = prepared.targets.iter().map(|target| target.id);
         let ids: Vec<ObjectId> = trees.chain(blobs).chain([id]).collect();
         sync::objects(repo, &ids).map_err(|error| CommitError::write("the objects", error))?;
     }
@@ -102,31 +102,51 @@ pub(super) fn commit(
     Ok(Committed { id, branch, notes: Vec::new(), unfinished })
 }
 
-/// Writes blobs and trees; gives the tree of the commit.
-fn write_trees(
+/// Blobs and trees of a commit that is to be made.
+pub(super) struct Made {
+    /// The root.
+    pub(super) tree: ObjectId,
+    pub(super) blobs: Vec<ObjectId>,
+    pub(super) trees: Vec<ObjectId>,
+}
+
+/// Writes the blobs and trees of a request.
+pub(super) fn write_leaves(
+    repo: &Repository,
+    request: &CommitRequest<'_>,
+) -> Result<Made, CommitError> {
+    let mut rewrite = Rewrite::default();
+    let (tree, blobs) = write_trees(repo, request.base, request.changes.iter(), &mut rewrite)?;
+    let trees = rewrite.directories.iter().filter_map(|directory| directory.new).collect();
+    Ok(Made { tree, blobs, trees })
+}
+
+/// Writes blobs and trees; gives the tree of the commit, and the blobs.
+fn write_trees<'c>(
     repo: &Repository,
     base: ObjectId,
-    targets: &[Target<'_>],
+    changes: impl Iterator<Item = &'c FileChange>,
     rewrite: &mut Rewrite,
-) -> Result<ObjectId, CommitError> {
-    let mut leaves = Vec::with_capacity(targets.len());
-    for target in targets {
-        let written = repo.gix.write_blob(&target.change.new);
+) -> Result<(ObjectId, Vec<ObjectId>), CommitError> {
+    let mut leaves = Vec::new();
+    for change in changes {
+        let written = repo.gix.write_blob(&change.new);
         let id = written.map_err(|error| CommitError::write("an object", error))?.detach();
-        let parts = target.change.path.parts().map(ToOwned::to_owned).collect();
-        leaves.push(Leaf { parts, id, executable: target.change.executable });
+        let parts = change.path.parts().map(ToOwned::to_owned).collect();
+        leaves.push(Leaf { parts, id, executable: change.executable });
     }
+    let blobs = leaves.iter().map(|leaf| leaf.id).collect();
     leaves.sort_by(|a, b| a.parts.cmp(&b.parts));
     let mut writer = TreeWriter::new(&repo.gix);
     let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves)?;
     for (dir, old, new) in writer.rewritten {
         rewrite.directory(dir, old, Some(new));
     }
-    Ok(tree)
+    Ok((tree, blobs))
 }
 
 /// Writes the commit object, signed if that is asked for.
-fn write_commit(
+pub(super) fn write_commit(
     repo: &Repository,
     request: &CommitRequest<'_>,
     (tree, message): (ObjectId, &str),

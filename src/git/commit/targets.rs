@@ -91,7 +91,10 @@ fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
 
 /// The commit holds what the plan says, and neither link nor submodule is on
 /// the way.
-fn check_commit(snapshot: &TreeSnapshot, change: &FileChange) -> Result<(), CommitError> {
+pub(super) fn check_commit(
+    snapshot: &TreeSnapshot,
+    change: &FileChange,
+) -> Result<(), CommitError> {
     let path = &change.path;
     check_names(change)?;
     let kind = |path: &RepoPath| snapshot.kind(path).map_err(unreadable);

@@ -1,0 +1,437 @@
+//! What is the same for every forge: one client with deadlines and limits,
+//! where a token may go, and what a status means.
+//!
+//! Redirects are followed for reading alone and never to another origin, so
+//! that a token stays where it belongs. A read is tried again where that may
+//! help; a write never, unless the forge says that it did not do it.
+
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
+    USER_AGENT,
+};
+use reqwest::{Client, Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::ForgeError;
+
+/// How long and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For one request with its whole answer.
+    pub request: Duration,
+    /// The pause before a read is tried again; longer each time.
+    pub pause: Duration,
+    /// The longest wait that a forge may ask for (`Retry-After`).
+    pub wait: Duration,
+    /// How often a read is tried.
+    pub tries: u32,
+    /// Bytes of an answer.
+    pub body: usize,
+    /// Pages of a list.
+    pub pages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(30),
+            pause: Duration::from_millis(500),
+            wait: Duration::from_secs(60),
+            tries: 3,
+            body: 16 << 20,
+            pages: 100,
+        }
+    }
+}
+
+/// Redirects of one read that are followed.
+const MOST_REDIRECTS: usize = 5;
+
+/// A client of one forge.
+pub(super) struct Http {
+    forge: &'static str,
+    base: Url,
+    headers: HeaderMap,
+    limits: Limits,
+    client: Client,
+    runtime: Runtime,
+}
+
+/// A header that holds a secret: it is never shown.
+pub(super) fn secret(text: &str) -> Result<HeaderValue, ForgeError> {
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| ForgeError::Config("the token holds characters that none can".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A whole answer.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// The client that everything goes through: proxies and certificates of the
+/// system, no redirects of its own.
+pub(super) fn client(limits: Limits) -> Result<Client, ForgeError> {
+    // Fails where one is chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(limits.request.min(Duration::from_secs(10)))
+        .timeout(limits.request)
+        .build()
+        .map_err(|error| ForgeError::Config(format!("no connection can be made: {error}")))
+}
+
+/// A runtime for one client, on this thread.
+pub(super) fn runtime() -> Result<Runtime, ForgeError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ForgeError::Config(format!("no connection can be made: {error}")))
+}
+
+impl Http {
+    /// A client below `api`, which sends `headers` with each request.
+    pub(super) fn new(
+        forge: &'static str,
+        api: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        limits: Limits,
+    ) -> Result<Self, ForgeError> {
+        // Paths are joined below it, so it has to end in a slash.
+        let base = Url::parse(&format!("{}/", api.trim_end_matches('/')))
+            .map_err(|_| ForgeError::Config(format!("`{api}` is no address of a forge")))?;
+        let mut all = HeaderMap::new();
+        let agent = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
+        all.insert(USER_AGENT, HeaderValue::from_static(agent));
+        all.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        all.extend(headers.iter().cloned());
+        let (client, runtime) = (client(limits)?, runtime()?);
+        Ok(Self { forge, base, headers: all, limits, client, runtime })
+    }
+
+    /// Reads one thing. `path` has no slash at its front.
+    pub(super) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ForgeError> {
+        let reply = self.read(self.url(path, query)?)?;
+        self.parse(&reply, true)
+    }
+
+    /// Reads a list to its end, page by page, as `Link: <...>; rel="next"`
+    /// says.
+    pub(super) fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, ForgeError> {
+        let mut found = Vec::new();
+        let mut next = Some(self.url(path, query)?);
+        for _ in 0..self.limits.pages {
+            let Some(url) = next else { return Ok(found) };
+            let reply = self.read(url)?;
+            let page: Vec<T> = self.parse(&reply, true)?;
+            found.extend(page);
+            next = self.next_page(&reply.headers)?;
+        }
+        match next {
+            None => Ok(found),
+            Some(_) => {
+                Err(self.strange(format!("a list of more than {} pages", self.limits.pages)))
+            }
+        }
+    }
+
+    /// Writes, and reads what the forge says to it.
+    pub(super) fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ForgeError> {
+        let reply = self.send(method, path, body)?;
+        self.parse(&reply, false)
+    }
+
+    /// Writes; what the forge says to it does not matter.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Reply, ForgeError> {
+        let url = self.url(path, &[])?;
+        let mut waited = false;
+        loop {
+            let reply = self.once(method.clone(), &url, Some(body)).map_err(|lost| {
+                let ambiguous = !lost.never_sent;
+                self.unavailable(lost.message, ambiguous)
+            })?;
+            match self.judge(&reply, false) {
+                // Refused before it was done: asking again does it once.
+                Err(ForgeError::RateLimited { after: Some(after), .. })
+                    if !waited && after <= self.limits.wait =>
+                {
+                    waited = true;
+                    std::thread::sleep(after);
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(reply),
+            }
+        }
+    }
+
+    /// An error of this forge about an answer that is not of its interface.
+    pub(super) fn strange(&self, message: impl Into<String>) -> ForgeError {
+        ForgeError::Strange { forge: self.forge.to_owned(), message: message.into() }
+    }
+
+    fn unavailable(&self, message: String, ambiguous: bool) -> ForgeError {
+        ForgeError::Unavailable { forge: self.forge.to_owned(), message, ambiguous }
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, ForgeError> {
+        let bad = || ForgeError::Config(format!("`{path}` is no path on {}", self.forge));
+        let mut url = self.base.join(path).map_err(|_| bad())?;
+        if url.origin() != self.base.origin() {
+            return Err(bad());
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// A read, tried again where that may help.
+    fn read(&self, url: Url) -> Result<Reply, ForgeError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let error = match self.follow(url.clone()) {
+                Ok(reply) => match self.judge(&reply, true) {
+                    Ok(()) => return Ok(reply),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            let pause = match &error {
+                ForgeError::RateLimited { after, .. } => after.unwrap_or(self.limits.pause),
+                ForgeError::Unavailable { .. } => self.limits.pause * attempt,
+                _ => return Err(error),
+            };
+            if attempt >= self.limits.tries || pause > self.limits.wait {
+                return Err(error);
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn follow(&self, mut url: Url) -> Result<Reply, ForgeError> {
+        for _ in 0..MOST_REDIRECTS {
+            let reply = self
+                .once(Method::GET, &url, None)
+                .map_err(|lost| self.unavailable(lost.message, false))?;
+            if !reply.status.is_redirection() {
+                return Ok(reply);
+            }
+            let to = reply.headers.get(LOCATION).and_then(|to| to.to_str().ok());
+            let to = to.and_then(|to| url.join(to).ok());
+            url = match to {
+                Some(to) if to.origin() == self.base.origin() => to,
+                Some(to) => {
+                    let host = to.host_str().unwrap_or_default();
+                    return Err(self.strange(format!("it sends us to another host, {host}")));
+                }
+                None => return Err(self.strange("it redirects to nowhere")),
+            };
+        }
+        Err(self.strange("it redirects in a circle"))
+    }
+
+    /// One request and its whole answer.
+    fn once(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<Reply, Lost> {
+        let mut request = self.client.request(method, url.clone()).headers(self.headers.clone());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.runtime.block_on(whole(request, self.limits))
+    }
+
+    /// What a status means.
+    fn judge(&self, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
+        verdict(self.forge, reply, reading)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, reply: &Reply, reading: bool) -> Result<T, ForgeError> {
+        let kind = reply.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
+        if kind.contains("html") {
+            return Err(self.unread("a page for people, as where nobody is signed in", reading));
+        }
+        serde_json::from_slice(&reply.body)
+            .map_err(|error| self.unread(&format!("no JSON of its interface ({error})"), reading))
+    }
+
+    /// An answer that cannot be read. After a write it is not known what was
+    /// done.
+    fn unread(&self, what: &str, reading: bool) -> ForgeError {
+        if reading { self.strange(what) } else { self.unavailable(what.to_owned(), true) }
+    }
+
+    /// The next page, on the same origin.
+    fn next_page(&self, headers: &HeaderMap) -> Result<Option<Url>, ForgeError> {
+        let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+        let next = links.flat_map(|links| links.split(',')).find_map(|link| {
+            let (address, relation) = link.split_once(';')?;
+            let is_next =
+                relation.split(';').any(|part| matches!(part.trim(), "rel=\"next\"" | "rel=next"));
+            let address = address.trim().strip_prefix('<')?.strip_suffix('>')?;
+            is_next.then(|| address.to_owned())
+        });
+        let Some(next) = next else { return Ok(None) };
+        match self.base.join(&next) {
+            Ok(url) if url.origin() == self.base.origin() => Ok(Some(url)),
+            Ok(url) => {
+                let host = url.host_str().unwrap_or_default();
+                Err(self.strange(format!("its next page is on another host, {host}")))
+            }
+            Err(_) => Err(self.strange("its next page has no address")),
+        }
+    }
+}
+
+/// A request that got no whole answer.
+struct Lost {
+    message: String,
+    /// Whether the forge cannot have seen it.
+    never_sent: bool,
+}
+
+async fn whole(request: reqwest::RequestBuilder, limits: Limits) -> Result<Reply, Lost> {
+    let lost = |error: reqwest::Error| Lost {
+        never_sent: error.is_connect() || error.is_builder(),
+        message: told(&error, limits),
+    };
+    let mut response = request.send().await.map_err(lost)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > limits.body {
+            let message = format!("an answer of more than {} bytes", limits.body);
+            return Err(Lost { message, never_sent: false });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { status, headers, body })
+}
+
+/// What happened, without the address: its query may hold what is nobody's
+/// business.
+fn told(error: &reqwest::Error, limits: Limits) -> String {
+    if error.is_timeout() {
+        return format!("nothing came within {} s", limits.request.as_secs_f32());
+    }
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    let what = if error.is_connect() { "no connection" } else { "the answer broke off" };
+    format!("{what}: {deepest}")
+}
+
+/// What a status means, the same on every forge.
+pub(super) fn verdict(forge: &str, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
+    let status = reply.status;
+    let forge = forge.to_owned();
+    // Azure DevOps answers 203 with its sign-in page where a token is wrong.
+    if status == StatusCode::NON_AUTHORITATIVE_INFORMATION {
+        let message = "it shows its sign-in page".to_owned();
+        return Err(ForgeError::Unauthorized { forge, message });
+    }
+    if status.is_success() {
+        return Ok(());
+    }
+    let message = words(reply);
+    let after = retry_after(&reply.headers);
+    Err(match status {
+        StatusCode::UNAUTHORIZED => ForgeError::Unauthorized { forge, message },
+        StatusCode::TOO_MANY_REQUESTS => ForgeError::RateLimited { forge, after },
+        StatusCode::FORBIDDEN if after.is_some() || is_exhausted(&reply.headers) => {
+            ForgeError::RateLimited { forge, after }
+        }
+        StatusCode::FORBIDDEN => ForgeError::Forbidden { forge, message },
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            ForgeError::NotFound { forge, what: "that".to_owned(), message }
+        }
+        StatusCode::CONFLICT => ForgeError::Conflict { forge, message },
+        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            // A write that ended so may have been done.
+            ForgeError::Unavailable { forge, message, ambiguous: !reading }
+        }
+        status if status.is_redirection() => {
+            let message = format!("it answers {status} to a change");
+            ForgeError::Strange { forge, message }
+        }
+        _ => ForgeError::Refused { forge, message },
+    })
+}
+
+fn is_exhausted(headers: &HeaderMap) -> bool {
+    let left = headers.get("x-ratelimit-remaining").and_then(|left| left.to_str().ok());
+    left == Some("0")
+}
+
+/// `Retry-After` in seconds; a date is taken for a minute.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    Some(text.trim().parse().map_or(Duration::from_secs(60), Duration::from_secs))
+}
+
+/// The longest text of a forge that is shown.
+const MOST_WORDS: usize = 300;
+
+/// What a forge says of an error, in one line.
+fn words(reply: &Reply) -> String {
+    let said = match serde_json::from_slice::<Value>(&reply.body) {
+        Ok(value) => spoken(&value),
+        Err(_) => String::new(),
+    };
+    let line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect();
+    if line.is_empty() { reply.status.to_string() } else { line }
+}
+
+/// The texts of an error document: `message`, `error`, and what is in `errors`.
+fn spoken(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => {
+            list.iter().map(spoken).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("; ")
+        }
+        Value::Object(map) => {
+            const KEYS: [&str; 6] =
+                ["message", "error", "error_description", "errors", "detail", "title"];
+            let known = KEYS.iter().filter_map(|key| map.get(*key));
+            let mut texts: Vec<String> =
+                known.map(spoken).filter(|text| !text.is_empty()).collect();
+            if texts.is_empty() {
+                // `{"base": ["is closed"]}`: the field and what is wrong with it.
+                let named = map.iter().map(|(key, value)| (key, spoken(value)));
+                let named = named.filter(|(_, text)| !text.is_empty());
+                texts.extend(named.map(|(key, text)| format!("{key} {text}")));
+            }
+            texts.dedup();
+            texts.join(": ")
+        }
+        _ => String::new(),
+    }
+}
