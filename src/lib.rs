@@ -27,6 +27,7 @@ pub mod model;
 pub mod output;
 pub mod plan;
 pub mod proof;
+pub mod pull_request;
 pub mod report;
 pub mod worktree;
 pub mod yaml;

@@ -12,6 +12,10 @@ pub enum Ending {
     Planned,
     /// A commit was made.
     Committed,
+    /// A commit was made and pushed.
+    Pushed,
+    /// A commit was made and pushed, and a pull request holds it.
+    Requested,
     /// Files of the work tree were edited, and nothing was committed.
     Edited,
     /// There was nothing to do.
@@ -27,6 +31,19 @@ pub struct CommitLine {
     pub id: String,
     /// Its subject.
     pub subject: String,
+}
+
+/// The pull request that holds a promotion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Its number.
+    pub number: u64,
+    /// Where a person sees it.
+    pub url: String,
+    /// Whether it was opened now; else it was there, and is up to date.
+    pub opened: bool,
+    /// Whether the forge merges it by itself.
+    pub auto_merge: bool,
 }
 
 /// What `promote` did or would do.
@@ -52,6 +69,8 @@ pub struct PromotionReport {
     pub commit: Option<CommitLine>,
     /// The branch, unless HEAD is detached.
     pub branch: Option<String>,
+    /// The pull request, if there is one.
+    pub request: Option<RequestLine>,
     /// The unified diff, where it was asked for.
     pub unified: Option<String>,
 }

@@ -1,7 +1,8 @@
 //! Why a command failed: exit code, message and the way out, in one place.
 
 use crate::config::ConfigError;
-use crate::git::{CommitError, GitError};
+use crate::forge::ForgeError;
+use crate::git::{CommitError, GitError, RemoteError};
 use crate::kustomize::EditError;
 use crate::model::{SnapshotError, VersionError, nearest, quoted};
 use crate::plan::PlanError;
@@ -19,10 +20,14 @@ pub enum Exit {
     Usage = 2,
     /// A rule refused.
     Refused = 3,
+    /// A forge or remote does not let us in.
+    Auth = 4,
     /// Something named is not there.
     NotFound = 5,
     /// Something else is in the way; a retry may help.
     Conflict = 6,
+    /// A forge or remote cannot be reached now; a retry may help.
+    Unavailable = 7,
     /// Input or config that cannot be used.
     Invalid = 8,
     /// Done in part; the hint continues.
@@ -44,12 +49,14 @@ pub struct Failure {
     pub message: String,
     /// Commands that help.
     pub hints: Vec<String>,
+    /// Whether somebody else was quicker, and the same may be tried again.
+    pub lost_race: bool,
 }
 
 impl Failure {
     /// A failure without a hint.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hints: Vec::new() }
+        Self { exit, message: message.into(), hints: Vec::new(), lost_race: false }
     }
 
     /// The command was not understood.
@@ -82,8 +89,11 @@ impl Failure {
 /// What of git's own exit codes we use.
 fn git_exit(code: u8) -> Exit {
     match code {
+        2 => Exit::Usage,
+        4 => Exit::Auth,
         5 => Exit::NotFound,
         6 => Exit::Conflict,
+        7 => Exit::Unavailable,
         8 => Exit::Invalid,
         9 => Exit::Partly,
         _ => Exit::Git,
@@ -103,6 +113,22 @@ impl From<GitError> for Failure {
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::new(git_exit(error.exit_code()), error.to_string()).maybe_hint(error.hint())
+    }
+}
+
+impl From<ForgeError> for Failure {
+    fn from(error: ForgeError) -> Self {
+        let hint = match error.exit_code() {
+            8 => Some("git promote config show"),
+            _ => None,
+        };
+        Self::new(git_exit(error.exit_code()), error.to_string()).maybe_hint(hint)
     }
 }
 

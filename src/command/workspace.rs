@@ -25,6 +25,8 @@ pub struct Workspace {
     pub config: Config,
     /// The colours to use.
     pub paint: Paint,
+    /// Whether the base is what is checked out here.
+    pub local: bool,
 }
 
 /// How the `promote.toml` of the work tree differs from the committed one.
@@ -67,7 +69,17 @@ impl Workspace {
             }
         })?;
         let paint = paint(context, &repo);
-        Ok(Self { repo, base, branch: head.branch, snapshot, config, paint })
+        Ok(Self { repo, base, branch: head.branch, snapshot, config, paint, local: true })
+    }
+
+    /// The same repository with everything read from another commit: the tip of
+    /// a branch of a remote.
+    pub fn at(&self, base: ObjectId, branch: &str) -> Result<Self, Failure> {
+        let repo = self.repo.clone();
+        let snapshot = repo.snapshot(base)?;
+        let config = read_config(&snapshot)?;
+        let branch = Some(branch.to_owned());
+        Ok(Self { repo, base, branch, snapshot, config, paint: self.paint, local: false })
     }
 
     /// Where in the tree the user stands; the root where that is not known.
@@ -78,7 +90,7 @@ impl Workspace {
     /// Whether the `promote.toml` of the work tree is another than the one
     /// that counts.
     pub fn pending(&self) -> Option<Pending> {
-        pending(&self.repo, &self.snapshot)
+        if self.local { pending(&self.repo, &self.snapshot) } else { None }
     }
 
     /// What is to be said of the config: that it is a guess, or that another

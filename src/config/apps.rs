@@ -23,6 +23,11 @@ impl Config {
         self.app_rule(app).map(|rule| rule.policy).unwrap_or_default()
     }
 
+    /// The address of the repository that versions of the app are made from.
+    pub fn source_of(&self, app: &AppId) -> Option<&str> {
+        self.app_rule(app)?.source.as_deref()
+    }
+
     /// Where a version of this app must be before it may enter `environment`:
     /// a source that the app does not exist in (`[[app]] environments`) is
     /// replaced by the sources of that source.

@@ -167,7 +167,7 @@ fn word<T: Copy>(
     }
 }
 
-fn address(source: Source<'_>, text: &Text) -> Result<String, ConfigError> {
+pub(super) fn address(source: Source<'_>, text: &Text) -> Result<String, ConfigError> {
     let value = text.get_ref();
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     let plain = |rest: &str| {

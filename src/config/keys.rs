@@ -116,8 +116,8 @@ static OVERRIDE: Place = Place {
 static APP: Place = Place {
     written: "`[[app]]`",
     list: Some("app"),
-    keys: &[("name", None), ("policy", None), ("environments", None)],
-    later: &["source"],
+    keys: &[("name", None), ("policy", None), ("environments", None), ("source", None)],
+    later: &[],
 };
 
 static PLACES: [&Place; 9] =

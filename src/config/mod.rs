@@ -130,6 +130,8 @@ pub struct AppRule {
     pub policy: AppPolicy,
     /// The environments it exists in; empty: all.
     pub environments: Vec<EnvironmentName>,
+    /// The address of the repository that its versions are made from.
+    pub source: Option<String>,
 }
 
 impl Config {

@@ -249,6 +249,11 @@ pub(super) struct RawApp {
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>", length(min = 1))]
     pub(super) environments: Option<Spanned<Vec<Text>>>,
+    /// The address of the repository that its versions are made from, for what
+    /// changed between two of them: `https://git.example/acme/web`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) source: Option<Text>,
 }
 
 /// What a promotion does when no flag says otherwise.

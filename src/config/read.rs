@@ -193,7 +193,13 @@ impl Reader<'_> {
             }
         };
         let environments = self.environments(raw.environments.as_ref())?;
-        Ok(AppRule { name: self.glob(&raw.name)?, policy, environments })
+        let source = raw.source.as_ref().map(|text| delivery::address(self.source, text));
+        Ok(AppRule {
+            name: self.glob(&raw.name)?,
+            policy,
+            environments,
+            source: source.transpose()?,
+        })
     }
 
     /// Names of configured environments; a list that is there names at least one.

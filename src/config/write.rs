@@ -116,7 +116,11 @@ fn app(text: &mut String, app: &AppRule) -> fmt::Result {
         AppPolicy::Warn => text.push_str("policy = \"warn\"\n"),
         AppPolicy::Off => text.push_str("policy = \"off\"\n"),
     }
-    environments(text, &app.environments)
+    environments(text, &app.environments)?;
+    match &app.source {
+        Some(source) => writeln!(text, "source = {}", string(source)),
+        None => Ok(()),
+    }
 }
 
 fn environments(text: &mut String, environments: &[EnvironmentName]) -> fmt::Result {

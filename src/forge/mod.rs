@@ -9,13 +9,28 @@ mod ensure;
 mod error;
 mod http;
 mod place;
+mod token;
+mod versions;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
 pub use http::Limits;
 pub use place::{Place, Told};
+pub use token::Token;
+pub use versions::compare_versions;
 
 use crate::model::{MergeMethod, Reviewer};
+
+/// A client for the forge of a place.
+pub fn connect(place: &Place, token: Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
+    let _ = (token, limits);
+    Err(ForgeError::Unsupported { forge: place.kind.to_string(), message: "not yet".to_owned() })
+}
+
+/// What a push tells a forge that opens requests by itself (`git push -o`).
+pub fn push_options(_place: &Place, _draft: &Draft, _auto_merge: bool) -> Vec<String> {
+    Vec::new()
+}
 
 /// A pull request (a merge request) that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

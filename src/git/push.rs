@@ -29,15 +29,18 @@ const LOST: [&str; 8] = [
 
 impl Repository {
     /// Pushes `commit` to a branch, and asks the remote whether it is there.
-    /// `verify`: whether the pre-push hook runs.
+    /// `how`: what is replaced, and whether the pre-push hook runs. `options`
+    /// are for the remote (`git push -o`).
     pub fn push(
         &self,
         remote: &str,
         (branch, commit): (&str, ObjectId),
-        expect: Expect,
-        verify: bool,
+        how: (Expect, bool),
+        options: &[String],
     ) -> Result<(), RemoteError> {
-        self.send(remote, branch, &format!("{commit}:refs/heads/{branch}"), (expect, verify))?;
+        let (expect, _) = how;
+        let refspec = format!("{commit}:refs/heads/{branch}");
+        self.send(remote, (branch, &refspec), how, options)?;
         let found = self.list_remote(remote, &[branch])?.tip(branch);
         if found == Some(commit) {
             return Ok(());
@@ -61,15 +64,15 @@ impl Repository {
         tip: ObjectId,
     ) -> Result<(), RemoteError> {
         let refspec = format!(":refs/heads/{branch}");
-        self.send(remote, branch, &refspec, (Expect::Exactly(Some(tip)), false))
+        self.send(remote, (branch, &refspec), (Expect::Exactly(Some(tip)), false), &[])
     }
 
     fn send(
         &self,
         remote: &str,
-        branch: &str,
-        refspec: &str,
+        (branch, refspec): (&str, &str),
         (expect, verify): (Expect, bool),
+        options: &[String],
     ) -> Result<(), RemoteError> {
         let mut args: Vec<String> =
             ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no"]
@@ -82,6 +85,7 @@ impl Repository {
             let old = old.map(|id| id.to_string()).unwrap_or_default();
             args.push(format!("--force-with-lease=refs/heads/{branch}:{old}"));
         }
+        args.extend(options.iter().map(|option| format!("--push-option={option}")));
         args.extend(["--end-of-options", remote, refspec].map(str::to_owned));
         let output = run(self, &args)?;
         if output.status.success() {
@@ -101,6 +105,29 @@ impl Repository {
         }
         let message = refusal(reason, &said);
         Err(RemoteError::Refused { remote: remote_name, branch, message })
+    }
+}
+
+impl Repository {
+    /// Moves the checked-out branch forward to `commit`, as `git merge
+    /// --ff-only` does it: nothing that is not committed is overwritten.
+    /// `None` where another branch is checked out, `false` where this one cannot
+    /// follow.
+    pub fn fast_forward(
+        &self,
+        branch: &str,
+        commit: ObjectId,
+    ) -> Result<Option<bool>, RemoteError> {
+        let head = self.head()?;
+        if head.branch.as_deref() != Some(branch) || self.root().is_none() {
+            return Ok(None);
+        }
+        if head.commit == Some(commit) {
+            return Ok(Some(true));
+        }
+        let id = commit.to_string();
+        let args = ["merge", "--ff-only", "--quiet", "--no-edit", id.as_str()];
+        Ok(Some(run(self, &args.map(str::to_owned))?.status.success()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::diff::Effect;
 use crate::gate::short_id;
 use crate::model::{AppId, Edit, Finding, Outcome, Rule};
-use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport};
+use crate::report::{EditReport, Ending, PromotionReport, RequestLine, Standing, StatusReport};
 
 use super::paint::Paint;
 use super::table::status_table;
@@ -148,15 +148,23 @@ fn painted_diff(unified: &str, paint: Paint) -> String {
 fn ending(report: &PromotionReport) -> String {
     match (&report.commit, report.ending) {
         (Some(commit), _) => format!(
-            "[{} {}] {}\n",
+            "[{} {}] {}\n{}",
             clean(report.branch.as_deref().unwrap_or("detached HEAD")),
             short_id(&commit.id),
-            clean(&commit.subject)
+            clean(&commit.subject),
+            report.request.as_ref().map(request).unwrap_or_default(),
         ),
         (None, Ending::Planned) => "dry run: nothing was written\n".to_owned(),
         (None, Ending::Edited) => "edited, not committed\n".to_owned(),
         (None, _) => String::new(),
     }
+}
+
+/// The pull request: what became of it, and where it is.
+fn request(request: &RequestLine) -> String {
+    let became = if request.opened { "opened" } else { "up to date" };
+    let merges = if request.auto_merge { ", merges by itself" } else { "" };
+    format!("pull request #{} {became}{merges}: {}\n", request.number, clean(&request.url))
 }
 
 /// What `edit` says on standard output.

@@ -34,7 +34,7 @@ struct WirePromotionReport {
     edits: Vec<WireEdit>,
     /// One finding per rule and promotion.
     findings: Vec<WireFinding>,
-    /// One of `planned committed edited unchanged refused`.
+    /// One of `planned committed edited pushed pull-request unchanged refused`.
     result: &'static str,
     /// The full id of the commit that was made.
     commit: Option<String>,
@@ -281,6 +281,8 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
     let result = match report.ending {
         Ending::Planned => "planned",
         Ending::Committed => "committed",
+        Ending::Pushed => "pushed",
+        Ending::Requested => "pull-request",
         Ending::Edited => "edited",
         Ending::Unchanged => "unchanged",
         Ending::Refused => "refused",
@@ -296,7 +298,7 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
         result,
         commit: report.commit.as_ref().map(|commit| commit.id.clone()),
         branch: report.branch.clone(),
-        pull_request: None,
+        pull_request: report.request.as_ref().map(|request| request.url.clone()),
     })
 }
 

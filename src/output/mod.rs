@@ -3,7 +3,9 @@
 mod check;
 mod human;
 mod json;
+mod markdown;
 mod paint;
+mod pull_request;
 mod table;
 mod text;
 
@@ -15,6 +17,7 @@ pub use check::{ReportKind, check_table, render};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
 pub use paint::Paint;
+pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
 

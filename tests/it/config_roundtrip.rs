@@ -74,7 +74,8 @@ fn apps(names: &[String]) -> impl Strategy<Value = Vec<AppRule>> + use<> {
     let policy = prop_oneof![Just(AppPolicy::Strict), Just(AppPolicy::Warn), Just(AppPolicy::Off)];
     let rule = (policy, some_of(names));
     proptest::collection::btree_map("[a-z*?\\\\\"]{1,5}x", rule, 0..3).prop_map(|apps| {
-        let app = |(name, (policy, environments))| AppRule { name, policy, environments };
+        let app =
+            |(name, (policy, environments))| AppRule { name, policy, environments, source: None };
         apps.into_iter().map(app).collect()
     })
 }

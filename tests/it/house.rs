@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["model"],
     &["yaml", "audit", "config"],
     &["kustomize"],
@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 15] = [
     &["proof"],
     &["diff", "gate"],
     &["report"],
+    &["pull_request"],
     &["worktree"],
     &["git", "forge", "registry"],
     &["output"],
@@ -25,7 +26,7 @@ const LAYERS: [&[&str]; 15] = [
 ];
 
 /// The layers that do no I/O and ask neither clock nor environment.
-const PURE: usize = 9;
+const PURE: usize = 10;
 
 /// What the pure half may not name.
 const IMPURE: [&str; 9] = [

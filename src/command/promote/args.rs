@@ -75,12 +75,26 @@ pub struct CommonArgs {
     #[arg(long, value_name = "TEXT", requires = "overrides", help_heading = "Rules")]
     pub reason: Option<String>,
 
-    /// Commit on the current branch (the default)
-    #[arg(long, conflicts_with = "worktree", help_heading = "Delivery")]
+    /// Commit on the current branch (the default, unless promote.toml says otherwise)
+    #[arg(long, group = "way", help_heading = "Delivery")]
     pub commit: bool,
     /// Edit the files of the work tree only
-    #[arg(long, help_heading = "Delivery")]
+    #[arg(long, group = "way", help_heading = "Delivery")]
     pub worktree: bool,
+    /// Commit on top of the remote's base branch and push it there
+    #[arg(long, group = "way", help_heading = "Delivery")]
+    pub push: bool,
+    /// Commit on top of the remote's base branch and open a pull request, or
+    /// bring the one that is open up to date
+    #[arg(long, group = "way", help_heading = "Delivery")]
+    pub pr: bool,
+    /// With --push or --pr: the remote, by its name or address
+    #[arg(long, value_name = "REMOTE", help_heading = "Delivery")]
+    pub remote: Option<String>,
+    /// With --push or --pr: the branch that environments are deployed from; the
+    /// default is the remote's own default branch
+    #[arg(long, value_name = "BRANCH", help_heading = "Delivery")]
+    pub base: Option<String>,
     /// With --worktree: add the edited files to the index
     #[arg(long, requires = "worktree", help_heading = "Delivery")]
     pub stage: bool,

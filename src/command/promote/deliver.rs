@@ -1,73 +1,55 @@
 //! The effects: a commit on the current branch, or files in the work tree.
 
-use std::io::Read as _;
-
-use crate::audit::{Record, Waiver};
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::Approved;
-use crate::git::{self, CommitOptions, CommitRequest, Committed, SignChoice, Unfinished};
-use crate::model::{Finding, Outcome, Promotion};
+use crate::git::{self, Committed, Unfinished};
+use crate::model::Promotion;
 use crate::report::{CommitLine, Ending, PromotionReport};
 
 use super::super::evidence::{Ground, at_commit};
 use super::super::{Context, Exit, Failure, Remark, Workspace};
+use super::Promoting;
 use super::args::CommonArgs;
 use super::ending::End;
 
-/// Carries an approved plan out.
+/// Carries an approved plan out here: a commit on the current branch, or files
+/// of the work tree.
 pub(super) fn deliver(
-    context: &Context,
-    workspace: &Workspace,
-    work: (&CommonArgs, &Approved),
+    promoting: &Promoting<'_>,
+    approved: &Approved,
     report: &mut PromotionReport,
 ) -> Result<End, Failure> {
-    let (args, approved) = work;
+    let Promoting { workspace, args, .. } = promoting;
     if args.worktree {
         git::apply_to_worktree(&workspace.repo, &approved.plan().files, args.stage)?;
         report.ending = Ending::Edited;
         return Ok(edited(args));
     }
-    let record = record(workspace, args, report);
-    let options = options(args)?;
-    let request = request(context, (workspace, args), (&record, approved, &options))?;
-    let committed = git::commit(&workspace.repo, &request)?;
+    let letter = promoting.letter(report)?;
+    let committed = git::commit(&workspace.repo, &letter.request(workspace, approved))?;
     report.ending = Ending::Committed;
     // As it was committed: the editor or a hook may have changed it.
-    let subject = workspace.repo.subject(committed.id).unwrap_or_else(|_| record.subject());
+    let subject = workspace.repo.subject(committed.id);
+    let subject = subject.unwrap_or_else(|_| letter.record.subject());
     report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
-    Ok(done(context, workspace, &committed))
+    Ok(done(promoting.context, workspace, &committed))
 }
 
 /// Whether the plan could be carried out now; what a dry run says of it.
 pub(super) fn rehearse(
-    context: &Context,
-    workspace: &Workspace,
-    work: (&CommonArgs, &Approved),
+    promoting: &Promoting<'_>,
+    approved: &Approved,
     report: &PromotionReport,
 ) -> Result<(), Failure> {
-    let (args, approved) = work;
+    let Promoting { workspace, args, .. } = promoting;
+    let letter = promoting.letter(report)?;
+    if !workspace.local {
+        return Ok(());
+    }
     if args.worktree {
         return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files)?);
     }
-    let record = record(workspace, args, report);
-    let options = options(args)?;
-    let request = request(context, (workspace, args), (&record, approved, &options))?;
-    Ok(git::rehearse(&workspace.repo, &request)?)
-}
-
-fn request<'a>(
-    context: &Context,
-    place: (&Workspace, &CommonArgs),
-    work: (&Record, &'a Approved, &'a CommitOptions),
-) -> Result<CommitRequest<'a>, Failure> {
-    let ((workspace, args), (record, approved, options)) = (place, work);
-    let text = message_text(context, args)?;
-    Ok(CommitRequest {
-        changes: &approved.plan().files,
-        base: workspace.base,
-        message: record.message(text.as_deref()),
-        options,
-    })
+    Ok(git::rehearse(&workspace.repo, &letter.request(workspace, approved))?)
 }
 
 /// What is said where the version may only be missing because the branch is
@@ -173,97 +155,4 @@ pub(super) fn unpushed_evidence(
         ))
     };
     unknown.map(warning).collect()
-}
-
-fn record(workspace: &Workspace, args: &CommonArgs, report: &PromotionReport) -> Record {
-    let mut waivers: Vec<Waiver> = Vec::new();
-    let reason = args.reason.clone().unwrap_or_default();
-    for finding in report.findings.iter().filter(|f| f.outcome == Outcome::Overridden) {
-        let waiver = Waiver { rule: finding.rule, reason: reason.clone() };
-        if !waivers.contains(&waiver) {
-            waivers.push(waiver);
-        }
-    }
-    let promotions: Vec<Promotion> = report.promotions.clone();
-    Record {
-        promotions,
-        base: workspace.base.to_string(),
-        gates: gate_lines(&report.findings),
-        waivers,
-    }
-}
-
-/// The worst answer of each rule.
-fn gate_lines(findings: &[Finding]) -> Vec<String> {
-    let mut worst: std::collections::BTreeMap<_, Outcome> = std::collections::BTreeMap::new();
-    for finding in findings {
-        let outcome = worst.entry(finding.rule).or_insert(finding.outcome);
-        *outcome = (*outcome).max(finding.outcome);
-    }
-    let word = |outcome: Outcome| match outcome {
-        Outcome::Pass => "pass",
-        Outcome::Warn => "warn",
-        Outcome::Fail => "fail",
-        Outcome::Skip => "skip",
-        Outcome::Overridden => "overridden",
-        Outcome::Unverifiable => "unverifiable",
-    };
-    worst.into_iter().map(|(rule, outcome)| format!("{rule} {}", word(outcome))).collect()
-}
-
-fn options(args: &CommonArgs) -> Result<CommitOptions, Failure> {
-    let sign = match (&args.gpg_sign, args.no_gpg_sign) {
-        (Some(key), _) => SignChoice::On(Some(key.clone()).filter(|key| !key.is_empty())),
-        (None, true) => SignChoice::Off,
-        (None, false) => SignChoice::Config,
-    };
-    let trailer = |text: &String| match text.split_once(['=', ':']) {
-        Some((key, value)) if is_trailer_key(key) && !value.chars().any(char::is_control) => {
-            Ok((key.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(Failure::usage(format!("`{text}` is no trailer")).hint("--trailer Ticket=OPS-42")),
-    };
-    let trailers: Result<Vec<(String, String)>, Failure> =
-        args.trailers.iter().map(trailer).collect();
-    Ok(CommitOptions {
-        sign,
-        no_verify: args.no_verify,
-        signoff: args.signoff,
-        edit: args.edit,
-        trailers: trailers?,
-    })
-}
-
-/// A trailer's key is letters, digits and dashes, and not one of the record's.
-fn is_trailer_key(key: &str) -> bool {
-    let key = key.trim();
-    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    plain && !key.is_empty() && !key.to_ascii_lowercase().starts_with("promote-")
-}
-
-/// `-m` paragraphs, or the text of `-F`.
-fn message_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
-    let text = given_text(context, args)?;
-    if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-        return Err(Failure::usage("the commit message is empty")
-            .hint("git promote VERSION ENV writes one, where -m and -F are left out"));
-    }
-    Ok(text)
-}
-
-fn given_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
-    if !args.messages.is_empty() {
-        return Ok(Some(args.messages.join("\n\n")));
-    }
-    let Some(file) = &args.file else { return Ok(None) };
-    let unreadable = |error: std::io::Error| {
-        Failure::not_found(format!("could not read log file '{}': {error}", file.display()))
-            .hint("git promote -m TEXT VERSION ENV")
-    };
-    if file.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-        return Ok(Some(text));
-    }
-    std::fs::read_to_string(context.directory.join(file)).map(Some).map_err(unreadable)
 }

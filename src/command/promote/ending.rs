@@ -2,16 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Finding, Outcome, Rule};
+use crate::model::{Finding, Outcome as Verdict, Rule};
+use crate::output::{self, Format, Paint};
 use crate::report::{Ending, PromotionReport};
 
-use super::super::{Answer, Exit, Failure, Remark, Workspace};
+use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
 use super::{Promoting, deliver};
 
 /// How a promotion ends: what is said beside the report, and the exit code.
 pub(super) struct End {
     pub(super) remarks: Vec<Remark>,
     pub(super) exit: Exit,
+}
+
+/// What became of a promotion.
+pub(in super::super) struct Outcome {
+    pub(in super::super) report: PromotionReport,
+    pub(in super::super) remarks: Vec<Remark>,
+    pub(in super::super) exit: Exit,
+    pub(in super::super) paint: Paint,
+}
+
+impl Outcome {
+    /// What is said of it, in the form that was asked for.
+    pub(super) fn answer(self, context: &Context) -> Answer {
+        let report = &self.report;
+        let text = match context.format {
+            Format::Table | Format::Wide if context.quiet && report.ending != Ending::Refused => {
+                String::new()
+            }
+            Format::Table | Format::Wide => output::promotion(report, self.paint, context.verbose),
+            format => {
+                let table = output::promotion_table(report);
+                output::machine(format, &output::promotion_value(report), "promotions", &table)
+            }
+        };
+        Answer { text, remarks: self.remarks, exit: self.exit }
+    }
 }
 
 impl End {
@@ -24,7 +51,7 @@ impl End {
 pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
     let refusing: Vec<&Finding> = findings
         .iter()
-        .filter(|f| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable))
+        .filter(|f| matches!(f.outcome, Verdict::Fail | Verdict::Unverifiable))
         .collect();
     let rules: BTreeSet<String> = refusing.iter().map(|f| f.rule.to_string()).collect();
     let rules: Vec<String> = rules.into_iter().collect();
@@ -47,11 +74,11 @@ pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
 
 impl Promoting<'_> {
     /// A refusal before there is a plan: for programs it is a document too.
-    pub(super) fn refused_outright(&self, failure: Failure) -> Answer {
+    pub(super) fn refused_outright(&self, failure: Failure) -> Outcome {
         let message = failure.message.trim_start_matches("GP001: ").to_owned();
         let finding = Finding {
             rule: Rule::GP001,
-            outcome: Outcome::Fail,
+            outcome: Verdict::Fail,
             app: None,
             environment: Some(self.request.to.clone()),
             message,
@@ -70,10 +97,11 @@ impl Promoting<'_> {
             ending: Ending::Refused,
             commit: None,
             branch: self.workspace.branch.clone(),
+            request: None,
             unified: None,
         };
         let hints = failure.hints.into_iter().map(Remark::Hint);
         let remarks = std::iter::once(Remark::Error(failure.message)).chain(hints).collect();
-        Answer { text: self.render(&report), remarks, exit: failure.exit }
+        Outcome { report, remarks, exit: failure.exit, paint: self.workspace.paint }
     }
 }

@@ -1,26 +1,30 @@
 //! `git promote VERSION ENV`: snapshot, config, inventory, plan, evidence,
-//! gates, diff, approval, commit, report.
+//! gates, diff, approval, commit, delivery, report.
 
 mod absent;
 mod apps;
 mod args;
+mod aside;
 mod deliver;
 mod ending;
 mod judge;
+mod message;
 mod misread;
 mod place;
+mod request;
 mod scope;
+mod way;
+mod wording;
 mod words;
 
 pub use args::{CommonArgs, PromoteArgs, ToArgs};
-
-use std::collections::BTreeSet;
+pub(super) use ending::Outcome;
+pub(super) use words::{Request, What};
 
 use crate::diff::{self, Effect, Effects};
-use crate::discover::{self, Inventory, Overlay};
-use crate::gate;
-use crate::model::{AppId, EnvironmentName, Finding, Pin, RepoPath, Snapshot};
-use crate::output;
+use crate::discover::Inventory;
+use crate::gate::{self, Approved};
+use crate::model::{Finding, Snapshot};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
@@ -28,42 +32,32 @@ use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
 use ending::{End, refusal};
-use words::{Known, Request, What};
+use way::Way;
+use words::Known;
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
 pub fn run(context: &Context, args: &PromoteArgs, commands: &[String]) -> Result<Answer, Failure> {
-    with_request(context, &args.common, commands, |known| known.resolve(&args.words))
+    let resolve = |known: &Known<'_>| known.resolve(&args.words);
+    let asked = Asked { context, args: &args.common, commands, resolve: &resolve };
+    Ok(asked.perform()?.answer(context))
 }
 
 /// `git promote to ENV [--version V | --from ENV]`.
 pub fn run_to(context: &Context, args: &ToArgs) -> Result<Answer, Failure> {
     let (version, from) = (args.version.as_deref(), args.from.as_deref());
-    with_request(context, &args.common, &[], |known| {
-        known.resolve_to(&args.environment, version, from)
-    })
+    let resolve = |known: &Known<'_>| known.resolve_to(&args.environment, version, from);
+    let asked = Asked { context, args: &args.common, commands: &[], resolve: &resolve };
+    Ok(asked.perform()?.answer(context))
 }
 
-fn with_request(
+/// Carries out a request that another command has made.
+pub(super) fn carry_out(
     context: &Context,
     args: &CommonArgs,
-    commands: &[String],
-    resolve: impl FnOnce(&Known<'_>) -> Result<Request, Failure>,
-) -> Result<Answer, Failure> {
-    refuse_unsupported(context, args)?;
-    let workspace = Workspace::open(context)?;
-    let is_app = |name: &str| scope::is_app(&workspace, name);
-    let known = Known {
-        pipeline: &workspace.config.pipeline,
-        commands,
-        is_app: &is_app,
-        no_app: &|name| absent::unknown_app(context, &workspace, name),
-        takers: &|app, version| absent::takers(&workspace, app, version),
-        next: &|app| absent::next(context, &workspace, app),
-        of_image: &|image| absent::of_image(&workspace, image),
-        program: context.front.name(),
-    };
-    let request = resolve(&known)?;
-    Promoting { context, workspace: &workspace, args, request }.run()
+    request: &Request,
+) -> Result<Outcome, Failure> {
+    let resolve = |_: &Known<'_>| Ok(request.clone());
+    Asked { context, args, commands: &[], resolve: &resolve }.perform()
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -75,6 +69,51 @@ pub fn status_instead(context: &Context, args: &CommonArgs) -> Result<Answer, Fa
         .hint(format!("{} VERSION ENV", context.front.name())));
     }
     super::status::run(context, &super::status::StatusArgs::default())
+}
+
+/// What the user asked for, before it is known what the words mean.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    context: &'a Context,
+    args: &'a CommonArgs,
+    commands: &'a [String],
+    /// What the words mean in a repository.
+    resolve: &'a dyn Fn(&Known<'_>) -> Result<Request, Failure>,
+}
+
+impl<'a> Asked<'a> {
+    fn perform(&self) -> Result<Outcome, Failure> {
+        refuse_unsupported(self.context, self.args)?;
+        let here = Workspace::open(self.context)?;
+        // A flag counts before it is known what the words mean here: they may
+        // mean something on the remote alone.
+        if let Some(way) = Way::flagged(self.args).filter(|way| way.is_aside()) {
+            return self.aside(here, way);
+        }
+        let request = self.request(&here)?;
+        match Way::of(self.args, &here.config, &request.to) {
+            way @ (Way::Push | Way::Pr) => self.aside(here, way),
+            Way::Commit | Way::Worktree => {
+                Promoting { context: self.context, workspace: &here, args: self.args, request }
+                    .run(&deliver::deliver)
+            }
+        }
+    }
+
+    /// What the words mean in this repository.
+    fn request(&self, workspace: &Workspace) -> Result<Request, Failure> {
+        let context = self.context;
+        (self.resolve)(&Known {
+            pipeline: &workspace.config.pipeline,
+            commands: self.commands,
+            is_app: &|name| scope::is_app(workspace, name),
+            no_app: &|name| absent::unknown_app(context, workspace, name),
+            takers: &|app, version| absent::takers(workspace, app, version),
+            next: &|app| absent::next(context, workspace, app),
+            of_image: &|image| absent::of_image(workspace, image),
+            program: context.front.name(),
+        })
+    }
 }
 
 fn refuse_unsupported(context: &Context, args: &CommonArgs) -> Result<(), Failure> {
@@ -97,8 +136,13 @@ struct Promoting<'a> {
     request: Request,
 }
 
+/// What carries an approved plan out.
+type Carry<'c> =
+    &'c dyn Fn(&Promoting<'_>, &Approved, &mut PromotionReport) -> Result<End, Failure>;
+
 impl Promoting<'_> {
-    fn run(&self) -> Result<Answer, Failure> {
+    /// The straight line; `carry` is its end, where there is something to do.
+    fn run(&self, carry: Carry<'_>) -> Result<Outcome, Failure> {
         self.refuse_undecided()?;
         self.refuse_first_without_version()?;
         let inventory = self.inventory(false)?;
@@ -110,6 +154,26 @@ impl Promoting<'_> {
         };
         let snapshot: &dyn Snapshot = &self.workspace.snapshot;
         let world = World { snapshot, config: &self.workspace.config, inventory: &inventory };
+        let plan = self.plan(world, moves)?;
+        let findings = self.findings(&inventory, &plan)?;
+        let mut remarks = self.remarks(&plan, inferred);
+        remarks.extend(
+            inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
+        );
+        let Effects { effects, dead } = diff::effects(world, &plan)?;
+        remarks.extend(dead.into_iter().map(Remark::Warning));
+        let mut report = self.report(effects, &plan, findings);
+        let end = self.end(plan, &mut report, carry)?;
+        if report.ending == Ending::Committed {
+            remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
+        }
+        remarks.extend(end.remarks);
+        Ok(Outcome { report, remarks, exit: end.exit, paint: self.workspace.paint })
+    }
+
+    /// The plan; where `seen = true` lets in what ran before, without the
+    /// images that never ran it.
+    fn plan(&self, world: World<'_>, moves: Vec<plan::Move>) -> Result<Plan, Failure> {
         let intent = Intent {
             to: self.request.to.clone(),
             moves,
@@ -119,32 +183,23 @@ impl Promoting<'_> {
             drop_digest: self.args.drop_digest,
         };
         let plan = plan::promote(world, &intent)?;
-        let never = self.never_seen(&inventory, &plan)?;
-        let plan = if never.is_empty() {
-            plan
-        } else {
-            plan::promote(world, &Intent { never, ..intent })?
-        };
-        let timelines = self.history(&inventory, &plan)?;
-        let proof = self.proof(&plan)?;
-        let mut findings = self.judge(&inventory, &plan, (&timelines, &proof));
-        if gate::refused(&findings) {
-            // The way out may begin further up than a promotion has to look.
-            findings = self.judge(&self.inventory(true)?, &plan, (&timelines, &proof));
+        let never = self.never_seen(world.inventory, &plan)?;
+        if never.is_empty() {
+            return Ok(plan);
         }
-        let mut remarks = self.remarks(&plan, inferred);
-        remarks.extend(
-            inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
-        );
-        let Effects { effects, dead } = diff::effects(world, &plan)?;
-        remarks.extend(dead.into_iter().map(Remark::Warning));
-        let mut report = self.report(effects, &plan, findings);
-        let end = self.end(plan, &mut report)?;
-        if report.ending == Ending::Committed {
-            remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
+        Ok(plan::promote(world, &Intent { never, ..intent })?)
+    }
+
+    /// What the rules say of it.
+    fn findings(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
+        let timelines = self.history(inventory, plan)?;
+        let proof = self.proof(plan)?;
+        let findings = self.judge(inventory, plan, (&timelines, &proof));
+        if !gate::refused(&findings) {
+            return Ok(findings);
         }
-        remarks.extend(end.remarks);
-        Ok(Answer { text: self.render(&report), remarks, exit: end.exit })
+        // The way out may begin further up than a promotion has to look.
+        Ok(self.judge(&self.inventory(true)?, plan, (&timelines, &proof)))
     }
 
     fn choose(&self, inventory: &Inventory) -> Result<Chosen, Failure> {
@@ -189,59 +244,6 @@ impl Promoting<'_> {
         Ok(())
     }
 
-    /// What is where, in the environment and those before it; of the apps that
-    /// are named, if they are. `far`: in all that come before.
-    fn inventory(&self, far: bool) -> Result<Inventory, Failure> {
-        let overlays = scope::overlays(self.workspace, self.args, &self.request)?;
-        let concerned = self.concerned(far);
-        let apps: Option<BTreeSet<AppId>> = match self.searched() {
-            Some(search) => scope::apps_with(self.workspace, &overlays, search)?
-                .filter(|apps| !apps.is_empty())
-                .map(|apps| apps.into_iter().cloned().collect()),
-            None => None,
-        };
-        let wanted = |overlay: &Overlay| {
-            let app = overlay.app.as_ref();
-            let meant = |apps: &BTreeSet<AppId>| app.is_some_and(|app| apps.contains(app));
-            concerned.contains(&overlay.environment) && apps.as_ref().is_none_or(meant)
-        };
-        let config = &self.workspace.config;
-        Ok(discover::read(&self.workspace.snapshot, config, overlays, &wanted)?)
-    }
-
-    /// The version that tells the app, and where it has to run for that; `None`
-    /// where something else may tell.
-    fn searched(&self) -> Option<(&[EnvironmentName], &Pin)> {
-        let What::Version(version) = &self.request.what else { return None };
-        let config = &self.workspace.config;
-        let sources = config.environment(self.request.to.as_str())?.sources.names();
-        let by_flag = self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty();
-        let by_place = self.workspace.prefix() != RepoPath::root()
-            || self.workspace.repo.config_string("promote.app").is_some();
-        // Where apps differ in their environments, so do their sources.
-        let plain = !sources.is_empty() && config.apps.is_empty();
-        (plain && !by_flag && !by_place).then_some((sources, version))
-    }
-
-    /// The environment, those that may come before it for some app, and the
-    /// one that was named.
-    fn concerned(&self, far: bool) -> BTreeSet<EnvironmentName> {
-        let mut concerned = BTreeSet::new();
-        let mut open = vec![self.request.to.clone()];
-        if let What::RunsIn(Some(source)) = &self.request.what {
-            concerned.insert(source.clone());
-        }
-        while let Some(name) = open.pop() {
-            let sources = self.workspace.config.environment(name.as_str()).map(|e| &e.sources);
-            let further = far || !self.workspace.config.apps.is_empty() || name == self.request.to;
-            if let Some(sources) = sources.filter(|_| further) {
-                open.extend(sources.names().iter().filter(|n| !concerned.contains(n)).cloned());
-            }
-            concerned.insert(name);
-        }
-        concerned
-    }
-
     fn remarks(&self, plan: &Plan, inferred: Option<String>) -> Vec<Remark> {
         let config = self.workspace.config_notes().into_iter();
         let notes = config.chain(inferred.map(Remark::Note));
@@ -260,6 +262,7 @@ impl Promoting<'_> {
             ending: Ending::Unchanged,
             commit: None,
             branch: self.workspace.branch.clone(),
+            request: None,
             unified: self.args.diff.then(|| diff::unified(&plan.files)),
         }
     }
@@ -271,7 +274,12 @@ impl Promoting<'_> {
     }
 
     /// The one refusal, the dry run, or the effects.
-    fn end(&self, plan: Plan, report: &mut PromotionReport) -> Result<End, Failure> {
+    fn end(
+        &self,
+        plan: Plan,
+        report: &mut PromotionReport,
+        carry: Carry<'_>,
+    ) -> Result<End, Failure> {
         let nothing = plan.promotions.is_empty();
         let Ok(approved) = gate::approve(plan, &report.findings) else {
             report.ending = Ending::Refused;
@@ -281,28 +289,11 @@ impl Promoting<'_> {
             return Ok(End::quiet(Exit::Done));
         }
         if self.args.dry_run {
-            deliver::rehearse(self.context, self.workspace, (self.args, &approved), report)?;
+            deliver::rehearse(self, &approved, report)?;
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(End::quiet(exit));
         }
-        deliver::deliver(self.context, self.workspace, (self.args, &approved), report)
-    }
-
-    fn render(&self, report: &PromotionReport) -> String {
-        match self.context.format {
-            output::Format::Table | output::Format::Wide
-                if self.context.quiet && report.ending != Ending::Refused =>
-            {
-                String::new()
-            }
-            output::Format::Table | output::Format::Wide => {
-                output::promotion(report, self.workspace.paint, self.context.verbose)
-            }
-            format => {
-                let table = output::promotion_table(report);
-                output::machine(format, &output::promotion_value(report), "promotions", &table)
-            }
-        }
+        carry(self, &approved, report)
     }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::discover::{self, Overlay, Roots};
+use crate::discover::{self, Inventory, Overlay, Roots};
 use crate::model::nearest::nearest;
-use crate::model::{AppId, EnvironmentName, Pin, Snapshot};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 
 use super::super::{Exit, Failure, Workspace};
+use super::Promoting;
 use super::apps::is_plain;
 use super::args::CommonArgs;
 use super::words::{Request, What};
@@ -26,6 +27,61 @@ pub(super) fn is_app(workspace: &Workspace, name: &str) -> Result<bool, Failure>
     let config = &workspace.config;
     let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
     Ok(inventory.apps().iter().any(|app| app.answers_to(name)))
+}
+
+impl Promoting<'_> {
+    /// What is where, in the environment and those before it; of the apps that
+    /// are named, if they are. `far`: in all that come before.
+    pub(super) fn inventory(&self, far: bool) -> Result<Inventory, Failure> {
+        let overlays = overlays(self.workspace, self.args, &self.request)?;
+        let concerned = self.concerned(far);
+        let apps: Option<BTreeSet<AppId>> = match self.searched() {
+            Some(search) => apps_with(self.workspace, &overlays, search)?
+                .filter(|apps| !apps.is_empty())
+                .map(|apps| apps.into_iter().cloned().collect()),
+            None => None,
+        };
+        let wanted = |overlay: &Overlay| {
+            let app = overlay.app.as_ref();
+            let meant = |apps: &BTreeSet<AppId>| app.is_some_and(|app| apps.contains(app));
+            concerned.contains(&overlay.environment) && apps.as_ref().is_none_or(meant)
+        };
+        let config = &self.workspace.config;
+        Ok(discover::read(&self.workspace.snapshot, config, overlays, &wanted)?)
+    }
+
+    /// The version that tells the app, and where it has to run for that; `None`
+    /// where something else may tell.
+    fn searched(&self) -> Option<(&[EnvironmentName], &Pin)> {
+        let What::Version(version) = &self.request.what else { return None };
+        let config = &self.workspace.config;
+        let sources = config.environment(self.request.to.as_str())?.sources.names();
+        let by_flag = self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty();
+        let by_place = self.workspace.prefix() != RepoPath::root()
+            || self.workspace.repo.config_string("promote.app").is_some();
+        // Where apps differ in their environments, so do their sources.
+        let plain = !sources.is_empty() && config.apps.is_empty();
+        (plain && !by_flag && !by_place).then_some((sources, version))
+    }
+
+    /// The environment, those that may come before it for some app, and the
+    /// one that was named.
+    fn concerned(&self, far: bool) -> BTreeSet<EnvironmentName> {
+        let mut concerned = BTreeSet::new();
+        let mut open = vec![self.request.to.clone()];
+        if let What::RunsIn(Some(source)) = &self.request.what {
+            concerned.insert(source.clone());
+        }
+        while let Some(name) = open.pop() {
+            let sources = self.workspace.config.environment(name.as_str()).map(|e| &e.sources);
+            let further = far || !self.workspace.config.apps.is_empty() || name == self.request.to;
+            if let Some(sources) = sources.filter(|_| further) {
+                open.extend(sources.names().iter().filter(|n| !concerned.contains(n)).cloned());
+            }
+            concerned.insert(name);
+        }
+        concerned
+    }
 }
 
 /// The overlays of the named apps, or of all; only those with the labels of

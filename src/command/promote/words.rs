@@ -7,14 +7,14 @@ use super::super::Failure;
 
 /// What the words of a promotion mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) to: EnvironmentName,
-    pub(super) what: What,
+pub(in super::super) struct Request {
+    pub(in super::super) to: EnvironmentName,
+    pub(in super::super) what: What,
 }
 
 /// Which versions are to move.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(in super::super) enum What {
     /// One version, of the app that is still to be found.
     Version(Pin),
     /// Apps and their versions.

@@ -1,0 +1,320 @@
+//! A promotion as a pull request: one commit on a branch of its own, and one
+//! request that holds it, whatever was there before.
+
+use std::time::Duration;
+
+use crate::forge::{self, Draft, Ensured, Forge, ForgeError, Limits, Place, Request, Told};
+use crate::gate::Approved;
+use crate::git::{Expect, ObjectId, Tip};
+use crate::model::RepoPath;
+use crate::pull_request::{self, Memory};
+use crate::report::{CommitLine, Ending, PromotionReport, RequestLine};
+
+use super::super::{Exit, Failure, Remark};
+use super::Promoting;
+use super::aside::{Destination, made, raced};
+use super::ending::End;
+use super::wording::Wording;
+
+/// The pause before a request is looked for that may have been opened.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Pushes the branch and opens the request, or brings both up to date.
+pub(super) fn deliver(
+    promoting: &Promoting<'_>,
+    (approved, destination): (&Approved, &Destination),
+    report: &mut PromotionReport,
+) -> Result<End, Failure> {
+    let Promoting { workspace, request, .. } = promoting;
+    let flow = workspace.config.delivery.pull_request.flow;
+    let branch = pull_request::branch(flow, &request.to, &report.promotions);
+    let mut step = Step { promoting, approved, destination, branch };
+    report.branch = Some(step.branch.clone());
+    let place = step.place()?;
+    let forge = place.as_ref().map_or(Ok(None), |place| step.connect(place))?;
+    match (place, forge) {
+        (Some(place), Some(forge)) => step.requested((&place, forge.as_ref()), report),
+        (place, _) => step.pushed(place.as_ref(), report),
+    }
+}
+
+struct Step<'a> {
+    promoting: &'a Promoting<'a>,
+    approved: &'a Approved,
+    destination: &'a Destination,
+    branch: String,
+}
+
+impl Step<'_> {
+    /// The repository on its forge.
+    fn place(&self) -> Result<Option<Place>, Failure> {
+        let told = &self.promoting.workspace.config.delivery.forge;
+        let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
+        let told = Told { kind: told.kind, api, repository };
+        let remote = &self.destination.remote;
+        let place = Place::find(&remote.url, told)?;
+        let push = Place::find(&remote.push_url, told)?;
+        let fork = |place: &Place, push: &Place| place.repository != push.repository;
+        if let (Some(place), Some(push)) = (&place, &push)
+            && fork(place, push)
+        {
+            let message = format!(
+                "pull requests from a fork are not opened: {} is pushed to, {} is the base",
+                push.repository, place.repository
+            );
+            let name = &remote.name;
+            return Err(Failure::usage(message)
+                .hint(format!("git -c remote.pushDefault={name} promote ... --pr")));
+        }
+        Ok(place)
+    }
+
+    /// The forge, where there is a token for it.
+    fn connect(&self, place: &Place) -> Result<Option<Box<dyn Forge>>, Failure> {
+        let workspace = self.promoting.workspace;
+        let token = super::super::credentials::token(&workspace.repo, place)?;
+        let connect = |token| forge::connect(place, token, Limits::default());
+        Ok(token.map(connect).transpose()?)
+    }
+
+    /// Without a forge or a token: the branch is pushed, and a person opens the
+    /// request.
+    fn pushed(
+        &mut self,
+        place: Option<&Place>,
+        report: &mut PromotionReport,
+    ) -> Result<End, Failure> {
+        let draft = self.draft(report, "")?;
+        let options = place.map(|place| forge::push_options(place, &draft, self.auto_merge()));
+        self.push(report, &options.unwrap_or_default())?;
+        report.ending = Ending::Pushed;
+        let mut remarks = Vec::new();
+        if let Some(place) = place {
+            remarks.push(Remark::Note(format!("there is no token for {}", place.host)));
+            let (base, branch) = (&self.destination.base.branch, &self.branch);
+            remarks.push(Remark::Hint(place.compare_url(base, branch)));
+        }
+        Ok(End { remarks, exit: Exit::Done })
+    }
+
+    /// With a forge: the request is there in the end, and it is the only one.
+    fn requested(
+        &mut self,
+        (place, forge): (&Place, &dyn Forge),
+        report: &mut PromotionReport,
+    ) -> Result<End, Failure> {
+        let open = forge.open_requests()?;
+        let own = open.iter().filter(|request| request.head == self.branch);
+        let mut body = String::new();
+        for request in own {
+            if self.is_of_another_environment(request) {
+                self.retire(forge, request)?;
+            } else {
+                body.clone_from(&request.body);
+            }
+        }
+        if body.is_empty() {
+            body = self.template()?;
+        }
+        let draft = self.draft(report, &body)?;
+        self.push(report, &[])?;
+        // From here on the branch is there: what fails is told with the way on.
+        report.ending = Ending::Pushed;
+        match forge::ensure(forge, &draft, PAUSE) {
+            Ok(ensured) => Ok(self.ended((forge, &open), ensured, report)),
+            Err(error) => Ok(self.unfinished(place, &error)),
+        }
+    }
+
+    /// What is left to do once the request is there.
+    fn ended(
+        &self,
+        (forge, open): (&dyn Forge, &[Request]),
+        ensured: Ensured,
+        report: &mut PromotionReport,
+    ) -> End {
+        let Ensured { request, created, mut problems } = ensured;
+        let auto_merge = self.auto_merge();
+        let mut merges = request.auto_merge;
+        if auto_merge != merges {
+            let method = self.promoting.workspace.config.delivery.pull_request.merge_method;
+            match forge.set_auto_merge(&request, auto_merge.then_some(method)) {
+                Ok(()) => merges = auto_merge,
+                Err(error) => problems.push(error),
+            }
+        }
+        problems.extend(self.supersede(forge, open, &request).err());
+        report.ending = Ending::Requested;
+        report.request = Some(RequestLine {
+            number: request.number,
+            url: request.url,
+            opened: created,
+            auto_merge: merges,
+        });
+        let exit = if problems.is_empty() { Exit::Done } else { Exit::Partly };
+        let told =
+            |error: &ForgeError| Remark::Warning(format!("the request is open, but {error}"));
+        let mut remarks: Vec<Remark> = problems.iter().map(told).collect();
+        if !problems.is_empty() {
+            remarks.push(Remark::Hint(self.again()));
+        }
+        End { remarks, exit }
+    }
+
+    /// The branch is pushed, and the forge did not open the request.
+    fn unfinished(&self, place: &Place, error: &ForgeError) -> End {
+        let remarks = vec![
+            Remark::Error(format!("the branch is pushed, but there is no request: {error}")),
+            Remark::Hint(self.again()),
+            Remark::Hint(place.compare_url(&self.destination.base.branch, &self.branch)),
+        ];
+        End { remarks, exit: Exit::Partly }
+    }
+
+    /// The command that goes on.
+    fn again(&self) -> String {
+        format!("git promote {} --pr", self.promoting.request.typed())
+    }
+
+    fn auto_merge(&self) -> bool {
+        let Promoting { workspace, request, .. } = self.promoting;
+        let environment = workspace.config.environment(request.to.as_str());
+        environment.is_some_and(|environment| environment.delivery.auto_merge)
+    }
+
+    /// Whether an open request of the branch moves into another environment:
+    /// what was approved for that one does not count for this one.
+    fn is_of_another_environment(&self, request: &Request) -> bool {
+        let memory = pull_request::read(&request.body);
+        memory.is_none_or(|memory| memory.environment != self.promoting.request.to.as_str())
+            || request.base != self.destination.base.branch
+    }
+
+    fn retire(&self, forge: &dyn Forge, request: &Request) -> Result<(), ForgeError> {
+        let to = &self.promoting.request.to;
+        let text = format!("Closed: this branch goes to `{to}` now, by a request of its own.");
+        forge.comment(request, &text)?;
+        forge.close(request)
+    }
+
+    /// Closes the requests that this one makes needless.
+    fn supersede(
+        &self,
+        forge: &dyn Forge,
+        open: &[Request],
+        own: &Request,
+    ) -> Result<(), ForgeError> {
+        let Some(memory) = pull_request::read(&own.body) else { return Ok(()) };
+        for other in open {
+            let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
+            let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
+            if older.is_some_and(|older| memory.supersedes(&older)) {
+                forge.comment(other, &format!("Superseded by #{}.", own.number))?;
+                forge.close(other)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The text that the repository wants above that of a request.
+    fn template(&self) -> Result<String, Failure> {
+        const USUAL: [&str; 6] = [
+            ".github/pull_request_template.md",
+            ".github/PULL_REQUEST_TEMPLATE.md",
+            "pull_request_template.md",
+            ".gitlab/merge_request_templates/Default.md",
+            ".gitea/pull_request_template.md",
+            ".azuredevops/pull_request_template.md",
+        ];
+        let workspace = self.promoting.workspace;
+        let read = |path: &str| {
+            let path = RepoPath::normalize(path).unwrap_or_default();
+            workspace
+                .repo
+                .snapshot(workspace.base)
+                .map_err(Failure::from)
+                .and_then(|snapshot| Ok(crate::model::Snapshot::read(&snapshot, &path)?))
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        if let Some(path) = &workspace.config.delivery.pull_request.template {
+            let missing = || {
+                Failure::not_found(format!("the template `{path}` is not in the repository"))
+                    .hint("git promote config show")
+            };
+            return Ok(text(read(path)?.ok_or_else(missing)?));
+        }
+        for path in USUAL {
+            if let Some(bytes) = read(path)? {
+                return Ok(text(bytes));
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// The request as it shall be; `body` is what it says already.
+    fn draft(&self, report: &PromotionReport, body: &str) -> Result<Draft, Failure> {
+        let letter = self.promoting.letter(report)?;
+        let workspace = self.promoting.workspace;
+        let wording = Wording { workspace, report, record: &letter.record };
+        let memory = Memory::of(&report.promotions);
+        let own = memory.map(|memory| memory.wrap(&wording.body())).unwrap_or_default();
+        let settings = &workspace.config.delivery.pull_request;
+        let environment = workspace.config.environment(self.promoting.request.to.as_str());
+        Ok(Draft {
+            head: self.branch.clone(),
+            base: self.destination.base.branch.clone(),
+            title: wording.title(),
+            body: pull_request::blend(body, &own),
+            draft: settings.draft,
+            labels: wording.labels(),
+            reviewers: environment.map(|e| e.delivery.reviewers.clone()).unwrap_or_default(),
+            milestone: settings.milestone.clone(),
+        })
+    }
+
+    /// Puts the commit on the branch, unless it holds the same change already.
+    fn push(&self, report: &mut PromotionReport, options: &[String]) -> Result<(), Failure> {
+        let Promoting { workspace, args, .. } = self.promoting;
+        let remote = &self.destination.remote;
+        let name = remote.push_name.as_str();
+        let there = workspace.repo.list_remote(name, &[&self.branch])?.tip(&self.branch);
+        if let Some(id) = there {
+            let tip = Tip { branch: self.branch.clone(), id };
+            let tip = workspace.repo.fetch(remote, &tip)?;
+            if self.is_same_change(tip.id)? {
+                let subject = workspace.repo.subject(tip.id)?;
+                report.commit = Some(CommitLine { id: tip.id.to_string(), subject });
+                return Ok(());
+            }
+        }
+        let letter = self.promoting.letter(report)?;
+        let commit = made(workspace, &letter, self.approved, report)?;
+        let how = (Expect::Exactly(there), !args.no_verify);
+        workspace.repo.push(name, (&self.branch, commit), how, options).map_err(raced)
+    }
+
+    /// Whether a commit changes on its parent just what the plan changes on the
+    /// base: then it stays, and with it what was approved.
+    fn is_same_change(&self, commit: ObjectId) -> Result<bool, Failure> {
+        let repo = &self.promoting.workspace.repo;
+        let [parent] = repo.parents(commit)?[..] else { return Ok(false) };
+        if !repo.has(parent) {
+            return Ok(false);
+        }
+        let change = crate::git::moved(repo, parent, commit)?;
+        let files = &self.approved.plan().files;
+        let mut paths: Vec<&RepoPath> = files.iter().map(|file| &file.path).collect();
+        paths.sort();
+        if !change.changed.iter().eq(paths) || change.odd_names > 0 {
+            return Ok(false);
+        }
+        for file in files {
+            use crate::model::Snapshot as _;
+            let (old, new) = (change.before.read(&file.path)?, change.after.read(&file.path)?);
+            if old != file.old || new.as_ref() != Some(&file.new) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
