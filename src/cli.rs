@@ -15,6 +15,7 @@ use crate::command::demo::DemoArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::init::InitArgs;
+use crate::command::next::NextArgs;
 use crate::command::promote::{PromoteArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
@@ -93,6 +94,8 @@ enum Command {
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
     Audit(AuditArgs),
+    /// Promote what was merged to the environments that come after it
+    Next(NextArgs),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
     /// Write promote.toml from what the directories tell
@@ -239,6 +242,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
+        Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),

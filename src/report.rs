@@ -275,3 +275,50 @@ impl ReplayReport {
         counts
     }
 }
+
+/// What became of a move to the next environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStep {
+    /// A dry run: nothing was written.
+    Planned,
+    /// A pull request was opened.
+    Opened,
+    /// The pull request was there, and is up to date.
+    UpToDate,
+    /// The commit, or the branch of a request, is pushed.
+    Pushed,
+    /// The environment runs it already.
+    Unchanged,
+    /// A rule holds it back.
+    Held,
+    /// It did not work.
+    Failed,
+}
+
+/// One app on its way into the next environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextRow {
+    /// The app.
+    pub app: AppId,
+    /// The environment.
+    pub to: EnvironmentName,
+    /// The version, or several with blanks between.
+    pub version: String,
+    /// What became of it.
+    pub step: NextStep,
+    /// The rule that holds it back.
+    pub rule: Option<Rule>,
+    /// Why it is held back, or what failed.
+    pub message: Option<String>,
+    /// Where a person sees the pull request.
+    pub url: Option<String>,
+}
+
+/// What `next` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextReport {
+    /// The commits that were looked at; `None` where all that is due was.
+    pub range: Option<String>,
+    /// One row an app and environment.
+    pub rows: Vec<NextRow>,
+}

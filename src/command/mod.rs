@@ -11,6 +11,7 @@ mod evidence;
 pub mod explain;
 mod failure;
 pub mod init;
+pub mod next;
 pub mod promote;
 pub mod schema;
 pub mod status;

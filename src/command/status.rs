@@ -30,14 +30,8 @@ pub struct StatusArgs {
 /// `git promote status [APP|ENV...]`
 pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
     let config = &workspace.config;
-    let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
-    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
-    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
-    let timelines = timelines(Ground::of(&workspace), &inventory, &keys, Reach::Arrivals)?;
-    let matrix = Matrix { context, workspace: &workspace, inventory: &inventory, timelines };
-    let report = matrix.report(&wanted);
+    let (report, inventory) = matrix(context, &workspace, args)?;
     let text = render(context, &report);
     let mut remarks = workspace.config_notes();
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
@@ -49,6 +43,22 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
         remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
     }
     Ok(Answer { remarks, ..Answer::done(text) })
+}
+
+/// Who runs what, and the inventory it was told from.
+pub(super) fn matrix(
+    context: &Context,
+    workspace: &Workspace,
+    args: &StatusArgs,
+) -> Result<(StatusReport, Inventory), Failure> {
+    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
+    let inventory = discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?;
+    let wanted = Wanted::new(workspace, &inventory, &args.names)?;
+    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
+    let timelines = timelines(Ground::of(workspace), &inventory, &keys, Reach::Arrivals)?;
+    let matrix = Matrix { context, workspace, inventory: &inventory, timelines };
+    let report = matrix.report(&wanted);
+    Ok((report, inventory))
 }
 
 /// Why the table is empty: the overlays are elsewhere, or what they hold is

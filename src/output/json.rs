@@ -333,7 +333,7 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit", "check", "audit", "replay"]
+    &["promotion", "status", "edit", "check", "audit", "replay", "next"]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -342,6 +342,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "promotion" => schema_for!(WirePromotionReport),
         "status" => schema_for!(WireStatus),
         "edit" => schema_for!(WireEditReport),
+        "next" => schema_for!(super::next::WireNext),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

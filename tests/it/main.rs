@@ -101,6 +101,8 @@ mod promote_words;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod real_findings;
