@@ -30,6 +30,8 @@ pub struct Record {
     pub gates: Vec<String>,
     /// What was waived.
     pub waivers: Vec<Waiver>,
+    /// Whether it goes back.
+    pub rollback: bool,
 }
 
 /// The versions of a promotion as the record writes them: the tag, or the
@@ -54,6 +56,9 @@ impl Record {
         let mut apps: Vec<String> = self.promotions.iter().map(|p| p.app.to_string()).collect();
         apps.dedup();
         let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
+        if self.rollback {
+            return one_line(&self.way_back(&apps, &to));
+        }
         let subject = match (apps.as_slice(), self.promotions.as_slice()) {
             ([app], [first, rest @ ..])
                 if rest.iter().all(|p| short(&p.version) == short(&first.version)) =>
@@ -64,6 +69,19 @@ impl Record {
             (apps, _) => format!("Promote {} apps to {to}", apps.len()),
         };
         one_line(&subject)
+    }
+
+    /// The subject of a rollback.
+    fn way_back(&self, apps: &[String], to: &str) -> String {
+        match (apps, self.promotions.as_slice()) {
+            ([app], [first, rest @ ..])
+                if rest.iter().all(|p| short(&p.version) == short(&first.version)) =>
+            {
+                format!("Roll back {app} to {} in {to}", short(&first.version))
+            }
+            ([app], _) => format!("Roll back {app} in {to}"),
+            (apps, _) => format!("Roll back {} apps in {to}", apps.len()),
+        }
     }
 
     /// What moved, one line a promotion.
@@ -107,6 +125,9 @@ impl Record {
         for waiver in &self.waivers {
             trailers.push(("Promote-Override", waiver.rule.to_string()));
             trailers.push(("Promote-Reason", waiver.reason.clone()));
+        }
+        if self.rollback {
+            trailers.push(("Promote-Rollback", "true".to_owned()));
         }
         trailers.push(("Promote-Id", self.id()));
         trailers.into_iter().map(|(key, value)| (key, one_line(&value))).collect()
@@ -222,6 +243,7 @@ mod tests {
             base: "a".repeat(40),
             gates: vec!["GP001 pass".to_owned(), "GP003 pass".to_owned()],
             waivers: vec![],
+            rollback: false,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::init::InitArgs;
 use crate::command::next::NextArgs;
-use crate::command::promote::{PromoteArgs, ToArgs};
+use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
@@ -88,6 +88,8 @@ struct GlobalArgs {
 enum Command {
     /// Promote into an environment whatever its name is
     To(Box<ToArgs>),
+    /// Go back to the version before, or to one that is named
+    Rollback(Box<RollbackArgs>),
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
     /// Judge a change before it is merged: was an environment skipped?
@@ -239,6 +241,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         }
         None => command::promote::run(context, &cli.promote, &commands),
         Some(Command::To(args)) => command::promote::run_to(context, &args),
+        Some(Command::Rollback(args)) => command::promote::run_rollback(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use crate::config::{self, Config, Origin};
 use crate::discover;
-use crate::git::{GitError, ObjectId, Repository, TreeSnapshot};
+use crate::git::{GitError, ObjectId, Repository, Tip, TreeSnapshot};
 use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
 use crate::worktree::read_beneath;
@@ -72,14 +72,13 @@ impl Workspace {
         Ok(Self { repo, base, branch: head.branch, snapshot, config, paint, local: true })
     }
 
-    /// The same repository with everything read from another commit: the tip of
-    /// a branch of a remote.
-    pub fn at(&self, base: ObjectId, branch: &str) -> Result<Self, Failure> {
-        let repo = self.repo.clone();
+    /// A repository with everything read from the tip of a branch of a remote.
+    pub fn at(context: &Context, repo: &Repository, tip: &Tip) -> Result<Self, Failure> {
+        let (repo, base) = (repo.clone(), tip.id);
         let snapshot = repo.snapshot(base)?;
         let config = read_config(&snapshot)?;
-        let branch = Some(branch.to_owned());
-        Ok(Self { repo, base, branch, snapshot, config, paint: self.paint, local: false })
+        let (branch, paint) = (Some(tip.branch.clone()), paint(context, &repo));
+        Ok(Self { repo, base, branch, snapshot, config, paint, local: false })
     }
 
     /// Where in the tree the user stands; the root where that is not known.

@@ -61,7 +61,9 @@ fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 }
 
 fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
-    case.check?;
+    if case.check.is_none() && !case.rollback {
+        return None;
+    }
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
     let held = ran(timeline, &promotion.version)?;
     if went_back(timeline, held, &promotion.version) {
@@ -71,6 +73,17 @@ fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     let since = since.map(|since| format!(" ({})", short_id(&since.commit))).unwrap_or_default();
     let text = format!("a rollback: {} ran {} before{since}", promotion.to, promotion.version);
     Some(Acceptance { why: Why::Rollback, text })
+}
+
+/// What an environment goes back to: the newest version that ran before the
+/// present one, is another, and was not itself gone back from.
+pub fn before_this(timeline: &Timeline) -> Option<&Pin> {
+    let now = &timeline.held.first()?.pin;
+    let mut stays = timeline.held.iter().enumerate().skip(1);
+    let good = |(index, held): &(usize, &crate::history::Held)| {
+        held.pin != *now && !held.pin.is_empty() && !went_back(timeline, *index, &held.pin)
+    };
+    stays.find(good).map(|(_, held)| &held.pin)
 }
 
 /// The newest stay of exactly that version, before the present one.

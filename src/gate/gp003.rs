@@ -15,7 +15,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     refuses: "going back: an older version, or one that the environment already left",
     why: "A promotion goes forward. An older version by SemVer, or one that the environment \
           ran and left (perhaps because it was bad), is a rollback that nobody called one.",
-    satisfy: "If going back is what you want, say so, with the reason:\n\
+    satisfy: "If going back to what ran here is what you want, say so:\n\
+              \n    git promote rollback ENVIRONMENT APP@VERSION\n\
+              \nTo an older version that never ran here, with the reason:\n\
               \n    git promote APP@VERSION ENVIRONMENT --override GP003 --reason TEXT",
     overridable: true,
     ask: Ask::Each(judge),

@@ -19,6 +19,7 @@ mod gp014;
 mod ordering;
 mod policy;
 
+pub use accepted::before_this;
 pub use ordering::by_semver;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub struct Case<'a> {
     pub timelines: &'a BTreeMap<CellKey, Timeline>,
     /// What there is of the history of the base.
     pub history: Past,
+    /// Whether going back is what is wanted.
+    pub rollback: bool,
     /// What the user waives.
     pub waivers: &'a [Waiver],
     /// The time to judge at, seconds since the epoch.

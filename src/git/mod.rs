@@ -5,6 +5,7 @@
 //! itself; `commit` says which and why.
 
 mod ancestry;
+mod borrow;
 pub mod change;
 mod child;
 pub mod commit;
@@ -16,6 +17,7 @@ mod index;
 mod index_tree;
 mod merge;
 mod open;
+mod promised;
 mod push;
 mod quarantine;
 mod remote;
@@ -26,6 +28,7 @@ mod state;
 mod tree;
 mod tree_diff;
 
+pub use borrow::{Borrowed, borrow};
 pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
     CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, build, commit, rehearse,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::promised::Promised;
 use super::{GitError, TreeSnapshot, ancestry, config_env, tree};
 use crate::model::RepoPath;
 
@@ -18,6 +19,7 @@ pub struct Repository {
     pub(super) gix: gix::Repository,
     root: Option<PathBuf>,
     start: PathBuf,
+    pub(super) promised: Option<Promised>,
 }
 
 impl Repository {
@@ -49,7 +51,7 @@ impl Repository {
             }
             None => None,
         };
-        Ok(Self { gix, root, start })
+        Ok(Self { gix, root, start, promised: None })
     }
 
     /// The top of the work tree, absolute; `None` in a bare repository.
@@ -109,6 +111,17 @@ impl Repository {
             |name: &str| self.config_bool(&format!("remote.{name}.promisor")) == Some(true);
         let old = self.config_string("extensions.partialClone").is_some();
         old || self.gix.remote_names().iter().any(|name| promises(&name.to_str_lossy()))
+    }
+
+    /// The same repository, in which files that a remote promises are fetched
+    /// once they are asked for. Otherwise they are missing.
+    #[must_use]
+    pub fn with_promised_files(mut self, remote: &str) -> Self {
+        if self.is_partial() {
+            let git_dir = self.git_dir().to_path_buf();
+            self.promised = Some(Promised { git_dir, remote: remote.to_owned() });
+        }
+        self
     }
 
     /// The value of a setting such as `promote.app`, the last one given.

@@ -1,13 +1,14 @@
 //! The files at one commit, read straight from tree objects.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryRef;
 
+use super::promised::Promised;
 use super::{GitError, Repository, scan, tree};
 use crate::model::{Entry, EntryKind, RepoPath, Search, Snapshot, SnapshotError};
 
@@ -19,6 +20,8 @@ pub struct TreeSnapshot {
     repo: gix::Repository,
     tree: ObjectId,
     directories: RefCell<HashMap<RepoPath, Option<Rc<Directory>>>>,
+    /// Where files come from that are not here; `None`: they are missing.
+    promised: Option<Promised>,
 }
 
 /// A tree. On the way to one path it is only searched; decoding all of a wide
@@ -50,12 +53,13 @@ const SEARCHES: u32 = 8;
 
 impl TreeSnapshot {
     pub(super) fn new(repo: &Repository, commit: ObjectId) -> Result<Self, GitError> {
-        Ok(Self::of_tree(repo.gix.clone(), repo.tree_of(commit)?))
+        let snapshot = Self::of_tree(repo.gix.clone(), repo.tree_of(commit)?);
+        Ok(Self { promised: repo.promised.clone(), ..snapshot })
     }
 
     /// The files of a tree; what `repo` holds in memory is there too.
     pub(super) fn of_tree(repo: gix::Repository, tree: ObjectId) -> Self {
-        Self { repo, tree, directories: RefCell::default() }
+        Self { repo, tree, directories: RefCell::default(), promised: None }
     }
 
     /// The tree that is read.
@@ -114,6 +118,33 @@ impl TreeSnapshot {
         };
         self.directories.borrow_mut().insert(dir.clone(), found.clone());
         Ok(found)
+    }
+
+    /// Fetches the files of a directory that are promised and not here; `false`
+    /// where that brings nothing.
+    fn bring(&self, directory: &Directory) -> bool {
+        let Some(promised) = &self.promised else { return false };
+        promised.bring(&self.missing(directory)).is_ok()
+    }
+
+    fn missing(&self, directory: &Directory) -> BTreeSet<ObjectId> {
+        let files = directory.entries().filter(|entry| kind_of(entry.mode) == EntryKind::File);
+        files.map(|entry| entry.oid.to_owned()).filter(|id| !self.repo.has_object(*id)).collect()
+    }
+
+    /// Fetches every file below a directory, for a search through all of them.
+    fn bring_all(&self, top: &RepoPath) -> Result<(), SnapshotError> {
+        let Some(promised) = &self.promised else { return Ok(()) };
+        let mut missing = BTreeSet::new();
+        let mut open = vec![top.clone()];
+        while let Some(dir) = open.pop() {
+            let Some(directory) = self.directory(&dir)? else { continue };
+            missing.extend(self.missing(&directory));
+            let below = directory.decoded().entries.iter();
+            let below = below.filter(|(_, node)| node.kind == EntryKind::Directory);
+            open.extend(below.map(|(name, _)| dir.join(name)));
+        }
+        promised.bring(&missing).map_err(|error| error.at(top))
     }
 
     /// Reads a tree, whole and well-formed.
@@ -175,7 +206,12 @@ impl Snapshot for TreeSnapshot {
         if node.kind != EntryKind::File {
             return Ok(None);
         }
-        let object = self.repo.find_object(node.id);
+        let object = self.repo.find_object(node.id).or_else(|error| {
+            if !error.is_not_found() || !self.bring(&directory) {
+                return Err(error);
+            }
+            self.repo.find_object(node.id)
+        });
         let object = object
             .map_err(|error| tree::unreadable(&self.repo, ("blob", node.id), &error).at(path))?;
         let blob = object.try_into_blob();
@@ -202,6 +238,7 @@ impl Snapshot for TreeSnapshot {
     }
 
     fn scan(&self, search: &Search<'_>) -> Result<bool, SnapshotError> {
+        self.bring_all(&RepoPath::root())?;
         scan::scan(&self.fork(), self.tree, search)
     }
 }

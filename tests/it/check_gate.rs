@@ -77,6 +77,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         }),
         timelines: &BTreeMap::new(),
         history: Past::Whole,
+        rollback: false,
         waivers: &[],
         now: 0,
     };

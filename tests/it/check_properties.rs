@@ -156,6 +156,7 @@ fn case<'a>(
         check: None,
         timelines: &NO_PAST,
         history: Past::Whole,
+        rollback: false,
         waivers: &[],
         now: 0,
     }

@@ -81,6 +81,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod next;
+#[cfg(test)]
 mod no_skip;
 #[cfg(test)]
 mod promote;
@@ -120,6 +122,8 @@ mod render_fixtures;
 mod render_fuzz;
 #[cfg(test)]
 mod render_repos;
+#[cfg(test)]
+mod rollback;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

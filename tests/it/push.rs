@@ -298,3 +298,22 @@ fn a_dry_run_writes_nothing_anywhere() {
     let branches = sandbox.git_in(&remote, ["branch", "--list"]);
     assert_eq!(branches.lines().count(), 1, "{branches}");
 }
+
+#[test]
+fn no_checkout_is_needed() {
+    let sandbox = line();
+    let remote = with_remote(&sandbox);
+    sandbox.git_in(&remote, ["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", remote.display());
+    let outside = tempfile::tempdir().unwrap();
+    let elsewhere = outside.path().display().to_string();
+    let args = ["-C", &elsewhere, "web@v1.2.3", "staging", "--pr", "--remote", &url];
+    let document = run(&sandbox, &[&args[..], &["-o", "json"]].concat()).json(0);
+    assert_eq!(document["result"], "pushed");
+    assert!(there(&sandbox, &remote, BRANCH, &at("web", "staging")).contains("v1.2.3"));
+    let args = ["-C", &elsewhere, "web@v1.9.9", "dev", "--push", "--remote", &url];
+    assert_eq!(run(&sandbox, &args).code(), 0);
+    assert!(there(&sandbox, &remote, "main", &at("web", "dev")).contains("v1.9.9"));
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    assert_eq!(run(&sandbox, &["-C", &elsewhere, "web@v2", "dev", "--remote", &url]).code(), 2);
+}

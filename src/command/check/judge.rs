@@ -188,6 +188,7 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             history: past.history,
+            rollback: false,
             waivers: &self.waivers(report),
             now: self.options.now,
         };

@@ -123,20 +123,10 @@ impl Choosing<'_> {
 
     /// `-a`, `-g` and `-A`. An app named without a wildcard must exist.
     fn by_flags(&self) -> Result<Chosen, Failure> {
-        let apps = matchers(&self.args.apps)?;
-        let groups = matchers(&self.args.groups)?;
-        let in_group = |app: &AppId| {
-            let group = app.group.as_deref().unwrap_or_default();
-            groups.is_empty() || groups.iter().any(|glob| glob.is_match(group))
-        };
-        let matches = |app: &AppId| {
-            let shown = app.to_string();
-            let by_glob = |glob: &GlobMatcher| glob.is_match(&app.name) || glob.is_match(&shown);
-            apps.is_empty() || self.args.apps.contains(&shown) || apps.iter().any(by_glob)
-        };
+        let globs = Globs::of(self.args)?;
         let mut known = absent::all_apps(self.inventory);
-        known.retain(in_group);
-        if known.is_empty() && !groups.is_empty() {
+        known.retain(|app| globs.has_group(app));
+        if known.is_empty() && !self.args.groups.is_empty() {
             return Err(self.no_match("group", &self.args.groups));
         }
         let mut moves = Vec::new();
@@ -146,7 +136,7 @@ impl Choosing<'_> {
         for name in self.args.apps.iter().filter(named) {
             moves.push(self.to_move(self.one_of(&known, name)?, true)?);
         }
-        known.retain(matches);
+        known.retain(|app| globs.has_name(app));
         if known.is_empty() {
             return Err(self.no_match("app", &self.args.apps));
         }
@@ -322,6 +312,43 @@ impl Choosing<'_> {
 }
 
 /// Whether the text is a name rather than a glob.
+/// The apps that the flags name.
+struct Globs<'a> {
+    args: &'a CommonArgs,
+    apps: Vec<GlobMatcher>,
+    groups: Vec<GlobMatcher>,
+}
+
+impl<'a> Globs<'a> {
+    fn of(args: &'a CommonArgs) -> Result<Self, Failure> {
+        Ok(Self { args, apps: matchers(&args.apps)?, groups: matchers(&args.groups)? })
+    }
+
+    fn has_group(&self, app: &AppId) -> bool {
+        let group = app.group.as_deref().unwrap_or_default();
+        self.groups.is_empty() || self.groups.iter().any(|glob| glob.is_match(group))
+    }
+
+    fn has_name(&self, app: &AppId) -> bool {
+        let shown = app.to_string();
+        let by_glob = |glob: &GlobMatcher| glob.is_match(&app.name) || glob.is_match(&shown);
+        self.apps.is_empty() || self.args.apps.contains(&shown) || self.apps.iter().any(by_glob)
+    }
+}
+
+/// The apps among these that the flags name; `None` where no flag names any.
+pub(super) fn flagged(
+    args: &CommonArgs,
+    apps: &BTreeSet<AppId>,
+) -> Result<Option<BTreeSet<AppId>>, Failure> {
+    if !args.all && args.apps.is_empty() && args.groups.is_empty() {
+        return Ok(None);
+    }
+    let globs = Globs::of(args)?;
+    let named = apps.iter().filter(|app| globs.has_group(app) && globs.has_name(app));
+    Ok(Some(named.cloned().collect()))
+}
+
 pub(super) fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '{'])
 }

@@ -34,6 +34,21 @@ pub struct ToArgs {
     pub common: CommonArgs,
 }
 
+/// Go back to the version before, or to one that is named.
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// The environment that goes back
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// The version to go back to, as VERSION or APP@VERSION; without it, the one
+    /// that ran before and was not itself gone back from
+    #[arg(value_name = "[APP@]VERSION")]
+    pub words: Vec<String>,
+    /// The flags of every form
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
 /// What every form of a promotion takes.
 #[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -74,6 +89,11 @@ pub struct CommonArgs {
     /// Why the rules are waived
     #[arg(long, value_name = "TEXT", requires = "overrides", help_heading = "Rules")]
     pub reason: Option<String>,
+
+    /// Go back: the version ran in the environment before, and was not itself
+    /// gone back from; the record says so
+    #[arg(long, help_heading = "Rules")]
+    pub rollback: bool,
 
     /// Commit on the current branch (the default, unless promote.toml says otherwise)
     #[arg(long, group = "way", help_heading = "Delivery")]

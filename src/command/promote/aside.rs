@@ -12,14 +12,14 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use crate::gate::Approved;
-use crate::git::{self, Expect, ObjectId, Remote, RemoteError, Tip};
+use crate::git::{self, Expect, ObjectId, Remote, RemoteError, Repository, Tip};
 use crate::model::{AppId, Pin, Promotion};
 use crate::report::{CommitLine, Ending, PromotionReport};
 
 use super::super::{Exit, Failure, Remark, Workspace};
 use super::ending::{End, Outcome};
 use super::message::Letter;
-use super::{Asked, Promoting, Way};
+use super::{Asked, Promoting, Way, is_address};
 
 /// How often a promotion is planned again on a new tip.
 const TRIES: u32 = 40;
@@ -35,17 +35,19 @@ pub(super) struct Destination {
 
 impl Asked<'_> {
     /// Plans, judges and delivers on the tip of the base branch.
-    pub(super) fn aside(&self, here: Workspace, way: Way) -> Result<Outcome, Failure> {
+    pub(super) fn aside(&self, repo: &Repository, way: Way) -> Result<Outcome, Failure> {
         let name = std::env::var("GIT_PROMOTE_REMOTE").ok().filter(|name| !name.is_empty());
-        let remote = here.repo.remote(self.args.remote.as_deref().or(name.as_deref()))?;
+        let named = self.args.remote.as_deref().filter(|remote| !is_address(remote));
+        let remote = repo.remote(named.or(name.as_deref()))?;
+        let repo = repo.clone().with_promised_files(&remote.name);
         let first: RefCell<Option<Before>> = RefCell::default();
         let mut lost = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 std::thread::sleep(pause(attempt));
             }
-            let base = self.tip(&here, &remote)?;
-            let workspace = here.at(base.id, &base.branch)?;
+            let base = self.tip(&repo, &remote)?;
+            let workspace = Workspace::at(self.context, &repo, &base)?;
             let destination = Destination { remote: remote.clone(), base };
             let request = self.request(&workspace)?;
             let promoting = Promoting {
@@ -73,9 +75,9 @@ impl Asked<'_> {
     }
 
     /// The tip of the base branch, fetched.
-    fn tip(&self, here: &Workspace, remote: &Remote) -> Result<Tip, Failure> {
+    fn tip(&self, repo: &Repository, remote: &Remote) -> Result<Tip, Failure> {
         let wanted: Vec<&str> = self.args.base.as_deref().into_iter().collect();
-        let listing = here.repo.list_remote(&remote.name, &wanted)?;
+        let listing = repo.list_remote(&remote.name, &wanted)?;
         let branch = self.args.base.clone().or_else(|| listing.head.clone());
         let Some(branch) = branch else {
             return Err(Failure::not_found(format!(
@@ -88,7 +90,7 @@ impl Asked<'_> {
             let message = format!("{} has no branch `{branch}`", remote.name);
             return Err(Failure::not_found(message).hint(format!("git ls-remote {}", remote.name)));
         };
-        Ok(here.repo.fetch(remote, &Tip { branch, id })?)
+        Ok(repo.fetch(remote, &Tip { branch, id })?)
     }
 }
 

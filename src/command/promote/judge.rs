@@ -91,6 +91,7 @@ impl Promoting<'_> {
             check: None,
             timelines,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
+            rollback: self.args.rollback,
             waivers: &waivers,
             now: self.context.now,
         };

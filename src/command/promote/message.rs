@@ -61,6 +61,7 @@ fn record(workspace: &Workspace, args: &CommonArgs, report: &PromotionReport) ->
         base: workspace.base.to_string(),
         gates: gate_lines(&report.findings),
         waivers,
+        rollback: args.rollback,
     }
 }
 

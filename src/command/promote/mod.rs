@@ -12,18 +12,20 @@ mod message;
 mod misread;
 mod place;
 mod request;
+mod rollback;
 mod scope;
 mod way;
 mod wording;
 mod words;
 
-pub use args::{CommonArgs, PromoteArgs, ToArgs};
+pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use ending::Outcome;
 pub(super) use words::{Request, What};
 
 use crate::diff::{self, Effect, Effects};
 use crate::discover::Inventory;
 use crate::gate::{self, Approved};
+use crate::git::{self, Repository};
 use crate::model::{Finding, Snapshot};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
@@ -37,7 +39,7 @@ use words::Known;
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
 pub fn run(context: &Context, args: &PromoteArgs, commands: &[String]) -> Result<Answer, Failure> {
-    let resolve = |known: &Known<'_>| known.resolve(&args.words);
+    let resolve = |_: &Workspace, known: &Known<'_>| known.resolve(&args.words);
     let asked = Asked { context, args: &args.common, commands, resolve: &resolve };
     Ok(asked.perform()?.answer(context))
 }
@@ -45,7 +47,8 @@ pub fn run(context: &Context, args: &PromoteArgs, commands: &[String]) -> Result
 /// `git promote to ENV [--version V | --from ENV]`.
 pub fn run_to(context: &Context, args: &ToArgs) -> Result<Answer, Failure> {
     let (version, from) = (args.version.as_deref(), args.from.as_deref());
-    let resolve = |known: &Known<'_>| known.resolve_to(&args.environment, version, from);
+    let resolve =
+        |_: &Workspace, known: &Known<'_>| known.resolve_to(&args.environment, version, from);
     let asked = Asked { context, args: &args.common, commands: &[], resolve: &resolve };
     Ok(asked.perform()?.answer(context))
 }
@@ -56,8 +59,19 @@ pub(super) fn carry_out(
     args: &CommonArgs,
     request: &Request,
 ) -> Result<Outcome, Failure> {
-    let resolve = |_: &Known<'_>| Ok(request.clone());
+    let resolve = |_: &Workspace, _: &Known<'_>| Ok(request.clone());
     Asked { context, args, commands: &[], resolve: &resolve }.perform()
+}
+
+/// `git promote rollback ENV [[APP@]VERSION|APP ...]`
+pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Failure> {
+    let common = CommonArgs { rollback: true, ..args.common.clone() };
+    let resolve = |workspace: &Workspace, known: &Known<'_>| {
+        let request = known.resolve_rollback(&args.environment, &args.words)?;
+        rollback::completed((context, workspace, &common), request)
+    };
+    let asked = Asked { context, args: &common, commands: &[], resolve: &resolve };
+    Ok(asked.perform()?.answer(context))
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -71,6 +85,9 @@ pub fn status_instead(context: &Context, args: &CommonArgs) -> Result<Answer, Fa
     super::status::run(context, &super::status::StatusArgs::default())
 }
 
+/// What words mean in a repository.
+type Resolve<'r> = &'r dyn Fn(&Workspace, &Known<'_>) -> Result<Request, Failure>;
+
 /// What the user asked for, before it is known what the words mean.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -78,21 +95,29 @@ struct Asked<'a> {
     args: &'a CommonArgs,
     commands: &'a [String],
     /// What the words mean in a repository.
-    resolve: &'a dyn Fn(&Known<'_>) -> Result<Request, Failure>,
+    resolve: Resolve<'a>,
 }
 
 impl<'a> Asked<'a> {
     fn perform(&self) -> Result<Outcome, Failure> {
         refuse_unsupported(self.context, self.args)?;
-        let here = Workspace::open(self.context)?;
+        let flagged = Way::flagged(self.args);
+        if let Some(url) = self.args.remote.as_deref().filter(|remote| is_address(remote)) {
+            return self.borrowed(url, flagged);
+        }
         // A flag counts before it is known what the words mean here: they may
         // mean something on the remote alone.
-        if let Some(way) = Way::flagged(self.args).filter(|way| way.is_aside()) {
-            return self.aside(here, way);
+        if let Some(way) = flagged.filter(|way| way.is_aside()) {
+            return self.aside(&Repository::open(&self.context.directory)?, way);
         }
+        let here = Workspace::open(self.context)?;
         let request = self.request(&here)?;
         match Way::of(self.args, &here.config, &request.to) {
-            way @ (Way::Push | Way::Pr) => self.aside(here, way),
+            way @ (Way::Push | Way::Pr) => self.aside(&here.repo, way),
+            _ if self.args.remote.is_some() || self.args.base.is_some() => {
+                Err(Failure::usage("--remote and --base are for --push and --pr")
+                    .hint(format!("{} ... --pr", self.context.front.name())))
+            }
             Way::Commit | Way::Worktree => {
                 Promoting { context: self.context, workspace: &here, args: self.args, request }
                     .run(&deliver::deliver)
@@ -100,10 +125,25 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// In a repository of which there is no checkout.
+    fn borrowed(&self, url: &str, flagged: Option<Way>) -> Result<Outcome, Failure> {
+        let borrowed = git::borrow(url, self.args.base.as_deref())?;
+        let workspace = Workspace::at(self.context, &borrowed.repo, &borrowed.tip)?;
+        let way = match flagged {
+            Some(way) => way,
+            None => Way::of(self.args, &workspace.config, &self.request(&workspace)?.to),
+        };
+        if way.is_aside() {
+            return self.aside(&borrowed.repo, way);
+        }
+        Err(Failure::usage("without a checkout a promotion is pushed, or a pull request")
+            .hint(format!("{} ... --pr --remote URL", self.context.front.name())))
+    }
+
     /// What the words mean in this repository.
     fn request(&self, workspace: &Workspace) -> Result<Request, Failure> {
         let context = self.context;
-        (self.resolve)(&Known {
+        let known = Known {
             pipeline: &workspace.config.pipeline,
             commands: self.commands,
             is_app: &|name| scope::is_app(workspace, name),
@@ -112,7 +152,8 @@ impl<'a> Asked<'a> {
             next: &|app| absent::next(context, workspace, app),
             of_image: &|image| absent::of_image(workspace, image),
             program: context.front.name(),
-        })
+        };
+        (self.resolve)(workspace, &known)
     }
 }
 
@@ -127,6 +168,11 @@ fn refuse_unsupported(context: &Context, args: &CommonArgs) -> Result<(), Failur
             .hint(format!("{} VERSION@sha256:... ENV names the digest", context.front.name())));
     }
     Ok(())
+}
+
+/// Whether a remote is named by its address: it has a scheme, a host or a path.
+fn is_address(remote: &str) -> bool {
+    remote.contains([':', '/'])
 }
 
 struct Promoting<'a> {

@@ -103,6 +103,21 @@ impl Known<'_> {
         Ok(Request { to, what })
     }
 
+    /// `rollback ENV [[APP@]VERSION|APP ...]`; without a version, the one before
+    /// is meant, which is not known yet.
+    pub(super) fn resolve_rollback(
+        &self,
+        environment: &str,
+        words: &[String],
+    ) -> Result<Request, Failure> {
+        let to = self.environment(environment, &[])?;
+        let what = match words {
+            [] => What::RunsIn(None),
+            words => self.versions(words, &to)?,
+        };
+        Ok(Request { to, what })
+    }
+
     fn environment(&self, last: &str, before: &[String]) -> Result<EnvironmentName, Failure> {
         if let Some(environment) = self.pipeline.get(last) {
             return Ok(environment.name.clone());
