@@ -156,10 +156,14 @@ fn file_diff(file: &FileChange) -> String {
         Some(_) => format!("a/{}", file.path),
         None => "/dev/null".to_owned(),
     };
+    let after = match file.after() {
+        Some(_) => format!("b/{}", file.path),
+        None => "/dev/null".to_owned(),
+    };
     TextDiff::from_lines(old.as_ref(), new.as_ref())
         .unified_diff()
         .context_radius(3)
-        .header(&before, &format!("b/{}", file.path))
+        .header(&before, &after)
         .to_string()
 }
 

@@ -1,10 +1,9 @@
 //! Files changed without a commit: `--worktree`, and `--stage` with it.
 
-use super::commit::{Durability, Target, inspect, read_index, write_index};
+use super::commit::{Durability, Target, bring, bring_back, inspect, read_index, write_index};
 use super::index::{Index, IndexLock, Rewrite};
 use super::{CommitError, GitError, Repository, child};
 use crate::model::FileChange;
-use crate::worktree::{NewFile, remove_beneath, write_beneath};
 
 /// Writes the changes to the work tree, all or none of them; with `stage` also
 /// to the index. Targets must be what HEAD holds, in index and work tree.
@@ -56,9 +55,7 @@ fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitErro
     let durable = Durability::of(repo).objects;
     for (done, target) in targets.iter().enumerate() {
         let Some(file) = &target.file else { continue };
-        let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
-        let written = write_beneath(root, &target.change.path, file.before.as_deref(), new);
-        if let Err(error) = written {
+        if let Err(error) = bring(root, target, file, durable) {
             take_back(repo, targets.get(..done).unwrap_or_default());
             return Err(error.into());
         }
@@ -70,15 +67,9 @@ fn take_back(repo: &Repository, targets: &[Target<'_>]) {
     let Some(root) = repo.root() else { return };
     for target in targets {
         let Some(file) = &target.file else { continue };
-        let path = &target.change.path;
+        let left = (!target.change.removed).then_some(file.after.as_slice());
         // What someone else wrote in the meantime is theirs, and stays.
-        let _best_effort = match file.before.as_deref() {
-            Some(before) => {
-                let new = NewFile { bytes: before, executable: false, durable: true };
-                write_beneath(root, path, Some(&file.after), new)
-            }
-            None => remove_beneath(root, path, &file.after),
-        };
+        let _best_effort = bring_back(root, target, file, left);
     }
 }
 
@@ -90,14 +81,16 @@ fn add(
     targets: &[Target<'_>],
 ) -> Result<(), CommitError> {
     for target in targets {
-        let written = repo.gix.write_blob(&target.change.new);
-        written.map_err(|error| CommitError::write("an object", error))?;
+        let Some(bytes) = target.change.after() else { continue };
+        repo.gix.write_blob(bytes).map_err(|error| CommitError::write("an object", error))?;
     }
     if index.needs_git()?.is_some() {
         drop(lock);
         let mut info = Vec::new();
         for target in targets {
-            let (mode, id, path) = (target.mode, target.id, &target.change.path);
+            // Mode 0 takes an entry away.
+            let mode = if target.change.removed { 0 } else { target.mode };
+            let (id, path) = (target.id, &target.change.path);
             info.extend_from_slice(format!("{mode:o} {id} 0\t{path}\0").as_bytes());
         }
         child::answer(repo, &["update-index", "--add", "-z", "--index-info"], &info)?;

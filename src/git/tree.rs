@@ -1,5 +1,5 @@
 //! Tree objects as bytes: looked up in, compared, and written again with
-//! single entries replaced.
+//! single entries replaced or removed.
 
 use std::ops::Range;
 
@@ -108,7 +108,8 @@ pub(super) fn find(
 pub(super) struct Leaf {
     /// The names on the way, the file's own last; never empty.
     pub(super) parts: Vec<String>,
-    pub(super) id: ObjectId,
+    /// The blob; `None` where the file goes.
+    pub(super) id: Option<ObjectId>,
     /// The mode of a new entry; one that is there keeps its own.
     pub(super) executable: bool,
 }
@@ -163,9 +164,17 @@ impl<'a> TreeWriter<'a> {
         } else {
             let below = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
             let old = there.and_then(|(mode, id)| mode.is_tree().then_some(id));
-            (EntryKind::Tree.into(), self.write(old, &below, group)?)
+            let id = self.write(old, &below, group)?;
+            // Git knows no directory without files.
+            (EntryKind::Tree.into(), Some(id).filter(|id| !id.is_empty_tree()))
         };
-        splice(data, name, mode, id);
+        match id {
+            Some(id) => splice(data, name, mode, id),
+            None => {
+                let place = place_of(data, name, mode, self.repo.object_hash());
+                data.drain(place);
+            }
+        }
         Ok(())
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn carry_out(file: &File<'_>, planned: Vec<Planned>) -> Result<FileCh
     if planned.is_empty() {
         let new = old.clone();
         let path = file.path.clone();
-        return Ok(FileChange { path, old: Some(old), new, executable: false, edits: Vec::new() });
+        let (old, edits) = (Some(old), Vec::new());
+        return Ok(FileChange { path, old, new, removed: false, executable: false, edits });
     }
     file.refuse_sops()?;
     let operations: Vec<Operation> = planned.iter().map(|p| p.operation.clone()).collect();
@@ -137,7 +138,8 @@ pub(super) fn carry_out(file: &File<'_>, planned: Vec<Planned>) -> Result<FileCh
     }
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let new = applied.text.into_bytes();
-    Ok(FileChange { path: file.path.clone(), old: Some(old), new, executable: false, edits })
+    let (path, old) = (file.path.clone(), Some(old));
+    Ok(FileChange { path, old, new, removed: false, executable: false, edits })
 }
 
 /// Drops what is asked for twice, and refuses two values for one place.

@@ -28,6 +28,10 @@ pub enum EditKind {
     Ref,
     /// A file that is copied from the environment before (`--create`).
     NewFile,
+    /// A file that goes.
+    RemovedFile,
+    /// An item of a list of a kustomization, such as `resources`.
+    KustomizeItem,
 }
 
 /// One value that changes. Bytes outside the spans of a file's edits stay.
@@ -61,10 +65,52 @@ pub struct FileChange {
     pub path: RepoPath,
     /// Its bytes before; `None` where it is new.
     pub old: Option<Vec<u8>>,
-    /// Its bytes after.
+    /// Its bytes after; none where it is removed.
     pub new: Vec<u8>,
+    /// Whether it goes.
+    pub removed: bool,
     /// Whether a new file is to be executable.
     pub executable: bool,
     /// What changes in it, in order of the span.
     pub edits: Vec<Edit>,
+}
+
+impl FileChange {
+    /// A file that comes, whole.
+    pub fn added(path: RepoPath, new: Vec<u8>, source: &str) -> Self {
+        let edit = Edit {
+            path: path.clone(),
+            line: 1,
+            column: 1,
+            field: source.to_owned(),
+            kind: EditKind::NewFile,
+            old: None,
+            new: Some(format!("{} bytes", new.len())),
+            span: 0..0,
+            replacement: new.clone(),
+        };
+        Self { path, old: None, new, removed: false, executable: false, edits: vec![edit] }
+    }
+
+    /// A file that goes, whole.
+    pub fn gone(path: RepoPath, old: Vec<u8>) -> Self {
+        let edit = Edit {
+            path: path.clone(),
+            line: 1,
+            column: 1,
+            field: "file".to_owned(),
+            kind: EditKind::RemovedFile,
+            old: Some(format!("{} bytes", old.len())),
+            new: None,
+            span: 0..old.len(),
+            replacement: Vec::new(),
+        };
+        let edits = vec![edit];
+        Self { path, old: Some(old), new: Vec::new(), removed: true, executable: false, edits }
+    }
+
+    /// The bytes that are there after it; `None` where it is removed.
+    pub fn after(&self) -> Option<&[u8]> {
+        (!self.removed).then_some(self.new.as_slice())
+    }
 }

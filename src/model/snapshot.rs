@@ -1,6 +1,6 @@
 //! The repository at one commit: paths and bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -100,13 +100,27 @@ pub struct Search<'a> {
 pub struct Patched<'a> {
     base: &'a dyn Snapshot,
     files: BTreeMap<RepoPath, Vec<u8>>,
+    gone: BTreeSet<RepoPath>,
 }
 
 impl<'a> Patched<'a> {
-    /// `base` with these changes; new files and their directories are there too.
+    /// `base` with these changes; new files and their directories are there
+    /// too, and directories without files are not.
     pub fn new(base: &'a dyn Snapshot, changes: &[FileChange]) -> Self {
-        let files = changes.iter().map(|change| (change.path.clone(), change.new.clone()));
-        Self { base, files: files.collect() }
+        let mut patched = Self { base, files: BTreeMap::new(), gone: BTreeSet::new() };
+        for change in changes {
+            match change.after() {
+                Some(bytes) => _ = patched.files.insert(change.path.clone(), bytes.to_vec()),
+                None => _ = patched.gone.insert(change.path.clone()),
+            }
+        }
+        patched
+    }
+
+    /// Whether something is left in a directory out of which files go.
+    fn holds(&self, dir: &RepoPath) -> Result<bool, SnapshotError> {
+        let emptied = self.gone.iter().any(|path| path.is_within(dir));
+        Ok(!emptied || self.list(dir)?.is_some_and(|entries| !entries.is_empty()))
     }
 }
 
@@ -114,6 +128,7 @@ impl Snapshot for Patched<'_> {
     fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
         match self.files.get(path) {
             Some(bytes) => Ok(Some(bytes.clone())),
+            None if self.gone.contains(path) => Ok(None),
             None => self.base.read(path),
         }
     }
@@ -123,13 +138,26 @@ impl Snapshot for Patched<'_> {
         let Some(mut entries) = self.base.list(dir)? else {
             return Ok((!added.is_empty()).then_some(added));
         };
+        if !self.gone.is_empty() {
+            let mut kept = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let path = dir.join(&entry.name);
+                let there = match entry.kind {
+                    EntryKind::Directory => self.holds(&path)?,
+                    _ => !self.gone.contains(&path),
+                };
+                kept.extend(there.then_some(entry));
+            }
+            entries = kept;
+        }
         for entry in added {
             if entries.iter().all(|other| other.name != entry.name) {
                 entries.push(entry);
             }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Some(entries))
+        let there = dir.parent().is_none() || !entries.is_empty() || self.gone.is_empty();
+        Ok(there.then_some(entries))
     }
 }
 
@@ -188,6 +216,7 @@ mod tests {
             path: path(at),
             old: None,
             new: new.as_bytes().to_vec(),
+            removed: false,
             executable: false,
             edits: Vec::new(),
         };
@@ -203,5 +232,13 @@ mod tests {
         assert_eq!(names("b/c").unwrap(), ["z"]);
         assert_eq!(names("q"), None);
         assert_eq!(patched.kind(&path("b")).unwrap(), Some(EntryKind::Directory));
+        let gone = FileChange::gone(path("a/x"), b"1".to_vec());
+        let patched = Patched::new(&base, std::slice::from_ref(&gone));
+        assert_eq!(patched.read(&path("a/x")).unwrap(), None);
+        assert_eq!(patched.list(&path("a")).unwrap().unwrap().len(), 1);
+        let both = [gone, FileChange::gone(path("a/y"), b"2".to_vec())];
+        let patched = Patched::new(&base, &both);
+        assert_eq!(patched.kind(&path("a")).unwrap(), None, "no directory without files");
+        assert_eq!(patched.list(&path("a")).unwrap(), None);
     }
 }

@@ -3,8 +3,7 @@
 use crate::discover::{Cell, Overlay, Unreadable};
 use crate::kustomize;
 use crate::model::{
-    AppId, Edit, EditKind, EntryKind, EnvironmentName, FileChange, Pin, RepoPath, Snapshot,
-    SnapshotError, Target,
+    AppId, EntryKind, EnvironmentName, FileChange, Pin, RepoPath, Snapshot, SnapshotError, Target,
 };
 
 use super::edits::as_entry;
@@ -230,18 +229,7 @@ pub(super) fn recopied(mut copy: FileChange, new: Vec<u8>) -> FileChange {
 }
 
 fn copied(from: &RepoPath, path: RepoPath, bytes: Vec<u8>) -> FileChange {
-    let edit = Edit {
-        path: path.clone(),
-        line: 1,
-        column: 1,
-        field: format!("copy of {from}"),
-        kind: EditKind::NewFile,
-        old: None,
-        new: Some(format!("{} bytes", bytes.len())),
-        span: 0..0,
-        replacement: bytes.clone(),
-    };
-    FileChange { path, old: None, new: bytes, executable: false, edits: vec![edit] }
+    FileChange::added(path, bytes, &format!("copy of {from}"))
 }
 
 fn all_files(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Vec<RepoPath>, PlanError> {
@@ -282,6 +270,7 @@ pub(super) fn add_entries(
         path: path.clone(),
         old: Some(old.to_vec()),
         new: old.to_vec(),
+        removed: false,
         executable: false,
         edits: Vec::new(),
     });

@@ -67,6 +67,8 @@ mod git_read;
 #[cfg(test)]
 mod git_refuse;
 #[cfg(test)]
+mod git_remove;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod in_place;

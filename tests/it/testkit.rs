@@ -188,7 +188,8 @@ impl<'a> Driver<'a> {
             .iter()
             .map(|change| {
                 json!({ "path": change.path.as_str(), "old": change.old.as_deref().map(text),
-                        "new": text(&change.new), "executable": change.executable })
+                        "new": text(&change.new), "executable": change.executable,
+                        "removed": change.removed })
             })
             .collect();
         let file = tempfile::NamedTempFile::new_in(self.sandbox.dir.path()).unwrap();
@@ -282,7 +283,12 @@ fn answer(request: &Value) -> Result<Value, CommitError> {
         trailers: request["trailers"].as_array().into_iter().flatten().map(trailer).collect(),
     };
     let message = request["message"].as_str().unwrap().to_owned();
+    let action = request["action"].as_str().unwrap_or_default().to_owned();
     let request = CommitRequest { changes: &changes, base, message, options: &options };
+    if action == "build" {
+        let id = promote::git::build(&repo, &request)?;
+        return Ok(json!({ "id": id.to_string(), "unfinished": [] }));
+    }
     let start = std::time::Instant::now();
     let done = promote::git::commit(&repo, &request)?;
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap();
@@ -318,6 +324,7 @@ fn read_change(value: &Value) -> FileChange {
         value["new"].as_str().unwrap(),
     );
     read.executable = value["executable"] == true;
+    read.removed = value["removed"] == true;
     read
 }
 
@@ -373,9 +380,15 @@ pub(crate) fn change(path: &str, old: Option<&str>, new: &str) -> FileChange {
         path: RepoPath::normalize(path).unwrap(),
         old: old.map(|text| text.as_bytes().to_vec()),
         new: new.as_bytes().to_vec(),
+        removed: false,
         executable: false,
         edits: Vec::new(),
     }
+}
+
+/// A file that goes.
+pub(crate) fn gone(path: &str, old: &str) -> FileChange {
+    FileChange::gone(RepoPath::normalize(path).unwrap(), old.as_bytes().to_vec())
 }
 
 pub(crate) const WEB: &str = "apps/web/prod/kustomization.yaml";

@@ -311,7 +311,7 @@ impl Step<'_> {
         for file in files {
             use crate::model::Snapshot as _;
             let (old, new) = (change.before.read(&file.path)?, change.after.read(&file.path)?);
-            if old != file.old || new.as_ref() != Some(&file.new) {
+            if old != file.old || new.as_deref() != file.after() {
                 return Ok(false);
             }
         }

@@ -8,13 +8,13 @@ use std::process::Stdio;
 use gix::ObjectId;
 
 use super::super::child;
-use super::native::Prepared;
+use super::native::{Prepared, bring, bring_back};
 use super::{
     CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
     SignChoice, Target, Unfinished, check_head,
 };
 use crate::model::{FileChange, RepoPath, Snapshot};
-use crate::worktree::{NewFile, read_beneath, remove_beneath, write_beneath};
+use crate::worktree::read_beneath;
 
 /// Commits by `git commit --only`.
 pub(super) fn commit(
@@ -31,7 +31,7 @@ pub(super) fn commit(
         );
         return Err(CommitError::Unsupported { message });
     }
-    if targets.iter().all(|target| target.change.old.as_ref() == Some(&target.change.new)) {
+    if targets.iter().all(|target| target.change.old.as_deref() == target.change.after()) {
         return Err(CommitError::NothingToCommit);
     }
     let mut undo = Undo { repo, written: Vec::new(), added: Vec::new() };
@@ -70,8 +70,7 @@ fn write_files<'a>(
     let durable = Durability::of(repo).objects;
     for target in targets {
         let Some(file) = &target.file else { continue };
-        let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
-        write_beneath(root, &target.change.path, file.before.as_deref(), new)?;
+        bring(root, target, file, durable)?;
         undo.written.push(target);
     }
     Ok(())
@@ -176,7 +175,7 @@ fn landed(repo: &Repository, request: &CommitRequest<'_>) -> bool {
     parent_of(repo, id) == Some(request.base)
         && repo.snapshot(id).is_ok_and(|now| {
             let planned = |change: &FileChange| {
-                matches!(now.read(&change.path), Ok(Some(bytes)) if bytes == change.new)
+                now.read(&change.path).is_ok_and(|bytes| bytes.as_deref() == change.after())
             };
             request.changes.iter().all(planned)
         })
@@ -203,7 +202,7 @@ fn finish(
     }
     let snapshot = repo.snapshot(id)?;
     for change in request.changes {
-        if snapshot.read(&change.path).ok().flatten().as_ref() != Some(&change.new) {
+        if snapshot.read(&change.path).ok().flatten().as_deref() != change.after() {
             committed.notes.push(format!("`{}` was committed otherwise than planned", change.path));
         }
     }
@@ -224,14 +223,10 @@ impl Undo<'_> {
         let Some(root) = self.repo.root() else { return };
         for target in &self.written {
             let path = &target.change.path;
-            let Ok(Some(now)) = read_beneath(root, path) else { continue };
-            let _best_effort = match target.file.as_ref().and_then(|file| file.before.as_deref()) {
-                Some(before) => {
-                    let new = NewFile { bytes: before, executable: false, durable: true };
-                    write_beneath(root, path, Some(&now.bytes), new)
-                }
-                None => remove_beneath(root, path, &now.bytes),
-            };
+            let Ok(now) = read_beneath(root, path) else { continue };
+            let Some(file) = &target.file else { continue };
+            let now = now.map(|now| now.bytes);
+            let _best_effort = bring_back(root, target, file, now.as_deref());
         }
         for path in &self.added {
             let args = ["update-index", "--force-remove", "--", path.as_str()];

@@ -12,12 +12,13 @@ use super::super::child;
 use super::super::index::{Change, Index, IndexLock, Rewrite, age_of};
 use super::super::tree::{Leaf, TreeWriter};
 use super::identity::{Role, signature};
+use super::targets::{Checkout, MODE_EXECUTABLE};
 use super::{
     CommitError, CommitRequest, Committed, Durability, Repository, SignChoice, Target, Unfinished,
     check_head, inspect, sync,
 };
 use crate::model::FileChange;
-use crate::worktree::{NewFile, WorktreeError, write_beneath};
+use crate::worktree::{NewFile, WorktreeError, remove_beneath, write_beneath};
 
 /// What was found, under the lock of the index.
 #[derive(Debug)]
@@ -130,12 +131,13 @@ fn write_trees<'c>(
 ) -> Result<(ObjectId, Vec<ObjectId>), CommitError> {
     let mut leaves = Vec::new();
     for change in changes {
-        let written = repo.gix.write_blob(&change.new);
-        let id = written.map_err(|error| CommitError::write("an object", error))?.detach();
+        let write = |bytes| repo.gix.write_blob(bytes).map(gix::Id::detach);
+        let id = change.after().map(write).transpose();
+        let id = id.map_err(|error| CommitError::write("an object", error))?;
         let parts = change.path.parts().map(ToOwned::to_owned).collect();
         leaves.push(Leaf { parts, id, executable: change.executable });
     }
-    let blobs = leaves.iter().map(|leaf| leaf.id).collect();
+    let blobs = leaves.iter().filter_map(|leaf| leaf.id).collect();
     leaves.sort_by(|a, b| a.parts.cmp(&b.parts));
     let mut writer = TreeWriter::new(&repo.gix);
     let tree = writer.write(Some(repo.tree_of(base)?), "", &leaves)?;
@@ -258,16 +260,45 @@ fn write_files(
     let Some(root) = repo.root() else { return };
     for target in targets {
         let Some(file) = &target.file else { continue };
-        let new = NewFile {
-            bytes: &file.after,
-            executable: target.change.executable,
-            durable: durability.objects,
-        };
-        if let Err(error) = write_beneath(root, &target.change.path, file.before.as_deref(), new) {
+        if let Err(error) = bring(root, target, file, durability.objects) {
             let path = target.change.path.clone();
             let changed = !matches!(error, WorktreeError::Io { .. });
             unfinished.push(Unfinished::File { path, changed, message: error.reason() });
         }
+    }
+}
+
+/// Writes the file of a target, or removes it.
+pub(in super::super) fn bring(
+    root: &Path,
+    target: &Target<'_>,
+    file: &Checkout,
+    durable: bool,
+) -> Result<(), WorktreeError> {
+    let (path, before) = (&target.change.path, file.before.as_deref());
+    if target.change.removed {
+        return remove_beneath(root, path, before.unwrap_or_default());
+    }
+    let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
+    write_beneath(root, path, before, new)
+}
+
+/// Gives a file of a target the bytes back that it had, if it still holds what
+/// [`bring`] left there (`now`).
+pub(in super::super) fn bring_back(
+    root: &Path,
+    target: &Target<'_>,
+    file: &Checkout,
+    now: Option<&[u8]>,
+) -> Result<(), WorktreeError> {
+    let path = &target.change.path;
+    match (file.before.as_deref(), now) {
+        (Some(before), now) => {
+            let executable = target.mode == MODE_EXECUTABLE;
+            write_beneath(root, path, now, NewFile { bytes: before, executable, durable: true })
+        }
+        (None, Some(now)) => remove_beneath(root, path, now),
+        (None, None) => Ok(()),
     }
 }
 
@@ -280,6 +311,11 @@ pub(in super::super) fn write_index(
 ) -> Result<(), CommitError> {
     let root = repo.work_tree()?;
     for target in targets {
+        if target.change.removed {
+            let path = target.change.path.as_str().as_bytes().to_vec();
+            rewrite.removed.extend(target.offset.map(|offset| (offset, path)));
+            continue;
+        }
         rewrite.changes.push(Change {
             path: target.change.path.as_str().as_bytes().to_vec(),
             offset: target.offset,

@@ -16,7 +16,7 @@ use crate::model::{EntryKind, FileChange, RepoPath, Snapshot};
 use crate::worktree::read_beneath;
 
 const MODE_FILE: u32 = 0o100_644;
-const MODE_EXECUTABLE: u32 = 0o100_755;
+pub(super) const MODE_EXECUTABLE: u32 = 0o100_755;
 
 /// A file that is to be written.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(in super::super) struct Target<'a> {
 pub(in super::super) struct Checkout {
     /// Before; `None` where it is new.
     pub(in super::super) before: Option<Vec<u8>>,
-    /// After.
+    /// After; nothing where it is removed.
     pub(in super::super) after: Vec<u8>,
 }
 
@@ -283,6 +283,11 @@ fn checkout(
         (None, None) => {
             let after = filters.smudged(path, &change.new)?;
             Ok(Some(Checkout { before: None, after }))
+        }
+        (Some(found), Some(old)) if change.removed => {
+            let clean = filters.updated(path, &found.bytes, (old, old))?;
+            clean.ok_or_else(|| dirty(path, Difference::WorkTree))?;
+            Ok(Some(Checkout { before: Some(found.bytes), after: Vec::new() }))
         }
         (Some(found), Some(old)) => {
             let after = filters.updated(path, &found.bytes, (old, &change.new))?;

@@ -1,6 +1,7 @@
 //! The new content of the index.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gix::ObjectId;
@@ -38,6 +39,8 @@ pub(in super::super) struct Change {
 pub(in super::super) struct Rewrite {
     /// The entries.
     pub(in super::super) changes: Vec<Change>,
+    /// Entries that go: where each starts, and its path.
+    pub(in super::super) removed: BTreeMap<usize, Vec<u8>>,
     /// The directories of these, for the tree cache.
     pub(in super::super) directories: Vec<Rewritten>,
 }
@@ -76,9 +79,13 @@ impl Index {
         for change in &added {
             invalidate_parents(&change.path, &mut rewrite.directories);
         }
-        let entries = if added.is_empty() { None } else { Some(self.with_added(&added)?) };
+        for path in rewrite.removed.values() {
+            invalidate_above(path, &mut rewrite.directories);
+        }
+        let moved = !added.is_empty() || !rewrite.removed.is_empty();
+        let entries = if moved { Some(self.with_entries(&added, &rewrite.removed)?) } else { None };
         let entries_end = entries.as_ref().map_or(self.entries_end, Vec::len);
-        let extensions = self.new_extensions(&rewrite.directories, entries_end)?;
+        let extensions = self.new_extensions(&rewrite.directories, (entries_end, moved))?;
         let checksum = self.data.split_off(self.trailer());
         // The file is large: where no path is added its bytes are not copied.
         self.data.truncate(self.entries_end);
@@ -88,23 +95,34 @@ impl Index {
         Ok(data)
     }
 
-    /// Header and entries, those in `added` (sorted) put in their place.
-    fn with_added(&self, added: &[Change]) -> Result<Vec<u8>, GitError> {
+    /// Header and entries, those in `added` (sorted) put in their place, and
+    /// those in `removed` left out.
+    fn with_entries(
+        &self,
+        added: &[Change],
+        removed: &BTreeMap<usize, Vec<u8>>,
+    ) -> Result<Vec<u8>, GitError> {
         let mut out = Vec::with_capacity(self.entries_end + 256 * added.len());
         out.extend_from_slice(self.data.get(..HEADER).unwrap_or_default());
         let count = be32(&self.data, 8).unwrap_or(0) as usize + added.len();
+        let count = count.saturating_sub(removed.len());
         let count = u32::try_from(count).map_err(|error| GitError::read("the index", error))?;
         overwrite(&mut out, 8, &count.to_be_bytes());
         let mut added = added.iter().peekable();
         let mut previous: Vec<u8> = Vec::new();
+        // Version 4 writes a path by the one before it.
+        let mut inserted = false;
         self.for_each(|entry| {
-            let mut inserted = false;
             while let Some(change) = added.next_if(|change| change.path.as_slice() < entry.path) {
                 self.append_entry(change, &previous, &mut out);
                 previous.clone_from(&change.path);
                 inserted = true;
             }
-            if inserted && self.version == 4 {
+            if removed.contains_key(&entry.offset) {
+                inserted = true;
+                return;
+            }
+            if std::mem::take(&mut inserted) && self.version == 4 {
                 let start = self.path_offset(entry.bytes).unwrap_or(0);
                 out.extend_from_slice(entry.bytes.get(..start).unwrap_or_default());
                 append_compressed(entry.path, &previous, &mut out);
@@ -141,9 +159,9 @@ impl Index {
     fn new_extensions(
         &self,
         directories: &[Rewritten],
-        entries_end: usize,
+        (entries_end, added): (usize, bool),
     ) -> Result<Vec<u8>, GitError> {
-        let added = entries_end != self.entries_end;
+        let added = added || entries_end != self.entries_end;
         let mut extensions = Vec::new();
         for (signature, content) in self.extensions()? {
             if signature == TREE {
@@ -204,6 +222,18 @@ fn invalidate_parents(path: &[u8], directories: &mut [Rewritten]) {
             directory.new = None;
         }
     }
+}
+
+/// A path that goes may take directories with it: all above it are looked at
+/// anew.
+fn invalidate_above(path: &[u8], directories: &mut Vec<Rewritten>) {
+    let path = String::from_utf8_lossy(path);
+    let mut above = path.as_ref();
+    while let Some((dir, _)) = above.rsplit_once('/') {
+        directories.push(Rewritten { dir: dir.to_owned(), old: None, new: None });
+        above = dir;
+    }
+    directories.push(Rewritten { dir: String::new(), old: None, new: None });
 }
 
 fn overwrite(data: &mut [u8], at: usize, bytes: &[u8]) {
