@@ -178,6 +178,9 @@ fn place_of(operation: &Operation) -> (NodeId, usize) {
         Operation::Insert { mapping, .. }
         | Operation::Remove { mapping, .. }
         | Operation::NewList { mapping, .. } => (*mapping, 0),
-        Operation::Append { sequence, .. } => (*sequence, 0),
+        Operation::Append { sequence, .. } | Operation::AppendItem { sequence, .. } => {
+            (*sequence, 0)
+        }
+        Operation::RemoveItem { sequence, index } => (*sequence, *index),
     }
 }

@@ -22,6 +22,7 @@ mod policy;
 mod read;
 mod refs;
 pub mod render;
+mod resources;
 mod value;
 
 pub use beside::beside;
@@ -31,3 +32,4 @@ pub use error::EditError;
 pub use file::is_kustomization;
 pub use read::{FileSites, Note, read_sites};
 pub use refs::{RefSite, refs};
+pub use resources::{list, listed, mend, selected_pairs, unlist};

@@ -38,6 +38,15 @@ impl RepoPath {
         Some(Self(parts.join("/")))
     }
 
+    /// This path as seen from the directory `dir`: `../../base`.
+    pub fn seen_from(&self, dir: &Self) -> String {
+        let (own, other): (Vec<&str>, Vec<&str>) = (self.parts().collect(), dir.parts().collect());
+        let common = own.iter().zip(&other).take_while(|(a, b)| a == b).count();
+        let up = std::iter::repeat_n("..", other.len() - common);
+        let steps: Vec<&str> = up.chain(own.into_iter().skip(common)).collect();
+        if steps.is_empty() { ".".to_owned() } else { steps.join("/") }
+    }
+
     /// This path and one more part below it.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
@@ -96,6 +105,9 @@ mod tests {
         assert_eq!(overlay.resolve("../../base").unwrap().as_str(), "apps/web/base");
         assert_eq!(overlay.resolve("./x.yaml").unwrap().as_str(), "apps/web/overlays/dev/x.yaml");
         assert!(overlay.resolve("../../../../../etc").is_none());
+        for text in ["../../base", "x/y", "..", ".", "../dev-preview-x"] {
+            assert_eq!(overlay.resolve(text).unwrap().seen_from(&overlay), text);
+        }
         assert_eq!(RepoPath::root().to_string(), ".");
     }
 

@@ -51,6 +51,20 @@ pub enum Operation {
         /// Keys and values.
         pairs: Pairs,
     },
+    /// A new scalar at the end of a sequence, in the style of the list.
+    AppendItem {
+        /// The sequence.
+        sequence: NodeId,
+        /// The value.
+        value: String,
+    },
+    /// An item of a sequence goes, with its whole lines.
+    RemoveItem {
+        /// The sequence.
+        sequence: NodeId,
+        /// The index of the item.
+        index: usize,
+    },
     /// A new key at the end of a document's mapping, with a sequence of one mapping.
     NewList {
         /// The mapping.

@@ -25,6 +25,7 @@ struct Intended<'o> {
     removed: HashSet<NodeId>,
     inserted: HashMap<NodeId, Vec<(&'o str, &'o str)>>,
     appended: HashMap<NodeId, Vec<&'o Pairs>>,
+    items: HashMap<NodeId, Vec<&'o str>>,
     lists: HashMap<NodeId, (&'o str, &'o Pairs)>,
 }
 
@@ -110,6 +111,13 @@ fn intend<'o>(stream: &Stream, operations: &'o [Operation]) -> Result<Intended<'
             Operation::Append { sequence, pairs } => {
                 intended.appended.entry(*sequence).or_default().push(pairs);
             }
+            Operation::AppendItem { sequence, value } => {
+                intended.items.entry(*sequence).or_default().push(value);
+            }
+            Operation::RemoveItem { sequence, index } => {
+                let item = stream.items(*sequence).get(*index).copied();
+                intended.removed.insert(item.ok_or_else(|| no_item(stream, *sequence))?);
+            }
             Operation::NewList { mapping, key, pairs } => {
                 intended.lists.insert(*mapping, (key, pairs));
             }
@@ -126,6 +134,11 @@ fn intend<'o>(stream: &Stream, operations: &'o [Operation]) -> Result<Intended<'
         intended.values.insert(node, value);
     }
     Ok(intended)
+}
+
+fn no_item(stream: &Stream, sequence: NodeId) -> YamlError {
+    let message = "no such item".to_owned();
+    YamlError::Unchangeable { at: stream.position_of(sequence), message }
 }
 
 fn pair_key(stream: &Stream, mapping: NodeId, index: usize) -> Result<NodeId, YamlError> {
@@ -160,7 +173,10 @@ fn flatten(stream: &Stream, intended: &Intended<'_>) -> Vec<(Token, bool)> {
                 children.push(Work::End);
             }
             NodeKind::Sequence { items, .. } => {
-                children.extend(items.iter().map(|item| Work::Node(*item)));
+                let kept = items.iter().filter(|item| !intended.removed.contains(*item));
+                children.extend(kept.map(|item| Work::Node(*item)));
+                let new = intended.items.get(&id).into_iter().flatten();
+                children.extend(new.map(|value| new_scalar(value)));
                 for pairs in intended.appended.get(&id).into_iter().flatten() {
                     new_mapping(pairs, &mut children);
                 }

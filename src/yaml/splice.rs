@@ -17,6 +17,8 @@ pub(super) fn compile(stream: &Stream, operation: &Operation) -> Result<Splice, 
         }
         Operation::Remove { mapping, index } => remove(stream, *mapping, *index),
         Operation::Append { sequence, pairs } => append(stream, *sequence, pairs),
+        Operation::AppendItem { sequence, value } => append_item(stream, *sequence, value),
+        Operation::RemoveItem { sequence, index } => remove_item(stream, *sequence, *index),
         Operation::NewList { mapping, key, pairs } => new_list(stream, *mapping, key, pairs),
     }
 }
@@ -259,13 +261,45 @@ fn append(
     sequence: NodeId,
     pairs: &[(&'static str, String)],
 ) -> Result<Splice, YamlError> {
+    append_rendered(
+        stream,
+        sequence,
+        (&|json| flow_item(pairs, json), &|column, gap, line| block_item(pairs, column, gap, line)),
+    )
+}
+
+/// A scalar at the end of a list.
+fn append_item(stream: &Stream, sequence: NodeId, value: &str) -> Result<Splice, YamlError> {
+    let item = if is_way_up(value) { value.to_owned() } else { fresh(value) };
+    let flow = |json: bool| if json { quoted(value) } else { item.clone() };
+    let block = |column: usize, gap: usize, line_break: &str| {
+        format!("{line_break}{}-{}{item}", " ".repeat(column), " ".repeat(gap))
+    };
+    append_rendered(stream, sequence, (&flow, &block))
+}
+
+/// Whether it is a path such as `../../base`, which no reader takes for more.
+fn is_way_up(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    value.starts_with("../") && value.bytes().all(plain)
+}
+
+/// How an item is written in a flow list, and in a block list: column, gap
+/// behind the dash, and line break.
+type Rendering<'r> = (&'r dyn Fn(bool) -> String, &'r dyn Fn(usize, usize, &str) -> String);
+
+fn append_rendered(
+    stream: &Stream,
+    sequence: NodeId,
+    (flow, block): Rendering<'_>,
+) -> Result<Splice, YamlError> {
     let last = stream.items(sequence).last().copied();
     let node = stream.node(sequence).ok_or_else(|| refuse(stream, sequence, "no such list"))?;
     if is_flow(stream, sequence) {
         let json = stream.text().get(node.span.clone()).is_some_and(|text| text.contains('"'));
         let end =
             last.and_then(|last| stream.node(last)).map_or(node.span.start + 1, |n| n.span.end);
-        let item = flow_item(pairs, json);
+        let item = flow(json);
         let replacement = if last.is_some() { format!(", {item}") } else { item };
         return Ok(Splice { span: end..end, replacement, at: stream.position(end) });
     }
@@ -278,8 +312,43 @@ fn append(
     let gap = if gap.is_empty() || gap.contains(['\n', '\r', '\t']) { " " } else { gap };
     let end = line_end(stream, last_content(stream, last));
     let line_break = line_ending(stream, end);
-    let replacement = block_item(pairs, before.chars().count(), gap.len(), line_break);
+    let replacement = block(before.chars().count(), gap.len(), line_break);
     Ok(Splice { span: end..end, replacement, at: stream.position(end) })
+}
+
+/// An item with its whole lines; in a flow list with one comma.
+fn remove_item(stream: &Stream, sequence: NodeId, index: usize) -> Result<Splice, YamlError> {
+    let items = stream.items(sequence);
+    let missing = || refuse(stream, sequence, "no such item");
+    let node = items.get(index).and_then(|item| stream.node(*item)).ok_or_else(missing)?;
+    let at = stream.position(node.start());
+    let neighbour = |index: Option<usize>| stream.node(*items.get(index?)?);
+    if is_flow(stream, sequence) {
+        let next = neighbour(Some(index + 1)).map(|next| node.start()..next.start());
+        let before = neighbour(index.checked_sub(1)).map(|before| before.span.end..node.span.end);
+        let span = next.or(before).unwrap_or(node.start()..node.span.end);
+        return Ok(Splice { span, replacement: String::new(), at });
+    }
+    let dash = node.indicator.unwrap_or(node.start());
+    let end = line_end(stream, last_content(stream, node));
+    let before = stream.text().get(stream.lines().start_of(dash)..dash).unwrap_or_default();
+    if !before.trim().is_empty() {
+        return Err(refuse(stream, sequence, "something else stands on the line of the item"));
+    }
+    if items.len() > 1 {
+        return Ok(Splice {
+            span: remove_block(stream, dash, end),
+            replacement: String::new(),
+            at,
+        });
+    }
+    // A list without items has to be written out.
+    let colon = stream.node(sequence).and_then(|list| list.indicator).ok_or_else(missing)?;
+    let between = stream.text().get(colon + 1..dash).unwrap_or_default();
+    if !between.trim().is_empty() {
+        return Err(refuse(stream, sequence, "a comment stands before the only item"));
+    }
+    Ok(Splice { span: colon + 1..end, replacement: " []".to_owned(), at })
 }
 
 /// The end of the last value inside a node. A block collection's span may
