@@ -48,6 +48,9 @@ const WORDS: [(&str, Standing); 27] = [
     ("components", Standing::Out),
 ];
 
+/// What stands in the names of directories of previews.
+const PREVIEW: &str = "-preview-";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     /// Ordered by the number in front of the name (`01-dev`), or by the word.
@@ -95,6 +98,10 @@ pub fn guess_layout(
 /// `-`, `_` and `.`; two parts that say different things say nothing.
 fn standing(name: &str) -> Standing {
     let name = name.to_ascii_lowercase();
+    // `dev-preview-login` is a copy that `preview create` made.
+    if name.contains(PREVIEW) {
+        return Standing::Out;
+    }
     let (number, rest) = numbered(&name);
     let word = |text: &str| WORDS.iter().find(|(word, _)| *word == text).map(|(_, s)| *s);
     let by_word = word(rest).or_else(|| word(&rest.replace(['-', '_'], ""))).unwrap_or_else(|| {
@@ -330,6 +337,7 @@ mod tests {
         assert_eq!(standing("moc-prod"), Standing::Rank(3));
         assert_eq!(standing("pre-prod"), Standing::Rank(2));
         assert_eq!(standing("dev-test"), Standing::Unknown);
+        assert_eq!(standing("dev-preview-prod"), Standing::Out);
         assert_eq!(standing("eu-west"), Standing::Unknown);
         assert!(guessed(&["src/main.rs", "docs/x.md"]).is_none());
     }

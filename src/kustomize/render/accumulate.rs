@@ -33,6 +33,21 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     Ok(finish(ctx, &objects, &variables, entries))
 }
 
+/// The objects of a kustomization.
+pub(super) fn objects(
+    snapshot: &dyn Snapshot,
+    dir: &RepoPath,
+) -> Result<super::Objects, SnapshotError> {
+    let mut ctx = Context::new(snapshot);
+    let at = Place { file: ctx.file(dir), line: 1 };
+    let mut walk =
+        Walk { ctx: &mut ctx, chain: Vec::new(), variables: Vec::new(), entries: Vec::new() };
+    let all = walk.directory(dir, at, Role::Overlay)?.all;
+    let kept = all.iter().filter(|resource| !resource::is_local(&resource.value));
+    let objects = kept.map(|resource| resource.object(&ctx)).collect();
+    Ok(super::Objects { objects, opaque: ctx.opaque, files: ctx.files })
+}
+
 /// The images of the objects, and all else that was found.
 pub(super) fn finish(
     mut ctx: Context<'_>,

@@ -130,9 +130,45 @@ pub struct Rendered {
     pub files: BTreeSet<RepoPath>,
 }
 
+/// An object of a kustomization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `metadata.name`; of a generated object without the hash of its content.
+    pub name: String,
+    /// `metadata.namespace`; empty where none is given.
+    pub namespace: String,
+    /// The file it stands in.
+    pub origin: RepoPath,
+    /// All of it; every scalar but null is a text.
+    pub value: serde_json::Value,
+}
+
+/// What a kustomization makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// The objects, in kustomize's order.
+    pub objects: Vec<Object>,
+    /// What is not followed, so that there may be more.
+    pub opaque: Vec<Opaque>,
+    /// Every file that was read or looked for.
+    pub files: BTreeSet<RepoPath>,
+}
+
 /// Renders the kustomization in `dir`.
 pub fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {
     accumulate::render(snapshot, dir)
+}
+
+/// The objects of the kustomization in `dir`, and what was not followed.
+///
+/// Labels that a kustomization sets stand in the metadata of an object only,
+/// not in the selectors and templates in which kustomize sets them too.
+pub fn objects(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Objects, SnapshotError> {
+    accumulate::objects(snapshot, dir)
 }
 
 /// Renders a directory without a kustomization: all its manifests, at any

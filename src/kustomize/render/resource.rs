@@ -111,6 +111,18 @@ impl Resource {
         }
     }
 
+    /// The object for those who do more with it than look for images.
+    pub(super) fn object(&self, ctx: &Context<'_>) -> super::Object {
+        super::Object {
+            api_version: self.api_version().to_owned(),
+            kind: self.kind().to_owned(),
+            name: self.name().to_owned(),
+            namespace: self.namespace().to_owned(),
+            origin: ctx.place(self.value.at).0,
+            value: self.value.json(),
+        }
+    }
+
     /// `Kind/name`, the namespace between them where one is given.
     pub(super) fn title(&self) -> String {
         match (self.kind(), self.namespace(), self.name()) {

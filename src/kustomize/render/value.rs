@@ -143,6 +143,18 @@ impl Value {
         }
     }
 
+    /// The same without places; every scalar but null is a text.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::Scalar(_, Form::Null) => serde_json::Value::Null,
+            Kind::Scalar(text, _) => serde_json::Value::String(text.clone()),
+            Kind::Map(pairs) => {
+                pairs.iter().map(|(key, value)| (key.clone(), value.json())).collect()
+            }
+            Kind::List(items) => items.iter().map(Self::json).collect(),
+        }
+    }
+
     /// How deep it is nested: 1 for a scalar.
     pub(super) fn depth(&self) -> usize {
         let deepest = match &self.kind {
