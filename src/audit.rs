@@ -32,6 +32,8 @@ pub struct Record {
     pub waivers: Vec<Waiver>,
     /// Whether it goes back.
     pub rollback: bool,
+    /// The preview that it is, where a version was only set for a while.
+    pub preview: Option<String>,
 }
 
 /// The versions of a promotion as the record writes them: the tag, or the
@@ -129,6 +131,7 @@ impl Record {
         if self.rollback {
             trailers.push(("Promote-Rollback", "true".to_owned()));
         }
+        trailers.extend(self.preview.iter().map(|name| ("Promote-Preview", name.clone())));
         trailers.push(("Promote-Id", self.id()));
         trailers.into_iter().map(|(key, value)| (key, one_line(&value))).collect()
     }
@@ -244,6 +247,7 @@ mod tests {
             gates: vec!["GP001 pass".to_owned(), "GP003 pass".to_owned()],
             waivers: vec![],
             rollback: false,
+            preview: None,
         }
     }
 

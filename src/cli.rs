@@ -16,6 +16,7 @@ use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::init::InitArgs;
 use crate::command::next::NextArgs;
+use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
@@ -98,6 +99,8 @@ enum Command {
     Audit(AuditArgs),
     /// Promote what was merged to the environments that come after it
     Next(NextArgs),
+    /// Short-lived copies of an app in the first environment
+    Preview(PreviewArgs),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
     /// Write promote.toml from what the directories tell
@@ -246,6 +249,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
+        Some(Command::Preview(args)) => command::preview::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),

@@ -26,6 +26,7 @@ pub mod kustomize;
 pub mod model;
 pub mod output;
 pub mod plan;
+pub mod preview;
 pub mod proof;
 pub mod pull_request;
 pub mod report;

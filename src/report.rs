@@ -314,6 +314,66 @@ pub struct NextRow {
     pub url: Option<String>,
 }
 
+/// What `preview` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviewAction {
+    /// It made or renewed one.
+    Create,
+    /// It only looked.
+    List,
+    /// It removed one.
+    Delete,
+    /// It removed those that are old.
+    Prune,
+}
+
+/// A preview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewRow {
+    /// Its name.
+    pub name: String,
+    /// The app.
+    pub app: String,
+    /// The environment it stands in.
+    pub environment: String,
+    /// The version.
+    pub version: String,
+    /// Its directory; `None` where it was set in place of the environment's own
+    /// version.
+    pub dir: Option<RepoPath>,
+    /// When it arrived as it is, seconds since the epoch.
+    pub since: Option<i64>,
+    /// The commit that brought it, by its full id.
+    pub commit: Option<String>,
+}
+
+/// What `preview` did or found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewReport {
+    /// What was asked for.
+    pub action: PreviewAction,
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+    /// The previews it speaks of.
+    pub previews: Vec<PreviewRow>,
+    /// The kustomization that lists the one that was made.
+    pub listed_in: Option<RepoPath>,
+    /// What changes.
+    pub edits: Vec<Edit>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The commit, if one was made.
+    pub commit: Option<CommitLine>,
+    /// The branch, unless HEAD is detached.
+    pub branch: Option<String>,
+    /// The pull request, if there is one.
+    pub request: Option<RequestLine>,
+    /// The unified diff, where it was asked for.
+    pub unified: Option<String>,
+    /// Now, seconds since the epoch.
+    pub now: i64,
+}
+
 /// What `next` did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextReport {

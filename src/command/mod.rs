@@ -12,6 +12,7 @@ pub mod explain;
 mod failure;
 pub mod init;
 pub mod next;
+pub mod preview;
 pub mod promote;
 pub mod schema;
 pub mod status;

@@ -16,6 +16,7 @@ use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Ending, NextReport, NextRow, NextStep};
 
+use super::preview::{Overwrite, standing_overwrites};
 use super::promote::{self, CommonArgs, Outcome, Request, What};
 use super::status::{self, StatusArgs};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -60,8 +61,8 @@ pub fn run(context: &Context, args: &NextArgs) -> Result<Answer, Failure> {
         let range = format!("{base}..{head}");
         (Some(range), merged(&workspace, (base, head))?)
     };
+    let (moves, mut remarks) = without_previews(&workspace, moves)?;
     let mut rows = Vec::new();
-    let mut remarks = Vec::new();
     let mut exits = Vec::new();
     for ((to, app), versions) in in_order(&workspace.config, moves) {
         let common = common(args, &workspace.config, &to);
@@ -137,6 +138,34 @@ fn merged(workspace: &Workspace, (base, head): (ObjectId, ObjectId)) -> Result<M
         }
     }
     Ok(moves)
+}
+
+/// What was set as a preview goes nowhere.
+fn without_previews(workspace: &Workspace, moves: Moves) -> Result<(Moves, Vec<Remark>), Failure> {
+    let mut notes = BTreeSet::new();
+    if moves.is_empty() {
+        return Ok((moves, Vec::new()));
+    }
+    let previews = standing_overwrites(workspace)?;
+    let mut kept = Moves::new();
+    for ((to, app), versions) in moves {
+        let is_preview = |version: &Pin| {
+            let one = |one: &&Overwrite| one.app == app.to_string() && one.is_version(version);
+            previews.iter().find(one)
+        };
+        let (held, free): (BTreeSet<Pin>, BTreeSet<Pin>) =
+            versions.into_iter().partition(|version| is_preview(version).is_some());
+        for one in held.iter().filter_map(is_preview) {
+            let Overwrite { name, app, version, environment, .. } = one;
+            notes.insert(format!(
+                "{app} {version} in {environment} is the preview {name}: it stays"
+            ));
+        }
+        if !free.is_empty() {
+            kept.insert((to, app), free);
+        }
+    }
+    Ok((kept, notes.into_iter().map(Remark::Note).collect()))
 }
 
 /// Every move that the status knows of.

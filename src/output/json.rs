@@ -68,7 +68,7 @@ pub(super) struct WirePromotion {
 
 /// One value that changes.
 #[derive(Serialize, JsonSchema)]
-struct WireEdit {
+pub(super) struct WireEdit {
     /// The file.
     path: String,
     /// 1-based line.
@@ -276,9 +276,9 @@ pub(super) fn word<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// The document of a promotion.
-pub fn promotion_value(report: &PromotionReport) -> Value {
-    let result = match report.ending {
+/// The word for how something ended.
+pub(super) fn result_of(ending: Ending) -> &'static str {
+    match ending {
         Ending::Planned => "planned",
         Ending::Committed => "committed",
         Ending::Pushed => "pushed",
@@ -286,7 +286,12 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
         Ending::Edited => "edited",
         Ending::Unchanged => "unchanged",
         Ending::Refused => "refused",
-    };
+    }
+}
+
+/// The document of a promotion.
+pub fn promotion_value(report: &PromotionReport) -> Value {
+    let result = result_of(report.ending);
     word(&WirePromotionReport {
         api_version: API_VERSION,
         kind: "Promotion",
@@ -333,7 +338,7 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit", "check", "audit", "replay", "next"]
+    &["promotion", "status", "edit", "check", "audit", "replay", "next", "preview"]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -343,6 +348,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "status" => schema_for!(WireStatus),
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
+        "preview" => schema_for!(super::preview::WirePreviews),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -8,6 +8,7 @@ use crate::discover::Overlay;
 use crate::kustomize::is_kustomization;
 use crate::kustomize::render::{Rendered, render, render_file, render_plain};
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
+use crate::preview;
 
 use super::Sides;
 
@@ -39,10 +40,30 @@ impl<'a> Renders<'a> {
             Side::Base => self.sides.base,
             Side::Head => self.sides.head,
         };
-        let rendered = Rc::new(rendered(snapshot, overlay)?);
+        let mut rendered = rendered(snapshot, overlay)?;
+        if self.sides.is_first(&overlay.environment) {
+            without_previews(snapshot, &mut rendered)?;
+        }
+        let rendered = Rc::new(rendered);
         self.known.borrow_mut().insert(key, Rc::clone(&rendered));
         Ok(rendered)
     }
+}
+
+/// A preview that an environment lists is not what the environment runs: it
+/// vouches for no version.
+fn without_previews(snapshot: &dyn Snapshot, rendered: &mut Rendered) -> Result<(), SnapshotError> {
+    let mut kept = Vec::with_capacity(rendered.images.len());
+    for image in std::mem::take(&mut rendered.images) {
+        let places = std::iter::once(&image.origin).chain(&image.set_by);
+        let mut in_preview = false;
+        for (path, _) in places {
+            in_preview |= preview::holds(snapshot, path)?;
+        }
+        kept.extend((!in_preview).then_some(image));
+    }
+    rendered.images = kept;
+    Ok(())
 }
 
 fn rendered(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Rendered, SnapshotError> {

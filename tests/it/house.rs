@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 16] = [
     &["kustomize"],
     &["discover"],
     &["history"],
-    &["plan"],
+    &["plan", "preview"],
     &["proof"],
     &["diff", "gate"],
     &["report"],

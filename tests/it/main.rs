@@ -87,6 +87,10 @@ mod next;
 #[cfg(test)]
 mod no_skip;
 #[cfg(test)]
+mod preview;
+#[cfg(test)]
+mod preview_places;
+#[cfg(test)]
 mod promote;
 #[cfg(test)]
 mod promote_apps;

@@ -95,6 +95,10 @@ pub struct CommonArgs {
     #[arg(long, help_heading = "Rules")]
     pub rollback: bool,
 
+    /// The preview that a version is set for in place; said by `preview create`.
+    #[arg(skip)]
+    pub preview: Option<String>,
+
     /// Commit on the current branch (the default, unless promote.toml says otherwise)
     #[arg(long, group = "way", help_heading = "Delivery")]
     pub commit: bool,

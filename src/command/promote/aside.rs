@@ -41,12 +41,8 @@ impl Asked<'_> {
         let remote = repo.remote(named.or(name.as_deref()))?;
         let repo = repo.clone().with_promised_files(&remote.name);
         let first: RefCell<Option<Before>> = RefCell::default();
-        let mut lost = None;
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                std::thread::sleep(pause(attempt));
-            }
-            let base = self.tip(&repo, &remote)?;
+        LostRace::default().until(|| {
+            let base = remote_tip(&repo, &remote, self.args.base.as_deref())?;
             let workspace = Workspace::at(self.context, &repo, &base)?;
             let destination = Destination { remote: remote.clone(), base };
             let request = self.request(&workspace)?;
@@ -66,32 +62,55 @@ impl Asked<'_> {
                     _ => push(promoting, (approved, &destination), report),
                 }
             };
-            match promoting.run(&carry) {
-                Err(failure) if failure.lost_race => lost = Some(failure),
+            promoting.run(&carry)
+        })
+    }
+}
+
+/// Tries the same again as long as somebody else is quicker.
+#[derive(Debug, Default)]
+pub(in super::super) struct LostRace(Option<Failure>);
+
+impl LostRace {
+    /// What the first try gives that does not lose; the last failure where all do.
+    pub(in super::super) fn until<T>(
+        mut self,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        for tried in 0..TRIES {
+            if tried > 0 {
+                std::thread::sleep(pause(tried));
+            }
+            match attempt() {
+                Err(failure) if failure.lost_race => self.0 = Some(failure),
                 other => return other,
             }
         }
-        Err(lost.unwrap_or_else(|| Failure::new(Exit::Bug, "nothing was tried")))
+        Err(self.0.unwrap_or_else(|| Failure::new(Exit::Bug, "nothing was tried")))
     }
+}
 
-    /// The tip of the base branch, fetched.
-    fn tip(&self, repo: &Repository, remote: &Remote) -> Result<Tip, Failure> {
-        let wanted: Vec<&str> = self.args.base.as_deref().into_iter().collect();
-        let listing = repo.list_remote(&remote.name, &wanted)?;
-        let branch = self.args.base.clone().or_else(|| listing.head.clone());
-        let Some(branch) = branch else {
-            return Err(Failure::not_found(format!(
-                "{} does not say which branch is its default",
-                remote.name
-            ))
-            .hint("--base main names the branch that environments are deployed from"));
-        };
-        let Some(id) = listing.tip(&branch) else {
-            let message = format!("{} has no branch `{branch}`", remote.name);
-            return Err(Failure::not_found(message).hint(format!("git ls-remote {}", remote.name)));
-        };
-        Ok(repo.fetch(remote, &Tip { branch, id })?)
-    }
+/// The tip of the base branch, fetched; the branch is the remote's default one
+/// where none is named.
+pub(in super::super) fn remote_tip(
+    repo: &Repository,
+    remote: &Remote,
+    base: Option<&str>,
+) -> Result<Tip, Failure> {
+    let wanted: Vec<&str> = base.into_iter().collect();
+    let listing = repo.list_remote(&remote.name, &wanted)?;
+    let Some(branch) = base.map(str::to_owned).or_else(|| listing.head.clone()) else {
+        return Err(Failure::not_found(format!(
+            "{} does not say which branch is its default",
+            remote.name
+        ))
+        .hint("--base main names the branch that environments are deployed from"));
+    };
+    let Some(id) = listing.tip(&branch) else {
+        let message = format!("{} has no branch `{branch}`", remote.name);
+        return Err(Failure::not_found(message).hint(format!("git ls-remote {}", remote.name)));
+    };
+    Ok(repo.fetch(remote, &Tip { branch, id })?)
 }
 
 /// A pause that differs from process to process, so that those who lost a race
@@ -130,7 +149,7 @@ impl Before {
 }
 
 /// A lost race is told from other failures, to be tried again.
-pub(super) fn raced(error: RemoteError) -> Failure {
+pub(in super::super) fn raced(error: RemoteError) -> Failure {
     let lost_race = matches!(error, RemoteError::Lost { .. });
     Failure { lost_race, ..Failure::from(error) }
 }
@@ -167,7 +186,7 @@ pub(super) fn made(
 
 /// Brings the local branch along, where that overwrites nothing; what is said
 /// where it stays behind.
-fn follow(workspace: &Workspace, base: &Tip, commit: ObjectId) -> Vec<Remark> {
+pub(in super::super) fn follow(workspace: &Workspace, base: &Tip, commit: ObjectId) -> Vec<Remark> {
     match workspace.repo.fast_forward(&base.branch, commit) {
         Ok(None | Some(true)) => Vec::new(),
         Ok(Some(false)) | Err(_) => vec![

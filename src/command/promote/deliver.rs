@@ -80,7 +80,11 @@ fn edited(args: &CommonArgs) -> End {
 
 /// What is said after the commit: what hooks said, what is unfinished, and
 /// where the branch stands.
-fn done(context: &Context, workspace: &Workspace, committed: &Committed) -> End {
+pub(in super::super) fn done(
+    context: &Context,
+    workspace: &Workspace,
+    committed: &Committed,
+) -> End {
     let mut remarks: Vec<Remark> = committed.notes.iter().cloned().map(Remark::Note).collect();
     if committed.unfinished.is_empty() {
         remarks.extend(branch_remarks(workspace));

@@ -10,9 +10,9 @@ use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
 use super::{Promoting, deliver};
 
 /// How a promotion ends: what is said beside the report, and the exit code.
-pub(super) struct End {
-    pub(super) remarks: Vec<Remark>,
-    pub(super) exit: Exit,
+pub(in super::super) struct End {
+    pub(in super::super) remarks: Vec<Remark>,
+    pub(in super::super) exit: Exit,
 }
 
 /// What became of a promotion.
@@ -25,7 +25,7 @@ pub(in super::super) struct Outcome {
 
 impl Outcome {
     /// What is said of it, in the form that was asked for.
-    pub(super) fn answer(self, context: &Context) -> Answer {
+    pub(in super::super) fn answer(self, context: &Context) -> Answer {
         let report = &self.report;
         let text = match context.format {
             Format::Table | Format::Wide if context.quiet && report.ending != Ending::Refused => {

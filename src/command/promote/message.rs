@@ -62,6 +62,7 @@ fn record(workspace: &Workspace, args: &CommonArgs, report: &PromotionReport) ->
         gates: gate_lines(&report.findings),
         waivers,
         rollback: args.rollback,
+        preview: args.preview.clone(),
     }
 }
 
@@ -83,7 +84,8 @@ fn gate_lines(findings: &[Finding]) -> Vec<String> {
     worst.into_iter().map(|(rule, outcome)| format!("{rule} {}", word(outcome))).collect()
 }
 
-fn options(args: &CommonArgs) -> Result<CommitOptions, Failure> {
+/// What the flags ask of the commit.
+pub(in super::super) fn options(args: &CommonArgs) -> Result<CommitOptions, Failure> {
     let sign = match (&args.gpg_sign, args.no_gpg_sign) {
         (Some(key), _) => SignChoice::On(Some(key.clone()).filter(|key| !key.is_empty())),
         (None, true) => SignChoice::Off,
@@ -114,7 +116,10 @@ fn is_trailer_key(key: &str) -> bool {
 }
 
 /// `-m` paragraphs, or the text of `-F`.
-fn message_text(context: &Context, args: &CommonArgs) -> Result<Option<String>, Failure> {
+pub(in super::super) fn message_text(
+    context: &Context,
+    args: &CommonArgs,
+) -> Result<Option<String>, Failure> {
     let text = given_text(context, args)?;
     if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
         return Err(Failure::usage("the commit message is empty")

@@ -19,7 +19,11 @@ mod wording;
 mod words;
 
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
-pub(super) use ending::Outcome;
+pub(super) use aside::{LostRace, follow, raced, remote_tip};
+pub(super) use deliver::done;
+pub(super) use ending::{End, Outcome};
+pub(super) use message::{message_text, options};
+pub(super) use way::Way;
 pub(super) use words::{Request, What};
 
 use crate::diff::{self, Effect, Effects};
@@ -33,8 +37,7 @@ use crate::report::{Ending, PromotionReport};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 use apps::{Choosing, Chosen};
-use ending::{End, refusal};
-use way::Way;
+use ending::refusal;
 use words::Known;
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.

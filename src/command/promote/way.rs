@@ -8,7 +8,7 @@ use super::args::CommonArgs;
 
 /// Which way a promotion goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(in super::super) enum Way {
     /// A commit on the current branch.
     Commit,
     /// Files of the work tree.
@@ -21,7 +21,7 @@ pub(super) enum Way {
 
 impl Way {
     /// The way that a flag names.
-    pub(super) fn flagged(args: &CommonArgs) -> Option<Self> {
+    pub(in super::super) fn flagged(args: &CommonArgs) -> Option<Self> {
         let flags = [
             (args.worktree, Self::Worktree),
             (args.commit, Self::Commit),
@@ -32,7 +32,7 @@ impl Way {
     }
 
     /// The way of a promotion into an environment.
-    pub(super) fn of(args: &CommonArgs, config: &Config, to: &EnvironmentName) -> Self {
+    pub(in super::super) fn of(args: &CommonArgs, config: &Config, to: &EnvironmentName) -> Self {
         let own = config.environment(to.as_str()).and_then(|e| e.delivery.deliver);
         Self::flagged(args).unwrap_or(match own.unwrap_or(config.delivery.deliver) {
             Deliver::Commit => Self::Commit,
@@ -42,7 +42,7 @@ impl Way {
     }
 
     /// Whether it leaves work tree and index alone.
-    pub(super) fn is_aside(self) -> bool {
+    pub(in super::super) fn is_aside(self) -> bool {
         matches!(self, Self::Push | Self::Pr)
     }
 }
