@@ -125,7 +125,8 @@ fn note_groups(importer: &mut Importer<'_>, root: &Node) -> Result<(), ConfigErr
             importer.note_unknown(application, &["featureOverwrite", "featureLabelSelector"]);
             importer.bool(application.get("featureOverwrite"), "featureOverwrite")?;
             let shown = printable(name.scalar().unwrap_or_default());
-            let text = format!("feature deployments of `{shown}` are not made by this version");
+            let text =
+                format!("feature deployments of `{shown}` are made by `git promote preview`");
             importer.note(name, text);
         }
     }

@@ -80,6 +80,12 @@ pub(super) fn patches<'o>(
             found.patches.push((object, Patch::Delete));
             continue;
         }
+        let long =
+            object.kind == "Service" && object.name.len() + name.as_str().len() >= LONGEST_PART;
+        if long {
+            let message = "would have a name of more than 63 characters in the preview";
+            found.warnings.push(format!("Service/{} {message}", object.name));
+        }
         let mut fields = world.selectors(object);
         fields.extend(world.hosts(object, &mut found.warnings)?);
         fields.extend(world.backends(object));

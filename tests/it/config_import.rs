@@ -41,7 +41,7 @@ fn gitops_promotion_is_read_as_it_is() {
     line 1: `prflow: per-app` groups pull requests, this version commits instead
     line 4: `auto: true` merges pull requests by itself, this version merges none
     line 6: `auto: true` merges pull requests by itself, this version merges none
-    line 12: feature deployments of `podinfo` are not made by this version
+    line 12: feature deployments of `podinfo` are made by `git promote preview`
     ");
 }
 

@@ -113,6 +113,8 @@ fn of_several_lists_one_has_to_be_named() {
     let error = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said.status.code(), Some(2), "{error}");
     assert!(error.contains("hint: --list-in clusters/dev/eu/kustomization.yaml"), "{error}");
+    let here = create(&sandbox, &["--list-in", ".", "-n", "-o", "json"]).dir("clusters/dev/eu");
+    assert_eq!(here.json(0)["listedIn"], "clusters/dev/eu/kustomization.yaml");
     assert_eq!(create(&sandbox, &["--list-in", "clusters/dev"]).code(), 0);
 }
 
@@ -182,7 +184,12 @@ fn of_several_apps_in_a_directory_the_labels_tell_one() {
     assert!(copy.contains("acme/web:v2.0.0-rc1 # {\"$imagepolicy\""), "{copy}");
     assert_eq!(run(&sandbox, &["status", "-o", "json"]).json(0), before);
     assert_eq!(run(&sandbox, &["check", "HEAD~1..HEAD"]).code(), 0);
-    // dev lists the preview itself; even so it vouches for nothing.
+    // dev lists the preview itself; even so it vouches for nothing: neither
+    // for prod that lists the same preview nor for prod that takes its version.
+    let listed = "resources:\n- cart.yaml\n- web.yaml # the front\n- ../dev-preview-login\n";
+    save(&sandbox, "List it", &[("shop/prod/kustomization.yaml", listed)]);
+    assert_eq!(run(&sandbox, &["check", "HEAD~1..HEAD"]).code(), 3);
+    sandbox.git(["reset", "-q", "--hard", "HEAD~1"]);
     let skipped = sandbox.read("shop/prod/web.yaml").replace(":v1", ":v2.0.0-rc1");
     save(&sandbox, "Skip", &[("shop/prod/web.yaml", &skipped)]);
     assert_eq!(run(&sandbox, &["check", "HEAD~1..HEAD"]).code(), 3);

@@ -92,7 +92,9 @@ impl Making<'_> {
         let plan = self.pinned(workspace, &found)?;
         let overlay = overlay(&found, &plan)?;
         let selector = self.selector(workspace, (&found, overlay))?;
-        let list_in = self.args.list_in.as_deref().map(repo_path).transpose()?;
+        let here = workspace.prefix();
+        let list_in =
+            self.args.list_in.as_deref().map(|text| repo_path(&here, text)).transpose()?;
         let source = Source {
             snapshot: &workspace.snapshot,
             config: &workspace.config,
@@ -262,9 +264,10 @@ fn overlay<'f>(found: &'f Found, plan: &Plan) -> Result<&'f Overlay, Failure> {
     })
 }
 
-fn repo_path(text: &str) -> Result<RepoPath, Failure> {
+/// A path of the command line, as seen from where the user stands.
+fn repo_path(here: &RepoPath, text: &str) -> Result<RepoPath, Failure> {
     let outside = || Failure::usage(format!("`{text}` is outside of the repository"));
-    RepoPath::normalize(text).filter(|_| !text.starts_with('/')).ok_or_else(outside)
+    here.resolve(text).filter(|_| !text.starts_with('/')).ok_or_else(outside)
 }
 
 /// What is said where nothing applies the copy.
