@@ -382,3 +382,75 @@ fn a_push_that_skips_an_environment_is_refused() {
     place.git(&place.work(), &["commit", "-q", "--allow-empty", "-m", "More"]);
     push("next").assert(1, &["is not installed on this server", "pre-receive hook declined"]);
 }
+
+/// A program that says how it was called; it knows no `wait` unless told so.
+const ECHO: &str = "#!/bin/sh
+case \"$1 ${2:-}\" in
+\"config show\") printf 'version = 1\\n[[environment]]\\nname = \"dev\"\\n[[environment]]\\nname = \"prod\"\\n' ;;
+\"help wait\") exit \"${WAITS:-2}\" ;;
+*) for word; do printf '[%s]' \"$word\"; done; echo ;;
+esac
+";
+
+#[test]
+fn the_words_of_the_other_tool_become_ours() {
+    let place = Place::new();
+    let program = place.root().join("echo");
+    fs::write(&program, ECHO).unwrap();
+    crate::testkit::executable(&program);
+    let run = |words: &[(&str, &str)]| {
+        let mut command = script("ci/promote.sh");
+        command.env("PROMOTE_PROGRAM", &program).env("GIT_PROMOTE_TOKEN", "t");
+        for (name, value) in words {
+            command.env(format!("PROMOTE_{name}"), value);
+        }
+        place.attempt(&place.work(), &mut command)
+    };
+    let app = [("GROUP", "shop"), ("APP", "web"), ("TAG", "v2"), ("FEATURE", "feature/ABC-12")];
+    let with = |action: &'static str| [&[("ACTION", action)], app.as_slice()].concat();
+    run(&with("new")).assert(0, &["[to][dev][--version][shop:web@v2][--pr]"]);
+    run(&with("feature")).assert(0, &["[preview][create][--pr][--][feature/ABC-12][shop:web@v2]"]);
+    run(&[("ACTION", "promote")]).assert(0, &["[next]"]);
+    run(&[("ACTION", "feature-stale")]).assert(0, &["[preview][prune][--max-age][7d][--pr]"]);
+    run(&[("ACTION", "feature-stale"), ("MAX_AGE", "2w")]).assert(0, &["[2w]"]);
+    run(&[("ACTION", "new"), ("APP", "web"), ("TAG", "v2")]).assert(0, &["[web@v2]"]);
+    for bad in [
+        [("ACTION", "new"), ("APP", "web")],
+        [("ACTION", "feature"), ("APP", "web")],
+        [("ACTION", "other"), ("APP", "web")],
+        [("ACTION", ""), ("APP", "web")],
+    ] {
+        run(&bad).assert(2, &["error: "]);
+    }
+    run(&[("ACTION", "new"), ("APP", "$(touch pwned)"), ("TAG", ";touch pwned")])
+        .assert(0, &["[$(touch pwned)@;touch pwned]"]);
+    assert!(!place.work().join("pwned").exists());
+}
+
+#[test]
+fn a_feature_becomes_a_branch_and_a_stale_one_goes() {
+    let place = Place::new();
+    let run = |words: &[(&str, &str)]| {
+        let mut command = script("ci/promote.sh");
+        for (name, value) in words {
+            command.env(format!("PROMOTE_{name}"), value);
+        }
+        place.attempt(&place.work(), &mut command)
+    };
+    place.git(&place.work(), &["config", "protocol.file.allow", "always"]);
+    let made = run(&[("ACTION", "feature"), ("APP", "web"), ("TAG", "v9"), ("FEATURE", "x/Y")]);
+    made.assert(0, &["web  v9", "dev-preview-x-y"]);
+    assert!(!place.id(&place.server(), "promote/preview/x-y").is_empty());
+    run(&[("ACTION", "new"), ("APP", "web"), ("TAG", "v9")]).assert(0, &["v1.3.0 -> v9"]);
+    assert!(!place.id(&place.server(), "promote/env/dev/-/web").is_empty());
+    place.git(&place.server(), &["update-ref", "refs/heads/main", "promote/preview/x-y"]);
+    run(&[("ACTION", "feature-stale"), ("MAX_AGE", "0s")])
+        .assert(0, &["Remove the preview x-y of web"]);
+    assert!(!place.id(&place.server(), "promote/prune/previews").is_empty());
+    run(&[("ACTION", "promote")]).assert(0, &[]);
+    place.promotion("next");
+    let job = place.github("next");
+    let mut status = script("ci/promote.sh");
+    status.envs(job.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    place.check(status.env("PROMOTE_ACTION", "status")).assert(0, &["pass: "]);
+}

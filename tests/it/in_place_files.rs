@@ -11,14 +11,15 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::in_place::{PROGRAM, Place, file};
 
-const ACTIONS: [&str; 2] = ["action.yml", "ci/audit/action.yml"];
+const ACTIONS: [&str; 3] = ["action.yml", "ci/audit/action.yml", "ci/promote/action.yml"];
 const WORKFLOWS: [&str; 3] = [
     ".github/workflows/ci.yml",
     ".github/workflows/promote-check.yml",
     ".github/workflows/promote-audit.yml",
 ];
 const TEMPLATES: [&str; 3] = ["ci/gitlab.yml", "ci/azure.yml", ".pre-commit-hooks.yaml"];
-const SCRIPTS: [&str; 4] = ["ci/check.sh", "ci/install.sh", "ci/audit.sh", "hooks/pre-receive"];
+const SCRIPTS: [&str; 5] =
+    ["ci/check.sh", "ci/install.sh", "ci/audit.sh", "ci/promote.sh", "hooks/pre-receive"];
 
 fn yaml_files() -> impl Iterator<Item = &'static str> {
     ACTIONS.into_iter().chain(WORKFLOWS).chain(TEMPLATES)
@@ -83,6 +84,15 @@ fn every_file_can_be_read() {
 }
 
 #[test]
+fn the_config_for_those_who_come_from_elsewhere_is_valid() {
+    let samples = blocks("docs/migrate.md", "toml");
+    assert_eq!(samples.len(), 1);
+    for sample in samples {
+        promote::config::from_toml(&sample).unwrap_or_else(|error| panic!("{error}\n{sample}"));
+    }
+}
+
+#[test]
 fn nothing_foreign_is_pasted_into_a_shell() {
     let mut scripts = 0;
     for name in yaml_files() {
@@ -109,9 +119,11 @@ fn what_is_handed_on_is_known() {
     let actions = [
         ("git-promote/git-promote@", inputs("action.yml")),
         ("git-promote/git-promote/ci/audit@", inputs("ci/audit/action.yml")),
+        ("git-promote/git-promote/ci/promote@", inputs("ci/promote/action.yml")),
     ];
     let mut used = 0;
-    let samples = blocks("docs/gate.md", "yaml").into_iter().chain(blocks("README.md", "yaml"));
+    let pages = ["docs/gate.md", "README.md", "docs/migrate.md"];
+    let samples = pages.into_iter().flat_map(|page| blocks(page, "yaml"));
     let samples = samples.flat_map(|text| YamlLoader::load_from_str(&text).unwrap());
     for document in WORKFLOWS.iter().flat_map(|name| load(name)).chain(samples) {
         let Some(jobs) = document["jobs"].as_hash() else { continue };
