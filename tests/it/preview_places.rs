@@ -279,3 +279,116 @@ fn what_cannot_be_copied_is_refused() {
     save(&sandbox, "Taken", &[("apps/api/overlays/dev-preview-login/mine.txt", "x")]);
     assert_eq!(run(&sandbox, &["preview", "create", "login", "api@v2"]).code(), 6);
 }
+
+/// What selects pods and names other objects in more ways than one.
+const HARD: &str = "\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {role: db}}
+  template:
+    metadata: {labels: {role: db, tier: x}}
+    spec:
+      serviceAccountName: runner
+      topologySpreadConstraints:
+      - {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {role: db}}}
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - {topologyKey: host, labelSelector: {matchLabels: {role: db}}}
+      containers: [{name: c, image: acme/web, envFrom: [{configMapRef: {name: conf}}]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {role: api}}
+  template:
+    metadata: {labels: {role: api}}
+    spec: {containers: [{name: c, image: acme/web}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {selector: {role: db}, ports: [{port: 1}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api}
+spec: {selector: {role: api}, ports: [{port: 1}]}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: runner}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: api}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: api}, maxReplicas: 3}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: api}
+spec: {selector: {matchLabels: {role: api}}, minAvailable: 1}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db}
+spec:
+  podSelector: {matchLabels: {role: db}}
+  ingress: [{from: [{podSelector: {matchLabels: {role: api}}}]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: runner}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: runner, namespace: shop}]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: clean}
+spec:
+  schedule: \"0 0 * * *\"
+  jobTemplate: {spec: {template: {metadata: {labels: {role: clean}}, spec: {restartPolicy: Never, containers: [{name: c, image: acme/web}]}}}}
+";
+
+#[test]
+fn every_selector_and_name_of_a_hard_overlay_is_the_copys_own() {
+    let sandbox = line();
+    let base = "resources: [all.yaml]\nlabels:\n- pairs: {team: a}\n  includeSelectors: true\n";
+    let dev = "namespace: shop\nnamePrefix: dev-\nnameSuffix: -x\nresources:\n- ../../base\n\
+               components:\n- ../../comp\nconfigMapGenerator:\n- name: conf\n  envs: [vars.env]\n\
+               images:\n- name: acme/web\n  newTag: v1\nreplicas:\n- name: api\n  count: 2\n";
+    let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n- target: \
+                     {kind: Deployment}\n  patch: |-\n    - op: add\n      path: /metadata/annotations\n      \
+                     value: {from: comp}\n";
+    let files = [
+        ("apps/web/base/all.yaml", HARD),
+        ("apps/web/base/kustomization.yaml", base),
+        ("apps/web/comp/kustomization.yaml", component),
+        ("apps/web/overlays/dev/kustomization.yaml", dev),
+        ("apps/web/overlays/dev/vars.env", "A=b\n"),
+        ("clusters/dev/kustomization.yaml", "resources:\n- ../../apps/web/overlays/dev\n"),
+    ];
+    save(&sandbox, "Hard", &files);
+    let before = rendered(&sandbox, "clusters/dev");
+    assert_eq!(create(&sandbox, &[]).code(), 0);
+    assert_eq!(run(&sandbox, &["check", "HEAD~1..HEAD"]).code(), 0);
+    let (Some(before), Some(after)) = (before, rendered(&sandbox, "clusters/dev")) else { return };
+    let (before, after) = (documents(&before), documents(&after));
+    assert!(before.iter().all(|(title, text)| after.get(title) == Some(text)));
+    assert_eq!(after.len(), 2 * before.len());
+    for (title, text) in after.iter().filter(|(title, _)| !before.contains_key(*title)) {
+        assert!(title.contains("-x-login"), "{title}");
+        for label in ["role: db\n", "role: api\n", "team: a\n"] {
+            assert!(!text.contains(label), "{title} has {label}{text}");
+        }
+        for name in ["db", "api", "runner", "conf"] {
+            let own = format!("dev-{name}-x");
+            let all = text.matches(&own).count();
+            assert_eq!(all, text.matches(&format!("{own}-login")).count(), "{title}\n{text}");
+        }
+    }
+}
