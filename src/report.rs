@@ -322,3 +322,44 @@ pub struct NextReport {
     /// One row an app and environment.
     pub rows: Vec<NextRow>,
 }
+
+/// How something is, as a forge knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitState {
+    /// It is well.
+    Healthy,
+    /// It is not known yet.
+    Pending,
+    /// It is not well.
+    Failed,
+    /// Nothing that counts says anything of it.
+    Unknown,
+}
+
+/// One app in one environment, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitRow {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app.
+    pub app: AppId,
+    /// What it runs there.
+    pub version: Pin,
+    /// How it is.
+    pub state: WaitState,
+    /// The commit status or check run that tells.
+    pub context: Option<String>,
+    /// The full id of the commit it belongs to.
+    pub commit: Option<String>,
+    /// What it says.
+    pub message: Option<String>,
+    /// Where a person sees more.
+    pub url: Option<String>,
+}
+
+/// What `wait` saw last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitReport {
+    /// One row an environment and app.
+    pub rows: Vec<WaitRow>,
+}

@@ -11,10 +11,12 @@ mod evidence;
 pub mod explain;
 mod failure;
 pub mod init;
+mod moved;
 pub mod next;
 pub mod promote;
 pub mod schema;
 pub mod status;
+pub mod wait;
 mod workspace;
 
 pub use failure::{Exit, Failure};

@@ -333,7 +333,7 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit", "check", "audit", "replay", "next"]
+    &["promotion", "status", "edit", "check", "audit", "replay", "next", "wait"]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -343,6 +343,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "status" => schema_for!(WireStatus),
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
+        "wait" => schema_for!(super::wait::WireWait),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

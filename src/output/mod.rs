@@ -9,6 +9,7 @@ mod paint;
 mod pull_request;
 mod table;
 mod text;
+mod wait;
 
 pub use check::annotate::{Ci, CiChoice, annotations};
 pub use check::human::check;
@@ -22,6 +23,7 @@ pub use paint::Paint;
 pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
+pub use wait::{wait_table, wait_value, waited};
 
 use serde_json::Value;
 
