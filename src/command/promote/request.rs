@@ -143,7 +143,8 @@ impl Step<'_> {
                 Err(error) => problems.push(error),
             }
         }
-        problems.extend(self.supersede(forge, open, &request).err());
+        let memory = Memory::of(&report.promotions);
+        problems.extend(memory.and_then(|own| self.supersede(forge, (open, &own), &request).err()));
         report.ending = Ending::Requested;
         report.request = Some(RequestLine {
             number: request.number,
@@ -201,10 +202,9 @@ impl Step<'_> {
     fn supersede(
         &self,
         forge: &dyn Forge,
-        open: &[Request],
+        (open, memory): (&[Request], &Memory),
         own: &Request,
     ) -> Result<(), ForgeError> {
-        let Some(memory) = pull_request::read(&own.body) else { return Ok(()) };
         for other in open {
             let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
             let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
