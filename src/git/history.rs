@@ -11,6 +11,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::tree_diff::{self, Kept, TreeDiff};
+use super::trees::Trees;
 use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
 
@@ -144,6 +145,7 @@ pub struct History {
     only_changes: bool,
     ended_shallow: bool,
     kept: Kept,
+    trees: Trees,
 }
 
 /// Walks back from `tip`, giving the commits that change a path of `interest`.
@@ -166,6 +168,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         only_changes: true,
         ended_shallow: false,
         kept: Kept::new(),
+        trees: Trees::default(),
     };
     history.next = Some(history.step(tip)?);
     Ok(history)
@@ -226,7 +229,7 @@ impl History {
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
-        let mut diff = TreeDiff::new(&self.repo, &self.interest, &mut self.kept);
+        let mut diff = TreeDiff::new(&self.repo, &self.interest, (&mut self.kept, &mut self.trees));
         diff.compare(old, Some(new), "")?;
         Ok(diff.finish().paths)
     }

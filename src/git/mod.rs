@@ -9,6 +9,7 @@ pub mod change;
 mod child;
 pub mod commit;
 mod config_env;
+mod delta;
 mod error;
 mod filters;
 pub mod history;
@@ -16,6 +17,7 @@ mod index;
 mod index_tree;
 mod merge;
 mod open;
+mod pieces;
 mod quarantine;
 mod scan;
 mod snapshot;
@@ -23,6 +25,7 @@ mod stage;
 mod state;
 mod tree;
 mod tree_diff;
+mod trees;
 
 pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
