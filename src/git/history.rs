@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
@@ -82,7 +83,7 @@ pub struct HistoryCommit {
     /// The paths of interest that differ to the first parent, sorted. At a
     /// root: all that are there. Empty where the parent is cut off.
     pub changed: Vec<RepoPath>,
-    repo: gix::Repository,
+    repo: Rc<gix::Repository>,
     details: OnceCell<Details>,
 }
 
@@ -137,7 +138,7 @@ struct Step {
 /// The first-parent history from a commit on, newest first. Commits that touch
 /// none of the paths of interest are passed over.
 pub struct History {
-    repo: gix::Repository,
+    repo: Rc<gix::Repository>,
     graph: Option<gix::commitgraph::Graph>,
     shallow: Vec<ObjectId>,
     interest: Interest,
@@ -160,7 +161,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
     // What is needed again is kept by the walk itself.
     own.object_cache_size(None);
     let mut history = History {
-        repo: own,
+        repo: Rc::new(own),
         graph,
         shallow,
         interest,

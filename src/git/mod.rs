@@ -9,7 +9,6 @@ pub mod change;
 mod child;
 pub mod commit;
 mod config_env;
-mod delta;
 mod error;
 mod filters;
 pub mod history;

@@ -148,7 +148,7 @@ struct Known {
 }
 
 /// So much is in one half.
-const MOST_KNOWN: usize = 16 << 20;
+const MOST_KNOWN: usize = 8 << 20;
 
 impl Known {
     fn get(&mut self, place: Place) -> Option<Rc<Tree>> {

@@ -10,6 +10,11 @@
 //! first byte to the last, and a run is only taken where an entry ended just
 //! before it.
 
+mod build;
+mod delta;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -19,7 +24,8 @@ use std::rc::Rc;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::{EntryRef, name_order};
 
-use super::delta::{Delta, Step};
+use self::build::Builder;
+use self::delta::{Delta, Step};
 
 /// A tree of more pieces than this is put together.
 const MOST_PIECES: usize = 1_024;
@@ -284,7 +290,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    fn own(&self) -> Option<&'t [u8]> {
+    fn own(&self) -> Option<&'t Rc<[u8]>> {
         match &self.rest.first()?.what {
             What::Run(_) => None,
             What::Own(bytes) => Some(bytes),
@@ -295,7 +301,10 @@ impl<'t> Cursor<'t> {
     fn skip_shared(&mut self, other: &mut Self) -> bool {
         let count = match (self.run(), other.run()) {
             (Some(run), Some(others)) if run.start == others.start => run.len().min(others.len()),
-            (None, None) => usize::from(self.own().is_some() && self.own() == other.own()),
+            (None, None) => match (self.own(), other.own()) {
+                (Some(own), Some(others)) => usize::from(Rc::ptr_eq(own, others) || own == others),
+                _ => 0,
+            },
             _ => 0,
         };
         self.advance(count);
@@ -319,140 +328,5 @@ impl<'t> Cursor<'t> {
             self.rest = self.rest.get(1..).unwrap_or_default();
             self.passed = 0;
         }
-    }
-}
-
-/// Puts the pieces of a tree together from what is copied and inserted.
-struct Builder<'b> {
-    base: &'b Tree,
-    from: &'b [Piece],
-    starts: &'b [u32],
-    pieces: Vec<Piece>,
-    /// How many bytes the pieces have.
-    placed: usize,
-    /// An entry of which not all bytes are there yet, and how many it is to
-    /// have, where its name is complete.
-    open: (Vec<u8>, Option<usize>),
-    /// How many bytes there may yet come.
-    left: usize,
-}
-
-impl<'b> Builder<'b> {
-    fn new(base: &'b Tree, left: usize) -> Option<Self> {
-        let (from, starts) = (base.pieces()?, &base.root.index()?.starts);
-        let pieces = Vec::with_capacity(from.len() + 4);
-        Some(Self { base, from, starts, pieces, placed: 0, open: (Vec::new(), None), left })
-    }
-
-    fn finish(self) -> Option<Tree> {
-        if self.left > 0 || !self.open.0.is_empty() {
-            return None;
-        }
-        let root = self.base.root.clone();
-        let pieces = OnceCell::from(Some(self.pieces));
-        Some(Tree { root, pieces, whole: false, length: self.placed })
-    }
-
-    fn insert(&mut self, mut bytes: &[u8]) -> Option<()> {
-        self.left = self.left.checked_sub(bytes.len())?;
-        while !bytes.is_empty() {
-            bytes = self.feed(bytes)?;
-        }
-        Some(())
-    }
-
-    fn copy(&mut self, range: Range<usize>) -> Option<()> {
-        self.left = self.left.checked_sub(range.len())?;
-        if range.end > self.base.length {
-            return None;
-        }
-        let next = self.from.partition_point(|piece| piece.start <= range.start);
-        let from = self.from.get(next.checked_sub(1)?..)?;
-        for (at, piece) in from.iter().enumerate() {
-            let end = from.get(at + 1).map_or(self.base.length, |next| next.start);
-            let part = range.start.max(piece.start)..range.end.min(end);
-            if piece.start >= range.end {
-                break;
-            }
-            self.part(piece, part.start - piece.start..part.end - piece.start)?;
-        }
-        Some(())
-    }
-
-    /// Takes these bytes of a piece.
-    fn part(&mut self, piece: &Piece, part: Range<usize>) -> Option<()> {
-        let offset = match &piece.what {
-            What::Run(run) => *self.starts.get(run.start)? as usize,
-            What::Own(bytes) if self.open.0.is_empty() && part == (0..bytes.len()) => {
-                return self.push(What::Own(bytes.clone()), bytes.len());
-            }
-            What::Own(bytes) => {
-                let mut bytes = bytes.get(part)?;
-                while !bytes.is_empty() {
-                    bytes = self.feed(bytes)?;
-                }
-                return Some(());
-            }
-        };
-        self.run(offset + part.start..offset + part.end)
-    }
-
-    /// Takes these bytes of the root: as entries, where they are some.
-    fn run(&mut self, mut part: Range<usize>) -> Option<()> {
-        let root = &self.base.root;
-        while !part.is_empty() {
-            let at = self.starts.partition_point(|start| (*start as usize) < part.start);
-            let is_start = self.starts.get(at).is_some_and(|start| *start as usize == part.start);
-            let end = self.starts.partition_point(|start| *start as usize <= part.end) - 1;
-            if self.open.0.is_empty() && is_start && end > at {
-                let stop = *self.starts.get(end)? as usize;
-                self.push(What::Run(at..end), stop - part.start)?;
-                part.start = stop;
-                continue;
-            }
-            let rest = self.feed(root.data.get(part.clone())?)?;
-            part.start = part.end - rest.len();
-        }
-        Some(())
-    }
-
-    /// Takes bytes up to the end of an entry, and gives what is left.
-    fn feed<'d>(&mut self, bytes: &'d [u8]) -> Option<&'d [u8]> {
-        let hash = self.base.root.hash;
-        let (open, length) = &mut self.open;
-        let count = match *length {
-            Some(length) => length - open.len(),
-            None => match memchr::memchr(0, bytes) {
-                Some(nul) => {
-                    *length = Some(open.len() + nul + 1 + hash.len_in_bytes());
-                    nul + 1
-                }
-                None => bytes.len(),
-            },
-        };
-        let (taken, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
-        open.extend_from_slice(taken);
-        if Some(open.len()) == *length {
-            decode(open, hash)?;
-            let own: Rc<[u8]> = std::mem::take(open).into();
-            *length = None;
-            let length = own.len();
-            self.push(What::Own(own), length)?;
-        }
-        Some(rest)
-    }
-
-    fn push(&mut self, what: What, length: usize) -> Option<()> {
-        let start = self.placed;
-        self.placed += length;
-        if let (What::Run(run), Some(Piece { what: What::Run(last), .. })) =
-            (&what, self.pieces.last_mut())
-            && last.end == run.start
-        {
-            last.end = run.end;
-            return Some(());
-        }
-        self.pieces.push(Piece { start, what });
-        (self.pieces.len() <= 2 * MOST_PIECES).then_some(())
     }
 }
