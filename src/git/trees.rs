@@ -138,19 +138,50 @@ impl Pack {
     }
 }
 
-/// The trees that were read last, in two halves: when the newer one is full it
-/// becomes the older one, and what is not asked for until then goes.
-#[derive(Default)]
+/// The trees that were read last.
 struct Known {
+    whole: Halves,
+    derived: Halves,
+}
+
+/// So many bytes of whole trees are in one half.
+const MOST_WHOLE: usize = 8 << 20;
+
+/// So many bytes of derived ones. Deltas are made on what is near, and memory
+/// that was used before is had faster than more of it.
+const MOST_DERIVED: usize = 2 << 20;
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { whole: Halves::of(MOST_WHOLE), derived: Halves::of(MOST_DERIVED) }
+    }
+}
+
+impl Known {
+    fn get(&mut self, place: Place) -> Option<Rc<Tree>> {
+        self.derived.get(place).or_else(|| self.whole.get(place))
+    }
+
+    fn keep(&mut self, place: Place, tree: &Rc<Tree>) {
+        let halves = if tree.is_whole() { &mut self.whole } else { &mut self.derived };
+        halves.keep(place, tree);
+    }
+}
+
+/// Two halves: when the newer one is full it becomes the older one, and what
+/// was not asked for until then goes.
+struct Halves {
     newer: HashMap<Place, Rc<Tree>>,
     older: HashMap<Place, Rc<Tree>>,
     weight: usize,
+    most: usize,
 }
 
-/// So much is in one half.
-const MOST_KNOWN: usize = 8 << 20;
+impl Halves {
+    fn of(most: usize) -> Self {
+        Self { newer: HashMap::new(), older: HashMap::new(), weight: 0, most }
+    }
 
-impl Known {
     fn get(&mut self, place: Place) -> Option<Rc<Tree>> {
         if let Some(tree) = self.newer.get(&place) {
             return Some(tree.clone());
@@ -162,7 +193,7 @@ impl Known {
 
     fn keep(&mut self, place: Place, tree: &Rc<Tree>) {
         self.weight += tree.weight();
-        if self.weight > MOST_KNOWN {
+        if self.weight > self.most {
             self.older = std::mem::take(&mut self.newer);
             self.weight = tree.weight();
         }

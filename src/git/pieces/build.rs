@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use super::{MOST_PIECES, Piece, Tree, What, decode, partition};
 
+/// So many more pieces than its base a tree has at most, as a rule.
+const MORE: usize = 16;
+
 /// Puts the pieces of a tree together from what is copied and inserted.
 pub(super) struct Builder<'b> {
     base: &'b Tree,
@@ -24,7 +27,7 @@ pub(super) struct Builder<'b> {
 impl<'b> Builder<'b> {
     pub(super) fn new(base: &'b Tree, left: usize) -> Option<Self> {
         let (from, starts) = (base.pieces()?, &base.root.index()?.starts);
-        let pieces = Vec::with_capacity(from.len() + 4);
+        let pieces = Vec::with_capacity(from.len() + MORE);
         Some(Self { base, from, starts, pieces, placed: 0, open: (Vec::new(), None), left })
     }
 

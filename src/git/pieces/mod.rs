@@ -191,6 +191,11 @@ impl Tree {
         self.length
     }
 
+    /// Whether it shares nothing.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// About how many bytes of memory it takes, without a root that it shares.
     pub(super) fn weight(&self) -> usize {
         let own = if self.whole { 2 * self.length } else { 0 };
