@@ -108,9 +108,9 @@ impl<'a> TreeDiff<'a> {
         let wide = old.len().max(new.len()) > WIDE;
         if let Some(names) = self.interest.names_in(dir, FEW).filter(|_| wide) {
             for name in names {
-                let missing = || GitError::read(format!("tree `{dir}`"), "it is no tree");
+                let broken = |_| GitError::read(format!("tree `{dir}`"), "it is no tree");
                 let (old, new) = (old.find(name), new.find(name));
-                self.entry(old.ok_or_else(missing)?, new.ok_or_else(missing)?, dir)?;
+                self.entry(old.map_err(broken)?, new.map_err(broken)?, dir)?;
             }
             return Ok(());
         }

@@ -5,6 +5,7 @@
 //! more. What is not in them as expected (loose, in a pack that came later, a
 //! delta on something else, broken) is left to gix.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -56,11 +57,10 @@ impl Trees {
         Ok(Rc::new(Tree::whole(tree::load_as_found(repo, id)?, id.kind())))
     }
 
-    /// The pack that has the object; the one asked last is asked first.
+    /// The first pack that has the object.
     fn find(&mut self, repo: &gix::Repository, id: ObjectId) -> Option<Place> {
         let packs = self.packs.get_or_insert_with(|| Pack::all_of(repo));
-        let found = packs.iter().enumerate();
-        found.filter_map(|(at, pack)| Some((at, pack.offset_of(id)?))).next()
+        packs.iter().enumerate().find_map(|(at, pack)| Some((at, pack.offset_of(id)?)))
     }
 
     /// The tree at a place; `None` where it is left to gix.
@@ -72,7 +72,7 @@ impl Trees {
             if let Some(tree) = self.known.get((pack, offset)) {
                 break tree;
             }
-            let file = self.packs.as_mut()?.get_mut(pack)?;
+            let file = self.packs.as_ref()?.get(pack)?;
             let entry = file.data(hash)?.entry(offset).ok()?;
             bytes += usize::try_from(entry.decompressed_size).ok()?;
             if bytes > MOST_BYTES || deltas.len() >= MOST_DELTAS {
@@ -109,7 +109,7 @@ struct Pack {
     index: index::File,
     path: PathBuf,
     /// Opened when something of it is read; `None` within where it cannot be.
-    data: Option<Option<data::File>>,
+    data: OnceCell<Option<data::File>>,
 }
 
 impl Pack {
@@ -123,7 +123,7 @@ impl Pack {
         let indexes = paths.filter(|path| path.extension().is_some_and(|end| end == "idx"));
         let opened = indexes.filter_map(|path| {
             let index = index::File::at(&path, repo.object_hash()).ok()?;
-            Some(Self { index, path: path.with_extension("pack"), data: None })
+            Some(Self { index, path: path.with_extension("pack"), data: OnceCell::new() })
         });
         opened.collect()
     }
@@ -132,9 +132,9 @@ impl Pack {
         self.index.lookup(id).map(|at| self.index.pack_offset_at_index(at))
     }
 
-    fn data(&mut self, hash: gix::hash::Kind) -> Option<&data::File> {
+    fn data(&self, hash: gix::hash::Kind) -> Option<&data::File> {
         let open = || data::File::at(&self.path, hash).ok();
-        self.data.get_or_insert_with(open).as_ref()
+        self.data.get_or_init(open).as_ref()
     }
 }
 

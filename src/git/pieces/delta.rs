@@ -3,6 +3,10 @@
 
 use std::ops::Range;
 
+/// What there is is not of this form.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::git) struct Broken;
+
 /// One instruction.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step<'d> {
@@ -30,28 +34,14 @@ impl<'d> Delta<'d> {
         Some(Self { base_length, length, rest })
     }
 
-    /// The next instruction; copies that go on where the one before ended are
-    /// one. `None` within where there is none of that kind, or it is cut off.
-    pub(super) fn next(&mut self) -> Option<Option<Step<'d>>> {
-        let mut step = self.single()?;
-        while let Some(Step::Copy(range)) = &mut step {
-            let mut ahead = Self { rest: self.rest, ..*self };
-            match ahead.single() {
-                Some(Some(Step::Copy(more))) if more.start == range.end => range.end = more.end,
-                _ => break,
-            }
-            self.rest = ahead.rest;
-        }
-        Some(step)
-    }
-
-    fn single(&mut self) -> Option<Option<Step<'d>>> {
+    fn single(&mut self) -> Option<Result<Step<'d>, Broken>> {
         let command = byte(&mut self.rest)?;
-        Some(match command {
+        let step = match command {
             0 => None,
             1..0x80 => self.insert(command.into()),
             _ => self.copy(command),
-        })
+        };
+        Some(step.ok_or(Broken))
     }
 
     fn insert(&mut self, length: usize) -> Option<Step<'d>> {
@@ -78,6 +68,25 @@ impl<'d> Delta<'d> {
     }
 }
 
+impl<'d> Iterator for Delta<'d> {
+    type Item = Result<Step<'d>, Broken>;
+
+    /// The next instruction; copies that go on where the one before ended are
+    /// one.
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut step = self.single()?;
+        while let Ok(Step::Copy(range)) = &mut step {
+            let mut ahead = Self { rest: self.rest, ..*self };
+            match ahead.single() {
+                Some(Ok(Step::Copy(more))) if more.start == range.end => range.end = more.end,
+                _ => break,
+            }
+            self.rest = ahead.rest;
+        }
+        Some(step)
+    }
+}
+
 fn byte(rest: &mut &[u8]) -> Option<u8> {
     let (first, others) = rest.split_first()?;
     *rest = others;
@@ -100,24 +109,24 @@ fn number(rest: &mut &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Delta, Step};
+    use super::{Broken, Delta, Step};
 
     #[test]
     fn instructions_are_read() {
         let bytes = [0x90, 0x02, 5, 0x91, 7, 3, 0x91, 10, 2, 2, b'h', b'i', 0x80, 0xb0, 1, 1];
         let mut delta = Delta::new(&bytes).unwrap();
         assert_eq!((delta.base_length, delta.length), (272, 5));
-        assert_eq!(delta.next(), Some(Some(Step::Copy(7..12))));
-        assert_eq!(delta.next(), Some(Some(Step::Insert(b"hi"))));
-        assert_eq!(delta.next(), Some(Some(Step::Copy(0..0x1_0000))));
-        assert_eq!(delta.next(), Some(Some(Step::Copy(0..0x101))));
+        assert_eq!(delta.next(), Some(Ok(Step::Copy(7..12))));
+        assert_eq!(delta.next(), Some(Ok(Step::Insert(b"hi"))));
+        assert_eq!(delta.next(), Some(Ok(Step::Copy(0..0x1_0000))));
+        assert_eq!(delta.next(), Some(Ok(Step::Copy(0..0x101))));
         assert_eq!(delta.next(), None);
     }
 
     #[test]
     fn what_is_cut_off_or_no_instruction_is_none() {
         for bytes in [&[1, 1, 0][..], &[1, 1, 5, 1], &[1, 1, 0x91], &[1, 1, 0x91, 1]] {
-            assert_eq!(Delta::new(bytes).unwrap().next(), Some(None), "{bytes:?}");
+            assert_eq!(Delta::new(bytes).unwrap().next(), Some(Err(Broken)), "{bytes:?}");
         }
         assert!(Delta::new(&[0x81]).is_none() && Delta::new(&[0xff; 12]).is_none());
     }

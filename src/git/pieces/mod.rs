@@ -25,7 +25,7 @@ use gix::objs::TreeRefIter;
 use gix::objs::tree::{EntryRef, name_order};
 
 use self::build::Builder;
-use self::delta::{Delta, Step};
+use self::delta::{Broken, Delta, Step};
 
 /// A tree of more pieces than this is put together.
 const MOST_PIECES: usize = 1_024;
@@ -150,13 +150,13 @@ impl Tree {
     /// The tree that a delta makes of this one; `None` where it makes none, or
     /// where putting it together is less work.
     pub(super) fn derive(&self, delta: &[u8]) -> Option<Self> {
-        let mut delta = Delta::new(delta)?;
+        let delta = Delta::new(delta)?;
         if delta.base_length != self.length {
             return None;
         }
         let mut made = Builder::new(self, delta.length)?;
-        while let Some(step) = delta.next() {
-            match step? {
+        for step in delta {
+            match step.ok()? {
                 Step::Copy(range) => made.copy(range)?,
                 Step::Insert(bytes) => made.insert(bytes)?,
             }
@@ -203,27 +203,25 @@ impl Tree {
         size_of::<Self>() + own + pieces * size_of::<Piece>()
     }
 
-    /// The first entry of this name; `None` where the bytes are no tree.
-    pub(super) fn find(&self, name: &str) -> Option<Option<EntryRef<'_>>> {
+    /// The first entry of this name.
+    pub(super) fn find(&self, name: &str) -> Result<Option<EntryRef<'_>>, Broken> {
         let name = name.as_bytes();
-        let places =
-            if self.root.index()?.sorted { self.root.places_of(name) } else { [None, None] };
-        for piece in self.pieces()? {
-            let found = match &piece.what {
-                What::Own(bytes) => decode(bytes, self.root.hash),
-                What::Run(run) if self.root.index()?.sorted => {
-                    let here = places.iter().flatten().filter(|at| run.contains(at)).min();
-                    here.and_then(|at| self.root.entry(*at))
-                }
-                What::Run(run) => {
-                    run.clone().filter_map(|at| self.root.entry(at)).find(|e| e.filename == name)
-                }
-            };
-            if let Some(found) = found.filter(|entry| entry.filename == name) {
-                return Some(Some(found));
+        let sorted = self.root.index().ok_or(Broken)?.sorted;
+        let places = if sorted { self.root.places_of(name) } else { [None, None] };
+        let found = self.pieces().ok_or(Broken)?.iter().find_map(|piece| match &piece.what {
+            What::Own(bytes) => {
+                decode(bytes, self.root.hash).filter(|entry| entry.filename == name)
             }
-        }
-        Some(None)
+            What::Run(run) if sorted => {
+                let here = places.iter().flatten().filter(|at| run.contains(at)).min();
+                here.and_then(|at| self.root.entry(*at))
+            }
+            What::Run(run) => {
+                let mut entries = run.clone().filter_map(|at| self.root.entry(at));
+                entries.find(|entry| entry.filename == name)
+            }
+        });
+        Ok(found)
     }
 
     /// The entries that stand in one of two trees and not in the other, name by
