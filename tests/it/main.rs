@@ -66,6 +66,7 @@ mod git_engines;
 mod git_read;
 #[cfg(test)]
 mod git_refuse;
+#[cfg(test)]
 mod git_walk;
 #[cfg(test)]
 mod house;

@@ -1,3 +1,5 @@
+//! What deltas make, against what plain reading says.
+
 use gix::hash::Kind;
 
 use super::{Tree, decode};
@@ -231,5 +233,5 @@ fn a_tree_that_is_not_sorted_is_searched_from_the_start() {
     let bytes = [entry("40000", "a40000 web", 1), entry("40000", "web", 2)].concat();
     let tree = Tree::whole(bytes, Kind::Sha1);
     assert_eq!(tree.find("web").unwrap().unwrap().oid.as_bytes(), [2; 20]);
-    assert!(Tree::whole(b"100644 a\0short".to_vec(), Kind::Sha1).find("a").is_none());
+    assert!(Tree::whole(b"100644 a\0short".to_vec(), Kind::Sha1).find("a").is_err());
 }
