@@ -67,6 +67,8 @@ mod git_read;
 #[cfg(test)]
 mod git_refuse;
 #[cfg(test)]
+mod git_walk;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod in_place;
