@@ -15,6 +15,7 @@ use reqwest::header::{
     USER_AGENT,
 };
 use reqwest::{Client, Method, StatusCode, Url};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -97,6 +98,13 @@ pub(super) fn secret(text: &str) -> Result<HeaderValue, ForgeError> {
         .map_err(|_| ForgeError::Config("the token holds characters that none can".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A page that names the next one.
+#[derive(Deserialize)]
+struct Chained<T> {
+    values: Vec<T>,
+    next: Option<String>,
 }
 
 /// A whole answer.
@@ -191,21 +199,53 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            Ok((self.parse(reply, true)?, self.next_page(&reply.headers)?))
+        })
+    }
+
+    /// Reads a list to its end whose pages name the next one in themselves:
+    /// `{"values": [...], "next": "https://..."}`.
+    pub(super) fn chained<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            let page: Chained<T> = self.parse(reply, true)?;
+            Ok((page.values, page.next.map(|next| self.own(&next)).transpose()?))
+        })
+    }
+
+    /// Reads page after page; `read` gives what a page holds and where the next
+    /// one is.
+    fn walk<T>(
+        &self,
+        first: Url,
+        read: impl Fn(&Reply) -> Result<(Vec<T>, Option<Url>), ForgeError>,
+    ) -> Result<Vec<T>, ForgeError> {
         let mut found = Vec::new();
-        let mut next = Some(self.url(path, query)?);
+        let mut next = Some(first);
         for _ in 0..self.limits.pages {
             let Some(url) = next else { return Ok(found) };
-            let reply = self.read(url)?;
-            let page: Vec<T> = self.parse(&reply, true)?;
+            let (page, after) = read(&self.read(url)?)?;
             found.extend(page);
-            next = self.next_page(&reply.headers)?;
+            next = after;
         }
         match next {
             None => Ok(found),
-            Some(_) => {
-                Err(self.strange(format!("a list of more than {} pages", self.limits.pages)))
-            }
+            Some(_) => Err(self.too_many_pages()),
         }
+    }
+
+    /// A list that does not end.
+    pub(super) fn too_many_pages(&self) -> ForgeError {
+        self.strange(format!("a list of more than {} pages", self.limits.pages))
+    }
+
+    /// How long and how much.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Writes, and reads what the forge says to it.
@@ -219,7 +259,8 @@ impl Http {
         self.parse(&reply, false)
     }
 
-    /// Writes; what the forge says to it does not matter.
+    /// Writes; what the forge says to it does not matter. `Value::Null` is no
+    /// body at all.
     pub(super) fn send(
         &self,
         method: Method,
@@ -326,7 +367,7 @@ impl Http {
     fn once(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<Reply, Lost> {
         let mut request = reqwest::Request::new(method, url.clone());
         *request.headers_mut() = self.headers.clone();
-        if let Some(body) = body {
+        if let Some(body) = body.filter(|body| !body.is_null()) {
             let json = HeaderValue::from_static("application/json");
             request.headers_mut().insert(CONTENT_TYPE, json);
             *request.body_mut() = Some(body.to_string().into());
@@ -372,9 +413,13 @@ impl Http {
             let address = address.trim().strip_prefix('<')?.strip_suffix('>')?;
             is_next.then(|| address.to_owned())
         });
-        let Some(next) = next else { return Ok(None) };
-        match self.base.join(&next) {
-            Ok(url) if url.origin() == self.base.origin() => Ok(Some(url)),
+        next.map(|next| self.own(&next)).transpose()
+    }
+
+    /// The address of a next page, which has to be on the same origin.
+    fn own(&self, next: &str) -> Result<Url, ForgeError> {
+        match self.base.join(next) {
+            Ok(url) if url.origin() == self.base.origin() => Ok(url),
             Ok(url) => {
                 let host = url.host_str().unwrap_or_default();
                 Err(self.strange(format!("its next page is on another host, {host}")))
