@@ -7,15 +7,18 @@
 
 mod ensure;
 mod error;
+mod github;
 mod http;
 mod place;
 mod secrets;
+mod sources;
 mod token;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
 pub use http::Limits;
 pub use place::{Place, Told};
+pub use sources::{Ask, Sources, find as find_token, missing as missing_token, run as ask_program};
 pub use token::{Form, Token};
 
 use std::fmt;
@@ -137,14 +140,10 @@ pub trait Forge: fmt::Debug {
 }
 
 /// The client of the forge of a repository.
-pub fn connect(
-    place: &Place,
-    _token: &Token,
-    _limits: Limits,
-) -> Result<Box<dyn Forge>, ForgeError> {
+pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
     match place.kind {
-        ForgeKind::GitHub
-        | ForgeKind::GitLab
+        ForgeKind::GitHub => Ok(Box::new(github::GitHub::new(place, token, limits)?)),
+        ForgeKind::GitLab
         | ForgeKind::Gitea
         | ForgeKind::Azure
         | ForgeKind::Bitbucket

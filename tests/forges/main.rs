@@ -9,4 +9,12 @@ mod faults;
 #[cfg(test)]
 mod faults_table;
 #[cfg(test)]
+mod github;
+#[cfg(test)]
+mod github_app;
+#[cfg(test)]
+mod github_double;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
+mod sources;
