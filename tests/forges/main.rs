@@ -18,3 +18,5 @@ mod github_double;
 mod server;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod tls;
