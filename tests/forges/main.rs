@@ -15,6 +15,8 @@ mod github_app;
 #[cfg(test)]
 mod github_double;
 #[cfg(test)]
+mod github_schema;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sources;
