@@ -5,13 +5,19 @@
 //! is the same everywhere: deadlines, limits, where a token may go, and what an
 //! answer means. Async stays inside.
 
+mod azure;
+mod bitbucket;
+mod common;
 mod ensure;
 mod error;
+mod gitea;
+mod gitlab;
 mod http;
 mod place;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
+pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
 
