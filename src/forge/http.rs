@@ -5,6 +5,9 @@
 //! that a token stays where it belongs. A read is tried again where that may
 //! help; a write never, unless the forge says that it did not do it.
 
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -17,7 +20,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::ForgeError;
+use super::secrets::Secrets;
+use super::{ForgeError, Token};
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,34 @@ pub(super) struct Http {
     base: Url,
     headers: HeaderMap,
     limits: Limits,
-    client: Client,
+    wire: Box<dyn Wire>,
     runtime: Runtime,
+    secrets: Secrets,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// An answer that is still to come.
+pub(super) type Sent = Pin<Box<dyn Future<Output = Result<reqwest::Response, BoxError>>>>;
+
+/// Whatever kept a request from being answered.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What carries requests: reqwest, or what stands on it.
+pub(super) trait Wire {
+    /// Sends a request once.
+    fn send(&self, request: reqwest::Request) -> Sent;
+}
+
+impl Wire for Client {
+    fn send(&self, request: reqwest::Request) -> Sent {
+        let sent = self.execute(request);
+        Box::pin(async { Ok(sent.await?) })
+    }
 }
 
 /// A header that holds a secret: it is never shown.
@@ -121,8 +151,35 @@ impl Http {
         all.insert(USER_AGENT, HeaderValue::from_static(agent));
         all.insert(ACCEPT, HeaderValue::from_static("application/json"));
         all.extend(headers.iter().cloned());
-        let (client, runtime) = (client(limits)?, runtime()?);
-        Ok(Self { forge, base, headers: all, limits, client, runtime })
+        let mut secrets = Secrets::default();
+        for value in all.values().filter(|value| value.is_sensitive()) {
+            let text = value.to_str().unwrap_or_default();
+            // The token alone, behind `Bearer ` and the like.
+            secrets.add(text.rsplit(' ').next().unwrap_or_default());
+        }
+        let (wire, runtime) = (Box::new(client(limits)?), runtime()?);
+        Ok(Self { forge, base, headers: all, limits, wire, runtime, secrets })
+    }
+
+    /// The same client, which lets nothing of a token into a message, however
+    /// it is sent.
+    pub(super) fn hiding(mut self, token: &Token) -> Self {
+        token.hidden().iter().for_each(|text| self.secrets.add(text));
+        self
+    }
+
+    /// The same client on top of something that stands on a client like it.
+    pub(super) fn through(
+        mut self,
+        on: impl FnOnce(Client) -> Result<Box<dyn Wire>, ForgeError>,
+    ) -> Result<Self, ForgeError> {
+        let client = client(self.limits)?;
+        self.wire = {
+            // What it starts runs on the same runtime.
+            let _inside = self.runtime.enter();
+            on(client)?
+        };
+        Ok(self)
     }
 
     /// Reads one thing. `path` has no slash at its front.
@@ -215,7 +272,7 @@ impl Http {
         loop {
             let reply = self.once(method.clone(), &url, Some(body)).map_err(|lost| {
                 let ambiguous = !lost.never_sent;
-                self.unavailable(lost.message, ambiguous)
+                self.unavailable(&lost.message, ambiguous)
             })?;
             match self.judge(&reply, false) {
                 // Refused before it was done: asking again does it once.
@@ -232,11 +289,19 @@ impl Http {
     }
 
     /// An error of this forge about an answer that is not of its interface.
-    pub(super) fn strange(&self, message: impl Into<String>) -> ForgeError {
-        ForgeError::Strange { forge: self.forge.to_owned(), message: message.into() }
+    pub(super) fn strange(&self, message: impl AsRef<str>) -> ForgeError {
+        let message = self.line(message.as_ref());
+        ForgeError::Strange { forge: self.forge.to_owned(), message }
     }
 
-    fn unavailable(&self, message: String, ambiguous: bool) -> ForgeError {
+    /// What a forge says, as one line that may be shown: without the token,
+    /// without what a terminal obeys, and not too long.
+    pub(super) fn line(&self, text: &str) -> String {
+        self.secrets.line(text).chars().take(MOST_WORDS).collect()
+    }
+
+    fn unavailable(&self, message: &str, ambiguous: bool) -> ForgeError {
+        let message = self.line(message);
         ForgeError::Unavailable { forge: self.forge.to_owned(), message, ambiguous }
     }
 
@@ -280,7 +345,7 @@ impl Http {
         for _ in 0..MOST_REDIRECTS {
             let reply = self
                 .once(Method::GET, &url, None)
-                .map_err(|lost| self.unavailable(lost.message, false))?;
+                .map_err(|lost| self.unavailable(&lost.message, false))?;
             if !reply.status.is_redirection() {
                 return Ok(reply);
             }
@@ -300,16 +365,26 @@ impl Http {
 
     /// One request and its whole answer.
     fn once(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<Reply, Lost> {
-        let mut request = self.client.request(method, url.clone()).headers(self.headers.clone());
+        let mut request = reqwest::Request::new(method, url.clone());
+        *request.headers_mut() = self.headers.clone();
         if let Some(body) = body.filter(|body| !body.is_null()) {
-            request = request.json(body);
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.to_string().into());
         }
-        self.runtime.block_on(whole(request, self.limits))
+        self.runtime.block_on(whole(&*self.wire, request, self.limits))
     }
 
     /// What a status means.
     fn judge(&self, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
-        verdict(self.forge, reply, reading)
+        verdict(self.forge, reply, reading, &self.words(reply))
+    }
+
+    /// What a forge says of an error, in one line.
+    fn words(&self, reply: &Reply) -> String {
+        let said = serde_json::from_slice::<Value>(&reply.body);
+        let line = self.line(&said.as_ref().map(spoken).unwrap_or_default());
+        if line.is_empty() { reply.status.to_string() } else { line }
     }
 
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, reading: bool) -> Result<T, ForgeError> {
@@ -325,7 +400,7 @@ impl Http {
     /// An answer that cannot be read. After a write it is not known what was
     /// done.
     fn unread(&self, what: &str, reading: bool) -> ForgeError {
-        if reading { self.strange(what) } else { self.unavailable(what.to_owned(), true) }
+        if reading { self.strange(what) } else { self.unavailable(what, true) }
     }
 
     /// The next page, on the same origin.
@@ -361,15 +436,14 @@ struct Lost {
     never_sent: bool,
 }
 
-async fn whole(request: reqwest::RequestBuilder, limits: Limits) -> Result<Reply, Lost> {
-    let lost = |error: reqwest::Error| Lost {
-        never_sent: error.is_connect() || error.is_builder(),
-        message: told(&error, limits),
-    };
-    let mut response = request.send().await.map_err(lost)?;
+async fn whole(wire: &dyn Wire, request: reqwest::Request, limits: Limits) -> Result<Reply, Lost> {
+    let lost = |error: &(dyn Error + 'static)| lost(error, limits);
+    // Boxed, as that of the wire.
+    let late = |error: reqwest::Error| lost(&error);
+    let mut response = wire.send(request).await.map_err(|error| lost(&*error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+    while let Some(chunk) = response.chunk().await.map_err(late)? {
         if body.len() + chunk.len() > limits.body {
             let message = format!("an answer of more than {} bytes", limits.body);
             return Err(Lost { message, never_sent: false });
@@ -381,22 +455,26 @@ async fn whole(request: reqwest::RequestBuilder, limits: Limits) -> Result<Reply
 
 /// What happened, without the address: its query may hold what is nobody's
 /// business.
-fn told(error: &reqwest::Error, limits: Limits) -> String {
-    if error.is_timeout() {
-        return format!("nothing came within {} s", limits.request.as_secs_f32());
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    let what = if error.is_connect() { "no connection" } else { "the answer broke off" };
-    format!("{what}: {deepest}")
+fn lost(error: &(dyn Error + 'static), limits: Limits) -> Lost {
+    let chain: Vec<_> = std::iter::successors(Some(error), |error| (**error).source()).collect();
+    let is = |what: fn(&reqwest::Error) -> bool| {
+        chain.iter().filter_map(|error| error.downcast_ref::<reqwest::Error>()).any(what)
+    };
+    let never_sent = is(reqwest::Error::is_connect) || is(reqwest::Error::is_builder);
+    let message = if is(reqwest::Error::is_timeout) {
+        format!("nothing came within {} s", limits.request.as_secs_f32())
+    } else {
+        let deepest = chain.last().map(ToString::to_string).unwrap_or_default();
+        let what = if never_sent { "no connection" } else { "the answer broke off" };
+        format!("{what}: {deepest}")
+    };
+    Lost { message, never_sent }
 }
 
-/// What a status means, the same on every forge.
-pub(super) fn verdict(forge: &str, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
+/// What a status means, the same on every forge; `words` are what it says.
+fn verdict(forge: &str, reply: &Reply, reading: bool, words: &str) -> Result<(), ForgeError> {
     let status = reply.status;
-    let forge = forge.to_owned();
+    let (forge, message) = (forge.to_owned(), words.to_owned());
     // Azure DevOps answers 203 with its sign-in page where a token is wrong.
     if status == StatusCode::NON_AUTHORITATIVE_INFORMATION {
         let message = "it shows its sign-in page".to_owned();
@@ -405,7 +483,6 @@ pub(super) fn verdict(forge: &str, reply: &Reply, reading: bool) -> Result<(), F
     if status.is_success() {
         return Ok(());
     }
-    let message = words(reply);
     let after = retry_after(&reply.headers);
     Err(match status {
         StatusCode::UNAUTHORIZED => ForgeError::Unauthorized { forge, message },
@@ -443,17 +520,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// The longest text of a forge that is shown.
 const MOST_WORDS: usize = 300;
-
-/// What a forge says of an error, in one line.
-fn words(reply: &Reply) -> String {
-    let said = match serde_json::from_slice::<Value>(&reply.body) {
-        Ok(value) => spoken(&value),
-        Err(_) => String::new(),
-    };
-    let line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect();
-    if line.is_empty() { reply.status.to_string() } else { line }
-}
 
 /// The texts of an error document: `message`, `error`, and what is in `errors`.
 fn spoken(value: &Value) -> String {

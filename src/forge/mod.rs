@@ -14,14 +14,19 @@ mod gitea;
 mod gitlab;
 mod http;
 mod place;
+mod secrets;
+mod token;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
 pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
+pub use token::{Form, Token};
 
-use crate::model::{MergeMethod, Reviewer};
+use std::fmt;
+
+use crate::model::{ForgeKind, MergeMethod, Reviewer};
 
 /// A pull request (a merge request) that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,7 +102,7 @@ pub struct Check {
 
 /// What is asked of a forge. Each verb is one step that is safe to repeat;
 /// what belongs together is put together in [`ensure`].
-pub trait Forge {
+pub trait Forge: fmt::Debug {
     /// Its name for people: `GitHub`.
     fn name(&self) -> &'static str;
 
@@ -135,4 +140,20 @@ pub trait Forge {
 
     /// The statuses and check runs of a commit, the newest of each name.
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError>;
+}
+
+/// The client of the forge of a repository.
+pub fn connect(
+    place: &Place,
+    _token: &Token,
+    _limits: Limits,
+) -> Result<Box<dyn Forge>, ForgeError> {
+    match place.kind {
+        ForgeKind::GitHub
+        | ForgeKind::GitLab
+        | ForgeKind::Gitea
+        | ForgeKind::Azure
+        | ForgeKind::Bitbucket
+        | ForgeKind::None => Err(ForgeError::Config(format!("{} has no client here", place.kind))),
+    }
 }

@@ -1,0 +1,12 @@
+//! The clients of the forges against a server on loopback. A binary of its own
+//! beside the other tests: it needs no repository and no program.
+//!
+//! `server` is the server, `faults` the table of what can go wrong, written
+//! once for every client. A client has a module with its stand-in.
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod faults_table;
+#[cfg(test)]
+mod server;
