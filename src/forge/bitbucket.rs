@@ -224,7 +224,8 @@ impl Bitbucket {
             match reviewer {
                 Reviewer::Person(name) => names.push(name),
                 Reviewer::Team { .. } => {
-                    steps.take(unsupported(&format!("{reviewer} is a group, which is no reviewer")));
+                    steps
+                        .take(unsupported(&format!("{reviewer} is a group, which is no reviewer")));
                 }
             }
         }
@@ -280,8 +281,7 @@ impl Forge for Bitbucket {
     }
 
     fn update(&self, request: &Request, draft: &Draft) -> Result<Request, ForgeError> {
-        let body =
-            json!({"title": draft.title, "description": draft.body, "draft": draft.draft});
+        let body = json!({"title": draft.title, "description": draft.body, "draft": draft.draft});
         self.put(request, body, &[]).map(Pull::request)
     }
 

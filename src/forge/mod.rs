@@ -143,17 +143,14 @@ pub trait Forge: fmt::Debug {
 }
 
 /// The client of the forge of a repository.
-pub fn connect(
-    place: &Place,
-    _token: &Token,
-    _limits: Limits,
-) -> Result<Box<dyn Forge>, ForgeError> {
-    match place.kind {
-        ForgeKind::GitHub
-        | ForgeKind::GitLab
-        | ForgeKind::Gitea
-        | ForgeKind::Azure
-        | ForgeKind::Bitbucket
-        | ForgeKind::None => Err(ForgeError::Config(format!("{} has no client here", place.kind))),
-    }
+pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
+    Ok(match place.kind {
+        ForgeKind::GitLab => Box::new(gitlab::GitLab::new(place, token, limits)?),
+        ForgeKind::Gitea => Box::new(gitea::Gitea::new(place, token, limits)?),
+        ForgeKind::Azure => Box::new(azure::Azure::new(place, token, limits)?),
+        ForgeKind::Bitbucket => Box::new(bitbucket::Bitbucket::new(place, token, limits)?),
+        ForgeKind::GitHub | ForgeKind::None => {
+            return Err(ForgeError::Config(format!("{} has no client here", place.kind)));
+        }
+    })
 }

@@ -89,7 +89,8 @@ impl Gitea {
         made.map(|label| label.id).map_err(|error| match error {
             ForgeError::NotFound { forge, message, .. }
             | ForgeError::Forbidden { forge, message } => {
-                let message = format!("the label {name} is not there, nor may we make it: {message}");
+                let message =
+                    format!("the label {name} is not there, nor may we make it: {message}");
                 ForgeError::Forbidden { forge, message }
             }
             other => other,

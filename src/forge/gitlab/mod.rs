@@ -102,8 +102,7 @@ impl GitLab {
             Reviewer::Person(name) => Some(name),
             Reviewer::Team { .. } => None,
         });
-        let wanted: Vec<u64> =
-            people.filter_map(|name| steps.take(self.user(name))).collect();
+        let wanted: Vec<u64> = people.filter_map(|name| steps.take(self.user(name))).collect();
         if wanted.is_empty() || steps.is_lost() {
             return Ok(None);
         }

@@ -124,10 +124,7 @@ mod tests {
             ..draft()
         };
         let made = push_options(&draft, None);
-        assert_eq!(
-            made.left_out,
-            ["the description, which has several lines", "@acme/security"]
-        );
+        assert_eq!(made.left_out, ["the description, which has several lines", "@acme/security"]);
         assert!(made.options.iter().all(|option| !option.contains('\n')));
     }
 }
