@@ -5,8 +5,18 @@
 //! once for every client. A client has a module with its stand-in.
 
 #[cfg(test)]
+mod azure;
+#[cfg(test)]
+mod bitbucket;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod faults_table;
 #[cfg(test)]
+mod gitea;
+#[cfg(test)]
+mod gitlab;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
+mod store;
