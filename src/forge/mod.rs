@@ -5,9 +5,14 @@
 //! is the same everywhere: deadlines, limits, where a token may go, and what an
 //! answer means. Async stays inside.
 
+mod azure;
+mod bitbucket;
+mod common;
 mod ensure;
 mod error;
+mod gitea;
 mod github;
+mod gitlab;
 mod http;
 mod place;
 mod secrets;
@@ -16,6 +21,7 @@ mod token;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
+pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
 pub use sources::{Ask, Sources, find as find_token, missing as missing_token, run as ask_program};
@@ -141,12 +147,14 @@ pub trait Forge: fmt::Debug {
 
 /// The client of the forge of a repository.
 pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
-    match place.kind {
-        ForgeKind::GitHub => Ok(Box::new(github::GitHub::new(place, token, limits)?)),
-        ForgeKind::GitLab
-        | ForgeKind::Gitea
-        | ForgeKind::Azure
-        | ForgeKind::Bitbucket
-        | ForgeKind::None => Err(ForgeError::Config(format!("{} has no client here", place.kind))),
-    }
+    Ok(match place.kind {
+        ForgeKind::GitHub => Box::new(github::GitHub::new(place, token, limits)?),
+        ForgeKind::GitLab => Box::new(gitlab::GitLab::new(place, token, limits)?),
+        ForgeKind::Gitea => Box::new(gitea::Gitea::new(place, token, limits)?),
+        ForgeKind::Azure => Box::new(azure::Azure::new(place, token, limits)?),
+        ForgeKind::Bitbucket => Box::new(bitbucket::Bitbucket::new(place, token, limits)?),
+        ForgeKind::None => {
+            return Err(ForgeError::Config(format!("{} has no client here", place.kind)));
+        }
+    })
 }

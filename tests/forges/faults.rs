@@ -69,6 +69,11 @@ pub(crate) trait Double: Send + Sync {
         true
     }
 
+    /// What is asked for: only what the forge has.
+    fn draft(&self) -> Draft {
+        draft()
+    }
+
     /// Further texts that must not be seen, such as an encoded token.
     fn secrets(&self) -> Vec<String> {
         Vec::new()
@@ -201,7 +206,7 @@ fn one(fault: &Fault, double: Arc<dyn Double>) {
         server = None;
     }
     let start = Instant::now();
-    let outcome = carry_out(fault.verb, &*forge);
+    let outcome = carry_out(fault.verb, &*forge, &double.draft());
     let took = start.elapsed();
     assert!(took < BOUND, "{name}: it took {took:?}");
     let mut said = format!("{outcome:?} {forge:?}");
@@ -260,12 +265,12 @@ fn faulty(fault: Fault, double: Arc<dyn Double>, other: String) -> Server {
 }
 
 /// What a verb ends with: the problems beside it.
-fn carry_out(verb: Verb, forge: &dyn Forge) -> Result<Vec<ForgeError>, ForgeError> {
+fn carry_out(verb: Verb, forge: &dyn Forge, draft: &Draft) -> Result<Vec<ForgeError>, ForgeError> {
     match verb {
-        Verb::Ensure => Ok(ensure(forge, &draft(), Duration::from_millis(5))?.problems),
+        Verb::Ensure => Ok(ensure(forge, draft, Duration::from_millis(5))?.problems),
         Verb::List => forge.open_requests().map(|_| Vec::new()),
         Verb::AutoMerge => {
-            let ensured = ensure(forge, &draft(), Duration::from_millis(5))?;
+            let ensured = ensure(forge, draft, Duration::from_millis(5))?;
             forge.set_auto_merge(&ensured.request, Some(MergeMethod::Squash))?;
             Ok(Vec::new())
         }

@@ -5,9 +5,15 @@
 //! once for every client. A client has a module with its stand-in.
 
 #[cfg(test)]
+mod azure;
+#[cfg(test)]
+mod bitbucket;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod faults_table;
+#[cfg(test)]
+mod gitea;
 #[cfg(test)]
 mod github;
 #[cfg(test)]
@@ -17,8 +23,12 @@ mod github_double;
 #[cfg(test)]
 mod github_schema;
 #[cfg(test)]
+mod gitlab;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod tls;
