@@ -1,5 +1,5 @@
-//! What is the same for every forge: one client with deadlines and limits,
-//! where a token may go, and what a status means.
+//! What is the same for every forge: one client with deadlines and limits, and
+//! where a token may go.
 //!
 //! Redirects are followed for reading alone and never to another origin, so
 //! that a token stays where it belongs. A read is tried again where that may
@@ -8,11 +8,10 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, USER_AGENT,
 };
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::Deserialize;
@@ -20,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::meaning::{Lost, MOST_WORDS, deepest, lost, spoken, verdict};
 use super::secrets::Secrets;
 use super::{ForgeError, Token};
 
@@ -65,6 +65,8 @@ pub(super) struct Http {
     base: Url,
     headers: HeaderMap,
     limits: Limits,
+    client: Client,
+    /// What carries requests in the end.
     wire: Box<dyn Wire>,
     runtime: Runtime,
     secrets: Secrets,
@@ -164,8 +166,9 @@ impl Http {
             // The token alone, behind `Bearer ` and the like.
             secrets.add(text.rsplit(' ').next().unwrap_or_default());
         }
-        let (wire, runtime) = (Box::new(client(limits)?), runtime()?);
-        Ok(Self { forge, base, headers: all, limits, wire, runtime, secrets })
+        let (client, runtime) = (client(limits)?, runtime()?);
+        let wire = Box::new(client.clone());
+        Ok(Self { forge, base, headers: all, limits, client, wire, runtime, secrets })
     }
 
     /// The same client, which lets nothing of a token into a message, however
@@ -175,18 +178,15 @@ impl Http {
         self
     }
 
-    /// The same client on top of something that stands on a client like it.
-    pub(super) fn through(
-        mut self,
-        on: impl FnOnce(Client) -> Box<dyn Wire>,
-    ) -> Result<Self, ForgeError> {
-        let client = client(self.limits)?;
+    /// The same client, whose requests are carried by something that stands on
+    /// its connection.
+    pub(super) fn through(mut self, on: impl FnOnce(Client) -> Box<dyn Wire>) -> Self {
         self.wire = {
             // What it starts runs on the same runtime.
             let _inside = self.runtime.enter();
-            on(client)
+            on(self.client.clone())
         };
-        Ok(self)
+        self
     }
 
     /// Reads one thing. `path` has no slash at its front.
@@ -195,7 +195,7 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ForgeError> {
-        let reply = self.read(self.url(path, query)?)?;
+        let reply = self.read(&self.url(path, query)?)?;
         self.parse(&reply, true)
     }
 
@@ -247,7 +247,7 @@ impl Http {
         let mut next = Some(first);
         for _ in 0..self.limits.pages {
             let Some(url) = next else { return Ok(found) };
-            let (page, after) = read(&self.read(url)?)?;
+            let (page, after) = read(&self.read(&url)?)?;
             found.extend(page);
             next = after;
         }
@@ -287,9 +287,10 @@ impl Http {
         body: &Value,
     ) -> Result<Reply, ForgeError> {
         let url = self.url(path, &[])?;
+        let once = move || self.once(method.clone(), &url, Some(body));
         let mut waited = false;
         loop {
-            let reply = self.once(method.clone(), &url, Some(body)).map_err(|lost| {
+            let reply = once().map_err(|lost| {
                 let ambiguous = !lost.never_sent;
                 self.unavailable(&lost.message, ambiguous)
             })?;
@@ -337,7 +338,7 @@ impl Http {
     }
 
     /// A read, tried again where that may help.
-    fn read(&self, url: Url) -> Result<Reply, ForgeError> {
+    fn read(&self, url: &Url) -> Result<Reply, ForgeError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -448,13 +449,6 @@ impl Http {
     }
 }
 
-/// A request that got no whole answer.
-struct Lost {
-    message: String,
-    /// Whether the forge cannot have seen it.
-    never_sent: bool,
-}
-
 async fn whole(wire: &dyn Wire, request: reqwest::Request, limits: Limits) -> Result<Reply, Lost> {
     let lost = |error: &(dyn Error + 'static)| lost(error, limits);
     // Boxed, as that of the wire.
@@ -470,113 +464,4 @@ async fn whole(wire: &dyn Wire, request: reqwest::Request, limits: Limits) -> Re
         body.extend_from_slice(&chunk);
     }
     Ok(Reply { status, headers, body })
-}
-
-/// An error and what it is from.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (**error).source())
-}
-
-/// What an error is from in the end.
-fn deepest<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    chain(error).last()
-}
-
-/// What happened, without the address: its query may hold what is nobody's
-/// business.
-fn lost(error: &(dyn Error + 'static), limits: Limits) -> Lost {
-    let is = |what: fn(&reqwest::Error) -> bool| {
-        chain(error).filter_map(|error| error.downcast_ref::<reqwest::Error>()).any(what)
-    };
-    let never_sent = is(reqwest::Error::is_connect) || is(reqwest::Error::is_builder);
-    let message = if is(reqwest::Error::is_timeout) {
-        format!("nothing came within {} s", limits.request.as_secs_f32())
-    } else {
-        let deepest = deepest(error).map(ToString::to_string).unwrap_or_default();
-        let what = if never_sent { "no connection" } else { "the answer broke off" };
-        format!("{what}: {deepest}")
-    };
-    Lost { message, never_sent }
-}
-
-/// What a status means, the same on every forge; `words` are what it says.
-fn verdict(forge: &str, reply: &Reply, reading: bool, words: &str) -> Result<(), ForgeError> {
-    let status = reply.status;
-    let (forge, message) = (forge.to_owned(), words.to_owned());
-    // Azure DevOps answers 203 with its sign-in page where a token is wrong.
-    if status == StatusCode::NON_AUTHORITATIVE_INFORMATION {
-        let message = "it shows its sign-in page".to_owned();
-        return Err(ForgeError::Unauthorized { forge, message });
-    }
-    if status.is_success() {
-        return Ok(());
-    }
-    let after = retry_after(&reply.headers);
-    let is_limit = after.is_some() || words.contains("rate limit");
-    Err(match status {
-        StatusCode::UNAUTHORIZED => ForgeError::Unauthorized { forge, message },
-        StatusCode::TOO_MANY_REQUESTS => ForgeError::RateLimited { forge, after },
-        StatusCode::FORBIDDEN if is_limit => ForgeError::RateLimited { forge, after },
-        StatusCode::FORBIDDEN => ForgeError::Forbidden { forge, message },
-        StatusCode::NOT_FOUND | StatusCode::GONE => {
-            ForgeError::NotFound { forge, what: "that".to_owned(), message }
-        }
-        StatusCode::CONFLICT => ForgeError::Conflict { forge, message },
-        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            // A write that ended so may have been done.
-            ForgeError::Unavailable { forge, message, ambiguous: !reading }
-        }
-        status if status.is_redirection() => {
-            let message = format!("it answers {status} to a change");
-            ForgeError::Strange { forge, message }
-        }
-        _ => ForgeError::Refused { forge, message },
-    })
-}
-
-/// For how long a forge asks to wait: `Retry-After` in seconds (a date is taken
-/// for a minute), else until the time at which it counts anew.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(after) = text(RETRY_AFTER.as_str()) {
-        return Some(after.parse().map_or(Duration::from_secs(60), Duration::from_secs));
-    }
-    text("x-ratelimit-remaining").filter(|left| *left == "0")?;
-    let reset = text("x-ratelimit-reset")?.parse().ok()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Some(Duration::from_secs(reset).saturating_sub(now).max(Duration::from_secs(1)))
-}
-
-/// The longest text of a forge that is shown.
-const MOST_WORDS: usize = 300;
-
-/// The texts of an error document: `message`, `error`, and what is in `errors`.
-fn spoken(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(list) => {
-            list.iter().map(spoken).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("; ")
-        }
-        Value::Object(map) => {
-            const KEYS: [&str; 6] =
-                ["message", "error", "error_description", "errors", "detail", "title"];
-            if let (Some(Value::String(field)), Some(Value::String(code))) =
-                (map.get("field"), map.get("code").filter(|_| !map.contains_key("message")))
-            {
-                return format!("`{field}` is {code}");
-            }
-            let known = KEYS.iter().filter_map(|key| map.get(*key));
-            let mut texts: Vec<String> =
-                known.map(spoken).filter(|text| !text.is_empty()).collect();
-            if texts.is_empty() {
-                // `{"base": ["is closed"]}`: the field and what is wrong with it.
-                let named = map.iter().map(|(key, value)| (key, spoken(value)));
-                let named = named.filter(|(_, text)| !text.is_empty());
-                texts.extend(named.map(|(key, text)| format!("{key} {text}")));
-            }
-            texts.dedup();
-            texts.join(": ")
-        }
-        _ => String::new(),
-    }
 }

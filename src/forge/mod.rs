@@ -14,6 +14,7 @@ mod gitea;
 mod github;
 mod gitlab;
 mod http;
+mod meaning;
 mod place;
 mod secrets;
 mod sources;

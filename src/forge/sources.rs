@@ -36,7 +36,7 @@ pub struct Ask {
     pub set: &'static [(&'static str, &'static str)],
     /// Variables that it does not get.
     pub unset: &'static [&'static str],
-    /// Where it runs; here where it does not matter.
+    /// Where it runs; `None` for here.
     pub dir: Option<PathBuf>,
 }
 
@@ -230,7 +230,7 @@ impl Search<'_> {
             ForgeKind::GitLab => ("glab", glab.as_slice()),
             _ => return None,
         };
-        let said = self.ask(program, args, String::new(), None)?;
+        let said = self.ask(program, args, String::new())?;
         let token = said.lines().next()?.trim();
         (!token.is_empty()).then(|| Token::new(token, program))
     }
@@ -247,7 +247,7 @@ impl Search<'_> {
         }
         let input = format!("protocol=https\nhost={host}\npath={path}.git\n\n");
         let args = ["-c", "credential.interactive=false", "credential", "fill"];
-        let said = self.ask("git", &args, input, self.dir)?;
+        let said = self.ask("git", &args, input)?;
         let of = |key: &str| {
             let mut pairs = said.lines().filter_map(|line| line.split_once('='));
             pairs.find(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
@@ -263,15 +263,9 @@ impl Search<'_> {
         Some(Token::with(form, secret, "git credential"))
     }
 
-    fn ask(
-        &self,
-        program: &'static str,
-        args: &[&str],
-        input: String,
-        dir: Option<&Path>,
-    ) -> Option<String> {
+    fn ask(&self, program: &'static str, args: &[&str], input: String) -> Option<String> {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let dir = dir.map(Path::to_owned);
+        let dir = self.dir.map(Path::to_owned);
         (self.sources.program)(&Ask { program, args, input, set: SILENT, unset: UNSET, dir })
     }
 }

@@ -180,7 +180,7 @@ pub(crate) fn play(new: fn() -> Arc<dyn Double>) -> Vec<&'static str> {
     for some in due.chunks(8) {
         std::thread::scope(|scope| {
             for fault in some {
-                scope.spawn(|| one(fault, new()));
+                scope.spawn(|| one(fault, &new()));
             }
         });
     }
@@ -196,10 +196,10 @@ fn applies(fault: &Fault, double: &dyn Double) -> bool {
     (fault.answer)(&stage, &Received::default()).is_some()
 }
 
-fn one(fault: &Fault, double: Arc<dyn Double>) {
+fn one(fault: &Fault, double: &Arc<dyn Double>) {
     let name = fault.name;
     let other = Server::start(|_| Reply::json(200, &serde_json::json!([])));
-    let server = faulty(*fault, Arc::clone(&double), other.origin());
+    let server = faulty(*fault, Arc::clone(double), other.origin());
     let forge = double.connect(&server.origin(), limits()).unwrap();
     let mut server = Some(server);
     if fault.hits == Hits::Connecting {
@@ -212,7 +212,9 @@ fn one(fault: &Fault, double: Arc<dyn Double>) {
     let mut said = format!("{outcome:?} {forge:?}");
     let ends = match &outcome {
         Ok(problems) => {
-            problems.iter().for_each(|problem| said.push_str(&problem.to_string()));
+            for problem in problems {
+                said.push_str(&problem.to_string());
+            }
             problems.first().map_or(Ends::Well, |problem| Ends::Beside(problem.exit_code()))
         }
         Err(error) => {
@@ -226,7 +228,7 @@ fn one(fault: &Fault, double: Arc<dyn Double>) {
     for received in server.iter().flat_map(Server::received) {
         said.push_str(&format!(" {}?{:?}", received.path, received.query));
     }
-    nothing_secret(name, &said, &*double);
+    nothing_secret(name, &said, &**double);
 }
 
 /// No token, and nothing that moves the cursor of a terminal or turns its text

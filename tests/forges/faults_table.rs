@@ -40,23 +40,23 @@ fn html() -> Reply {
     Reply::text(200, "text/html", "<!DOCTYPE html><title>Sign in</title>")
 }
 
-fn said(status: u16, message: &str) -> Option<Reply> {
-    Some(Reply::json(status, &json!({ "message": message })))
+fn said(status: u16, message: &str) -> Reply {
+    Reply::json(status, &json!({ "message": message }))
 }
 
-fn slow(status: u16, after: &str) -> Option<Reply> {
-    Some(said(status, "slow down")?.header("Retry-After", after))
+fn slow(status: u16, after: &str) -> Reply {
+    said(status, "slow down").header("Retry-After", after)
 }
 
-fn how(how: How) -> Option<Reply> {
-    Some(Reply::json(200, &json!([])).how(how))
+fn how(how: How) -> Reply {
+    Reply::json(200, &json!([])).how(how)
 }
 
-fn to(status: u16, address: &str) -> Option<Reply> {
-    Some(Reply { status, ..Reply::default() }.header("Location", address))
+fn to(status: u16, address: &str) -> Reply {
+    Reply { status, ..Reply::default() }.header("Location", address)
 }
 
-fn elsewhere(stage: &Stage<'_>, received: &Received) -> Option<Reply> {
+fn elsewhere(stage: &Stage<'_>, received: &Received) -> Reply {
     to(302, &format!("{}{}", stage.other, received.path))
 }
 
@@ -73,33 +73,36 @@ pub(crate) fn faults() -> Vec<Fault> {
 
 fn connection() -> Vec<Fault> {
     vec![
-        Fault { hits: Hits::Connecting, ..read("connection refused", |_, _| how(How::Whole), 7) },
-        read("no head", |_, _| how(How::Silent), 7),
-        first("no head at first", |_, _| how(How::Silent)),
-        read("a slow body", |_, _| how(How::Dripping), 7),
-        read("an endless body", |_, _| how(How::Endless), 7),
-        read("a truncated body", |_, _| how(How::Truncated), 7),
-        first("a truncated body at first", |_, _| how(How::Truncated)),
-        read("no answer", |_, _| how(How::Closed), 7),
-        first("no answer at first", |_, _| how(How::Closed)),
+        Fault {
+            hits: Hits::Connecting,
+            ..read("connection refused", |_, _| Some(how(How::Whole)), 7)
+        },
+        read("no head", |_, _| Some(how(How::Silent)), 7),
+        first("no head at first", |_, _| Some(how(How::Silent))),
+        read("a slow body", |_, _| Some(how(How::Dripping)), 7),
+        read("an endless body", |_, _| Some(how(How::Endless)), 7),
+        read("a truncated body", |_, _| Some(how(How::Truncated)), 7),
+        first("a truncated body at first", |_, _| Some(how(How::Truncated))),
+        read("no answer", |_, _| Some(how(How::Closed)), 7),
+        first("no answer at first", |_, _| Some(how(How::Closed))),
     ]
 }
 
 fn statuses() -> Vec<Fault> {
     vec![
-        read("401", |_, _| said(401, "Bad credentials"), 4),
-        read("403", |_, _| said(403, "Resource not accessible"), 4),
-        read("403 with a long Retry-After", |_, _| slow(403, "3600"), 7),
-        first("403 with Retry-After", |_, _| slow(403, "0")),
-        read("404", |_, _| said(404, "Not Found"), 5),
-        read("410", |_, _| said(410, "Gone"), 5),
-        read("422", |_, _| said(422, "Validation Failed"), 8),
-        read("429", |_, _| said(429, "slow down"), 7),
-        read("429 with a long Retry-After", |_, _| slow(429, "3600"), 7),
-        first("429 with Retry-After", |_, _| slow(429, "0")),
-        read("500", |_, _| said(500, "oops"), 7),
+        read("401", |_, _| Some(said(401, "Bad credentials")), 4),
+        read("403", |_, _| Some(said(403, "Resource not accessible")), 4),
+        read("403 with a long Retry-After", |_, _| Some(slow(403, "3600")), 7),
+        first("403 with Retry-After", |_, _| Some(slow(403, "0"))),
+        read("404", |_, _| Some(said(404, "Not Found")), 5),
+        read("410", |_, _| Some(said(410, "Gone")), 5),
+        read("422", |_, _| Some(said(422, "Validation Failed")), 8),
+        read("429", |_, _| Some(said(429, "slow down")), 7),
+        read("429 with a long Retry-After", |_, _| Some(slow(429, "3600")), 7),
+        first("429 with Retry-After", |_, _| Some(slow(429, "0"))),
+        read("500", |_, _| Some(said(500, "oops")), 7),
         read("502", |_, _| Some(Reply::text(502, "text/html", "<h1>Bad Gateway</h1>")), 7),
-        first("503 at first", |_, _| said(503, "in a minute")),
+        first("503 at first", |_, _| Some(said(503, "in a minute"))),
     ]
 }
 
@@ -112,8 +115,8 @@ fn answers() -> Vec<Fault> {
         read("other JSON", |_, _| Some(Reply::json(200, &json!("a text"))), 7),
         read("the token in other JSON", |_, _| Some(Reply::json(200, &json!(TOKEN))), 7),
         read("a large body", |_, _| Some(Reply::json(200, &json!([" ".repeat(1 << 17)]))), 7),
-        read("marks for a terminal", |_, _| said(400, "a\0b\u{1b}[31mc\u{202e}d\u{9b}"), 8),
-        read("the token in the text", |_, _| said(400, &format!("`{TOKEN}` is bad")), 8),
+        read("marks for a terminal", |_, _| Some(said(400, "a\0b\u{1b}[31mc\u{202e}d\u{9b}")), 8),
+        read("the token in the text", |_, _| Some(said(400, &format!("`{TOKEN}` is bad"))), 8),
         read("the token in a field", |_, _| Some(Reply::json(400, &json!({ TOKEN: ["bad"] }))), 8),
     ]
 }
@@ -126,12 +129,16 @@ fn addresses() -> Vec<Fault> {
     let pages: Answer = |stage, received| stage.double.page(received, &received.path);
     let list = |name, answer| Fault { verb: Verb::List, ..read(name, answer, 7) };
     vec![
-        read("a redirect to another host", elsewhere, 7),
-        read("a redirect in a circle", |_, received| to(302, &received.path), 7),
+        read("a redirect to another host", |stage, received| Some(elsewhere(stage, received)), 7),
+        read("a redirect in a circle", |_, received| Some(to(302, &received.path)), 7),
         read("a redirect to nowhere", |_, _| Some(Reply { status: 302, ..Reply::default() }), 7),
-        first("a redirect on the same host", |_, received| to(307, &again(received))),
-        opening("a redirect of a change", |_, received| to(307, &received.path), 7),
-        opening("a redirect of a change to another host", elsewhere, 7),
+        first("a redirect on the same host", |_, received| Some(to(307, &again(received)))),
+        opening("a redirect of a change", |_, received| Some(to(307, &received.path)), 7),
+        opening(
+            "a change sent to another host",
+            |stage, received| Some(elsewhere(stage, received)),
+            7,
+        ),
         list("a next page on another host", page_elsewhere),
         list("pages without an end", pages),
     ]
@@ -139,8 +146,8 @@ fn addresses() -> Vec<Fault> {
 
 /// The address of a request, to be asked once more.
 fn again(received: &Received) -> String {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let pairs = received.query.iter().map(|(key, value)| format!("{key}={}", encode(value)));
+    let hex = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>();
+    let pairs = received.query.iter().map(|(key, value)| format!("{key}={}", hex(value).concat()));
     format!("{}?{}", received.path, pairs.collect::<Vec<_>>().join("&"))
 }
 
@@ -169,20 +176,20 @@ fn refusals() -> Vec<Fault> {
 
 fn writes() -> Vec<Fault> {
     vec![
-        opening("401 to a change", |_, _| said(401, "Bad credentials"), 4),
-        opening("403 to a change", |_, _| said(403, "Must have admin rights"), 4),
-        opening("404 to a change", |_, _| said(404, "Not Found"), 5),
-        opening("409 to a change", |_, _| said(409, "Conflict"), 6),
-        opening("500 to a change", |_, _| said(500, "oops"), 7),
-        once("429 to a change", |_, _| slow(429, "0"), false),
-        once("500 that worked", |_, _| said(500, "oops"), true),
+        opening("401 to a change", |_, _| Some(said(401, "Bad credentials")), 4),
+        opening("403 to a change", |_, _| Some(said(403, "Must have admin rights")), 4),
+        opening("404 to a change", |_, _| Some(said(404, "Not Found")), 5),
+        opening("409 to a change", |_, _| Some(said(409, "Conflict")), 6),
+        opening("500 to a change", |_, _| Some(said(500, "oops")), 7),
+        once("429 to a change", |_, _| Some(slow(429, "0")), false),
+        once("500 that worked", |_, _| Some(said(500, "oops")), true),
         once("502 at first", |_, _| Some(Reply::text(502, "text/html", "<h1>no</h1>")), false),
-        once("503 that worked", |_, _| said(503, "in a minute"), true),
-        once("no answer in time that worked", |_, _| how(How::Silent), true),
-        once("no answer in time", |_, _| how(How::Silent), false),
-        once("no answer that worked", |_, _| how(How::Closed), true),
-        once("a truncated answer that worked", |_, _| how(How::Truncated), true),
-        once("an endless answer that worked", |_, _| how(How::Endless), true),
+        once("503 that worked", |_, _| Some(said(503, "in a minute")), true),
+        once("no answer in time that worked", |_, _| Some(how(How::Silent)), true),
+        once("no answer in time", |_, _| Some(how(How::Silent)), false),
+        once("no answer that worked", |_, _| Some(how(How::Closed)), true),
+        once("a truncated answer that worked", |_, _| Some(how(How::Truncated)), true),
+        once("an endless answer that worked", |_, _| Some(how(How::Endless)), true),
         once("HTML that worked", |_, _| Some(html()), true),
         once("no JSON that worked", |_, _| Some(Reply::text(201, "application/json", "{")), true),
         once("other JSON that worked", |_, _| Some(Reply::json(201, &json!([]))), true),

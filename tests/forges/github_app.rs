@@ -21,8 +21,8 @@ pub(crate) fn keys() -> Option<(String, String)> {
         let output = Command::new("ssh-keygen").args(args).arg("-f").arg(&path).output().ok()?;
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     };
-    let made = make(&["-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]);
-    let public = made.and_then(|_| make(&["-e", "-m", "PKCS8"]));
+    let written = make(&["-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]);
+    let public = written.and_then(|_| make(&["-e", "-m", "PKCS8"]));
     if public.is_none() {
         skipped("there is no ssh-keygen to make a key");
     }

@@ -39,7 +39,8 @@ fn descriptions() -> Vec<(String, Value)> {
     for entry in std::fs::read_dir(packages.join("@octokit/openapi/generated")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.ends_with(".json") && !name.contains(".deref.") {
+        let is_json = path.extension().is_some_and(|end| end == "json");
+        if is_json && !name.contains(".deref.") {
             let text = std::fs::read(&path).unwrap();
             found.push((name, serde_json::from_slice(&text).unwrap()));
         }

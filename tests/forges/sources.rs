@@ -100,9 +100,9 @@ fn a_file_of_the_repository_leads_no_token_astray() {
     assert_eq!(from(&astray, &named), "GIT_PROMOTE_TOKEN Access");
     for kind in [ForgeKind::Gitea, ForgeKind::GitLab, ForgeKind::Azure, ForgeKind::Bitbucket] {
         let place = Place { kind, ..astray.clone() };
-        let names = ["GITEA_TOKEN", "FORGEJO_TOKEN", "GITLAB_TOKEN", "AZURE_DEVOPS_EXT_PAT"];
+        let usual = ["GITEA_TOKEN", "FORGEJO_TOKEN", "GITLAB_TOKEN", "AZURE_DEVOPS_EXT_PAT"];
         let more = ["SYSTEM_ACCESSTOKEN", "BITBUCKET_TOKEN", "CI_JOB_TOKEN"];
-        for name in names.iter().chain(&more) {
+        for name in usual.iter().chain(&more) {
             assert_eq!(from(&place, &[(name, "c")]), "none", "{name}");
         }
     }

@@ -1,8 +1,9 @@
-//! https with the one crypto provider that is linked: a certificate of a known
-//! authority is trusted, any other is not, and then nothing is sent.
+//! What the environment says of connections. https with the one crypto provider
+//! that is linked: a certificate of a known authority is trusted, any other is
+//! not, and then nothing is sent. And proxies.
 //!
-//! What is trusted is read from the environment, so the client runs in a
-//! process of its own: this program again, with one test.
+//! The environment is that of a process, so the client runs in one of its own:
+//! this program again, with one test.
 
 use std::io::BufReader;
 use std::net::TcpListener;
@@ -19,7 +20,7 @@ use serde_json::json;
 
 use crate::faults::TOKEN;
 use crate::github_double::place;
-use crate::server::{Reply, answer, request};
+use crate::server::{Reply, Server, answer, request};
 
 /// An authority, and its certificate as PEM.
 fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
@@ -66,14 +67,19 @@ fn serve(
 
 /// The client in a process that trusts what is in a file.
 fn client(origin: &str, trusted: &Path) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tls::the_client_alone", "--ignored", "--nocapture"])
-        .env("FORGES_TLS_ORIGIN", origin)
-        .env("SSL_CERT_FILE", trusted)
-        .env_remove("SSL_CERT_DIR")
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    alone(origin, &[("SSL_CERT_FILE", &trusted.to_string_lossy())])
+}
+
+/// The client in a process with these variables.
+fn alone(origin: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "tls::the_client_alone", "--ignored", "--nocapture"]);
+    let proxies = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
+    for name in proxies.iter().chain(&["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUEST_METHOD"]) {
+        command.env_remove(name).env_remove(name.to_ascii_uppercase());
+    }
+    command.env("FORGES_TLS_ORIGIN", origin).envs(variables.iter().copied());
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
 
 /// Runs as a child of the other tests here.
@@ -122,4 +128,19 @@ fn known_authorities_are_trusted_and_others_are_not() {
     // No authority at all.
     let said = client(&origin, &dir.path().join("none.pem"));
     assert!(said.contains("exit 8") && said.contains("No CA certificates"), "{said}");
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used() {
+    let proxy = Server::start(|received| {
+        assert_eq!(received.path, "http://git.example/repos/acme/config/pulls");
+        Reply::json(200, &json!([]))
+    });
+    let said = alone("http://git.example", &[("http_proxy", &proxy.origin())]);
+    assert!(said.contains("found 0"), "{said}");
+    assert_eq!(proxy.received().len(), 1);
+    let direct = Server::start(|_| Reply::json(200, &json!([])));
+    let variables = [("http_proxy", &*proxy.origin()), ("no_proxy", "127.0.0.1")];
+    assert!(alone(&direct.origin(), &variables).contains("found 0"));
+    assert_eq!((proxy.received().len(), direct.received().len()), (1, 1));
 }

@@ -287,5 +287,5 @@ fn client(place: &Place, token: &Token, limits: Limits) -> Result<Http, ForgeErr
         (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
         (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
     ];
-    Http::new("GitHub", &place.api, &headers, limits)?.hiding(token).through(wire::on)
+    Ok(Http::new("GitHub", &place.api, &headers, limits)?.hiding(token).through(wire::on))
 }
