@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
@@ -52,6 +52,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// What we call ourselves.
+const AGENT: &str = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
 
 /// Redirects of one read that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -124,7 +127,10 @@ pub(super) fn client(limits: Limits) -> Result<Client, ForgeError> {
         .connect_timeout(limits.request.min(Duration::from_secs(10)))
         .timeout(limits.request)
         .build()
-        .map_err(|error| ForgeError::Config(format!("no connection can be made: {error}")))
+        .map_err(|error| {
+            let why = deepest(&error).map(ToString::to_string).unwrap_or_default();
+            ForgeError::Config(format!("no connection can be made: {why}"))
+        })
 }
 
 /// A runtime for one client, on this thread.
@@ -147,10 +153,11 @@ impl Http {
         let base = Url::parse(&format!("{}/", api.trim_end_matches('/')))
             .map_err(|_| ForgeError::Config(format!("`{api}` is no address of a forge")))?;
         let mut all = HeaderMap::new();
-        let agent = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
-        all.insert(USER_AGENT, HeaderValue::from_static(agent));
+        all.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         all.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        all.extend(headers.iter().cloned());
+        for (name, value) in headers {
+            all.insert(name.clone(), value.clone());
+        }
         let mut secrets = Secrets::default();
         for value in all.values().filter(|value| value.is_sensitive()) {
             let text = value.to_str().unwrap_or_default();
@@ -171,13 +178,13 @@ impl Http {
     /// The same client on top of something that stands on a client like it.
     pub(super) fn through(
         mut self,
-        on: impl FnOnce(Client) -> Result<Box<dyn Wire>, ForgeError>,
+        on: impl FnOnce(Client) -> Box<dyn Wire>,
     ) -> Result<Self, ForgeError> {
         let client = client(self.limits)?;
         self.wire = {
             // What it starts runs on the same runtime.
             let _inside = self.runtime.enter();
-            on(client)?
+            on(client)
         };
         Ok(self)
     }
@@ -214,6 +221,18 @@ impl Http {
         self.walk(self.url(path, query)?, |reply| {
             let page: Chained<T> = self.parse(reply, true)?;
             Ok((page.values, page.next.map(|next| self.own(&next)).transpose()?))
+        })
+    }
+
+    /// Reads a list to its end whose pages are more than a list.
+    pub(super) fn pages_of<P: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        list: fn(P) -> Vec<T>,
+    ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            Ok((list(self.parse(reply, true)?), self.next_page(&reply.headers)?))
         })
     }
 
@@ -453,18 +472,27 @@ async fn whole(wire: &dyn Wire, request: reqwest::Request, limits: Limits) -> Re
     Ok(Reply { status, headers, body })
 }
 
+/// An error and what it is from.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
+/// What an error is from in the end.
+fn deepest<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    chain(error).last()
+}
+
 /// What happened, without the address: its query may hold what is nobody's
 /// business.
 fn lost(error: &(dyn Error + 'static), limits: Limits) -> Lost {
-    let chain: Vec<_> = std::iter::successors(Some(error), |error| (**error).source()).collect();
     let is = |what: fn(&reqwest::Error) -> bool| {
-        chain.iter().filter_map(|error| error.downcast_ref::<reqwest::Error>()).any(what)
+        chain(error).filter_map(|error| error.downcast_ref::<reqwest::Error>()).any(what)
     };
     let never_sent = is(reqwest::Error::is_connect) || is(reqwest::Error::is_builder);
     let message = if is(reqwest::Error::is_timeout) {
         format!("nothing came within {} s", limits.request.as_secs_f32())
     } else {
-        let deepest = chain.last().map(ToString::to_string).unwrap_or_default();
+        let deepest = deepest(error).map(ToString::to_string).unwrap_or_default();
         let what = if never_sent { "no connection" } else { "the answer broke off" };
         format!("{what}: {deepest}")
     };
@@ -484,12 +512,11 @@ fn verdict(forge: &str, reply: &Reply, reading: bool, words: &str) -> Result<(),
         return Ok(());
     }
     let after = retry_after(&reply.headers);
+    let is_limit = after.is_some() || words.contains("rate limit");
     Err(match status {
         StatusCode::UNAUTHORIZED => ForgeError::Unauthorized { forge, message },
         StatusCode::TOO_MANY_REQUESTS => ForgeError::RateLimited { forge, after },
-        StatusCode::FORBIDDEN if after.is_some() || is_exhausted(&reply.headers) => {
-            ForgeError::RateLimited { forge, after }
-        }
+        StatusCode::FORBIDDEN if is_limit => ForgeError::RateLimited { forge, after },
         StatusCode::FORBIDDEN => ForgeError::Forbidden { forge, message },
         StatusCode::NOT_FOUND | StatusCode::GONE => {
             ForgeError::NotFound { forge, what: "that".to_owned(), message }
@@ -507,15 +534,17 @@ fn verdict(forge: &str, reply: &Reply, reading: bool, words: &str) -> Result<(),
     })
 }
 
-fn is_exhausted(headers: &HeaderMap) -> bool {
-    let left = headers.get("x-ratelimit-remaining").and_then(|left| left.to_str().ok());
-    left == Some("0")
-}
-
-/// `Retry-After` in seconds; a date is taken for a minute.
+/// For how long a forge asks to wait: `Retry-After` in seconds (a date is taken
+/// for a minute), else until the time at which it counts anew.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    Some(text.trim().parse().map_or(Duration::from_secs(60), Duration::from_secs))
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    if let Some(after) = text(RETRY_AFTER.as_str()) {
+        return Some(after.parse().map_or(Duration::from_secs(60), Duration::from_secs));
+    }
+    text("x-ratelimit-remaining").filter(|left| *left == "0")?;
+    let reset = text("x-ratelimit-reset")?.parse().ok()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Some(Duration::from_secs(reset).saturating_sub(now).max(Duration::from_secs(1)))
 }
 
 /// The longest text of a forge that is shown.
@@ -531,6 +560,11 @@ fn spoken(value: &Value) -> String {
         Value::Object(map) => {
             const KEYS: [&str; 6] =
                 ["message", "error", "error_description", "errors", "detail", "title"];
+            if let (Some(Value::String(field)), Some(Value::String(code))) =
+                (map.get("field"), map.get("code").filter(|_| !map.contains_key("message")))
+            {
+                return format!("`{field}` is {code}");
+            }
             let known = KEYS.iter().filter_map(|key| map.get(*key));
             let mut texts: Vec<String> =
                 known.map(spoken).filter(|text| !text.is_empty()).collect();

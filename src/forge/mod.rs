@@ -11,10 +11,12 @@ mod common;
 mod ensure;
 mod error;
 mod gitea;
+mod github;
 mod gitlab;
 mod http;
 mod place;
 mod secrets;
+mod sources;
 mod token;
 
 pub use ensure::{Ensured, ensure};
@@ -22,6 +24,7 @@ pub use error::ForgeError;
 pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
+pub use sources::{Ask, Sources, find as find_token, missing as missing_token, run as ask_program};
 pub use token::{Form, Token};
 
 use std::fmt;
@@ -145,12 +148,13 @@ pub trait Forge: fmt::Debug {
 /// The client of the forge of a repository.
 pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
     Ok(match place.kind {
+        ForgeKind::GitHub => Box::new(github::GitHub::new(place, token, limits)?),
         ForgeKind::GitLab => Box::new(gitlab::GitLab::new(place, token, limits)?),
         ForgeKind::Gitea => Box::new(gitea::Gitea::new(place, token, limits)?),
         ForgeKind::Azure => Box::new(azure::Azure::new(place, token, limits)?),
         ForgeKind::Bitbucket => Box::new(bitbucket::Bitbucket::new(place, token, limits)?),
-        ForgeKind::GitHub | ForgeKind::None => {
-            return Err(ForgeError::Config(format!("{} has no client here", place.kind)));
+        ForgeKind::None => {
+            return Err(ForgeError::Config("there is no forge to speak to".to_owned()));
         }
     })
 }

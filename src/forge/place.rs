@@ -93,6 +93,15 @@ impl Place {
         }
     }
 
+    /// The host that a token is kept and sent for: that of the remote where the
+    /// interface belongs to it, else that of the interface, which a file of the
+    /// repository may have named.
+    pub fn api_host(&self) -> String {
+        let rest = self.api.split_once("://").map_or(&*self.api, |(_, rest)| rest);
+        let host = rest.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        if host == format!("api.{}", self.host) { self.host.clone() } else { host }
+    }
+
     /// `organization/project` and the repository, on Azure DevOps.
     pub(super) fn azure(&self) -> (&str, &str) {
         self.repository.rsplit_once('/').unwrap_or((&self.repository, &self.repository))

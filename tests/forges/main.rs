@@ -15,8 +15,20 @@ mod faults_table;
 #[cfg(test)]
 mod gitea;
 #[cfg(test)]
+mod github;
+#[cfg(test)]
+mod github_app;
+#[cfg(test)]
+mod github_double;
+#[cfg(test)]
+mod github_schema;
+#[cfg(test)]
 mod gitlab;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tls;
