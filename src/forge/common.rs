@@ -131,7 +131,7 @@ pub(super) fn newest(checks: Vec<Check>) -> Vec<Check> {
 
 /// Seconds since the epoch of a time of RFC 3339; 0 where it is none.
 pub(super) fn seconds(time: Option<&str>) -> i64 {
-    time.and_then(|time| time.parse::<jiff::Timestamp>().ok()).map_or(0, |time| time.as_second())
+    time.and_then(|time| time.parse::<jiff::Timestamp>().ok()).map_or(0, jiff::Timestamp::as_second)
 }
 
 /// One line.

@@ -155,7 +155,7 @@ pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn F
         ForgeKind::Azure => Box::new(azure::Azure::new(place, token, limits)?),
         ForgeKind::Bitbucket => Box::new(bitbucket::Bitbucket::new(place, token, limits)?),
         ForgeKind::None => {
-            return Err(ForgeError::Config(format!("{} has no client here", place.kind)));
+            return Err(ForgeError::Config("there is no forge to speak to".to_owned()));
         }
     })
 }

@@ -158,10 +158,11 @@ impl Double for Stand {
             }
             ("GET", "/acme/the%20shop/_apis/policy/evaluations") => {
                 let (status, blocks) = self.policy;
-                list(&json!([{
-                    "status": status,
-                    "configuration": {"isEnabled": true, "isBlocking": blocks},
-                }]))
+                let policy = |id: u64, status: &str, blocks: bool| {
+                    let policy = json!({"id": id, "isEnabled": true, "isBlocking": blocks});
+                    json!({"status": status, "configuration": policy})
+                };
+                list(&json!([policy(1, status, blocks), policy(2, "queued", false)]))
             }
             ("GET", "/commits/abc/statuses") => list(&statuses()),
             _ => said(404, "TF401180: The requested pull request was not found."),
@@ -251,7 +252,7 @@ fn faults_end_well() {
 }
 
 #[test]
-fn every_verb_is_as_documented() {
+fn opening_is_as_documented() {
     let (server, forge) = served(Stand::default());
     assert_eq!(forge.find("promote/web/staging"), Ok(Vec::new()));
     let made = forge.create(&Draft { draft: true, ..draft() }).unwrap();
@@ -263,12 +264,6 @@ fn every_verb_is_as_documented() {
     assert_eq!(found, std::slice::from_ref(&made), "one of a fork is none of ours");
     assert_eq!(forge.open_requests().map(|all| all.len()), Ok(2));
     assert!(!forge.update(&made, &draft()).unwrap().draft);
-    forge.decorate(&made, &draft()).unwrap();
-    forge.comment(&made, "It is on its way.").unwrap();
-    forge.set_auto_merge(&made, Some(MergeMethod::Squash)).unwrap();
-    forge.set_auto_merge(&made, None).unwrap();
-    forge.set_auto_merge(&made, None).unwrap();
-    forge.close(&made).unwrap();
     let pulls = format!("{REPOSITORY}/pullrequests");
     let list = format!("GET {pulls}?searchCriteria.status=active");
     let end = format!("{VERSION}&$top=100&$skip=0");
@@ -297,6 +292,17 @@ fn every_verb_is_as_documented() {
                 "isDraft": false,
             })
         ),
+    ];
+    assert_eq!(asked(&server), wanted);
+}
+
+#[test]
+fn decoration_is_as_documented() {
+    let (server, forge) = served(Stand::default());
+    forge.create(&draft()).unwrap();
+    forge.decorate(&first(), &draft()).unwrap();
+    let one = |below: &str| format!("{REPOSITORY}/pullrequests/1{below}?{VERSION}");
+    let wanted = [
         format!("POST {} {}", one("/labels"), json!({"name": "promotion"})),
         format!("GET {}", one("/reviewers")),
         format!(
@@ -314,6 +320,21 @@ fn every_verb_is_as_documented() {
             one(&format!("/reviewers/{TEAM}")),
             json!({"vote": 0, "isRequired": false})
         ),
+    ];
+    assert_eq!(asked(&server)[1..], wanted);
+}
+
+#[test]
+fn what_follows_is_as_documented() {
+    let (server, forge) = served(Stand::default());
+    forge.create(&draft()).unwrap();
+    forge.comment(&first(), "It is on its way.").unwrap();
+    forge.set_auto_merge(&first(), Some(MergeMethod::Squash)).unwrap();
+    forge.set_auto_merge(&first(), None).unwrap();
+    forge.set_auto_merge(&first(), None).unwrap();
+    forge.close(&first()).unwrap();
+    let one = |below: &str| format!("{REPOSITORY}/pullrequests/1{below}?{VERSION}");
+    let wanted = [
         format!(
             "POST {} {}",
             one("/threads"),
@@ -335,7 +356,11 @@ fn every_verb_is_as_documented() {
             one(""),
             json!({
                 "autoCompleteSetBy": {"id": US},
-                "completionOptions": {"mergeStrategy": "squash", "deleteSourceBranch": true},
+                "completionOptions": {
+                    "mergeStrategy": "squash",
+                    "deleteSourceBranch": true,
+                    "autoCompleteIgnoreConfigIds": [2],
+                },
             })
         ),
         format!("GET {}", one("")),
@@ -343,7 +368,7 @@ fn every_verb_is_as_documented() {
         format!("GET {}", one("")),
         format!("PATCH {} {}", one(""), json!({"status": "abandoned"})),
     ];
-    assert_eq!(asked(&server), wanted);
+    assert_eq!(asked(&server)[1..], wanted);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn said(status: u16, message: &str) -> Reply {
     Reply::json(status, &json!({"type": "error", "error": {"message": message}}))
 }
 
-fn list(values: Value) -> Reply {
+fn list(values: &Value) -> Reply {
     Reply::json(200, &json!({"pagelen": 50, "page": 1, "values": values}))
 }
 
@@ -75,7 +75,7 @@ impl Stand {
             foreign["source"]["repository"] = Value::Null;
             found.push(foreign);
         }
-        list(found.into())
+        list(&found.into())
     }
 
     fn create(&self, body: &Value) -> Reply {
@@ -122,11 +122,11 @@ impl Double for Stand {
             ("POST", "/pullrequests/1/comments" | "/pullrequests/1/decline") => {
                 Reply::json(200, &json!({"id": 1}))
             }
-            ("GET", "/2.0/workspaces/acme/members") => list(json!([
+            ("GET", "/2.0/workspaces/acme/members") => list(&json!([
                 {"user": {"uuid": "{aa-1}", "account_id": "557058:1", "nickname": "carol"}},
                 {"user": {"uuid": "{aa-2}", "account_id": "557058:2", "nickname": "dan"}},
             ])),
-            ("GET", "/commit/abc/statuses") => list(statuses()),
+            ("GET", "/commit/abc/statuses") => list(&statuses()),
             _ => said(404, "Resource not found"),
         }
     }
@@ -319,7 +319,7 @@ fn checks_are_the_build_statuses() {
 
 #[test]
 fn a_token_of_a_person_goes_with_the_name() {
-    let server = Server::start(|_| list(json!([])));
+    let server = Server::start(|_| list(&json!([])));
     let form = Form::Password { user: "carol@acme.test".to_owned() };
     let token = Token::with(form, TOKEN, "BITBUCKET_TOKEN");
     let (origin, place) = (server.origin(), "acme/config");

@@ -120,10 +120,10 @@ impl Stand {
         self.store.change(below(received), |opened| {
             was = std::mem::replace(&mut opened.auto_merge, true);
         });
-        match was {
-            true => said(409, "pull request is already scheduled to auto merge [pull_id: 1]"),
-            false => Reply { status: 201, ..Reply::default() },
+        if was {
+            return said(409, "pull request is already scheduled to auto merge [pull_id: 1]");
         }
+        Reply { status: 201, ..Reply::default() }
     }
 
     fn unschedule(&self, received: &Received) -> Reply {

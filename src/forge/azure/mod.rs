@@ -120,7 +120,7 @@ impl Azure {
         let whole = pulls.into_iter().map(|pull| {
             let text = pull.description.as_deref().unwrap_or_default();
             let pull = if text.encode_utf16().count() >= SHORTENED {
-                self.now(pull.pull_request_id)?
+                self.now(pull.number)?
             } else {
                 pull
             };
@@ -137,9 +137,9 @@ impl Azure {
     fn request(&self, pull: Pull) -> Request {
         let set_by = pull.auto_complete_set_by.filter(|identity| identity.id != NOBODY);
         Request {
-            number: pull.pull_request_id,
+            number: pull.number,
             id: String::new(),
-            url: format!("{}/pullrequest/{}", self.web, pull.pull_request_id),
+            url: format!("{}/pullrequest/{}", self.web, pull.number),
             head: short(pull.source_ref_name),
             tip: pull.last_merge_source_commit.map(|commit| commit.commit_id).unwrap_or_default(),
             base: short(pull.target_ref_name),
@@ -237,18 +237,16 @@ impl Azure {
         steps.end()
     }
 
-    /// Whether a policy keeps a request from being completed. Where none does,
-    /// auto-complete completes at once.
-    fn waits(&self, pull: &Pull) -> Result<bool, ForgeError> {
+    /// What the policies of the branch say of a request.
+    fn policies(&self, pull: &Pull) -> Result<Vec<Evaluation>, ForgeError> {
         let Some(repository) = &pull.repository else {
             return Err(self.http.strange("a pull request of no repository"));
         };
-        let (project, number) = (&repository.project.id, pull.pull_request_id);
+        let (project, number) = (&repository.project.id, pull.number);
         let artifact = format!("vstfs:///CodeReview/CodeReviewId/{project}/{number}");
         let path = format!("{}/_apis/policy/evaluations", self.project);
         let query = [("artifactId", artifact.as_str()), PREVIEW];
-        let found: Vec<Evaluation> = self.all(&path, &query, ("$top", "$skip"))?;
-        Ok(found.iter().any(Evaluation::blocks))
+        self.all(&path, &query, ("$top", "$skip"))
     }
 
     fn complete_once_it_may(
@@ -262,12 +260,16 @@ impl Azure {
                 let message = format!("{} is {}", shown(request), pull.status);
                 return Err(ForgeError::Conflict { forge: NAME.to_owned(), message });
             }
-            Ok(self.waits(&pull)?.then_some(()))
+            // Where none blocks, auto-complete completes at once.
+            let policies = self.policies(&pull)?;
+            Ok(policies.iter().any(Evaluation::blocks).then_some(policies))
         })?;
-        if waiting.is_none() {
+        let Some(policies) = waiting else {
             let what = "no branch policy is left to be fulfilled";
             return Err(nothing_to_wait_for(NAME, &shown(request), what));
-        }
+        };
+        // It would wait for those that nobody has to fulfil too, maybe for ever.
+        let optional: Vec<u64> = policies.iter().filter_map(Evaluation::optional).collect();
         let path = format!("{}/_apis/connectionData", self.base());
         let connection: Connection = self.http.get(&path, &[PREVIEW])?;
         let strategy = match method {
@@ -277,7 +279,11 @@ impl Azure {
         };
         let body = json!({
             "autoCompleteSetBy": {"id": connection.authenticated_user.id},
-            "completionOptions": {"mergeStrategy": strategy, "deleteSourceBranch": true},
+            "completionOptions": {
+                "mergeStrategy": strategy,
+                "deleteSourceBranch": true,
+                "autoCompleteIgnoreConfigIds": optional,
+            },
         });
         let pull = self.change(request, &body)?;
         let is_set = pull.auto_complete_set_by.is_some_and(|identity| identity.id != NOBODY);

@@ -15,7 +15,8 @@ pub(super) struct List<T> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Pull {
-    pub(super) pull_request_id: u64,
+    #[serde(rename = "pullRequestId")]
+    pub(super) number: u64,
     pub(super) source_ref_name: String,
     pub(super) target_ref_name: String,
     pub(super) title: String,
@@ -111,6 +112,7 @@ pub(super) struct Evaluation {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Policy {
+    id: Option<u64>,
     #[serde(default)]
     is_enabled: bool,
     #[serde(default)]
@@ -122,6 +124,11 @@ impl Evaluation {
     pub(super) fn blocks(&self) -> bool {
         let blocking = self.configuration.as_ref().is_some_and(|p| p.is_enabled && p.is_blocking);
         blocking && !matches!(&*self.status, "approved" | "notApplicable")
+    }
+
+    /// The number of a policy that keeps nothing from being completed.
+    pub(super) fn optional(&self) -> Option<u64> {
+        self.configuration.as_ref().filter(|policy| !policy.is_blocking)?.id
     }
 }
 

@@ -141,7 +141,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
     pub(super) id: u64,
-    status: String,
+    #[serde(rename = "status")]
+    state: String,
     context: String,
     description: Option<String>,
     target_url: Option<String>,
@@ -150,7 +151,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn check(self) -> Check {
-        let state = match &*self.status {
+        let state = match &*self.state {
             "success" | "skipped" => CheckState::Success,
             "pending" => CheckState::Pending,
             _ => CheckState::Failure,

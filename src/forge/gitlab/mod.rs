@@ -146,10 +146,9 @@ impl GitLab {
         if let Some(ids) = steps.take(reviewers).flatten() {
             fields.insert("reviewer_ids".to_owned(), ids.into());
         }
-        if let Some(title) = draft.milestone.as_deref().filter(|_| !steps.is_lost()) {
-            if let Some(id) = steps.take(self.milestone(title)) {
-                fields.insert("milestone_id".to_owned(), id.into());
-            }
+        let milestone = draft.milestone.as_deref().filter(|_| !steps.is_lost());
+        if let Some(id) = milestone.and_then(|title| steps.take(self.milestone(title))) {
+            fields.insert("milestone_id".to_owned(), id.into());
         }
         fields
     }
@@ -311,10 +310,10 @@ impl Forge for GitLab {
             steps.take(self.set(request, fields));
         }
         for reviewer in &draft.reviewers {
-            if let Reviewer::Team { organization, name } = reviewer {
-                if !steps.is_lost() {
-                    steps.take(self.ask_group(request, &format!("{organization}/{name}")));
-                }
+            if let Reviewer::Team { organization, name } = reviewer
+                && !steps.is_lost()
+            {
+                steps.take(self.ask_group(request, &format!("{organization}/{name}")));
             }
         }
         steps.end()

@@ -123,7 +123,8 @@ impl MergeRequest {
 pub(super) struct Status {
     pub(super) id: u64,
     name: String,
-    status: String,
+    #[serde(rename = "status")]
+    state: String,
     description: Option<String>,
     target_url: Option<String>,
     #[serde(default)]
@@ -136,9 +137,9 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn check(self) -> Check {
         // One that may fail keeps nothing from being merged.
-        let state = match state(&self.status) {
+        let state = match state(&self.state) {
             CheckState::Success => CheckState::Success,
-            _ if self.allow_failure && has_ended(&self.status) => CheckState::Success,
+            _ if self.allow_failure && has_ended(&self.state) => CheckState::Success,
             state => state,
         };
         let times = [&self.finished_at, &self.started_at, &self.created_at];
