@@ -116,7 +116,7 @@ impl Double for Stand {
     }
 
     fn answer(&self, received: &Received) -> Reply {
-        if received.header("private-token") != TOKEN {
+        if received.header("authorization") != format!("Bearer {TOKEN}") {
             return Reply::json(401, &json!({"message": "401 Unauthorized"}));
         }
         match (&*received.method, below(received)) {

@@ -8,7 +8,7 @@ mod push_options;
 mod wire;
 
 use reqwest::Method;
-use reqwest::header::HeaderName;
+use reqwest::header::{AUTHORIZATION, HeaderName};
 use serde_json::{Map, Value, json};
 
 pub use push_options::{PushOptions, push_options};
@@ -46,8 +46,8 @@ impl GitLab {
         let header = if of_a_job {
             (HeaderName::from_static("job-token"), secret(token.secret())?)
         } else {
-            let own = (HeaderName::from_static("private-token"), token.secret().to_owned());
-            entry(NAME, token, own)?
+            // So it takes tokens of OAuth, which `glab` keeps, beside its own.
+            entry(NAME, token, (AUTHORIZATION, format!("Bearer {}", token.secret())))?
         };
         let http = Http::new(NAME, &place.api, &[header], limits)?.hiding(token);
         let project = format!("projects/{}", encoded(&place.repository));
