@@ -23,6 +23,17 @@ pub struct Sources<'a> {
     pub program: &'a dyn Fn(&Ask) -> Option<String>,
 }
 
+impl Sources<'static> {
+    /// The environment of this process, and programs in truth.
+    pub fn real() -> Self {
+        Self { variable: &variable, program: &run }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// A program that may know a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
