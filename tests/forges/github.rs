@@ -98,6 +98,11 @@ fn a_milestone_that_is_not_there_is_a_problem_beside() {
     let problem = ensured.problems[0].to_string();
     assert!(problem.contains("does not know an open milestone `Autumn`"), "{problem}");
     assert_eq!(scene.double.state.lock().unwrap().asked.len(), 1);
+    // All that went wrong is told.
+    let nobody = vec![Reviewer::Person("nobody".to_owned())];
+    let both = Draft { milestone: Some("Autumn".to_owned()), reviewers: nobody, ..draft() };
+    let problem = scene.ensure(&both).problems[0].to_string();
+    assert!(problem.contains("collaborators") && problem.contains("`Autumn`"), "{problem}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::forge::common::{line, seconds};
 use crate::forge::{Check, CheckState, Request};
 
 #[derive(Deserialize)]
@@ -168,7 +168,7 @@ impl Status {
                 "pending" => CheckState::Pending,
                 _ => CheckState::Failure,
             },
-            description: self.description.unwrap_or_default(),
+            description: line(self.description.as_deref()),
             updated: seconds(self.updated_at.as_deref()),
             url: self.target_url.unwrap_or_default(),
         }
@@ -187,15 +187,9 @@ impl Run {
         Check {
             context: self.name,
             state,
-            description: self.output.and_then(|output| output.title).unwrap_or_default(),
+            description: line(self.output.and_then(|output| output.title).as_deref()),
             updated: seconds(updated.as_deref()),
             url: self.html_url.unwrap_or_default(),
         }
     }
-}
-
-/// Seconds since the epoch; 0 where there is no time.
-fn seconds(time: Option<&str>) -> i64 {
-    let time = time.and_then(|time| time.parse::<Timestamp>().ok());
-    time.map_or(0, Timestamp::as_second)
 }

@@ -13,6 +13,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use self::answer::{Asked, Milestone, Pull, Review, Runs, Statuses};
+use super::common::Steps;
 use super::http::{Http, secret};
 use super::place::encoded;
 use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
@@ -186,11 +187,13 @@ impl Forge for GitHub {
     }
 
     fn decorate(&self, request: &Request, draft: &Draft) -> Result<(), ForgeError> {
-        // Each is tried, whatever came of the others.
-        let labels = self.add_labels(request, draft);
-        let reviewers = self.ask_reviewers(request, draft);
-        let milestone = self.set_milestone(request, draft);
-        labels.and(reviewers).and(milestone)
+        let mut steps = Steps::new(self.name());
+        for step in [Self::add_labels, Self::ask_reviewers, Self::set_milestone] {
+            if !steps.is_lost() {
+                steps.take(step(self, request, draft));
+            }
+        }
+        steps.end()
     }
 
     fn comment(&self, request: &Request, text: &str) -> Result<(), ForgeError> {
