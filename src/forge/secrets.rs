@@ -26,7 +26,10 @@ impl Secrets {
         let plain = |c: char| if is_hostile(c) && !c.is_whitespace() { None } else { Some(c) };
         let plain: String = hidden.chars().filter_map(plain).collect();
         // Taking marks out may have put a secret together.
-        let hidden = self.0.iter().fold(plain, |text, secret| text.replace(secret, "***"));
+        let is_shown = |c: &char| !is_hostile(*c) || c.is_whitespace();
+        let shown: String = text.chars().filter(is_shown).collect();
+        // Not before: taking marks out may put a secret together.
+        let hidden = self.0.iter().fold(shown, |text, secret| text.replace(secret, "***"));
         hidden.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }

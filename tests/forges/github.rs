@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::faults::{Double, TOKEN, draft, limits, play};
 use crate::github_double::{GitHubDouble, place, pull};
-use crate::server::{Reply, Server};
+use crate::server::{How, Reply, Server};
 
 /// A stand-in, its server and a client.
 pub(crate) struct Scene {
@@ -167,6 +167,15 @@ fn what_could_be_merged_at_once_is_not_merged() {
 }
 
 #[test]
+fn what_github_only_says_is_not_believed() {
+    let scene = scene(GitHubDouble::default());
+    let request = scene.ensure(&draft()).request;
+    scene.double.state.lock().unwrap().refuses_merge = Some("nothing is done");
+    let error = scene.forge.set_auto_merge(&request, Some(MergeMethod::Squash)).unwrap_err();
+    assert!(error.to_string().contains("says that it did it, and did not"), "{error}");
+}
+
+#[test]
 fn comments_are_made_and_requests_closed() {
     let scene = scene(GitHubDouble::default());
     let request = scene.ensure(&draft()).request;
@@ -233,6 +242,17 @@ fn refusals_are_in_the_words_of_github() {
     assert_eq!(said(404, gone), "5 GitHub does not know acme/config: Not Found");
     let limit = json!({ "message": "You have exceeded a secondary rate limit." });
     assert_eq!(said(403, limit), "7 GitHub asks to wait");
+}
+
+#[test]
+fn large_answers_are_not_read_to_their_end() {
+    for how in [How::Whole, How::Endless] {
+        let server =
+            Server::start(move |_| Reply::json(200, &json!([" ".repeat(70_000)])).how(how));
+        let forge = GitHubDouble::default().connect(&server.origin(), limits()).unwrap();
+        let error = forge.open_requests().unwrap_err();
+        assert!(error.to_string().contains("an answer of more than 65536 bytes"), "{error}");
+    }
 }
 
 #[test]
