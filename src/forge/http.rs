@@ -56,6 +56,9 @@ impl Default for Limits {
 /// What we call ourselves.
 const AGENT: &str = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
 
+/// How many of the largest answers a list may be in sum.
+const LIST: usize = 8;
+
 /// Redirects of one read that are followed.
 const MOST_REDIRECTS: usize = 5;
 
@@ -245,9 +248,16 @@ impl Http {
     ) -> Result<Vec<T>, ForgeError> {
         let mut found = Vec::new();
         let mut next = Some(first);
+        let mut left = self.limits.body.saturating_mul(LIST);
         for _ in 0..self.limits.pages {
             let Some(url) = next else { return Ok(found) };
-            let (page, after) = read(&self.read(&url)?)?;
+            let reply = self.read(&url)?;
+            let Some(less) = left.checked_sub(reply.body.len()) else {
+                let most = self.limits.body.saturating_mul(LIST);
+                return Err(self.strange(format!("a list of more than {most} bytes")));
+            };
+            left = less;
+            let (page, after) = read(&reply)?;
             found.extend(page);
             next = after;
         }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use promote::forge::{CheckState, Draft, Ensured, Forge, ForgeError, Token, connect, ensure};
+use promote::forge::{
+    CheckState, Draft, Ensured, Forge, ForgeError, Limits, Token, connect, ensure,
+};
 use promote::model::{MergeMethod, Reviewer};
 use serde_json::{Value, json};
 
@@ -42,6 +44,11 @@ impl Scene {
 #[test]
 fn every_fault_ends_well() {
     assert_eq!(play(|| Arc::new(GitHubDouble::default())), [""; 0]);
+}
+
+#[test]
+fn nearly_right_answers_end_well() {
+    crate::garbled::play(|| Arc::new(GitHubDouble::default()), 60);
 }
 
 #[test]
@@ -226,6 +233,21 @@ fn refusals_are_in_the_words_of_github() {
     assert_eq!(said(404, gone), "5 GitHub does not know acme/config: Not Found");
     let limit = json!({ "message": "You have exceeded a secondary rate limit." });
     assert_eq!(said(403, limit), "7 GitHub asks to wait");
+}
+
+#[test]
+fn a_list_has_a_limit_in_sum() {
+    let server = Server::start(|received| {
+        let mut large = pull(1, "some", 7);
+        large["body"] = json!("a".repeat(60_000));
+        let next = format!("<{}>; rel=\"next\"", received.path);
+        Reply::json(200, &json!([large])).header("Link", &next)
+    });
+    let limits = Limits { pages: 1000, ..limits() };
+    let forge = GitHubDouble::default().connect(&server.origin(), limits).unwrap();
+    let error = forge.open_requests().unwrap_err();
+    assert!(error.to_string().contains("a list of more than 524288 bytes"), "{error}");
+    assert_eq!(server.received().len(), 9);
 }
 
 #[test]

@@ -86,8 +86,11 @@ impl Double for GitHubDouble {
             ("GET", ["pulls"]) => self.list(&state.pulls, received),
             ("POST", ["pulls"]) => open(&mut state, &body),
             (method, ["pulls" | "issues", number, rest @ ..]) => {
-                let number = number.parse().unwrap();
-                one(&mut state, (method, rest), number, &body)
+                let at = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+                match at.filter(|at| *at < state.pulls.len()) {
+                    Some(at) => one(&mut state, (method, rest), at, &body),
+                    None => Reply::json(404, &json!({ "message": "Not Found" })),
+                }
             }
             ("GET", ["milestones"]) => {
                 Reply::json(200, &json!([{ "number": 3, "title": "Spring" }]))
@@ -183,8 +186,8 @@ fn open(state: &mut State, body: &Value) -> Reply {
 }
 
 /// What is asked of one pull request.
-fn one(state: &mut State, asked: (&str, &[&str]), number: usize, body: &Value) -> Reply {
-    let pull = &mut state.pulls[number - 1];
+fn one(state: &mut State, asked: (&str, &[&str]), at: usize, body: &Value) -> Reply {
+    let pull = &mut state.pulls[at];
     match asked {
         ("GET", []) => Reply::json(200, pull),
         ("PATCH", []) => {

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod faults_table;
 #[cfg(test)]
+mod garbled;
+#[cfg(test)]
 mod gitea;
 #[cfg(test)]
 mod github;
