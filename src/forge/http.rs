@@ -5,6 +5,7 @@
 //! that a token stays where it belongs. A read is tried again where that may
 //! help; a write never, unless the forge says that it did not do it.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
@@ -106,6 +107,12 @@ pub(super) fn secret(text: &str) -> Result<HeaderValue, ForgeError> {
         .map_err(|_| ForgeError::Config("the token holds characters that none can".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A page of which only the length tells whether another comes.
+#[derive(Deserialize)]
+struct Counted<T> {
+    value: Vec<T>,
 }
 
 /// A page that names the next one.
@@ -236,6 +243,28 @@ impl Http {
     ) -> Result<Vec<T>, ForgeError> {
         self.walk(self.url(path, query)?, |reply| {
             Ok((list(self.parse(reply, true)?), self.next_page(&reply.headers)?))
+        })
+    }
+
+    /// Reads a list to its end that is told how many to give and how many to
+    /// skip, by these names: `{"value": [...]}`.
+    pub(super) fn skipping<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        (top, skip, size): (&str, &str, usize),
+    ) -> Result<Vec<T>, ForgeError> {
+        let from = |skipped: usize| {
+            let (size, skipped) = (size.to_string(), skipped.to_string());
+            self.url(path, &[query, &[(top, &*size), (skip, &*skipped)]].concat())
+        };
+        let skipped = Cell::new(0);
+        self.walk(from(0)?, |reply| {
+            let page: Counted<T> = self.parse(reply, true)?;
+            skipped.set(skipped.get() + size);
+            // A short page is the last one.
+            let next = (page.value.len() >= size).then(|| from(skipped.get())).transpose()?;
+            Ok((page.value, next))
         })
     }
 

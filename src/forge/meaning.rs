@@ -108,8 +108,8 @@ pub(super) fn spoken(value: &Value) -> String {
             list.iter().map(spoken).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("; ")
         }
         Value::Object(map) => {
-            const KEYS: [&str; 6] =
-                ["message", "error", "error_description", "errors", "detail", "title"];
+            const KEYS: [&str; 7] =
+                ["message", "error", "error_description", "errors", "fields", "detail", "title"];
             if let (Some(Value::String(field)), Some(Value::String(code))) =
                 (map.get("field"), map.get("code").filter(|_| !map.contains_key("message")))
             {

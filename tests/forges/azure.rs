@@ -246,6 +246,11 @@ fn first() -> Request {
 }
 
 #[test]
+fn nearly_right_answers_end_well() {
+    crate::garbled::play(|| Arc::new(Stand::default()), 60);
+}
+
+#[test]
 fn faults_end_well() {
     let skipped = play(|| Arc::new(Stand::default()));
     assert_eq!(skipped, ["a next page on another host", "no commits between"]);
@@ -476,4 +481,20 @@ fn the_token_of_a_pipeline_is_a_bearer() {
     let received = &server.received()[0];
     assert_eq!(received.header("authorization"), format!("Bearer {TOKEN}"));
     assert_eq!(received.header("x-tfs-fedauthredirect"), "Suppress");
+}
+
+#[test]
+fn a_list_is_read_page_by_page() {
+    let shown = |number: u64| {
+        Stand::shown(&Opened { number, head: format!("refs/heads/{number}"), ..Opened::default() })
+    };
+    let server = Server::start(move |received| match received.query("$skip") {
+        "0" => list(&(1..=100).map(shown).collect()),
+        "100" => list(&(101..=130).map(shown).collect()),
+        other => panic!("there is no page behind the last one: {other}"),
+    });
+    let forge = Stand::default().connect(&server.origin(), limits()).unwrap();
+    let all = forge.open_requests().unwrap();
+    let numbers: Vec<u64> = all.iter().map(|request| request.number).collect();
+    assert_eq!(numbers, (1..=130).collect::<Vec<_>>());
 }

@@ -148,7 +148,11 @@ impl Double for Stand {
             Refusal::Exists => Some(said(409, "There is a pull request for these branches.")),
             Refusal::NoCommits => Some(said(400, "There are no changes to be pulled")),
             Refusal::Base => Some(said(400, "destination: branch not found: main")),
-            Refusal::Reviewers => Some(said(400, "reviewers: carol has no access")),
+            Refusal::Reviewers => {
+                let fields = json!({"reviewers": ["carol has no access"]});
+                let error = json!({"message": "Bad request", "fields": fields});
+                Some(Reply::json(400, &json!({"type": "error", "error": error})))
+            }
             Refusal::Within => None,
         }
     }
@@ -187,6 +191,11 @@ fn served() -> (Server, Box<dyn Forge>) {
 
 fn first() -> Request {
     Request { number: 1, ..Request::default() }
+}
+
+#[test]
+fn nearly_right_answers_end_well() {
+    crate::garbled::play(|| Arc::new(Stand::default()), 60);
 }
 
 #[test]
@@ -292,6 +301,19 @@ fn reviewers_are_members_by_any_of_their_names() {
             None => assert!(matches!(outcome, Err(ForgeError::NotFound { .. })), "{outcome:?}"),
         }
     }
+}
+
+#[test]
+fn the_field_that_is_refused_is_told() {
+    let stand = Stand::default();
+    let server = Server::start(move |received| match &*received.method {
+        "GET" => stand.answer(received),
+        _ => stand.refusal(Refusal::Reviewers).unwrap(),
+    });
+    let to = (&*server.origin(), API);
+    let forge = client(ForgeKind::Bitbucket, to, "acme/config", limits()).unwrap();
+    let told = forge.create(&plain()).unwrap_err().to_string();
+    assert_eq!(told, "Bitbucket refuses: Bad request: reviewers carol has no access");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Gitea and Forgejo.
+//! Gitea and Forgejo. What is sent is held against Gitea's own description of
+//! its interface too, which `.ci/run` takes out of the Go module of Gitea.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,8 @@ use promote::model::{ForgeKind, MergeMethod};
 use serde_json::{Value, json};
 
 use crate::faults::{Double, Refusal, TOKEN, draft, limits, play};
+use crate::github_app::skipped;
+use crate::github_schema::{Operation, folder};
 use crate::server::{Received, Reply, Server};
 use crate::store::{Opened, Store, asked, client, text};
 
@@ -214,6 +217,11 @@ fn first() -> Request {
 }
 
 #[test]
+fn nearly_right_answers_end_well() {
+    crate::garbled::play(|| Arc::new(Stand::default()), 60);
+}
+
+#[test]
 fn faults_end_well() {
     let skipped = play(|| Arc::new(Stand::default()));
     assert_eq!(skipped, ["no commits between", "no such base", "a refusal within"]);
@@ -291,6 +299,7 @@ fn auto_merge_is_scheduled_and_taken_back() {
     let merge = format!(
         "POST {pull}/merge {}",
         json!({
+            "do": "squash",
             "Do": "squash",
             "merge_when_checks_succeed": true,
             "head_commit_id": TIP,
@@ -382,4 +391,58 @@ fn a_team_of_somebody_else_is_told() {
     );
     let last = asked(&server).pop().unwrap();
     assert!(last.ends_with("{\"reviewers\":[\"carol\"]}"), "the others are asked: {last}");
+}
+
+/// Every request that the client can make.
+fn every_request() -> Vec<Received> {
+    let (server, forge) = served(Stand::default());
+    let milestone = Some("July".to_owned());
+    let labels = vec!["promotion".to_owned(), "new".to_owned()];
+    let all = Draft { milestone, labels, ..draft() };
+    let made = forge.create(&all).unwrap();
+    forge.find(&all.head).unwrap();
+    forge.update(&made, &all).unwrap();
+    forge.decorate(&made, &all).unwrap();
+    for method in [MergeMethod::Squash, MergeMethod::Merge, MergeMethod::Rebase] {
+        forge.set_auto_merge(&made, Some(method)).unwrap();
+        forge.set_auto_merge(&made, None).unwrap();
+    }
+    forge.comment(&made, "It is on its way.").unwrap();
+    forge.close(&made).unwrap();
+    server.received()
+}
+
+/// A request without what only versions before the description know.
+fn as_of_now(mut received: Received) -> Received {
+    let mut body = received.json();
+    if body.as_object_mut().is_some_and(|body| body.shift_remove("Do").is_some()) {
+        received.body = body.to_string().into_bytes();
+    }
+    received
+}
+
+#[test]
+fn what_is_sent_is_what_gitea_describes() {
+    let path = folder().join("gitea.json");
+    let Ok(text) = std::fs::read(&path) else {
+        skipped("Gitea's description is not there, requests were not held against it");
+        return;
+    };
+    let description: Value = serde_json::from_slice(&text).unwrap();
+    let requests: Vec<Received> = every_request().into_iter().map(as_of_now).collect();
+    assert!(requests.len() > 20);
+    for received in &requests {
+        let asked = format!("{} {}", received.method, received.path);
+        let operation = Operation::find_below(API, &description, received);
+        let operation = operation.unwrap_or_else(|| panic!("{asked} is not described"));
+        assert_eq!(operation.problems(received), [""; 0], "{asked} {}", received.json());
+    }
+    let wrong = Received {
+        method: "POST".to_owned(),
+        path: format!("{REPOSITORY}/pulls/1/merge"),
+        body: json!({"do": "at-once", "when": true}).to_string().into_bytes(),
+        ..Received::default()
+    };
+    let found = Operation::find_below(API, &description, &wrong).unwrap().problems(&wrong);
+    assert_eq!(found.len(), 2, "{found:?}");
 }

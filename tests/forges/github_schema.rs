@@ -19,12 +19,15 @@ use crate::github_app::{keys, skipped};
 use crate::github_double::{GitHubDouble, place};
 use crate::server::{Received, Reply, Server};
 
+/// The folder of descriptions.
+pub(crate) fn folder() -> PathBuf {
+    let root = std::env::var_os("FORGE_SCHEMAS").map(PathBuf::from);
+    root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/forge-schemas"))
+}
+
 /// The folder of the packages; `None`, said aloud, where they are not.
 fn packages() -> Option<PathBuf> {
-    let root = std::env::var_os("FORGE_SCHEMAS").map(PathBuf::from);
-    let root = root
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/forge-schemas"));
-    let packages = root.join("node_modules");
+    let packages = folder().join("node_modules");
     if packages.join("@octokit/openapi").is_dir() {
         return Some(packages);
     }
@@ -52,7 +55,7 @@ fn descriptions() -> Vec<(String, Value)> {
 }
 
 /// A description and what it says of one request.
-struct Operation<'a> {
+pub(crate) struct Operation<'a> {
     description: &'a Value,
     operation: &'a Value,
 }
@@ -60,7 +63,16 @@ struct Operation<'a> {
 impl<'a> Operation<'a> {
     /// The operation of a request; paths are below `/api/v3`.
     fn find(description: &'a Value, received: &Received) -> Option<Self> {
-        let path = received.path.strip_prefix("/api/v3")?;
+        Self::find_below("/api/v3", description, received)
+    }
+
+    /// The operation of a request to an interface that is somewhere else.
+    pub(crate) fn find_below(
+        api: &str,
+        description: &'a Value,
+        received: &Received,
+    ) -> Option<Self> {
+        let path = received.path.strip_prefix(api)?;
         let fits = |template: &str| {
             let (mut wanted, mut given) = (template.split('/'), path.split('/'));
             let same = wanted.by_ref().zip(given.by_ref()).all(|(wanted, given)| {
@@ -84,9 +96,10 @@ impl<'a> Operation<'a> {
         }
     }
 
-    fn problems(&self, received: &Received) -> Vec<String> {
+    pub(crate) fn problems(&self, received: &Received) -> Vec<String> {
         let mut problems = self.of_query(received);
-        let schema = &self.operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = self.resolved(&self.operation["requestBody"]);
+        let schema = &body["content"]["application/json"]["schema"];
         match (schema, received.body.is_empty()) {
             (Value::Null, true) => {}
             (Value::Null, false) => problems.push("it has no body".to_owned()),
@@ -109,9 +122,10 @@ impl<'a> Operation<'a> {
         received.query.iter().flat_map(of_one).collect()
     }
 
-    fn of_body(&self, schema: &Value, body: &Value) -> Vec<String> {
+    fn of_body(&self, schema: &'a Value, body: &Value) -> Vec<String> {
         let mut problems = self.invalid(schema, body);
         // Most descriptions allow any field, which hides misspelled ones.
+        let schema = self.resolved(schema);
         let choices = schema["oneOf"].as_array().into_iter().flatten();
         let choices: Vec<&Value> = choices.chain([schema]).collect();
         for key in body.as_object().unwrap().keys() {

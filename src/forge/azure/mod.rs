@@ -4,20 +4,20 @@
 //! taken. A list holds the first 400 characters of a description alone.
 
 mod description;
+mod people;
 mod wire;
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::common::{Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
 use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
-use crate::model::{MergeMethod, Reviewer};
+use crate::model::MergeMethod;
 use description::fitting;
-use wire::{Connection, Evaluation, Identified, Identity, List, Pull, Status};
+use wire::{Connection, Evaluation, Pull, Status};
 
 const NAME: &str = "Azure DevOps";
 
@@ -26,8 +26,11 @@ const VERSION: (&str, &str) = ("api-version", "7.1");
 /// What is not out of its preview yet.
 const PREVIEW: (&str, &str) = ("api-version", "7.1-preview.1");
 
-/// A page of a list.
-const PAGE: usize = 100;
+/// A page of a list: how its length and what to skip are called, and its length.
+const PAGE: (&str, &str, usize) = ("$top", "$skip", 100);
+
+/// The same of a list of statuses.
+const BARE_PAGE: (&str, &str, usize) = ("top", "skip", 100);
 
 /// The length that a description is cut to in a list.
 const SHORTENED: usize = 400;
@@ -86,33 +89,11 @@ impl Azure {
         })
     }
 
-    /// A list, page by page: what to skip is told by the one who asks.
-    fn all<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-        names: (&str, &str),
-    ) -> Result<Vec<T>, ForgeError> {
-        let mut found = Vec::new();
-        let size = PAGE.to_string();
-        for page in 0..self.http.limits().pages {
-            let skip = (page * PAGE).to_string();
-            let rest = [(names.0, size.as_str()), (names.1, skip.as_str())];
-            let list: List<T> = self.http.get(path, &[query, &rest].concat())?;
-            let length = list.value.len();
-            found.extend(list.value);
-            if length < PAGE {
-                return Ok(found);
-            }
-        }
-        Err(self.http.too_many_pages())
-    }
-
     fn list(&self, filter: &[(&str, &str)]) -> Result<Vec<Pull>, ForgeError> {
         let active = ("searchCriteria.status", "active");
         let query = [&[active], filter, &[VERSION]].concat();
         let path = format!("{}/pullrequests", self.repository);
-        self.all(&path, &query, ("$top", "$skip")).map_err(|error| self.here(error))
+        self.http.skipping(&path, &query, PAGE).map_err(|error| self.here(error))
     }
 
     /// The requests of a list, with the whole of their descriptions.
@@ -165,76 +146,9 @@ impl Azure {
         answer.map_err(|error| error.about(&shown(request)))
     }
 
-    /// The id of a person or team.
-    fn identity(&self, reviewer: &Reviewer) -> Result<String, ForgeError> {
-        match reviewer {
-            Reviewer::Person(name) => self.person(name),
-            Reviewer::Team { organization, name } => {
-                // `@shop/reviewers` is of a project, `@acme/reviewers` of ours.
-                let last = organization.rsplit('/').next().unwrap_or(organization);
-                let own = self.project.rsplit('/').next().unwrap_or_default();
-                let ours = segment(last).eq_ignore_ascii_case(&self.organization);
-                let project = if ours { own.to_owned() } else { segment(last) };
-                let path =
-                    format!("{}/_apis/projects/{project}/teams/{}", self.base(), segment(name));
-                let team: Identified = self.http.get(&path, &[VERSION])?;
-                Ok(team.id)
-            }
-        }
-    }
-
     /// The path of the organization, with what stands before it on a server.
     fn base(&self) -> &str {
         self.project.rsplit_once('/').map_or("", |(base, _)| base)
-    }
-
-    fn person(&self, name: &str) -> Result<String, ForgeError> {
-        let path = format!("{}/_apis/identities", self.base());
-        let query = [
-            ("searchFilter", "General"),
-            ("filterValue", name),
-            ("queryMembership", "None"),
-            VERSION,
-        ];
-        let list: List<Identity> = self.people.get(&path, &query)?;
-        let fits = |person: &&Identity| person.is_active && !person.is_container && person.is(name);
-        let found: Vec<&Identity> = list.value.iter().filter(fits).collect();
-        let forge = NAME.to_owned();
-        match found.as_slice() {
-            [person] => Ok(person.id.clone()),
-            [] => {
-                let message = "nobody has that name, account or mail address".to_owned();
-                Err(ForgeError::NotFound { forge, what: format!("@{name}"), message })
-            }
-            several => {
-                let count = several.len();
-                let message = format!("{count} people are called {name}; a mail address tells");
-                Err(ForgeError::Refused { forge, message })
-            }
-        }
-    }
-
-    /// Asks those who are no reviewers yet: to ask again takes a vote back.
-    fn ask(&self, request: &Request, reviewers: &[Reviewer]) -> Result<(), ForgeError> {
-        let path = format!("{}/pullrequests/{}/reviewers", self.repository, request.number);
-        let known: List<Identified> =
-            self.http.get(&path, &[VERSION]).map_err(|error| error.about(&shown(request)))?;
-        let mut steps = Steps::new(NAME);
-        for reviewer in reviewers {
-            if steps.is_lost() {
-                break;
-            }
-            let id = self.identity(reviewer).map_err(|error| error.about(&reviewer.to_string()));
-            let Some(id) = steps.take(id) else { continue };
-            if known.value.iter().any(|known| known.id.eq_ignore_ascii_case(&id)) {
-                continue;
-            }
-            let path = self.path(request, &format!("/reviewers/{}", encoded(&id)));
-            let body = json!({"vote": 0, "isRequired": false});
-            let asked = self.http.send(Method::PUT, &path, &body);
-            steps.take(asked.map_err(|error| error.about(&reviewer.to_string())));
-        }
-        steps.end()
     }
 
     /// What the policies of the branch say of a request.
@@ -246,14 +160,11 @@ impl Azure {
         let artifact = format!("vstfs:///CodeReview/CodeReviewId/{project}/{number}");
         let path = format!("{}/_apis/policy/evaluations", self.project);
         let query = [("artifactId", artifact.as_str()), PREVIEW];
-        self.all(&path, &query, ("$top", "$skip"))
+        self.http.skipping(&path, &query, PAGE)
     }
 
-    fn complete_once_it_may(
-        &self,
-        request: &Request,
-        method: MergeMethod,
-    ) -> Result<(), ForgeError> {
+    /// The policies of a request, of which one at least is not fulfilled yet.
+    fn awaited(&self, request: &Request) -> Result<Vec<Evaluation>, ForgeError> {
         let waiting = look(self.http.limits().pause, || {
             let pull = self.now(request.number)?;
             if pull.status != "active" {
@@ -264,10 +175,18 @@ impl Azure {
             let policies = self.policies(&pull)?;
             Ok(policies.iter().any(Evaluation::blocks).then_some(policies))
         })?;
-        let Some(policies) = waiting else {
+        waiting.ok_or_else(|| {
             let what = "no branch policy is left to be fulfilled";
-            return Err(nothing_to_wait_for(NAME, &shown(request), what));
-        };
+            nothing_to_wait_for(NAME, &shown(request), what)
+        })
+    }
+
+    fn complete_once_it_may(
+        &self,
+        request: &Request,
+        method: MergeMethod,
+    ) -> Result<(), ForgeError> {
+        let policies = self.awaited(request)?;
         // It would wait for those that nobody has to fulfil too, maybe for ever.
         let optional: Vec<u64> = policies.iter().filter_map(Evaluation::optional).collect();
         let path = format!("{}/_apis/connectionData", self.base());
@@ -394,7 +313,7 @@ impl Forge for Azure {
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
         let path = format!("{}/commits/{}/statuses", self.repository, encoded(commit));
-        let found = self.all(&path, &[("latestOnly", "true"), VERSION], ("top", "skip"));
+        let found = self.http.skipping(&path, &[("latestOnly", "true"), VERSION], BARE_PAGE);
         let mut found: Vec<Status> =
             found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         found.sort_by_key(|status| status.id);

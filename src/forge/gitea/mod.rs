@@ -202,7 +202,9 @@ impl Gitea {
             MergeMethod::Merge => "merge",
             MergeMethod::Rebase => "rebase",
         };
+        // The key is `do` since Gitea 1.27, and was `Do` before.
         let body = json!({
+            "do": style,
             "Do": style,
             "merge_when_checks_succeed": true,
             "head_commit_id": tip,
@@ -219,7 +221,8 @@ impl Gitea {
             Err(error) => Ok(Some(Err(error.about(&shown(request))))),
         })?;
         done.unwrap_or_else(|| {
-            let message = format!("it still looks whether {} can be merged", shown(request));
+            let request = shown(request);
+            let message = format!("{request} has conflicts, or they are still looked for");
             Err(ForgeError::Unavailable { forge: NAME.to_owned(), message, ambiguous: false })
         })
     }
