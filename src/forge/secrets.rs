@@ -21,11 +21,6 @@ impl Secrets {
     /// A foreign text as one line without secrets and without what a terminal
     /// obeys: control characters and marks that turn the reading direction.
     pub(super) fn line(&self, text: &str) -> String {
-        let hidden =
-            self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        let plain = |c: char| if is_hostile(c) && !c.is_whitespace() { None } else { Some(c) };
-        let plain: String = hidden.chars().filter_map(plain).collect();
-        // Taking marks out may have put a secret together.
         let is_shown = |c: &char| !is_hostile(*c) || c.is_whitespace();
         let shown: String = text.chars().filter(is_shown).collect();
         // Not before: taking marks out may put a secret together.
