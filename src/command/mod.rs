@@ -4,7 +4,6 @@
 pub mod audit;
 pub mod check;
 pub mod config;
-mod credentials;
 pub mod demo;
 pub mod edit;
 mod evidence;

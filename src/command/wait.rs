@@ -10,7 +10,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::config::{Config, placeholders};
 use crate::discover::{Cell, CellKey};
-use crate::forge::{self, Check, CheckState, Forge, Limits, Place, Told};
+use crate::forge::{self, Check, CheckState, Forge, Limits, Place, Sources, Told};
 use crate::git::{ObjectId, Repository};
 use crate::model::{AppId, EnvironmentName, Pin, Promotion, Snapshot};
 use crate::output::{self, Format};
@@ -19,7 +19,7 @@ use crate::report::{WaitReport, WaitRow, WaitState};
 use super::check::ends::{self, Around, Asked, Ends};
 use super::evidence::{Ground, Reach, timelines};
 use super::moved::{inventory, moved};
-use super::{Answer, Context, Exit, Failure, Remark, credentials, workspace};
+use super::{Answer, Context, Exit, Failure, Remark, workspace};
 
 /// Wait until what runs in an environment is healthy, as the forge knows it.
 ///
@@ -200,9 +200,9 @@ fn connect(repo: &Repository, args: &WaitArgs, base: &Base) -> Result<Box<dyn Fo
         Failure::new(Exit::Invalid, format!("no forge is known for {}", remote.name))
             .hint("[forge] kind = \"github\" in promote.toml")
     })?;
-    let token = credentials::token(repo, &place)?;
-    let token = token.ok_or_else(|| credentials::missing(&place))?;
-    Ok(forge::connect(&place, token, Limits::default())?)
+    let token = forge::find_token(&place, Sources::real(), Some(repo.place()))?;
+    let token = token.ok_or_else(|| forge::missing_token(&place))?;
+    Ok(forge::connect(&place, &token, Limits::default())?)
 }
 
 struct Waiting<'a> {
