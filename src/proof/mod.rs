@@ -6,6 +6,7 @@
 //! from the base alone.
 
 mod affected;
+mod entries;
 mod files;
 mod lifecycle;
 mod loosened;

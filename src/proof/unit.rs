@@ -8,7 +8,7 @@ use crate::kustomize::render::{ImageKind, Opaque, Rendered, RenderedImage};
 use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
 
 use super::renders::{Renders, Side};
-use super::{Doubt, Entering, Proof, Sides, Vouch};
+use super::{Doubt, Entering, Proof, Sides, Vouch, entries};
 
 /// What overlays of different environments belong together by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,7 +164,7 @@ impl<'a> Judging<'a> {
         }
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
         self.opaque(unit, (&base, &head), &mut proof.doubts)?;
-        entries_gone(unit, (&base, &head), &mut proof.doubts);
+        entries::gone(unit, (&base, &head), &mut proof.doubts);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);
@@ -381,36 +381,6 @@ impl<'a> Judging<'a> {
     }
 }
 
-/// An `images:` entry that pinned what lies in something not followed must
-/// not just go: nobody sees what comes through then.
-fn entries_gone(
-    unit: &Unit<'_>,
-    sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
-    doubts: &mut Vec<Doubt>,
-) {
-    let (base, head) = sides;
-    let (old, new) = (entry_names(base), entry_names(head));
-    if head.iter().all(|rendered| rendered.opaque.is_empty()) {
-        return;
-    }
-    let order = |rendered: &[Rc<Rendered>], others: &BTreeMap<&str, (RepoPath, u32)>| {
-        let entries = images(rendered).filter(|image| image.kind == ImageKind::Entry);
-        let shared = entries.filter(|image| others.contains_key(image.field.as_str()));
-        shared.map(|image| image.field.clone()).collect::<Vec<_>>()
-    };
-    if let Some(at) = new.values().next().filter(|_| order(base, &new) != order(head, &old)) {
-        let message = "the entries come in another order, and where their images are used cannot \
-                       be followed";
-        doubts.push(doubt(unit, at.clone(), message.to_owned()));
-    }
-    for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
-        let message = format!(
-            "the entry that pinned {name} is gone, and where that image is used cannot be followed"
-        );
-        doubts.push(doubt(unit, at.clone(), message));
-    }
-}
-
 /// A doubt about a unit.
 pub(super) fn doubt(unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Doubt {
     Doubt {
@@ -447,19 +417,13 @@ fn moved_below_changes(
     }
 }
 
-fn images(rendered: &[Rc<Rendered>]) -> impl Iterator<Item = &RenderedImage> {
+/// Every image of some overlays.
+pub(super) fn images(rendered: &[Rc<Rendered>]) -> impl Iterator<Item = &RenderedImage> {
     rendered.iter().flat_map(|rendered| &rendered.images)
 }
 
 fn references(rendered: &[Rc<Rendered>]) -> BTreeSet<String> {
     images(rendered).map(|image| image.reference.clone()).collect()
-}
-
-fn entry_names(rendered: &[Rc<Rendered>]) -> BTreeMap<&str, (RepoPath, u32)> {
-    images(rendered)
-        .filter(|image| image.kind == ImageKind::Entry)
-        .map(|image| (image.field.as_str(), image.origin.clone()))
-        .collect()
 }
 
 fn same(a: &Opaque, b: &Opaque) -> bool {
