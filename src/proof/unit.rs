@@ -8,7 +8,7 @@ use crate::kustomize::render::{ImageKind, Opaque, Rendered, RenderedImage};
 use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
 
 use super::renders::{Renders, Side};
-use super::{Doubt, Entering, Proof, Sides, Vouch, entries};
+use super::{Doubt, Entering, Moved, Proof, Sides, Vouch, entries};
 
 /// What overlays of different environments belong together by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,7 +145,7 @@ impl<'a> Judging<'a> {
         }
     }
 
-    fn unit(&self, key: &Key, environment: &EnvironmentName) -> Option<&Unit<'a>> {
+    pub(super) fn unit(&self, key: &Key, environment: &EnvironmentName) -> Option<&Unit<'a>> {
         self.units.get(&(key.clone(), environment.clone()))
     }
 
@@ -163,7 +163,7 @@ impl<'a> Judging<'a> {
             return Ok(());
         }
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
-        self.opaque(unit, (&base, &head), &mut proof.doubts)?;
+        self.opaque(unit, (&base, &head), proof)?;
         entries::gone(unit, (&base, &head), &mut proof.doubts);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
@@ -204,10 +204,9 @@ impl<'a> Judging<'a> {
     fn opaque(
         &self,
         unit: &Unit<'_>,
-        sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
-        doubts: &mut Vec<Doubt>,
+        (base, head): (&[Rc<Rendered>], &[Rc<Rendered>]),
+        proof: &mut Proof,
     ) -> Result<(), SnapshotError> {
-        let (base, head) = sides;
         let files: BTreeSet<&RepoPath> =
             base.iter().chain(head).flat_map(|rendered| &rendered.files).collect();
         let all_seen = self.sides.changed.iter().all(|path| files.contains(path));
@@ -220,12 +219,19 @@ impl<'a> Judging<'a> {
                 before.swap_remove(at);
                 continue;
             }
-            if !cut && opaque.complete && self.vouched(unit, opaque)? {
-                continue;
+            let mut moved = self.version_moved(unit, opaque, base)?;
+            let alike = opaque.complete && self.vouched(unit, opaque)?;
+            let vouched = !cut && (alike || moved.as_ref().is_some_and(|moved| moved.vouched));
+            let message = moved.as_ref().map_or_else(|| opaque.what.clone(), Moved::refusal);
+            if let Some(moved) = &mut moved {
+                moved.vouched = vouched;
             }
-            let at = (opaque.path.clone(), opaque.line);
-            doubts.push(doubt(unit, at, opaque.what.clone()));
-            told = true;
+            proof.moved.extend(moved);
+            if !vouched {
+                let at = (opaque.path.clone(), opaque.line);
+                proof.doubts.push(doubt(unit, at, message));
+                told = true;
+            }
         }
         // What it made of the images ran; what is left of them did not.
         let count = |side: &[Rc<Rendered>], what: &str| {
@@ -237,7 +243,7 @@ impl<'a> Judging<'a> {
         let gone = before.iter().find(lost).filter(|_| !told && !head.is_empty());
         if let Some(opaque) = gone {
             let message = format!("{} is gone, and what it changed is not known", opaque.what);
-            doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
+            proof.doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
         }
         Ok(())
     }

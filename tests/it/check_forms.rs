@@ -471,6 +471,7 @@ fn past() -> ReplayReport {
         verdict,
         rules: rules.to_vec(),
         promotions: 2,
+        moves: 2,
     };
     let rows = vec![
         row("a", Verdict::Deny, &[Rule::GP001, Rule::GP007]),

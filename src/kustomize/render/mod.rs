@@ -93,6 +93,17 @@ impl RenderedImage {
     }
 }
 
+/// What says which version of something else is taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// What it is, without the version.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// Whether its content lies in the repository, whatever the version.
+    pub local: bool,
+}
+
 /// A construct that is not followed and could make or change an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opaque {
@@ -112,6 +123,8 @@ pub struct Opaque {
     /// patch; `false` where all it does is to add objects, or where it is a
     /// value that is odd by itself.
     pub changes: bool,
+    /// The chart or remote resource that it is, where one is named by version.
+    pub source: Option<Source>,
 }
 
 /// What an overlay runs.
