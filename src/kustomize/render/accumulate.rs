@@ -133,7 +133,7 @@ impl Walk<'_, '_> {
         spec: &Spec,
         objects: &mut Objects,
     ) -> Result<(), SnapshotError> {
-        unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
+        objects.open |= unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
         patches::strategic(self.ctx, dir, spec, objects)?;
         metadata::apply(self.ctx, spec, &mut objects.all);
         patches::json(self.ctx, dir, spec, objects)?;

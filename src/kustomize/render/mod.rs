@@ -10,6 +10,7 @@
 mod accumulate;
 mod charts;
 mod collect;
+mod configuration;
 mod context;
 mod document;
 mod field_path;
