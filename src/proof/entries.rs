@@ -8,7 +8,6 @@ use crate::kustomize::render::{ImageKind, Rendered};
 use crate::model::RepoPath;
 
 use super::Doubt;
-use super::renders::Side;
 use super::unit::{Unit, doubt, images};
 
 /// An `images:` entry that pinned what lies in something not followed must
@@ -21,7 +20,7 @@ pub(super) fn gone(
     if head.iter().all(|rendered| rendered.opaque.is_empty()) {
         return;
     }
-    if let Some(at) = reordered(unit, base, head) {
+    if let Some(at) = reordered(base, head) {
         let message = "the entries come in another order, and where their images are used cannot \
                        be followed";
         doubts.push(doubt(unit, at, message.to_owned()));
@@ -35,37 +34,30 @@ pub(super) fn gone(
     }
 }
 
-/// The first overlay whose entries come in an order that is not the one of the
-/// base: its own, or for a new overlay that of any other one.
-fn reordered(
-    unit: &Unit<'_>,
-    base: &[Rc<Rendered>],
-    head: &[Rc<Rendered>],
-) -> Option<(RepoPath, u32)> {
-    let paths = |side| unit.overlays(side).iter().map(|overlay| &overlay.path);
-    let known: BTreeMap<&RepoPath, &Rc<Rendered>> = paths(Side::Base).zip(base).collect();
-    paths(Side::Head).zip(head).find_map(|(path, rendered)| {
-        let alike = known.get(path).map_or_else(
-            || base.is_empty() || base.iter().any(|other| same_order(other, rendered)),
-            |own| same_order(own, rendered),
-        );
-        let first = names(std::slice::from_ref(rendered)).into_values().next();
-        first.filter(|_| !alike)
+/// The first kustomization whose entries come in an order that is not the one
+/// of the base: its own, or for a new one that of every other.
+fn reordered(base: &[Rc<Rendered>], head: &[Rc<Rendered>]) -> Option<(RepoPath, u32)> {
+    let known: BTreeMap<&RepoPath, &Vec<String>> =
+        base.iter().flat_map(|rendered| &rendered.entries).collect();
+    head.iter().find_map(|rendered| {
+        let odd = |(dir, order): &(&RepoPath, &Vec<String>)| match known.get(*dir) {
+            Some(own) => !same_order(own, order),
+            None => !known.values().all(|other| same_order(other, order)),
+        };
+        let (_, order) = rendered.entries.iter().find(odd)?;
+        let mut images = rendered.images.iter();
+        let entry = images
+            .find(|image| image.kind == ImageKind::Entry && order.first() == Some(&image.field));
+        entry.map(|image| image.origin.clone())
     })
 }
 
 /// Whether the entries that both have come in the same order.
-fn same_order(one: &Rendered, other: &Rendered) -> bool {
-    let shared = |of: &Rendered, with: &Rendered| -> Vec<String> {
-        let has = |name: &str| entries(with).any(|(other, _)| other == name);
-        entries(of).map(|(name, _)| name).filter(|name| has(name)).map(str::to_owned).collect()
+fn same_order(one: &[String], other: &[String]) -> bool {
+    let shared = |of: &[String], with: &[String]| -> Vec<String> {
+        of.iter().filter(|name| with.contains(name)).cloned().collect()
     };
     shared(one, other) == shared(other, one)
-}
-
-fn entries(rendered: &Rendered) -> impl Iterator<Item = (&str, &str)> {
-    let all = rendered.images.iter().filter(|image| image.kind == ImageKind::Entry);
-    all.map(|image| (image.field.as_str(), image.reference.as_str()))
 }
 
 fn names(rendered: &[Rc<Rendered>]) -> BTreeMap<&str, (RepoPath, u32)> {

@@ -34,7 +34,20 @@ pub(super) struct Directory {
     pub(super) whole: bool,
 }
 
+impl Directory {
+    /// What is known of it: what only the cluster tells may lead further below.
+    pub(super) fn known(&self) -> &str {
+        let end = if self.whole { self.text.len() } else { self.text.rfind('/').unwrap_or(0) };
+        self.text.get(..end).unwrap_or_default()
+    }
+}
+
 impl Expansion {
+    /// Whether it takes the same source, whatever the directory.
+    pub(super) fn is_of_same_source(&self, before: &Self) -> bool {
+        self.fixed == before.fixed
+    }
+
     /// Whether it takes the same source to no more clusters than before.
     pub(super) fn narrows(&self, before: &Self) -> bool {
         let selects = |(at, new): (&String, &Selector)| {

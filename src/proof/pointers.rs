@@ -10,7 +10,7 @@ use crate::kustomize::render::{Pointer, PointerField, Rendered, render, render_f
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError, Sources};
 
 use super::affected::Affected;
-use super::expand::{Expansion, expand};
+use super::expand::{Directory, Expansion, expand};
 use super::renders::Side;
 use super::unit::Judging;
 use super::{Doubt, Proof, Sides};
@@ -182,35 +182,35 @@ impl Scope<'_> {
             return Ok(true);
         }
         let (Some(before), Some(after)) = (expand(old), expand(new)) else { return Ok(false) };
-        if !after.narrows(&before) {
-            return Ok(false);
-        }
         let was = self.environments(self.sides.base, &before)?;
         let is = self.environments(self.sides.head, &after)?;
         let (Some(was), Some(is)) = (was, is) else { return Ok(false) };
-        let own = self.environment.is_none_or(|own| is.iter().eq([own]));
-        let first = was.iter().chain(&is).all(|environment| self.sides.is_first(environment));
-        Ok(own && (first || was == is && is.len() == 1))
+        if was.iter().chain(&is).all(Option::is_none) {
+            // No environment gets it, neither before nor after.
+            return Ok(self.environment.is_none() && after.is_of_same_source(&before));
+        }
+        let is_first = |name: &Option<EnvironmentName>| {
+            name.as_ref().is_some_and(|name| self.sides.is_first(name))
+        };
+        let own = self.environment.is_none_or(|own| is.iter().flatten().eq([own]));
+        let first = was.iter().chain(&is).all(is_first);
+        Ok(own && after.narrows(&before) && (first || was == is && is.len() == 1))
     }
 
-    /// The environments that directories belong to, each to a single one;
-    /// `None` where one belongs to nobody or to several.
+    /// The environments that directories belong to, each to a single one or to
+    /// nobody; `None` where that cannot be told.
     fn environments(
         &self,
         snapshot: &dyn Snapshot,
         expansion: &Expansion,
-    ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
+    ) -> Result<Option<BTreeSet<Option<EnvironmentName>>>, SnapshotError> {
         let mut found = BTreeSet::new();
         for directory in &expansion.paths {
-            // What the cluster tells may only lead further into an overlay.
-            let end = if directory.whole { directory.text.len() } else { 0 };
-            let end = directory.text.rfind('/').unwrap_or_default().max(end);
-            let text = directory.text.get(..end).unwrap_or_default();
-            let owners = self.holders(snapshot, text, directory.whole)?;
-            let Some(owner) = owners.iter().next().filter(|_| owners.len() == 1) else {
+            let holders = self.holders(snapshot, directory)?;
+            let Some(holders) = holders.filter(|holders| holders.len() <= 1) else {
                 return Ok(None);
             };
-            found.insert(owner.clone());
+            found.insert(holders.into_iter().next());
         }
         Ok(Some(found))
     }
@@ -286,30 +286,35 @@ impl Scope<'_> {
         Ok(near.map(|overlay| overlay.environment).collect())
     }
 
-    /// The environments whose overlays are a directory, or take in all of it.
+    /// The environments whose overlays are a directory, or take in all of it;
+    /// `None` where only a part of it is known to be judged.
     fn holders(
         &self,
         snapshot: &dyn Snapshot,
-        text: &str,
-        whole: bool,
-    ) -> Result<BTreeSet<EnvironmentName>, SnapshotError> {
+        directory: &Directory,
+    ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
+        let Some(path) = RepoPath::root().resolve(directory.known()) else { return Ok(None) };
         let mut found = BTreeSet::new();
-        let Some(path) = RepoPath::root().resolve(text) else { return Ok(found) };
         for overlay in self.overlays_at(snapshot, &path)? {
             if !path.is_within(&overlay.path) {
+                if overlay.path.is_within(&path) {
+                    return Ok(None);
+                }
                 continue;
             }
-            // Below a kustomization only what it names is judged.
+            // Below a kustomization only what it names is judged. A first
+            // environment may take anything.
+            let free = self.sides.is_first(&overlay.environment);
             for above in path.ancestors().filter(|above| above.is_within(&overlay.path)) {
                 let entries = snapshot.list(&above)?.unwrap_or_default();
                 let built = entries.iter().any(|entry| is_kustomization(&entry.name));
-                if built && !(whole && above == path) {
-                    return Ok(BTreeSet::new());
+                if built && !free && !(directory.whole && above == path) {
+                    return Ok(None);
                 }
             }
             found.insert(overlay.environment);
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     fn overlays_at(

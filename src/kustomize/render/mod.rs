@@ -37,7 +37,7 @@ mod variables;
 
 pub use pointer::{Pointer, PointerField};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{RepoPath, Snapshot, SnapshotError};
 
@@ -133,6 +133,9 @@ pub struct Opaque {
 pub struct Rendered {
     /// Every image, in the order of the objects.
     pub images: Vec<RenderedImage>,
+    /// The names of those entries in the order in which they apply, by the
+    /// outermost kustomization.
+    pub entries: BTreeMap<RepoPath, Vec<String>>,
     /// What is not followed. Where it is empty, the images are exactly those
     /// that kustomize renders, or kustomize refuses the overlay.
     pub opaque: Vec<Opaque>,
