@@ -174,9 +174,9 @@ impl Scope<'_> {
         Some(self.doubt(&new.origin, message))
     }
 
-    /// Whether an `ApplicationSet` takes the same environment's own directories
-    /// to the same clusters, or to fewer of them: what lies in the directories
-    /// is judged as what that environment runs.
+    /// Whether an `ApplicationSet` takes one environment's own directories to the
+    /// same clusters, or to fewer of them, and these had no later ones: what
+    /// lies in the directories is judged as what that environment runs.
     fn stays(&self, old: &Pointer, new: &Pointer) -> Result<bool, SnapshotError> {
         if old.fields == new.fields {
             return Ok(true);
@@ -194,7 +194,11 @@ impl Scope<'_> {
         };
         let own = self.environment.is_none_or(|own| is.iter().flatten().eq([own]));
         let first = was.iter().chain(&is).all(is_first);
-        Ok(own && after.narrows(&before) && (first || was == is && is.len() == 1))
+        // Its own now, where it was that or what comes before.
+        let later = is.len() == 1
+            && is.iter().all(Option::is_some)
+            && was.iter().all(|name| is.contains(name) || is_first(name));
+        Ok(own && after.narrows(&before) && (first || later))
     }
 
     /// The environments that directories belong to, each to a single one or to
