@@ -22,6 +22,8 @@ pub(super) struct Expansion {
     fixed: BTreeSet<(String, String)>,
     /// Which clusters each generator selects.
     selectors: BTreeMap<String, Selector>,
+    /// Which of what a generator made is kept; all where there is none.
+    sorted: BTreeMap<String, Selector>,
     /// What elements say of the destination.
     targets: BTreeSet<(String, String)>,
 }
@@ -53,8 +55,14 @@ impl Expansion {
         let selects = |(at, new): (&String, &Selector)| {
             before.selectors.get(at).is_some_and(|old| new.narrows(old))
         };
+        let all = Selector::default();
+        let sorts = |at: &String| {
+            let (old, new) = (before.sorted.get(at), self.sorted.get(at));
+            new.unwrap_or(&all).narrows(old.unwrap_or(&all))
+        };
         self.fixed == before.fixed
             && self.selectors.iter().all(selects)
+            && self.sorted.keys().chain(before.sorted.keys()).all(sorts)
             && self.targets.is_subset(&before.targets)
     }
 }
@@ -124,7 +132,7 @@ fn generator(
         given.add(&name, &field.value);
         given.defines(leads, &format!("{place}{element}"), &name);
     } else if let Some(term) = rest.strip_prefix(".selector.") {
-        found.selectors.entry(format!("{place} after")).or_default().add(term, &field.value)?;
+        found.sorted.entry(place.to_owned()).or_default().add(term, &field.value)?;
     } else if let Some(term) = rest.strip_prefix(".clusters.selector.") {
         given.known(leads, place);
         found.selectors.entry(place.to_owned()).or_default().add(term, &field.value)?;
@@ -315,6 +323,8 @@ mod tests {
         let some = of(&[label("a")]);
         assert!(some.narrows(&all) && some.narrows(&some));
         assert!(!all.narrows(&some) && !of(&[label("b")]).narrows(&some));
+        let sorted = of(&[label("a"), ("generators[0].selector.matchLabels.x", "y")]);
+        assert!(sorted.narrows(&some) && !some.narrows(&sorted));
         let second = of(&[label("a"), ("generators[1].clusters", "{}")]);
         assert!(!second.narrows(&some));
         let aimed = |server| {
