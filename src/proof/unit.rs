@@ -213,12 +213,20 @@ impl<'a> Judging<'a> {
         let cut = head.iter().any(|rendered| rendered.cut);
         let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
         let mut told = false;
-        for opaque in head.iter().flat_map(|rendered| &rendered.opaque) {
-            let alike = |other: &&Opaque| same(other, opaque) && (opaque.complete || all_seen);
-            if let Some(at) = before.iter().position(alike).filter(|_| !cut) {
-                before.swap_remove(at);
-                continue;
-            }
+        let mut after = head.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
+        let alike =
+            |other: &Opaque, opaque: &Opaque| same(other, opaque) && (opaque.complete || all_seen);
+        // What stays in its file is no copy of what goes from another.
+        for in_place in [true, false] {
+            after.retain(|opaque| {
+                let kept = |other: &&Opaque| {
+                    alike(other, opaque) && (!in_place || other.path == opaque.path)
+                };
+                let at = before.iter().position(kept).filter(|_| !cut);
+                at.map(|at| before.swap_remove(at)).is_none()
+            });
+        }
+        for opaque in after {
             let mut moved = self.version_moved(unit, opaque, base)?;
             let alike = opaque.complete && self.vouched(unit, opaque)?;
             let vouched = !cut && (alike || moved.as_ref().is_some_and(|moved| moved.vouched));
