@@ -199,11 +199,11 @@ impl Variables {
     fn of(&self, name: &str) -> Vec<Option<&str>> {
         let known = self.values.get(name).into_iter().flatten();
         let mut all: Vec<Option<&str>> = known.map(|value| Some(value.as_str())).collect();
-        let hidden = |value: &Option<&str>| value.is_some_and(|value| value.contains("{{"));
+        let hidden = |value: Option<&str>| value.is_some_and(|value| value.contains("{{"));
         let certain = !self.leading.is_empty()
             && self.leading.values().all(|names| names.contains(name))
-            && !all.iter().any(hidden);
-        all.retain(|value| !hidden(value));
+            && !all.iter().copied().any(hidden);
+        all.retain(|value| !hidden(*value));
         if !certain {
             all.push(None);
         }

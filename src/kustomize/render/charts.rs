@@ -49,7 +49,7 @@ pub(super) fn chart(
             source = local(ctx, &path, &name)?;
         }
     }
-    ctx.opaque_source(chart.at, "a Helm chart", evidence, source);
+    ctx.opaque_source(chart.at, ("a Helm chart", source), evidence);
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
         if matches!(value.kind, Kind::Map(_)) {
             settings(ctx, &name, value, "");

@@ -108,16 +108,15 @@ impl<'s> Context<'s> {
     }
 
     pub(super) fn opaque(&mut self, at: Place, what: impl Into<String>, evidence: Evidence) {
-        self.opaque_source(at, what, evidence, None);
+        self.opaque_source(at, (what, None), evidence);
     }
 
     /// The same of something that has a version.
     pub(super) fn opaque_source(
         &mut self,
         at: Place,
-        what: impl Into<String>,
+        (what, source): (impl Into<String>, Option<Source>),
         evidence: Evidence,
-        source: Option<Source>,
     ) {
         let (path, line) = self.place(at);
         let what = what.into();

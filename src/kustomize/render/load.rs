@@ -105,7 +105,7 @@ fn local(ctx: &mut Context<'_>, dir: &RepoPath, text: &str, at: Place) -> Option
         "a path out of the repository"
     };
     let source = is_remote(text).then(|| at_ref(text)).flatten();
-    ctx.opaque_source(at, format!("{what}: `{text}`"), Evidence::default(), source);
+    ctx.opaque_source(at, (format!("{what}: `{text}`"), source), Evidence::default());
     None
 }
 
@@ -113,7 +113,7 @@ fn local(ctx: &mut Context<'_>, dir: &RepoPath, text: &str, at: Place) -> Option
 fn at_ref(text: &str) -> Option<Source> {
     let (url, query) = text.split_once('?')?;
     let is_ref = |pair: &&str| pair.starts_with("ref=") || pair.starts_with("version=");
-    let (refs, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| is_ref(&pair));
+    let (refs, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_ref);
     let [version] = *refs.as_slice() else { return None };
     let name = if rest.is_empty() { url.to_owned() } else { format!("{url}?{}", rest.join("&")) };
     Some(Source { name, version: version.to_owned(), local: false })
