@@ -4,7 +4,7 @@
 use crate::config::AppPolicy;
 use crate::model::{Finding, Outcome, Rule, Sources};
 use crate::plan::Planned;
-use crate::proof::{Entering, Gone, Vouch};
+use crate::proof::{Entering, Gone, Moved, Vouch};
 
 use super::accepted::{self, Why};
 use super::{Case, undo};
@@ -33,6 +33,23 @@ pub(super) fn gone(gone: &Gone) -> Finding {
         message,
         path: Some(gone.path.clone()),
         line: None,
+        hint: None,
+    }
+}
+
+/// A version of a chart or of a remote resource that every environment before
+/// has.
+pub(super) fn moved(moved: &Moved) -> Finding {
+    let names: Vec<&str> = moved.from.iter().map(|(name, _)| name.as_str()).collect();
+    let crate::kustomize::render::Source { name, version, .. } = &moved.source;
+    Finding {
+        rule: Rule::GP001,
+        outcome: Outcome::Pass,
+        app: moved.app.clone(),
+        environment: Some(moved.environment.clone()),
+        message: format!("{} has {name} {version}", names.join(" and ")),
+        path: Some(moved.place.0.clone()),
+        line: Some(moved.place.1),
         hint: None,
     }
 }

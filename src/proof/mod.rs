@@ -6,6 +6,8 @@
 //! from the base alone.
 
 mod affected;
+mod entries;
+mod expand;
 mod files;
 mod lifecycle;
 mod loosened;
@@ -13,10 +15,13 @@ mod pins;
 mod pointers;
 mod reach;
 mod renders;
+mod selector;
 mod standing;
 mod unit;
+mod versions;
 
 pub use standing::standing;
+pub use versions::Moved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,6 +94,8 @@ pub struct Proof {
     pub after: Inventory,
     /// Images that enter an environment.
     pub entering: Vec<Entering>,
+    /// Versions of charts and remote resources that enter an environment.
+    pub moved: Vec<Moved>,
     /// What cannot be proven.
     pub doubts: Vec<Doubt>,
     /// Overlays that go although a later environment has the app.

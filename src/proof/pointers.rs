@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::discover;
+use crate::discover::{self, Overlay};
 use crate::kustomize::is_kustomization;
 use crate::kustomize::render::{Pointer, PointerField, Rendered, render, render_file};
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError, Sources};
 
 use super::affected::Affected;
+use super::expand::{Directory, Expansion, expand};
 use super::renders::Side;
 use super::unit::Judging;
 use super::{Doubt, Proof, Sides};
@@ -131,6 +132,7 @@ impl Scope<'_> {
         let mut doubts = Vec::new();
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
+                Some(old) if self.stays(old, pointer)? => None,
                 Some(old) => self.changed(old, pointer),
                 None => self.added(&usual, pointer)?,
             };
@@ -141,7 +143,9 @@ impl Scope<'_> {
 
     /// Whether the field matters here.
     fn matters(&self, field: &PointerField) -> bool {
-        !self.first || is_target(&field.path) || field.path == WRITTEN
+        // The namespace is the app's own affair.
+        let namespace = field.path.ends_with("spec.destination.namespace");
+        !namespace && (!self.first || is_target(&field.path) || field.path == WRITTEN)
     }
 
     fn doubt(&self, at: &(RepoPath, u32), message: String) -> Doubt {
@@ -170,6 +174,51 @@ impl Scope<'_> {
         Some(self.doubt(&new.origin, message))
     }
 
+    /// Whether an `ApplicationSet` takes one environment's own directories to the
+    /// same clusters, or to fewer of them, and these had no later ones: what
+    /// lies in the directories is judged as what that environment runs.
+    fn stays(&self, old: &Pointer, new: &Pointer) -> Result<bool, SnapshotError> {
+        if old.fields == new.fields {
+            return Ok(true);
+        }
+        let (Some(before), Some(after)) = (expand(old), expand(new)) else { return Ok(false) };
+        let was = self.environments(self.sides.base, &before)?;
+        let is = self.environments(self.sides.head, &after)?;
+        let (Some(was), Some(is)) = (was, is) else { return Ok(false) };
+        if was.iter().chain(&is).all(Option::is_none) {
+            // No environment gets it, neither before nor after.
+            return Ok(self.environment.is_none() && after.is_of_same_source(&before));
+        }
+        let is_first = |name: &Option<EnvironmentName>| {
+            name.as_ref().is_some_and(|name| self.sides.is_first(name))
+        };
+        let own = self.environment.is_none_or(|own| is.iter().flatten().eq([own]));
+        let first = was.iter().chain(&is).all(is_first);
+        // Its own now, where it was that or what comes before.
+        let later = is.len() == 1
+            && is.iter().all(Option::is_some)
+            && was.iter().all(|name| is.contains(name) || is_first(name));
+        Ok(own && after.narrows(&before) && (first || later))
+    }
+
+    /// The environments that directories belong to, each to a single one or to
+    /// nobody; `None` where that cannot be told.
+    fn environments(
+        &self,
+        snapshot: &dyn Snapshot,
+        expansion: &Expansion,
+    ) -> Result<Option<BTreeSet<Option<EnvironmentName>>>, SnapshotError> {
+        let mut found = BTreeSet::new();
+        for directory in &expansion.paths {
+            let holders = self.holders(snapshot, directory)?;
+            let Some(holders) = holders.filter(|holders| holders.len() <= 1) else {
+                return Ok(None);
+            };
+            found.insert(holders.into_iter().next());
+        }
+        Ok(Some(found))
+    }
+
     /// Whether a marked or declared version stands there, which is judged as
     /// such.
     fn is_judged(&self, at: &(RepoPath, u32)) -> bool {
@@ -196,10 +245,9 @@ impl Scope<'_> {
             let message = format!("{object} is new, and its source or target is one of its own");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
+        let directories = directory_values(pointer);
         for field in pointer.fields.iter().filter(|field| self.matters(field)) {
-            let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
-            let carries = ["image", "@sha256:", "spec.components", "substitute."];
-            if carries.iter().any(|word| text.contains(word)) && !self.is_judged(&field.origin) {
+            if carries_image(field, &directories) && !self.is_judged(&field.origin) {
                 return told(
                     field,
                     format!("{object} is new and carries an image: {}", field.value),
@@ -235,12 +283,51 @@ impl Scope<'_> {
         let Some(path) = RepoPath::root().resolve(text.trim_start_matches('/')) else {
             return Ok(BTreeSet::new());
         };
-        let apps: Vec<String> = discover::apps_on(self.sides.config, &path).into_iter().collect();
-        let overlays = discover::overlays_of(self.sides.head, self.sides.config, Some(&apps))?;
+        let overlays = self.overlays_at(self.sides.head, &path)?;
         let near = overlays
             .into_iter()
             .filter(|overlay| overlay.path.is_within(&path) || path.is_within(&overlay.path));
         Ok(near.map(|overlay| overlay.environment).collect())
+    }
+
+    /// The environments whose overlays are a directory, or take in all of it;
+    /// `None` where only a part of it is known to be judged.
+    fn holders(
+        &self,
+        snapshot: &dyn Snapshot,
+        directory: &Directory,
+    ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
+        let Some(path) = RepoPath::root().resolve(directory.known()) else { return Ok(None) };
+        let mut found = BTreeSet::new();
+        for overlay in self.overlays_at(snapshot, &path)? {
+            if !path.is_within(&overlay.path) {
+                if overlay.path.is_within(&path) {
+                    return Ok(None);
+                }
+                continue;
+            }
+            // Below a kustomization only what it names is judged. A first
+            // environment may take anything.
+            let free = self.sides.is_first(&overlay.environment);
+            for above in path.ancestors().filter(|above| above.is_within(&overlay.path)) {
+                let entries = snapshot.list(&above)?.unwrap_or_default();
+                let built = entries.iter().any(|entry| is_kustomization(&entry.name));
+                if built && !free && !(directory.whole && above == path) {
+                    return Ok(None);
+                }
+            }
+            found.insert(overlay.environment);
+        }
+        Ok(Some(found))
+    }
+
+    fn overlays_at(
+        &self,
+        snapshot: &dyn Snapshot,
+        path: &RepoPath,
+    ) -> Result<Vec<Overlay>, SnapshotError> {
+        let apps: Vec<String> = discover::apps_on(self.sides.config, path).into_iter().collect();
+        discover::overlays_of(snapshot, self.sides.config, Some(&apps))
     }
 }
 
@@ -259,6 +346,28 @@ fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
     let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
     let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
     !image && !old.fields.iter().any(gone)
+}
+
+/// Whether a new field names an image. The name of a directory may hold that
+/// word.
+fn carries_image(field: &PointerField, directories: &BTreeSet<&str>) -> bool {
+    let directory = is_path(&field.path) || directories.contains(field.path.as_str());
+    let value = if directory && !field.value.contains([':', '@']) { "" } else { &field.value };
+    let text = format!("{} {value}", field.path).to_ascii_lowercase();
+    ["image", "@sha256:", "spec.components", "substitute."].iter().any(|word| text.contains(word))
+}
+
+/// The fields of generators that are nothing but parts of a directory: the
+/// sources of the template have no variable apart from their path.
+fn directory_values(pointer: &Pointer) -> BTreeSet<&str> {
+    if expand(pointer).is_none() {
+        return BTreeSet::new();
+    }
+    let value = |field: &&PointerField| {
+        field.path.starts_with("spec.generators[") && field.path.contains(".values.")
+            || field.path == "spec.template.spec.source.path"
+    };
+    pointer.fields.iter().filter(value).map(|field| field.path.as_str()).collect()
 }
 
 fn pair(field: &PointerField) -> (&str, &str) {

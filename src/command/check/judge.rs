@@ -79,6 +79,7 @@ fn unjudged((base, head): (ObjectId, ObjectId), notes: Vec<String>) -> CheckRepo
         config: None,
         verdict: Verdict::Unverifiable,
         promotions: Vec::new(),
+        moves: 0,
         findings: Vec::new(),
         excerpts: BTreeMap::new(),
         notes,
@@ -191,6 +192,7 @@ impl Judging<'_> {
             waivers: &self.waivers(report),
             now: self.options.now,
         };
+        report.moves = proof.entering.len().max(promotions.len()) + proof.moved.len();
         report.findings.extend(gate::evaluate(&case));
         report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
         Ok(())

@@ -1,6 +1,8 @@
 //! Kustomizations in kustomize's own order: resources and bases, generators,
 //! components, then patches, names, labels, images and replacements.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, Evidence};
 use super::document::{self, Source};
 use super::images::Entry;
@@ -30,7 +32,9 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     let objects = walk.directory(dir, at, Role::Overlay)?;
     let Walk { variables, entries, .. } = walk;
     resource::collisions(&mut ctx, &objects.all);
-    Ok(finish(ctx, &objects, &variables, entries))
+    let order = entries.iter().map(|entry| entry.field.clone()).collect();
+    let orders = BTreeMap::from([(dir.clone(), order)]);
+    Ok(Rendered { entries: orders, ..finish(ctx, &objects, &variables, entries) })
 }
 
 /// The images of the objects, and all else that was found.
@@ -47,7 +51,14 @@ pub(super) fn finish(
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
-    Rendered { images, opaque: ctx.opaque, pointers, cut: ctx.cut, files: ctx.files }
+    Rendered {
+        images,
+        opaque: ctx.opaque,
+        pointers,
+        cut: ctx.cut,
+        files: ctx.files,
+        entries: BTreeMap::new(),
+    }
 }
 
 /// A walk down the kustomizations.
@@ -133,7 +144,7 @@ impl Walk<'_, '_> {
         spec: &Spec,
         objects: &mut Objects,
     ) -> Result<(), SnapshotError> {
-        unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
+        objects.open |= unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
         patches::strategic(self.ctx, dir, spec, objects)?;
         metadata::apply(self.ctx, spec, &mut objects.all);
         patches::json(self.ctx, dir, spec, objects)?;
