@@ -65,6 +65,10 @@ fn walk(yaml: &Yaml, found: &mut BTreeSet<String>) {
             found.extend(text("image"));
             if let (Some(name), Some(tag)) = (text("repository"), text("tag")) {
                 found.insert(format!("{name}:{tag}"));
+            } else if map.keys().all(|key| *key != Yaml::String("app".to_owned())) {
+                // A part of an image that stands alone.
+                let part = |key: &&str| Some(format!("{key}={}", text(key)?));
+                found.extend(["tag", "imageTag"].iter().filter_map(part));
             }
             for (key, value) in map {
                 walk(key, found);
