@@ -205,7 +205,7 @@ impl Scope<'_> {
         let mut doubts = Vec::new();
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
-                Some(old) => self.changed(old, pointer),
+                Some(old) => self.changed(old, pointer)?,
                 None => self.added(&usual, pointer)?,
             };
             doubts.extend(said);
@@ -223,25 +223,32 @@ impl Scope<'_> {
         Doubt { environment: self.environment.cloned(), app: None, path, line, message }
     }
 
-    fn changed(&self, old: &Pointer, new: &Pointer) -> Option<Doubt> {
+    fn changed(&self, old: &Pointer, new: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
-        let changed = new.fields.iter().find(|field| {
+        let changed = new.fields.iter().filter(|field| {
             let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
             self.matters(field) && !same && !is_added(old, new, field)
         });
-        if let Some(field) = changed {
-            let message =
-                format!("{} would take another {}: {}", new.object, field.path, field.value);
-            return Some(self.doubt(&field.origin, message));
+        for field in changed {
+            if !shared::is_free(self.sides, field)? {
+                let message =
+                    format!("{} would take another {}: {}", new.object, field.path, field.value);
+                return Ok(Some(self.doubt(&field.origin, message)));
+            }
         }
-        let lost = old.fields.iter().find(|field| {
+        let lost = old.fields.iter().filter(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
             let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
             self.matters(field) && gone && element_of(&field.path).is_none()
-        })?;
-        let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
-        Some(self.doubt(&new.origin, message))
+        });
+        for lost in lost {
+            if !shared::is_free(self.sides, lost)? {
+                let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
+                return Ok(Some(self.doubt(&new.origin, message)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a marked or declared version stands there, which is judged as

@@ -2,7 +2,7 @@
 //! what lies beside such objects: where an environment is known only by what
 //! is deployed to the same place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
@@ -194,7 +194,7 @@ pub(super) fn variables(
     sides: &Sides<'_>,
     outside: &[RepoPath],
 ) -> Result<Vec<Doubt>, SnapshotError> {
-    let mut changed: Vec<(&RepoPath, String)> = Vec::new();
+    let mut changed: Vec<(&RepoPath, Variable)> = Vec::new();
     for path in outside {
         let first = sides.environment_of(path).is_some_and(|name| sides.is_first(name));
         let (old, new) = (sides.base.read(path)?, sides.head.read(path)?);
@@ -206,29 +206,9 @@ pub(super) fn variables(
     if changed.is_empty() {
         return Ok(Vec::new());
     }
-    let taken = Mutex::new(false);
-    let used: Mutex<BTreeSet<(usize, RepoPath)>> = Mutex::default();
-    let show = |path: &RepoPath, text: &[u8]| {
-        if memmem::find(text, b"substituteFrom").is_some() {
-            *taken.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        }
-        if memmem::find(text, b"${").is_none() {
-            return;
-        }
-        for (index, (_, key)) in changed.iter().enumerate() {
-            if gives(text, key) {
-                used.lock().unwrap_or_else(PoisonError::into_inner).insert((index, path.clone()));
-            }
-        }
-    };
-    let search = Search { wanted: &is_yaml, show: &show, link: &|_, _| {}, most: usize::MAX };
-    sides.base.scan(&search)?;
-    if !taken.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Ok(Vec::new());
-    }
-    let used = used.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let told = used.into_iter().filter_map(|(index, user)| {
-        let (path, key) = changed.get(index)?;
+    let keys: Vec<Variable> = changed.iter().map(|(_, key)| key.clone()).collect();
+    let told = users(sides, &keys)?.into_iter().filter_map(|(index, user)| {
+        let (path, (key, _)) = changed.get(index)?;
         let message = format!("Flux may put `{key}` into an image: {user} uses it");
         let environment = sides.environment_of(path).cloned();
         Some(Doubt { environment, app: None, path: (*path).clone(), line: 0, message })
@@ -236,32 +216,87 @@ pub(super) fn variables(
     Ok(told.collect())
 }
 
+/// Which of some variables files may put into an image, and one such file of
+/// each; none where Flux takes variables from nowhere.
+fn users(sides: &Sides<'_>, keys: &[Variable]) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
+    let taken = Mutex::new(false);
+    let used: Mutex<BTreeMap<usize, RepoPath>> = Mutex::default();
+    let show = |path: &RepoPath, text: &[u8]| {
+        // Also `substituteFrom`.
+        if memmem::find(text, b"substitute").is_some() {
+            *taken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        }
+        if memmem::find(text, b"${").is_none() {
+            return;
+        }
+        for (index, _) in keys.iter().enumerate().filter(|(_, key)| gives(text, key)) {
+            let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = used.entry(index).or_insert_with(|| path.clone());
+            // The same one whichever is seen first.
+            if path < known {
+                known.clone_from(path);
+            }
+        }
+    };
+    let search = Search { wanted: &is_yaml, show: &show, link: &|_, _| {}, most: usize::MAX };
+    sides.base.scan(&search)?;
+    for path in sides.changed.iter().filter(|path| is_yaml(path.file_name())) {
+        show(path, &sides.head.read(path)?.unwrap_or_default());
+    }
+    let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let used = used.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(if taken { used } else { BTreeMap::new() })
+}
+
+/// Whether a variable that an object of Flux sets is part of no image.
+pub(super) fn is_free(sides: &Sides<'_>, field: &PointerField) -> Result<bool, SnapshotError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match field.path.strip_prefix("spec.postBuild.substitute.") {
+        Some(key) if key.chars().all(plain) => {
+            // Flux puts it in as text, whatever that makes of the YAML.
+            let odd = !field.value.chars().all(|c| plain(c) || "./-".contains(c));
+            Ok(users(sides, &[(key.to_owned(), odd)])?.is_empty())
+        }
+        _ => Ok(false),
+    }
+}
+
 /// Whether a file may give variables.
 fn holds_settings(path: &RepoPath, text: &[u8]) -> bool {
     let name = path.file_name();
     let kind = [&b"ConfigMap"[..], b"Secret"].iter().any(|kind| memmem::find(text, kind).is_some());
-    is_kustomization(name) || is_yaml(name) && kind || !is_yaml(name) && !name.ends_with(".md")
+    let text = name.rsplit_once('.').is_some_and(|(_, end)| end == "md");
+    is_kustomization(name) || is_yaml(name) && kind || !is_yaml(name) && !text
 }
 
-/// What stands before the first `:` or `=` of the lines that differ.
-fn keys(old: &[u8], new: &[u8]) -> BTreeSet<String> {
+/// A variable, and whether its value may be more than the value of a field.
+type Variable = (String, bool);
+
+/// What stands before the first `:` or `=` of the lines that differ, and of
+/// those that do not tell all of the value.
+fn keys(old: &[u8], new: &[u8]) -> BTreeSet<Variable> {
     let lines = |text: &[u8]| -> BTreeSet<String> {
         String::from_utf8_lossy(text).lines().map(|line| line.trim().to_owned()).collect()
     };
     let (old, new) = (lines(old), lines(new));
-    let key = |line: &String| {
+    let key = |line: &String| -> Option<Variable> {
         let line = line.trim_start_matches(['-', ' ', '"', '\'']);
         let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
         let (key, rest) = line.split_at(end);
-        let given = rest.trim_start_matches(['"', '\'', ' ']).starts_with([':', '=']);
-        (given && !key.is_empty()).then(|| key.to_owned())
+        let value = rest.trim_start_matches(['"', '\'', ' ']).strip_prefix([':', '='])?;
+        let value = value.trim();
+        let odd = value.is_empty()
+            || value.starts_with(['|', '>', '&', '*', '!', '{', '['])
+            || value.contains(['\\', '$', '\n']);
+        (!key.is_empty()).then(|| (key.to_owned(), odd))
     };
-    old.symmetric_difference(&new).filter_map(key).collect()
+    let differ = old.symmetric_difference(&new).filter_map(key);
+    differ.chain(new.iter().filter_map(key).filter(|(_, odd)| *odd)).collect()
 }
 
 /// Whether a text uses a variable in a line that may give an image, or that
 /// does not tell what it gives.
-fn gives(text: &[u8], key: &str) -> bool {
+fn gives(text: &[u8], (key, odd): &Variable) -> bool {
     let needle = format!("${{{key}");
     memmem::find_iter(text, needle.as_bytes()).any(|at| {
         let after = text.get(at + needle.len());
@@ -274,7 +309,7 @@ fn gives(text: &[u8], key: &str) -> bool {
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = line.to_ascii_lowercase();
         let told = before.get(start..).unwrap_or_default().contains(&b':');
-        !told || GIVES.iter().any(|word| memmem::find(&line, word).is_some())
+        *odd || !told || GIVES.iter().any(|word| memmem::find(&line, word).is_some())
     })
 }
 
@@ -284,15 +319,21 @@ mod tests {
 
     #[test]
     fn a_variable_gives_an_image_where_its_line_says_so() {
-        assert!(gives(b"a: 1\nnewTag: ${web_tag}\n", "web_tag"));
-        assert!(gives(b"- ${web_tag:=v1}\n", "web_tag"));
-        assert!(!gives(b"host: ${web_tag}\nimage: x\n", "web_tag"));
-        assert!(!gives(b"newTag: ${web_tag_2}\n", "web_tag"));
+        let tag = ("web_tag".to_owned(), false);
+        assert!(gives(b"a: 1\nnewTag: ${web_tag}\n", &tag));
+        assert!(gives(b"- ${web_tag:=v1}\n", &tag));
+        assert!(!gives(b"host: ${web_tag}\nimage: x\n", &tag));
+        assert!(!gives(b"newTag: ${web_tag_2}\n", &tag));
+        assert!(gives(b"host: ${web_tag}\n", &("web_tag".to_owned(), true)));
     }
 
     #[test]
     fn keys_of_lines_that_differ() {
         let found = keys(b"data:\n  a: 1\n  b: 2\n", b"data:\n  a: 2\n  b: 2\n- \"c\"=3\n");
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "c"]);
+        let found: Vec<(&str, bool)> =
+            found.iter().map(|(key, odd)| (key.as_str(), *odd)).collect();
+        assert_eq!(found, [("a", false), ("c", false), ("data", true)]);
+        let found = keys(b"a: 1\nb: |\n  x\n", b"a: \"1\\n\"\nb: |\n  y\n");
+        assert!(found.contains(&("a".to_owned(), true)) && found.contains(&("b".to_owned(), true)));
     }
 }

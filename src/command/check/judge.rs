@@ -131,6 +131,10 @@ impl Stop {
     }
 }
 
+/// What is not looked at where only overlays change in a large repository.
+const NOT_SEARCHED: &str =
+    "with so many directories, other apps were not searched for what uses the changed overlays";
+
 fn unproven(rule: Rule, message: String, hint: Option<String>) -> Finding {
     Finding {
         rule,
@@ -165,6 +169,9 @@ impl Judging<'_> {
             search: true,
         };
         let proof = proof::prove(&sides)?;
+        if !proof.searched {
+            report.notes.push(NOT_SEARCHED.to_owned());
+        }
         let promotions = plan::between(&config, &proof.before, &proof.after);
         let past = self.past(&config, &proof, &promotions)?;
         let targets: BTreeSet<EnvironmentName> =
