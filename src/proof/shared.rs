@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use crate::discover;
 use crate::kustomize::is_kustomization;
-use crate::kustomize::render::{Pointer, PointerField, render_file};
+use crate::kustomize::render::{Pointer, PointerField, RenderedImage, render, render_file};
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Search, Snapshot, SnapshotError};
 
 use super::pointers::{is_path, is_source, is_target, last};
@@ -117,13 +117,13 @@ pub(super) fn workloads(
     outside: &[RepoPath],
 ) -> Result<Vec<Doubt>, SnapshotError> {
     let mut found = Vec::new();
-    for path in outside.iter().filter(|path| is_manifest(path.file_name())) {
+    for path in outside.iter().filter(|path| is_yaml(path.file_name())) {
         let environment = sides.environment_of(path);
         let first = environment.is_some_and(|name| sides.is_first(name));
         if first || sides.head.kind(path)? != Some(EntryKind::File) {
             continue;
         }
-        let mut new = render_file(sides.head, path)?.images;
+        let mut new = images(sides.head, path)?;
         if !new.is_empty() && sides.base.kind(path)? == Some(EntryKind::File) {
             let old = references(sides.base, path)?;
             new.retain(|image| !old.contains(&image.reference));
@@ -151,8 +151,16 @@ pub(super) fn workloads(
 }
 
 fn references(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<BTreeSet<String>, SnapshotError> {
-    let images = render_file(snapshot, path)?.images;
-    Ok(images.into_iter().map(|image| image.reference).collect())
+    Ok(images(snapshot, path)?.into_iter().map(|image| image.reference).collect())
+}
+
+/// The images of a file of manifests, or of the directory of a kustomization.
+fn images(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Vec<RenderedImage>, SnapshotError> {
+    let rendered = match path.parent() {
+        Some(dir) if is_kustomization(path.file_name()) => render(snapshot, &dir)?,
+        _ => render_file(snapshot, path)?,
+    };
+    Ok(rendered.images)
 }
 
 /// Whether objects in a directory, or in one above, deploy environments.

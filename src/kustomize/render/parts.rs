@@ -25,8 +25,10 @@ pub(super) fn of(
     all: &[Resource],
     found: &mut Vec<RenderedImage>,
 ) {
-    let (group, _) = resource.api_version().split_once('/').unwrap_or_default();
-    let known = !group.contains('.') || group.ends_with(".k8s.io") || COMPARED.contains(&group);
+    let version = resource.api_version();
+    let (group, _) = version.split_once('/').unwrap_or_default();
+    let own = !group.contains('.') || group.ends_with(".k8s.io");
+    let known = own && !version.is_empty() || COMPARED.contains(&group);
     if known {
         return;
     }
@@ -36,13 +38,17 @@ pub(super) fn of(
     let title = resource.title();
     let name = title.rsplit('/').next().unwrap_or_default();
     let owner = if alone { kind.to_owned() } else { format!("{kind}/{name}") };
-    let spec = resource.value.get("spec");
-    let (top, value) = match group {
-        "helm.toolkit.fluxcd.io" => ("spec.values", spec.and_then(|spec| spec.get("values"))),
-        _ => ("spec", spec),
-    };
-    let Some(value) = value else { return };
-    Walk { ctx, title, owner, found }.value(value, top, false);
+    let mut walk = Walk { ctx, title, owner, found };
+    if group == "helm.toolkit.fluxcd.io" {
+        let values = resource.value.get("spec").and_then(|spec| spec.get("values"));
+        if let Some(values) = values {
+            walk.value(values, "spec.values", false);
+        }
+        return;
+    }
+    let about = ["apiVersion", "kind", "metadata", "status"];
+    let own = resource.value.pairs().iter().filter(|(key, _)| !about.contains(&key.as_str()));
+    walk.pairs(&own.cloned().collect::<Vec<_>>(), "", false);
 }
 
 struct Walk<'w, 's> {
@@ -69,11 +75,13 @@ impl Walk<'_, '_> {
     fn pairs(&mut self, pairs: &[(String, Value)], path: &str, image: bool) {
         let called = |(key, _): &(String, Value)| key.to_ascii_lowercase().contains("image");
         let image = image || pairs.iter().any(called);
-        let has = |name: &str| pairs.iter().any(|(key, _)| key == name);
+        let has =
+            |name: &str| pairs.iter().any(|(key, value)| key == name && !value.shown().is_empty());
         // These are an image together.
         let whole = has("repository") && (has("tag") || has("digest"));
         for (key, value) in pairs {
-            let path = format!("{path}.{}", step(key));
+            let dot = if path.is_empty() { "" } else { "." };
+            let path = format!("{path}{dot}{}", step(key));
             let together = ["registry", "repository", "tag", "digest"].contains(&key.as_str());
             match &value.kind {
                 Kind::Scalar(text, form) if *form != Form::Null && !text.is_empty() => {
