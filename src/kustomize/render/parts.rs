@@ -79,13 +79,16 @@ impl Walk<'_, '_> {
             |name: &str| pairs.iter().any(|(key, value)| key == name && !value.shown().is_empty());
         // These are an image together.
         let whole = has("repository") && (has("tag") || has("digest"));
+        // The name of what is called an image; containers have names too.
+        let own = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase().contains("image");
         for (key, value) in pairs {
             let dot = if path.is_empty() { "" } else { "." };
             let path = format!("{path}{dot}{}", step(key));
             let together = ["registry", "repository", "tag", "digest"].contains(&key.as_str());
             match &value.kind {
                 Kind::Scalar(text, form) if *form != Form::Null && !text.is_empty() => {
-                    if is_part(key, image) && !(whole && together) {
+                    let part = is_part(key, image) || own && key == "name";
+                    if part && !(whole && together) {
                         self.push(value, &path, text);
                     }
                 }
@@ -115,5 +118,5 @@ fn is_part(key: &str, image: bool) -> bool {
     VERSIONS.iter().any(|name| lower.ends_with(name))
         || image
             && (NAMES.iter().any(|name| lower.ends_with(name))
-                || ["version", "sha", "name"].contains(&lower.as_str()))
+                || ["version", "sha"].contains(&lower.as_str()))
 }
