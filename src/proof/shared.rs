@@ -230,8 +230,8 @@ fn users(sides: &Sides<'_>, keys: &[Variable]) -> Result<BTreeMap<usize, RepoPat
     let taken = Mutex::new(false);
     let used: Mutex<BTreeMap<usize, RepoPath>> = Mutex::default();
     let show = |path: &RepoPath, text: &[u8]| {
-        // Also `substituteFrom`.
-        if memmem::find(text, b"substitute").is_some() {
+        // The field of Flux that holds both ways to give variables.
+        if memmem::find(text, b"postBuild").is_some() {
             *taken.lock().unwrap_or_else(PoisonError::into_inner) = true;
         }
         if memmem::find(text, b"${").is_none() {
