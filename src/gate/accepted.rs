@@ -2,11 +2,12 @@
 //! each is named in the output.
 
 use crate::discover::{Cell, CellKey};
-use crate::history::Timeline;
+use crate::history::{Held, Moment, Timeline};
 use crate::model::{EnvironmentName, Pin, Promotion};
 use crate::plan::{Planned, exists_in};
 use crate::proof::Entering;
 
+use super::entering::is_about;
 use super::{Case, Past, gp001, short_id};
 
 /// Why a version may enter all the same.
@@ -61,10 +62,16 @@ fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 }
 
 fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
-    case.check?;
+    let check = case.check?;
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
-    let held = ran(timeline, &promotion.version)?;
+    let held = ran(timeline, promotion)?;
     if went_back(timeline, held, &promotion.version) {
+        return None;
+    }
+    // The same version of another image is no way back.
+    let rendered = check.ran.get(&CellKey::of(promotion, &promotion.to))?;
+    let mut entering = case.proof.entering.iter();
+    if entering.any(|entering| is_about(promotion, entering) && !rendered.has(entering)) {
         return None;
     }
     let since = timeline.held.get(held).and_then(|held| held.since.as_ref());
@@ -73,10 +80,19 @@ fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     Some(Acceptance { why: Why::Rollback, text })
 }
 
-/// The newest stay of exactly that version, before the present one.
-fn ran(timeline: &Timeline, version: &Pin) -> Option<usize> {
+/// The newest stay of exactly that version of that image, before the present
+/// one.
+fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
+    let same =
+        |held: &Held| held.pin == promotion.version && held.repository == promotion.repository;
     let mut stays = timeline.held.iter().enumerate().skip(1);
-    stays.find(|(_, held)| held.pin == *version).map(|(index, _)| index)
+    stays.find(|(_, held)| same(held)).map(|(index, _)| index)
+}
+
+/// The commit that brought the version which a promotion goes back to, where
+/// the environment ran it before.
+pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {
+    timeline.held.get(ran(timeline, promotion)?)?.since.as_ref()
 }
 
 /// Whether the version was itself gone back from: what came after it was an

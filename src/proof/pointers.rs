@@ -12,7 +12,8 @@ use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError
 use super::affected::Affected;
 use super::expand::{Directory, Expansion, expand};
 use super::renders::Side;
-use super::unit::Judging;
+use super::shared::{self, Shared};
+use super::unit::{Judging, Unit};
 use super::{Doubt, Proof, Sides};
 
 /// What points elsewhere after the change.
@@ -30,20 +31,90 @@ pub(super) fn doubts(
         let (base, head) =
             (judging.rendered(unit, Side::Base)?, judging.rendered(unit, Side::Head)?);
         let first = judging.sources(unit) == Sources::First;
-        let scope = Scope { sides, proof, environment: Some(&unit.environment), first };
-        let told = scope.compare(&pointers(&base), &pointers(&head), &[])?;
+        let scope =
+            Scope { sides, proof, environment: Some(&unit.environment), first, goes: false };
+        let head = vouched(judging, unit, &pointers(&base), pointers(&head))?;
+        let told = scope.compare(&pointers(&base), &head, &[])?;
         let known = |doubt: Doubt| Doubt { app: unit.key.app().cloned(), ..doubt };
         found.extend(told.into_iter().map(known));
     }
+    let goes = goes(sides, affected)?;
+    let left: Vec<Pointer> = goes.iter().flat_map(|(_, left)| left.clone()).collect();
     for place in outside(sides, affected)? {
         let (base, head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
         let environment = sides.environment_of(&place.path);
         let first = environment.is_some_and(|name| sides.is_first(name));
-        let scope = Scope { sides, proof, environment, first };
-        let beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        let goes = goes.iter().any(|(deploys, _)| *deploys);
+        let scope = Scope { sides, proof, environment, first, goes };
+        let mut beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        if environment.is_none() {
+            beside.extend(left.iter().cloned());
+        }
         found.extend(scope.compare(&base, &head, &beside)?);
     }
     Ok(found)
+}
+
+/// The objects of a unit, without those that are new and that every
+/// environment before has alike: a source, which says all that it deploys.
+fn vouched(
+    judging: &Judging<'_>,
+    unit: &Unit<'_>,
+    base: &[Pointer],
+    mut head: Vec<Pointer>,
+) -> Result<Vec<Pointer>, SnapshotError> {
+    let Sources::All(sources) = judging.sources(unit) else { return Ok(head) };
+    let own = |pointer: &Pointer| {
+        let object = pointer.object.split_once('/').map(|(kind, rest)| {
+            (kind.to_owned(), rest.rsplit('/').next().unwrap_or(rest).to_owned())
+        });
+        let fields: BTreeSet<(String, String)> =
+            pointer.fields.iter().map(|f| (f.path.clone(), f.value.clone())).collect();
+        (object, fields)
+    };
+    let mut theirs = Vec::new();
+    for source in &sources {
+        let Some(before) = judging.unit(&unit.key, source) else { return Ok(head) };
+        let rendered = judging.rendered(before, Side::Base)?;
+        theirs.push(pointers(&rendered).iter().map(own).collect::<Vec<_>>());
+    }
+    head.retain(|pointer| {
+        let source = ["HelmRepository/", "GitRepository/", "OCIRepository/", "Bucket/"];
+        let old = base.iter().any(|other| other.object == pointer.object);
+        let is_source = source.iter().any(|kind| pointer.object.starts_with(kind));
+        old || !is_source || !theirs.iter().all(|theirs| theirs.contains(&own(pointer)))
+    });
+    Ok(head)
+}
+
+/// The objects outside of overlays, in what names no environment, that go; and
+/// whether they deployed one.
+fn goes(
+    sides: &Sides<'_>,
+    affected: &Affected,
+) -> Result<Vec<(bool, Vec<Pointer>)>, SnapshotError> {
+    let mut found = Vec::new();
+    let nobodys =
+        |path: &&RepoPath| is_manifest(path.file_name()) && sides.environment_of(path).is_none();
+    let mut stays = BTreeSet::new();
+    for path in affected.outside.iter().filter(nobodys) {
+        let head = render_file_if(sides.head, path)?;
+        stays.extend(head.into_iter().map(|pointer| pointer.object));
+    }
+    for path in affected.outside.iter().filter(nobodys) {
+        let mut deploys = false;
+        let left = render_file_if(sides.base, path)?;
+        for pointer in left.iter().filter(|pointer| !stays.contains(&pointer.object)) {
+            deploys |= !shared::deployed(sides, pointer)?.is_empty();
+        }
+        found.push((deploys, left));
+    }
+    Ok(found)
+}
+
+fn render_file_if(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Vec<Pointer>, SnapshotError> {
+    let is_file = snapshot.kind(path)? == Some(EntryKind::File);
+    Ok(if is_file { render_file(snapshot, path)?.pointers } else { Vec::new() })
 }
 
 fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
@@ -117,6 +188,9 @@ struct Scope<'a> {
     /// Whether that is a first environment, which may take anything, but not
     /// bring it to others.
     first: bool,
+    /// Whether an object that deploys an environment, and belongs to none,
+    /// goes by the same change.
+    goes: bool,
 }
 
 impl Scope<'_> {
@@ -133,7 +207,7 @@ impl Scope<'_> {
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
                 Some(old) if self.stays(old, pointer)? => None,
-                Some(old) => self.changed(old, pointer),
+                Some(old) => self.changed(old, pointer)?,
                 None => self.added(&usual, pointer)?,
             };
             doubts.extend(said);
@@ -153,25 +227,32 @@ impl Scope<'_> {
         Doubt { environment: self.environment.cloned(), app: None, path, line, message }
     }
 
-    fn changed(&self, old: &Pointer, new: &Pointer) -> Option<Doubt> {
+    fn changed(&self, old: &Pointer, new: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
-        let changed = new.fields.iter().find(|field| {
+        let changed = new.fields.iter().filter(|field| {
             let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
             self.matters(field) && !same && !is_added(old, new, field)
         });
-        if let Some(field) = changed {
-            let message =
-                format!("{} would take another {}: {}", new.object, field.path, field.value);
-            return Some(self.doubt(&field.origin, message));
+        for field in changed {
+            if !shared::is_free(self.sides, field)? {
+                let message =
+                    format!("{} would take another {}: {}", new.object, field.path, field.value);
+                return Ok(Some(self.doubt(&field.origin, message)));
+            }
         }
-        let lost = old.fields.iter().find(|field| {
+        let lost = old.fields.iter().filter(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
             let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
             self.matters(field) && gone && element_of(&field.path).is_none()
-        })?;
-        let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
-        Some(self.doubt(&new.origin, message))
+        });
+        for lost in lost {
+            if !shared::is_free(self.sides, lost)? {
+                let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
+                return Ok(Some(self.doubt(&new.origin, message)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether an `ApplicationSet` takes one environment's own directories to the
@@ -234,6 +315,12 @@ impl Scope<'_> {
         if object.starts_with("ImageUpdateAutomation/") && !self.first {
             let message = format!("{object} is new, and would write versions by itself");
             return Ok(Some(self.doubt(&pointer.origin, message)));
+        }
+        if self.environment.is_none() {
+            let shared = Shared { sides: self.sides, usual, goes: self.goes };
+            if let Some((at, what)) = shared.objection(pointer)? {
+                return Ok(Some(self.doubt(&at, format!("{object} {what}"))));
+            }
         }
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
@@ -376,7 +463,7 @@ fn pair(field: &PointerField) -> (&str, &str) {
 
 /// Fields that say where the content comes from and where it goes, but for the
 /// path in the source.
-fn is_source(path: &str) -> bool {
+pub(super) fn is_source(path: &str) -> bool {
     const NAMES: [&str; 8] =
         ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"];
     NAMES.contains(&last(path))
@@ -386,19 +473,19 @@ fn is_source(path: &str) -> bool {
 }
 
 /// The last name of a field path.
-fn last(path: &str) -> &str {
+pub(super) fn last(path: &str) -> &str {
     path.rsplit(['.', ']']).next().unwrap_or(path)
 }
 
 /// Fields that say where the content goes.
-fn is_target(path: &str) -> bool {
+pub(super) fn is_target(path: &str) -> bool {
     // The namespace is the app's own affair.
     let cluster = path.contains("destination.") && !path.ends_with(".namespace");
     cluster || path.contains("kubeConfig.")
 }
 
 /// Fields that name a directory of the repository.
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     path == "spec.path"
         || path == WRITTEN
         || path.ends_with("source.path")

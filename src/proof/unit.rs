@@ -100,6 +100,9 @@ pub(super) struct Judging<'a> {
     pub(super) units: &'a Units<'a>,
     /// What changed and what uses that, and every directory above.
     pub(super) holding: &'a HashSet<RepoPath>,
+    /// Whether a link changed, or what one leads to: then what is behind links
+    /// may be another although every file that was read is the same.
+    pub(super) hidden: bool,
 }
 
 impl<'a> Judging<'a> {
@@ -209,7 +212,8 @@ impl<'a> Judging<'a> {
     ) -> Result<(), SnapshotError> {
         let files: BTreeSet<&RepoPath> =
             base.iter().chain(head).flat_map(|rendered| &rendered.files).collect();
-        let all_seen = self.sides.changed.iter().all(|path| files.contains(path));
+        let seen = self.sides.changed.iter().all(|path| files.contains(path));
+        let all_seen = seen && !self.hidden;
         let cut = head.iter().any(|rendered| rendered.cut);
         let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
         let mut told = false;
@@ -322,6 +326,7 @@ impl<'a> Judging<'a> {
             tag: image.tag().to_owned(),
             digest: image.digest().to_owned(),
             repository: image.repository().to_owned(),
+            kind: image.kind,
             object: image.object.clone(),
             place: place(image),
             known: !before.is_empty(),

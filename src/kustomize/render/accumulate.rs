@@ -14,7 +14,7 @@ use super::unfollowed;
 use super::value::Place;
 use super::variables::Variable;
 use super::{
-    ImageKind, Rendered, RenderedImage, collect, generate, metadata, pointer, replacements,
+    ImageKind, Rendered, RenderedImage, collect, generate, metadata, parts, pointer, replacements,
     variables,
 };
 use crate::kustomize::is_kustomization;
@@ -48,6 +48,7 @@ pub(super) fn finish(
     let mut pointers = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
         ctx.apart(|ctx| collect::of(ctx, resource, &mut images));
+        parts::of(&ctx, resource, &objects.all, &mut images);
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);

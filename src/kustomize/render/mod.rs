@@ -18,8 +18,10 @@ mod generate;
 mod images;
 mod json_patch;
 mod load;
+mod mention;
 mod merge;
 mod metadata;
+mod parts;
 mod patches;
 mod pattern;
 mod plain;
@@ -54,8 +56,8 @@ pub enum ImageKind {
     /// An entry of `images:` that may apply to objects which are not known,
     /// because a resource is opaque. Only then; never rendered itself.
     Entry,
-    /// A setting of a Helm chart that names an image or a version; the
-    /// reference is `path=value`.
+    /// A setting of a Helm chart or of a custom resource that names an image
+    /// or a version; the reference is `path=value`, with what it belongs to.
     Setting,
 }
 

@@ -1,6 +1,8 @@
 //! The fields of a kustomization that are not followed, and those that do
 //! nothing to images.
 
+use std::collections::BTreeSet;
+
 use super::context::{Context, Evidence};
 use super::resource::Resource;
 use super::spec::Spec;
@@ -161,24 +163,38 @@ fn file(
     Ok(evidence)
 }
 
-/// Adds the files that a text may name. A directory may lead anywhere.
+/// Adds the files that a text may name, and those that these may name. A
+/// directory may lead anywhere.
 fn mentioned(
     ctx: &mut Context<'_>,
     dir: &RepoPath,
     text: &str,
     mut evidence: Evidence,
 ) -> Result<Evidence, SnapshotError> {
-    let word = |c: char| c.is_whitespace() || "'\"=,[]{}".contains(c);
-    let mut words: Vec<&str> = text.split(word).filter(|word| word.contains(['.', '/'])).collect();
-    words.sort_unstable();
-    words.dedup();
-    for word in words {
-        let Some(path) = dir.resolve(word).filter(|path| path != dir) else { continue };
-        if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
-            evidence = evidence.partial();
-            continue;
+    let mut met = BTreeSet::new();
+    let mut open = vec![(dir.clone(), text.to_owned())];
+    while let Some((from, text)) = open.pop() {
+        for word in super::mention::words(&text) {
+            // A script names files as seen from where it is run, too.
+            for dir in BTreeSet::from([&from, dir]) {
+                let Some(path) = dir.resolve(word).filter(|path| path != dir) else { continue };
+                if !met.insert(path.clone()) {
+                    continue;
+                }
+                if met.len() > MAX_FILES {
+                    return Ok(evidence.partial());
+                }
+                if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
+                    evidence = evidence.partial();
+                    continue;
+                }
+                evidence = file(ctx, &path, evidence)?;
+                if let Some(bytes) = ctx.snapshot.read(&path)? {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    open.push((path.parent().unwrap_or_default(), text));
+                }
+            }
         }
-        evidence = file(ctx, &path, evidence)?;
     }
     Ok(evidence)
 }
