@@ -313,10 +313,12 @@ fn gives(text: &[u8], (key, odd): &Variable) -> bool {
         }
         let before = text.get(..at).unwrap_or_default();
         let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        let rest = text.get(start..).unwrap_or_default();
-        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.to_ascii_lowercase();
-        let told = before.get(start..).unwrap_or_default().contains(&b':');
+        let own = before.get(start..).unwrap_or_default();
+        let rest = text.get(at + needle.len()..).unwrap_or_default();
+        let rest = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // The name of the variable says nothing of where it is used.
+        let line = [own, rest].join(&b' ').to_ascii_lowercase();
+        let told = own.contains(&b':');
         *odd || !told || GIVES.iter().any(|word| memmem::find(&line, word).is_some())
     })
 }
