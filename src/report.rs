@@ -189,6 +189,9 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// The versions that enter environments.
     pub promotions: Vec<Promotion>,
+    /// How many versions of any kind enter environments after the first:
+    /// images, charts and remote resources, whether they are pinned or not.
+    pub moves: usize,
     /// The answers of the rules.
     pub findings: Vec<Finding>,
     /// The text of the head's lines that findings point at.
@@ -247,8 +250,11 @@ pub struct ReplayRow {
     pub verdict: Verdict,
     /// The rules that refuse it, each once, by number.
     pub rules: Vec<Rule>,
-    /// How many versions enter environments with it.
+    /// How many versions enter environments with it, as pins of images.
     pub promotions: usize,
+    /// How many versions enter environments after the first, of images, charts
+    /// and remote resources.
+    pub moves: usize,
 }
 
 /// What `check --replay` found.
@@ -264,6 +270,13 @@ impl ReplayReport {
     /// How many commits have that verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// Of the commits that move no version: how many there are, and how many
+    /// of them are refused.
+    pub fn unmoved(&self) -> (usize, usize) {
+        let unmoved = || self.rows.iter().filter(|row| row.promotions == 0 && row.moves == 0);
+        (unmoved().count(), unmoved().filter(|row| row.verdict != Verdict::Pass).count())
     }
 
     /// How many commits each rule refuses, by number of the rule.

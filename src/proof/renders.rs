@@ -45,7 +45,10 @@ impl<'a> Renders<'a> {
     }
 }
 
-fn rendered(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Rendered, SnapshotError> {
+pub(super) fn rendered(
+    snapshot: &dyn Snapshot,
+    overlay: &Overlay,
+) -> Result<Rendered, SnapshotError> {
     if overlay.is_file {
         return render_file(snapshot, &overlay.path);
     }

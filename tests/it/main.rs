@@ -33,6 +33,7 @@ mod check_reports;
 #[cfg(test)]
 mod check_robust;
 #[cfg(test)]
+mod check_wide;
 mod check_words;
 #[cfg(test)]
 mod commands_doc;
