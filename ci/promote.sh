@@ -7,6 +7,7 @@
 #   PROMOTE_TAG      the version
 #   PROMOTE_FEATURE  the name of the feature
 #   PROMOTE_MAX_AGE  for feature-stale; 7d
+#   PROMOTE_CONTEXT  for status, the commit statuses that count; */{group}-{env}
 #   PROMOTE_PROGRAM  the program; git-promote
 # The token for the forge stands in GIT_PROMOTE_TOKEN.
 set -eu
@@ -16,6 +17,13 @@ action=${PROMOTE_ACTION:-}
 app=${PROMOTE_APP:-}
 tag=${PROMOTE_TAG:-}
 if [ -n "${PROMOTE_GROUP:-}" ]; then app=${PROMOTE_GROUP}:$app; fi
+
+context=${PROMOTE_CONTEXT:-}
+if [ -z "$context" ]; then context='*/{group}-{env}'; fi
+
+# The author of the commits, unless the repository names one.
+git config user.name >/dev/null || git config user.name 'git-promote'
+git config user.email >/dev/null || git config user.email 'git-promote@users.noreply.invalid'
 
 need() {
     if [ -z "$2" ]; then
@@ -38,11 +46,7 @@ case $action in
         ;;
     status)
         sh "$(dirname "$0")/check.sh"
-        # Where the program can ask a cluster or a forge for the health of the
-        # environment before, that counts too.
-        if "$program" help wait >/dev/null 2>&1 </dev/null; then
-            exec "$program" wait </dev/null
-        fi
+        exec "$program" wait --context "$context" </dev/null
         ;;
     feature)
         need app "${PROMOTE_APP:-}"

@@ -20,6 +20,7 @@ use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
+use crate::command::wait::WaitArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
 use crate::output::{Format, clean};
 
@@ -101,6 +102,8 @@ enum Command {
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
     Preview(PreviewArgs),
+    /// Wait until what runs in an environment is healthy, as the forge knows it
+    Wait(Box<WaitArgs>),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
     /// Write promote.toml from what the directories tell
@@ -250,6 +253,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
+        Some(Command::Wait(args)) => command::wait::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),

@@ -25,6 +25,8 @@ pub struct Moment {
 pub struct Held {
     /// The version.
     pub pin: Pin,
+    /// The repository of the image, where the files told.
+    pub repository: Option<String>,
     /// The commit that brought it; `None` where the history ends before it.
     pub since: Option<Moment>,
 }
@@ -56,6 +58,21 @@ impl Timeline {
     }
 }
 
+/// What a cell says at one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The version.
+    pub pin: Pin,
+    /// The repository of the image, where the files tell.
+    pub repository: Option<String>,
+}
+
+impl Version {
+    fn held(self) -> Held {
+        Held { pin: self.pin, repository: self.repository, since: None }
+    }
+}
+
 /// Timelines while they are made, from the newest commit backwards.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
@@ -66,9 +83,10 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts with what is there now.
-    pub fn new(now: impl IntoIterator<Item = (CellKey, Pin)>) -> Self {
-        let start =
-            |(key, pin)| (key, Timeline { held: vec![Held { pin, since: None }], complete: false });
+    pub fn new(now: impl IntoIterator<Item = (CellKey, Version)>) -> Self {
+        let start = |(key, version): (_, Version)| {
+            (key, Timeline { held: vec![version.held()], complete: false })
+        };
         let open: BTreeMap<CellKey, Timeline> = now.into_iter().map(start).collect();
         Self { unknown: open.len(), open }
     }
@@ -79,17 +97,18 @@ impl Recorder {
     }
 
     /// Says what a cell held before `moment`: `None` where it was not there.
-    pub fn before(&mut self, key: &CellKey, moment: &Moment, pin: Option<Pin>) {
+    pub fn before(&mut self, key: &CellKey, moment: &Moment, version: Option<Version>) {
         let Some(timeline) = self.open.get_mut(key) else { return };
         let first = timeline.held.len() == 1;
         let Some(newest_unknown) = timeline.held.last_mut() else { return };
-        if timeline.complete || pin.as_ref() == Some(&newest_unknown.pin) {
+        let pin = version.as_ref().map(|version| &version.pin);
+        if timeline.complete || pin == Some(&newest_unknown.pin) {
             return;
         }
         newest_unknown.since = Some(moment.clone());
         self.unknown -= usize::from(first);
-        match pin {
-            Some(pin) => timeline.held.push(Held { pin, since: None }),
+        match version {
+            Some(version) => timeline.held.push(version.held()),
             None => timeline.complete = true,
         }
     }
@@ -136,13 +155,14 @@ mod tests {
             app: AppId::named("web"),
             image: "web".to_owned(),
         };
-        let mut recorder = Recorder::new([(key.clone(), pin("v3"))]);
-        recorder.before(&key, &moment("e"), Some(pin("v3")));
-        recorder.before(&key, &moment("d"), Some(pin("v2")));
+        let version = |text| Version { pin: pin(text), repository: None };
+        let mut recorder = Recorder::new([(key.clone(), version("v3"))]);
+        recorder.before(&key, &moment("e"), Some(version("v3")));
+        recorder.before(&key, &moment("d"), Some(version("v2")));
         assert!(recorder.knows_arrivals());
-        recorder.before(&key, &moment("c"), Some(pin("v3")));
+        recorder.before(&key, &moment("c"), Some(version("v3")));
         recorder.before(&key, &moment("b"), None);
-        recorder.before(&key, &moment("a"), Some(pin("v0")));
+        recorder.before(&key, &moment("a"), Some(version("v0")));
         let timeline = recorder.finish(false).remove(&key).unwrap();
         assert!(timeline.complete);
         let shown: Vec<String> = timeline

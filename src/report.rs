@@ -189,6 +189,9 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// The versions that enter environments.
     pub promotions: Vec<Promotion>,
+    /// How many versions of any kind enter environments after the first:
+    /// images, charts and remote resources, whether they are pinned or not.
+    pub moves: usize,
     /// The answers of the rules.
     pub findings: Vec<Finding>,
     /// The text of the head's lines that findings point at.
@@ -247,8 +250,11 @@ pub struct ReplayRow {
     pub verdict: Verdict,
     /// The rules that refuse it, each once, by number.
     pub rules: Vec<Rule>,
-    /// How many versions enter environments with it.
+    /// How many versions enter environments with it, as pins of images.
     pub promotions: usize,
+    /// How many versions enter environments after the first, of images, charts
+    /// and remote resources.
+    pub moves: usize,
 }
 
 /// What `check --replay` found.
@@ -264,6 +270,13 @@ impl ReplayReport {
     /// How many commits have that verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// Of the commits that move no version: how many there are, and how many
+    /// of them are refused.
+    pub fn unmoved(&self) -> (usize, usize) {
+        let unmoved = || self.rows.iter().filter(|row| row.promotions == 0 && row.moves == 0);
+        (unmoved().count(), unmoved().filter(|row| row.verdict != Verdict::Pass).count())
     }
 
     /// How many commits each rule refuses, by number of the rule.
@@ -381,4 +394,45 @@ pub struct NextReport {
     pub range: Option<String>,
     /// One row an app and environment.
     pub rows: Vec<NextRow>,
+}
+
+/// How something is, as a forge knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitState {
+    /// It is well.
+    Healthy,
+    /// It is not known yet.
+    Pending,
+    /// It is not well.
+    Failed,
+    /// Nothing that counts says anything of it.
+    Unknown,
+}
+
+/// One app in one environment, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitRow {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app.
+    pub app: AppId,
+    /// What it runs there.
+    pub version: Pin,
+    /// How it is.
+    pub state: WaitState,
+    /// The commit status or check run that tells.
+    pub context: Option<String>,
+    /// The full id of the commit it belongs to.
+    pub commit: Option<String>,
+    /// What it says.
+    pub message: Option<String>,
+    /// Where a person sees more.
+    pub url: Option<String>,
+}
+
+/// What `wait` saw last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitReport {
+    /// One row an environment and app.
+    pub rows: Vec<WaitRow>,
 }

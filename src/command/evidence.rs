@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
 use crate::git::{self, Interest, ObjectId, Repository};
-use crate::history::{Moment, Recorder, Timeline};
-use crate::model::{Pin, RepoPath};
+use crate::history::{Moment, Recorder, Timeline, Version};
+use crate::model::RepoPath;
 use crate::plan::Planned;
 
 use super::{Failure, Workspace};
@@ -89,8 +89,9 @@ pub(super) fn timelines(
 }
 
 /// What a cell held; where its sites disagreed, the first of them.
-fn held(cell: &Cell) -> Pin {
-    cell.sites.first().map(|site| site.pin.clone()).unwrap_or_default()
+fn held(cell: &Cell) -> Version {
+    let pin = cell.sites.first().map(|site| site.pin.clone()).unwrap_or_default();
+    Version { pin, repository: cell.repository().map(str::to_owned) }
 }
 
 /// Which cells each overlay holds, by the overlay's path.

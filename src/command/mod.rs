@@ -4,18 +4,19 @@
 pub mod audit;
 pub mod check;
 pub mod config;
-mod credentials;
 pub mod demo;
 pub mod edit;
 mod evidence;
 pub mod explain;
 mod failure;
 pub mod init;
+mod moved;
 pub mod next;
 pub mod preview;
 pub mod promote;
 pub mod schema;
 pub mod status;
+pub mod wait;
 mod workspace;
 
 pub use failure::{Exit, Failure};

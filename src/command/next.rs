@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 
 use crate::config::Config;
-use crate::discover::{self, Inventory, Overlay};
 use crate::git::{self, ObjectId};
-use crate::model::{AppId, EnvironmentName, Finding, Outcome as Verdict, Pin, Promotion, Snapshot};
+use crate::model::{AppId, EnvironmentName, Finding, Outcome as Verdict, Pin, Promotion};
 use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Ending, NextReport, NextRow, NextStep};
 
+use super::moved::{Moved, moved};
 use super::preview::{Overwrite, standing_overwrites};
 use super::promote::{self, CommonArgs, Outcome, Request, What};
 use super::status::{self, StatusArgs};
@@ -114,20 +114,9 @@ fn ends(workspace: &Workspace, range: Option<&str>) -> Result<(ObjectId, ObjectI
 fn merged(workspace: &Workspace, (base, head): (ObjectId, ObjectId)) -> Result<Moves, Failure> {
     let change = git::moved(&workspace.repo, base, head)?;
     let config = &workspace.config;
-    let apps: BTreeSet<String> = change
-        .changed
-        .iter()
-        .flat_map(|path| [path.parent().unwrap_or_default(), path.clone()])
-        .flat_map(|path| discover::apps_on(config, &path))
-        .collect();
-    let apps: Vec<String> = apps.into_iter().collect();
-    let read = |snapshot: &dyn Snapshot| -> Result<Inventory, Failure> {
-        let overlays = discover::overlays_of(snapshot, config, Some(&apps))?;
-        Ok(discover::read(snapshot, config, overlays, &|_: &Overlay| true)?)
-    };
-    let (before, after) = (read(&change.before)?, read(&change.after)?);
+    let Moved { after, planned } = moved(&change, config)?;
     let mut moves = Moves::new();
-    for planned in plan::between(config, &before, &after) {
+    for planned in planned {
         let Promotion { app, image, to, version, .. } = planned.promotion;
         for next in config.pipeline.following(&to) {
             let there = after.cell(&next.name, &app, &image).and_then(|cell| cell.pin());

@@ -31,8 +31,11 @@ pub fn import_environments_yaml(text: &str) -> Result<Imported, ConfigError> {
         None => &root,
     };
     let entries = entries(&importer, list)?;
-    let names: Vec<&Node> = entries.iter().map(|(name, _)| *name).collect();
-    let pipeline = importer.pipeline(list, &names)?;
+    let mut stages = Vec::new();
+    for (name, body) in &entries {
+        stages.push((*name, auto_merge(&importer, body)?));
+    }
+    let pipeline = importer.pipeline(list, &stages)?;
     for (name, body) in entries {
         note_environment(&mut importer, name, body)?;
     }
@@ -70,6 +73,11 @@ fn name_of<'n>(importer: &Importer<'_>, entry: &'n Node) -> Result<&'n Node, Con
     }
 }
 
+fn auto_merge(importer: &Importer<'_>, body: &Node) -> Result<bool, ConfigError> {
+    let approval = body.get("approval");
+    importer.bool(approval.and_then(|approval| approval.get("auto_merge")), "auto_merge")
+}
+
 fn note_environment(
     importer: &mut Importer<'_>,
     name: &Node,
@@ -83,10 +91,6 @@ fn note_environment(
     importer.note_unknown(approval, &APPROVAL);
     let shown = printable(name.scalar().unwrap_or_default());
     let required = importer.bool(approval.get("required"), "required")?;
-    if importer.bool(approval.get("auto_merge"), "auto_merge")? {
-        let text = format!("`{shown}` merges by itself there, this version merges nothing");
-        importer.note(approval, text);
-    }
     let count = count(importer, approval)?;
     let approvers = approvers(importer, approval)?;
     if required || count > 0 || !approvers.is_empty() {

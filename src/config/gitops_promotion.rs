@@ -1,16 +1,16 @@
 //! `gitops-promotion.yaml` of the tool gitops-promotion, read as it is.
 //!
 //! The keys are those of its `pkg/config/config.go` (github.com/XenitAB). The environments
-//! and their order are what matters; how its pull requests are made and merged
-//! (`auto`, `prflow`) concerns delivery, and is noted rather than refused: to
+//! and their order are what matters; `auto` and `prflow` say how pull requests
+//! are made and merged. What has no effect here is noted rather than refused: to
 //! ignore it makes nothing pass that would be stopped.
 
 use super::error::{ConfigError, Problem, Source};
 use super::grammar::printable;
 use super::import::{Imported, Importer};
 use super::yaml::{self, Node};
-use super::{Config, DeliveryConfig, GITOPS_PROMOTION, LayoutPath, Origin};
-use crate::model::{Pipeline, nearest};
+use super::{Config, DeliveryConfig, GITOPS_PROMOTION, LayoutPath, Origin, PullRequestConfig};
+use crate::model::{Flow, Pipeline, nearest};
 
 /// The keys of the file.
 const KEYS: [&str; 4] = ["prflow", "status_timeout_minutes", "environments", "groups"];
@@ -36,7 +36,7 @@ pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
         return Err(missing_environments(source, &root));
     };
     let pipeline = environments(&mut importer, list)?;
-    note_pull_requests(&mut importer, &root)?;
+    let flow = pull_requests(&mut importer, &root)?;
     note_groups(&mut importer, &root)?;
     importer.notes.sort_by_key(|note| note.line);
     let layout = vec![LayoutPath { template: LAYOUT.to_owned(), fields: Vec::new(), couple: true }];
@@ -47,7 +47,10 @@ pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
         overrides: Vec::new(),
         apps: Vec::new(),
         mutable_tags: Vec::new(),
-        delivery: DeliveryConfig::default(),
+        delivery: DeliveryConfig {
+            pull_request: PullRequestConfig { flow, ..PullRequestConfig::default() },
+            ..DeliveryConfig::default()
+        },
     };
     Ok(Imported { config, notes: importer.notes })
 }
@@ -72,7 +75,7 @@ fn environments(importer: &mut Importer<'_>, list: &Node) -> Result<Pipeline, Co
     let Some(entries) = list.list() else {
         return Err(importer.shape(list, "environments", "a list"));
     };
-    let mut names = Vec::new();
+    let mut stages = Vec::new();
     for entry in entries {
         importer.note_unknown(entry, &["name", "auto"]);
         let Some(name) = entry.get("name") else {
@@ -81,33 +84,31 @@ fn environments(importer: &mut Importer<'_>, list: &Node) -> Result<Pipeline, Co
         if name.scalar().is_none() {
             return Err(importer.shape(name, "name", "a text"));
         }
-        let auto = entry.get("auto");
-        if importer.bool(auto, "auto")? {
-            let text = "`auto: true` merges pull requests by itself, this version merges none";
-            importer.note(auto.unwrap_or(entry), text);
-        }
-        names.push(name);
+        stages.push((name, importer.bool(entry.get("auto"), "auto")?));
     }
-    importer.pipeline(list, &names)
+    importer.pipeline(list, &stages)
 }
 
-fn note_pull_requests(importer: &mut Importer<'_>, root: &Node) -> Result<(), ConfigError> {
-    if let Some(flow) = root.get("prflow") {
-        let known: &[&'static str] = &["per-app", "per-env"];
-        let value = flow.scalar().unwrap_or_default();
-        if !known.contains(&value) {
-            let value = printable(value);
-            let problem = Problem::UnknownValue { key: "prflow", value, known: known.to_vec() };
-            return Err(flow.error(importer.source, problem));
-        }
-        let text = format!("`prflow: {value}` groups pull requests, this version commits instead");
-        importer.note(flow, text);
+/// Which promotions share a pull request; there, as here, one an app and
+/// environment where nothing is said.
+fn pull_requests(importer: &mut Importer<'_>, root: &Node) -> Result<Flow, ConfigError> {
+    let mut flow = Flow::PerEnv;
+    if let Some(node) = root.get("prflow") {
+        flow = match node.scalar().unwrap_or_default() {
+            "per-app" => Flow::PerApp,
+            "per-env" => Flow::PerEnv,
+            other => {
+                let (value, known) = (printable(other), vec!["per-app", "per-env"]);
+                let problem = Problem::UnknownValue { key: "prflow", value, known };
+                return Err(node.error(importer.source, problem));
+            }
+        };
     }
     if let Some(timeout) = root.get("status_timeout_minutes") {
-        let text = "`status_timeout_minutes` waits for a cluster, this version asks none";
+        let text = "`status_timeout_minutes` has no effect: `git promote wait --timeout` waits";
         importer.note(timeout, text);
     }
-    Ok(())
+    Ok(flow)
 }
 
 /// Groups say how feature deployments are made, not which apps there are.

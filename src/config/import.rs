@@ -77,12 +77,19 @@ impl<'t> Importer<'t> {
     }
 
     /// Environments that come from one another in the order of the list.
-    pub(super) fn pipeline(&self, list: &Node, names: &[&Node]) -> Result<Pipeline, ConfigError> {
+    /// The environments in their order; each is a name, and whether the forge
+    /// merges requests into it by itself.
+    pub(super) fn pipeline(
+        &self,
+        list: &Node,
+        stages: &[(&Node, bool)],
+    ) -> Result<Pipeline, ConfigError> {
+        let names: Vec<&Node> = stages.iter().map(|(name, _)| *name).collect();
         if names.len() > MAX_ENVIRONMENTS {
             return Err(list.error(self.source, Problem::TooManyEnvironments(names.len())));
         }
         let mut environments: Vec<Environment> = Vec::new();
-        for node in names {
+        for (node, auto_merge) in stages {
             let name = node.scalar().unwrap_or_default();
             grammar::environment_name(name).map_err(|problem| node.error(self.source, problem))?;
             let sources = match environments.last() {
@@ -96,10 +103,13 @@ impl<'t> Importer<'t> {
                 dirs,
                 seen: false,
                 together: false,
-                delivery: EnvironmentDelivery::default(),
+                delivery: EnvironmentDelivery {
+                    auto_merge: *auto_merge,
+                    ..EnvironmentDelivery::default()
+                },
             });
         }
-        Pipeline::new(environments).map_err(|error| self.blame(list, names, error))
+        Pipeline::new(environments).map_err(|error| self.blame(list, &names, error))
     }
 
     fn blame(&self, list: &Node, names: &[&Node], error: PipelineError) -> ConfigError {

@@ -28,10 +28,11 @@ pub fn ensure(forge: &dyn Forge, draft: &Draft, pause: Duration) -> Result<Ensur
 }
 
 fn open(forge: &dyn Forge, draft: &Draft, pause: Duration) -> Result<(Request, bool), ForgeError> {
-    let mut last = None;
+    let mut last: Option<ForgeError> = None;
     for attempt in 0..TRIES {
         if let Some(request) = find(forge, draft)? {
-            let created = last.is_some();
+            // Somebody else opened it where the forge knew one before ours.
+            let created = last.is_some_and(|error| error.is_ambiguous());
             return Ok((brought_up(forge, request, draft)?, created));
         }
         match forge.create(draft) {
@@ -45,7 +46,10 @@ fn open(forge: &dyn Forge, draft: &Draft, pause: Duration) -> Result<(Request, b
         }
     }
     match find(forge, draft)? {
-        Some(request) => Ok((brought_up(forge, request, draft)?, true)),
+        Some(request) => {
+            let created = last.is_some_and(|error| error.is_ambiguous());
+            Ok((brought_up(forge, request, draft)?, created))
+        }
         None => Err(last.unwrap_or_else(|| ForgeError::Config("nothing was tried".to_owned()))),
     }
 }

@@ -103,6 +103,16 @@ impl ForgeError {
         }
     }
 
+    /// The same, where it says of what a forge knows nothing.
+    pub(super) fn about(self, what: &str) -> Self {
+        match self {
+            Self::NotFound { forge, message, .. } => {
+                Self::NotFound { forge, what: what.to_owned(), message }
+            }
+            other => other,
+        }
+    }
+
     /// Whether what was asked for may have been done all the same.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Unavailable { ambiguous: true, .. })

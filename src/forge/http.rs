@@ -1,22 +1,28 @@
-//! What is the same for every forge: one client with deadlines and limits,
-//! where a token may go, and what a status means.
+//! What is the same for every forge: one client with deadlines and limits, and
+//! where a token may go.
 //!
 //! Redirects are followed for reading alone and never to another origin, so
 //! that a token stays where it belongs. A read is tried again where that may
 //! help; a write never, unless the forge says that it did not do it.
 
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, USER_AGENT,
 };
 use reqwest::{Client, Method, StatusCode, Url};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::ForgeError;
+use super::meaning::{Lost, MOST_WORDS, deepest, lost, spoken, verdict};
+use super::secrets::Secrets;
+use super::{ForgeError, Token};
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +54,12 @@ impl Default for Limits {
     }
 }
 
+/// What we call ourselves.
+const AGENT: &str = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
+
+/// How many of the largest answers a list may be in sum.
+const LIST: usize = 8;
+
 /// Redirects of one read that are followed.
 const MOST_REDIRECTS: usize = 5;
 
@@ -58,7 +70,35 @@ pub(super) struct Http {
     headers: HeaderMap,
     limits: Limits,
     client: Client,
+    /// What carries requests in the end.
+    wire: Box<dyn Wire>,
     runtime: Runtime,
+    secrets: Secrets,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// An answer that is still to come.
+pub(super) type Sent = Pin<Box<dyn Future<Output = Result<reqwest::Response, BoxError>>>>;
+
+/// Whatever kept a request from being answered.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What carries requests: reqwest, or what stands on it.
+pub(super) trait Wire {
+    /// Sends a request once.
+    fn send(&self, request: reqwest::Request) -> Sent;
+}
+
+impl Wire for Client {
+    fn send(&self, request: reqwest::Request) -> Sent {
+        let sent = self.execute(request);
+        Box::pin(async { Ok(sent.await?) })
+    }
 }
 
 /// A header that holds a secret: it is never shown.
@@ -67,6 +107,19 @@ pub(super) fn secret(text: &str) -> Result<HeaderValue, ForgeError> {
         .map_err(|_| ForgeError::Config("the token holds characters that none can".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A page of which only the length tells whether another comes.
+#[derive(Deserialize)]
+struct Counted<T> {
+    value: Vec<T>,
+}
+
+/// A page that names the next one.
+#[derive(Deserialize)]
+struct Chained<T> {
+    values: Vec<T>,
+    next: Option<String>,
 }
 
 /// A whole answer.
@@ -86,7 +139,10 @@ pub(super) fn client(limits: Limits) -> Result<Client, ForgeError> {
         .connect_timeout(limits.request.min(Duration::from_secs(10)))
         .timeout(limits.request)
         .build()
-        .map_err(|error| ForgeError::Config(format!("no connection can be made: {error}")))
+        .map_err(|error| {
+            let why = deepest(&error).map(ToString::to_string).unwrap_or_default();
+            ForgeError::Config(format!("no connection can be made: {why}"))
+        })
 }
 
 /// A runtime for one client, on this thread.
@@ -109,12 +165,38 @@ impl Http {
         let base = Url::parse(&format!("{}/", api.trim_end_matches('/')))
             .map_err(|_| ForgeError::Config(format!("`{api}` is no address of a forge")))?;
         let mut all = HeaderMap::new();
-        let agent = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
-        all.insert(USER_AGENT, HeaderValue::from_static(agent));
+        all.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         all.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        all.extend(headers.iter().cloned());
+        for (name, value) in headers {
+            all.insert(name.clone(), value.clone());
+        }
+        let mut secrets = Secrets::default();
+        for value in all.values().filter(|value| value.is_sensitive()) {
+            let text = value.to_str().unwrap_or_default();
+            // The token alone, behind `Bearer ` and the like.
+            secrets.add(text.rsplit(' ').next().unwrap_or_default());
+        }
         let (client, runtime) = (client(limits)?, runtime()?);
-        Ok(Self { forge, base, headers: all, limits, client, runtime })
+        let wire = Box::new(client.clone());
+        Ok(Self { forge, base, headers: all, limits, client, wire, runtime, secrets })
+    }
+
+    /// The same client, which lets nothing of a token into a message, however
+    /// it is sent.
+    pub(super) fn hiding(mut self, token: &Token) -> Self {
+        token.hidden().iter().for_each(|text| self.secrets.add(text));
+        self
+    }
+
+    /// The same client, whose requests are carried by something that stands on
+    /// its connection.
+    pub(super) fn through(mut self, on: impl FnOnce(Client) -> Box<dyn Wire>) -> Self {
+        self.wire = {
+            // What it starts runs on the same runtime.
+            let _inside = self.runtime.enter();
+            on(self.client.clone())
+        };
+        self
     }
 
     /// Reads one thing. `path` has no slash at its front.
@@ -123,7 +205,7 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ForgeError> {
-        let reply = self.read(self.url(path, query)?)?;
+        let reply = self.read(&self.url(path, query)?)?;
         self.parse(&reply, true)
     }
 
@@ -134,21 +216,94 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            Ok((self.parse(reply, true)?, self.next_page(&reply.headers)?))
+        })
+    }
+
+    /// Reads a list to its end whose pages name the next one in themselves:
+    /// `{"values": [...], "next": "https://..."}`.
+    pub(super) fn chained<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            let page: Chained<T> = self.parse(reply, true)?;
+            Ok((page.values, page.next.map(|next| self.own(&next)).transpose()?))
+        })
+    }
+
+    /// Reads a list to its end whose pages are more than a list.
+    pub(super) fn pages_of<P: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        list: fn(P) -> Vec<T>,
+    ) -> Result<Vec<T>, ForgeError> {
+        self.walk(self.url(path, query)?, |reply| {
+            Ok((list(self.parse(reply, true)?), self.next_page(&reply.headers)?))
+        })
+    }
+
+    /// Reads a list to its end that is told how many to give and how many to
+    /// skip, by these names: `{"value": [...]}`.
+    pub(super) fn skipping<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        (top, skip, size): (&str, &str, usize),
+    ) -> Result<Vec<T>, ForgeError> {
+        let from = |skipped: usize| {
+            let (size, skipped) = (size.to_string(), skipped.to_string());
+            self.url(path, &[query, &[(top, &*size), (skip, &*skipped)]].concat())
+        };
+        let skipped = Cell::new(0);
+        self.walk(from(0)?, |reply| {
+            let page: Counted<T> = self.parse(reply, true)?;
+            skipped.set(skipped.get() + size);
+            // A short page is the last one.
+            let next = (page.value.len() >= size).then(|| from(skipped.get())).transpose()?;
+            Ok((page.value, next))
+        })
+    }
+
+    /// Reads page after page; `read` gives what a page holds and where the next
+    /// one is.
+    fn walk<T>(
+        &self,
+        first: Url,
+        read: impl Fn(&Reply) -> Result<(Vec<T>, Option<Url>), ForgeError>,
+    ) -> Result<Vec<T>, ForgeError> {
         let mut found = Vec::new();
-        let mut next = Some(self.url(path, query)?);
+        let mut next = Some(first);
+        let mut left = self.limits.body.saturating_mul(LIST);
         for _ in 0..self.limits.pages {
             let Some(url) = next else { return Ok(found) };
-            let reply = self.read(url)?;
-            let page: Vec<T> = self.parse(&reply, true)?;
+            let reply = self.read(&url)?;
+            let Some(less) = left.checked_sub(reply.body.len()) else {
+                let most = self.limits.body.saturating_mul(LIST);
+                return Err(self.strange(format!("a list of more than {most} bytes")));
+            };
+            left = less;
+            let (page, after) = read(&reply)?;
             found.extend(page);
-            next = self.next_page(&reply.headers)?;
+            next = after;
         }
         match next {
             None => Ok(found),
-            Some(_) => {
-                Err(self.strange(format!("a list of more than {} pages", self.limits.pages)))
-            }
+            Some(_) => Err(self.too_many_pages()),
         }
+    }
+
+    /// A list that does not end.
+    pub(super) fn too_many_pages(&self) -> ForgeError {
+        self.strange(format!("a list of more than {} pages", self.limits.pages))
+    }
+
+    /// How long and how much.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Writes, and reads what the forge says to it.
@@ -162,7 +317,8 @@ impl Http {
         self.parse(&reply, false)
     }
 
-    /// Writes; what the forge says to it does not matter.
+    /// Writes; what the forge says to it does not matter. `Value::Null` is no
+    /// body at all.
     pub(super) fn send(
         &self,
         method: Method,
@@ -170,11 +326,12 @@ impl Http {
         body: &Value,
     ) -> Result<Reply, ForgeError> {
         let url = self.url(path, &[])?;
+        let once = move || self.once(method.clone(), &url, Some(body));
         let mut waited = false;
         loop {
-            let reply = self.once(method.clone(), &url, Some(body)).map_err(|lost| {
+            let reply = once().map_err(|lost| {
                 let ambiguous = !lost.never_sent;
-                self.unavailable(lost.message, ambiguous)
+                self.unavailable(&lost.message, ambiguous)
             })?;
             match self.judge(&reply, false) {
                 // Refused before it was done: asking again does it once.
@@ -191,11 +348,19 @@ impl Http {
     }
 
     /// An error of this forge about an answer that is not of its interface.
-    pub(super) fn strange(&self, message: impl Into<String>) -> ForgeError {
-        ForgeError::Strange { forge: self.forge.to_owned(), message: message.into() }
+    pub(super) fn strange(&self, message: impl AsRef<str>) -> ForgeError {
+        let message = self.line(message.as_ref());
+        ForgeError::Strange { forge: self.forge.to_owned(), message }
     }
 
-    fn unavailable(&self, message: String, ambiguous: bool) -> ForgeError {
+    /// What a forge says, as one line that may be shown: without the token,
+    /// without what a terminal obeys, and not too long.
+    pub(super) fn line(&self, text: &str) -> String {
+        self.secrets.line(text).chars().take(MOST_WORDS).collect()
+    }
+
+    fn unavailable(&self, message: &str, ambiguous: bool) -> ForgeError {
+        let message = self.line(message);
         ForgeError::Unavailable { forge: self.forge.to_owned(), message, ambiguous }
     }
 
@@ -212,7 +377,7 @@ impl Http {
     }
 
     /// A read, tried again where that may help.
-    fn read(&self, url: Url) -> Result<Reply, ForgeError> {
+    fn read(&self, url: &Url) -> Result<Reply, ForgeError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -239,7 +404,7 @@ impl Http {
         for _ in 0..MOST_REDIRECTS {
             let reply = self
                 .once(Method::GET, &url, None)
-                .map_err(|lost| self.unavailable(lost.message, false))?;
+                .map_err(|lost| self.unavailable(&lost.message, false))?;
             if !reply.status.is_redirection() {
                 return Ok(reply);
             }
@@ -259,16 +424,26 @@ impl Http {
 
     /// One request and its whole answer.
     fn once(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<Reply, Lost> {
-        let mut request = self.client.request(method, url.clone()).headers(self.headers.clone());
-        if let Some(body) = body {
-            request = request.json(body);
+        let mut request = reqwest::Request::new(method, url.clone());
+        *request.headers_mut() = self.headers.clone();
+        if let Some(body) = body.filter(|body| !body.is_null()) {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.to_string().into());
         }
-        self.runtime.block_on(whole(request, self.limits))
+        self.runtime.block_on(whole(&*self.wire, request, self.limits))
     }
 
     /// What a status means.
     fn judge(&self, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
-        verdict(self.forge, reply, reading)
+        verdict(self.forge, reply, reading, &self.words(reply))
+    }
+
+    /// What a forge says of an error, in one line.
+    fn words(&self, reply: &Reply) -> String {
+        let said = serde_json::from_slice::<Value>(&reply.body);
+        let line = self.line(&said.as_ref().map(spoken).unwrap_or_default());
+        if line.is_empty() { reply.status.to_string() } else { line }
     }
 
     fn parse<T: DeserializeOwned>(&self, reply: &Reply, reading: bool) -> Result<T, ForgeError> {
@@ -284,7 +459,7 @@ impl Http {
     /// An answer that cannot be read. After a write it is not known what was
     /// done.
     fn unread(&self, what: &str, reading: bool) -> ForgeError {
-        if reading { self.strange(what) } else { self.unavailable(what.to_owned(), true) }
+        if reading { self.strange(what) } else { self.unavailable(what, true) }
     }
 
     /// The next page, on the same origin.
@@ -297,9 +472,13 @@ impl Http {
             let address = address.trim().strip_prefix('<')?.strip_suffix('>')?;
             is_next.then(|| address.to_owned())
         });
-        let Some(next) = next else { return Ok(None) };
-        match self.base.join(&next) {
-            Ok(url) if url.origin() == self.base.origin() => Ok(Some(url)),
+        next.map(|next| self.own(&next)).transpose()
+    }
+
+    /// The address of a next page, which has to be on the same origin.
+    fn own(&self, next: &str) -> Result<Url, ForgeError> {
+        match self.base.join(next) {
+            Ok(url) if url.origin() == self.base.origin() => Ok(url),
             Ok(url) => {
                 let host = url.host_str().unwrap_or_default();
                 Err(self.strange(format!("its next page is on another host, {host}")))
@@ -309,22 +488,14 @@ impl Http {
     }
 }
 
-/// A request that got no whole answer.
-struct Lost {
-    message: String,
-    /// Whether the forge cannot have seen it.
-    never_sent: bool,
-}
-
-async fn whole(request: reqwest::RequestBuilder, limits: Limits) -> Result<Reply, Lost> {
-    let lost = |error: reqwest::Error| Lost {
-        never_sent: error.is_connect() || error.is_builder(),
-        message: told(&error, limits),
-    };
-    let mut response = request.send().await.map_err(lost)?;
+async fn whole(wire: &dyn Wire, request: reqwest::Request, limits: Limits) -> Result<Reply, Lost> {
+    let lost = |error: &(dyn Error + 'static)| lost(error, limits);
+    // Boxed, as that of the wire.
+    let late = |error: reqwest::Error| lost(&error);
+    let mut response = wire.send(request).await.map_err(|error| lost(&*error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+    while let Some(chunk) = response.chunk().await.map_err(late)? {
         if body.len() + chunk.len() > limits.body {
             let message = format!("an answer of more than {} bytes", limits.body);
             return Err(Lost { message, never_sent: false });
@@ -332,106 +503,4 @@ async fn whole(request: reqwest::RequestBuilder, limits: Limits) -> Result<Reply
         body.extend_from_slice(&chunk);
     }
     Ok(Reply { status, headers, body })
-}
-
-/// What happened, without the address: its query may hold what is nobody's
-/// business.
-fn told(error: &reqwest::Error, limits: Limits) -> String {
-    if error.is_timeout() {
-        return format!("nothing came within {} s", limits.request.as_secs_f32());
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    let what = if error.is_connect() { "no connection" } else { "the answer broke off" };
-    format!("{what}: {deepest}")
-}
-
-/// What a status means, the same on every forge.
-pub(super) fn verdict(forge: &str, reply: &Reply, reading: bool) -> Result<(), ForgeError> {
-    let status = reply.status;
-    let forge = forge.to_owned();
-    // Azure DevOps answers 203 with its sign-in page where a token is wrong.
-    if status == StatusCode::NON_AUTHORITATIVE_INFORMATION {
-        let message = "it shows its sign-in page".to_owned();
-        return Err(ForgeError::Unauthorized { forge, message });
-    }
-    if status.is_success() {
-        return Ok(());
-    }
-    let message = words(reply);
-    let after = retry_after(&reply.headers);
-    Err(match status {
-        StatusCode::UNAUTHORIZED => ForgeError::Unauthorized { forge, message },
-        StatusCode::TOO_MANY_REQUESTS => ForgeError::RateLimited { forge, after },
-        StatusCode::FORBIDDEN if after.is_some() || is_exhausted(&reply.headers) => {
-            ForgeError::RateLimited { forge, after }
-        }
-        StatusCode::FORBIDDEN => ForgeError::Forbidden { forge, message },
-        StatusCode::NOT_FOUND | StatusCode::GONE => {
-            ForgeError::NotFound { forge, what: "that".to_owned(), message }
-        }
-        StatusCode::CONFLICT => ForgeError::Conflict { forge, message },
-        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            // A write that ended so may have been done.
-            ForgeError::Unavailable { forge, message, ambiguous: !reading }
-        }
-        status if status.is_redirection() => {
-            let message = format!("it answers {status} to a change");
-            ForgeError::Strange { forge, message }
-        }
-        _ => ForgeError::Refused { forge, message },
-    })
-}
-
-fn is_exhausted(headers: &HeaderMap) -> bool {
-    let left = headers.get("x-ratelimit-remaining").and_then(|left| left.to_str().ok());
-    left == Some("0")
-}
-
-/// `Retry-After` in seconds; a date is taken for a minute.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    Some(text.trim().parse().map_or(Duration::from_secs(60), Duration::from_secs))
-}
-
-/// The longest text of a forge that is shown.
-const MOST_WORDS: usize = 300;
-
-/// What a forge says of an error, in one line.
-fn words(reply: &Reply) -> String {
-    let said = match serde_json::from_slice::<Value>(&reply.body) {
-        Ok(value) => spoken(&value),
-        Err(_) => String::new(),
-    };
-    let line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect();
-    if line.is_empty() { reply.status.to_string() } else { line }
-}
-
-/// The texts of an error document: `message`, `error`, and what is in `errors`.
-fn spoken(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(list) => {
-            list.iter().map(spoken).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("; ")
-        }
-        Value::Object(map) => {
-            const KEYS: [&str; 6] =
-                ["message", "error", "error_description", "errors", "detail", "title"];
-            let known = KEYS.iter().filter_map(|key| map.get(*key));
-            let mut texts: Vec<String> =
-                known.map(spoken).filter(|text| !text.is_empty()).collect();
-            if texts.is_empty() {
-                // `{"base": ["is closed"]}`: the field and what is wrong with it.
-                let named = map.iter().map(|(key, value)| (key, spoken(value)));
-                let named = named.filter(|(_, text)| !text.is_empty());
-                texts.extend(named.map(|(key, text)| format!("{key} {text}")));
-            }
-            texts.dedup();
-            texts.join(": ")
-        }
-        _ => String::new(),
-    }
 }

@@ -5,32 +5,34 @@
 //! is the same everywhere: deadlines, limits, where a token may go, and what an
 //! answer means. Async stays inside.
 
+mod azure;
+mod bitbucket;
+mod common;
 mod ensure;
 mod error;
+mod gitea;
+mod github;
+mod gitlab;
 mod http;
+mod meaning;
 mod place;
+mod secrets;
+mod sources;
 mod token;
 mod versions;
 
 pub use ensure::{Ensured, ensure};
 pub use error::ForgeError;
+pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
-pub use token::Token;
+pub use sources::{Ask, Sources, find as find_token, missing as missing_token, run as ask_program};
+pub use token::{Form, Token};
 pub use versions::compare_versions;
 
-use crate::model::{MergeMethod, Reviewer};
+use std::fmt;
 
-/// A client for the forge of a place.
-pub fn connect(place: &Place, token: Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
-    let _ = (token, limits);
-    Err(ForgeError::Unsupported { forge: place.kind.to_string(), message: "not yet".to_owned() })
-}
-
-/// What a push tells a forge that opens requests by itself (`git push -o`).
-pub fn push_options(_place: &Place, _draft: &Draft, _auto_merge: bool) -> Vec<String> {
-    Vec::new()
-}
+use crate::model::{ForgeKind, MergeMethod, Reviewer};
 
 /// A pull request (a merge request) that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -106,7 +108,7 @@ pub struct Check {
 
 /// What is asked of a forge. Each verb is one step that is safe to repeat;
 /// what belongs together is put together in [`ensure`].
-pub trait Forge {
+pub trait Forge: fmt::Debug {
     /// Its name for people: `GitHub`.
     fn name(&self) -> &'static str;
 
@@ -144,4 +146,18 @@ pub trait Forge {
 
     /// The statuses and check runs of a commit, the newest of each name.
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError>;
+}
+
+/// The client of the forge of a repository.
+pub fn connect(place: &Place, token: &Token, limits: Limits) -> Result<Box<dyn Forge>, ForgeError> {
+    Ok(match place.kind {
+        ForgeKind::GitHub => Box::new(github::GitHub::new(place, token, limits)?),
+        ForgeKind::GitLab => Box::new(gitlab::GitLab::new(place, token, limits)?),
+        ForgeKind::Gitea => Box::new(gitea::Gitea::new(place, token, limits)?),
+        ForgeKind::Azure => Box::new(azure::Azure::new(place, token, limits)?),
+        ForgeKind::Bitbucket => Box::new(bitbucket::Bitbucket::new(place, token, limits)?),
+        ForgeKind::None => {
+            return Err(ForgeError::Config("there is no forge to speak to".to_owned()));
+        }
+    })
 }

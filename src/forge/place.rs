@@ -93,6 +93,15 @@ impl Place {
         }
     }
 
+    /// The host that a token is kept and sent for: that of the remote where the
+    /// interface belongs to it, else that of the interface, which a file of the
+    /// repository may have named.
+    pub fn api_host(&self) -> String {
+        let rest = self.api.split_once("://").map_or(&*self.api, |(_, rest)| rest);
+        let host = rest.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        if host == format!("api.{}", self.host) { self.host.clone() } else { host }
+    }
+
     /// `organization/project` and the repository, on Azure DevOps.
     pub(super) fn azure(&self) -> (&str, &str) {
         self.repository.rsplit_once('/').unwrap_or((&self.repository, &self.repository))
@@ -131,6 +140,8 @@ fn origin(text: &str) -> Result<String, ForgeError> {
 fn default_api(kind: ForgeKind, web: &str) -> String {
     match kind {
         ForgeKind::GitHub if web == "https://github.com" => "https://api.github.com".to_owned(),
+        // With a domain of its own.
+        ForgeKind::GitHub if web.ends_with(".ghe.com") => web.replacen("://", "://api.", 1),
         ForgeKind::GitHub => format!("{web}/api/v3"),
         ForgeKind::GitLab => format!("{web}/api/v4"),
         ForgeKind::Gitea => format!("{web}/api/v1"),
@@ -290,6 +301,10 @@ mod tests {
         ] {
             assert_eq!(found(remote), github, "{remote}");
         }
+        let (_, api, _) = found("https://acme.ghe.com/acme/config");
+        assert_eq!(api, "https://api.acme.ghe.com");
+        let (_, api, _) = found("https://github.example.org/acme/config");
+        assert_eq!(api, "https://github.example.org/api/v3");
         let (kind, api, repository) = found("git@gitlab.example.org:group/sub/config.git");
         assert_eq!(kind, ForgeKind::GitLab);
         assert_eq!(api, "https://gitlab.example.org/api/v4");

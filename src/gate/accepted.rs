@@ -2,11 +2,12 @@
 //! each is named in the output.
 
 use crate::discover::{Cell, CellKey};
-use crate::history::Timeline;
+use crate::history::{Held, Moment, Timeline};
 use crate::model::{EnvironmentName, Pin, Promotion};
 use crate::plan::{Planned, exists_in};
 use crate::proof::Entering;
 
+use super::entering::is_about;
 use super::{Case, Past, gp001, short_id};
 
 /// Why a version may enter all the same.
@@ -65,9 +66,18 @@ fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
         return None;
     }
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
-    let held = ran(timeline, &promotion.version)?;
+    let held = ran(timeline, promotion)?;
     if went_back(timeline, held, &promotion.version) {
         return None;
+    }
+    // The same version of another image is no way back. A rollback of our own
+    // changes the version alone.
+    if let Some(check) = case.check {
+        let rendered = check.ran.get(&CellKey::of(promotion, &promotion.to))?;
+        let mut entering = case.proof.entering.iter();
+        if entering.any(|entering| is_about(promotion, entering) && !rendered.has(entering)) {
+            return None;
+        }
     }
     let since = timeline.held.get(held).and_then(|held| held.since.as_ref());
     let since = since.map(|since| format!(" ({})", short_id(&since.commit))).unwrap_or_default();
@@ -80,16 +90,25 @@ fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 pub fn before_this(timeline: &Timeline) -> Option<&Pin> {
     let now = &timeline.held.first()?.pin;
     let mut stays = timeline.held.iter().enumerate().skip(1);
-    let good = |(index, held): &(usize, &crate::history::Held)| {
+    let good = |(index, held): &(usize, &Held)| {
         held.pin != *now && !held.pin.is_empty() && !went_back(timeline, *index, &held.pin)
     };
     stays.find(good).map(|(_, held)| &held.pin)
 }
 
-/// The newest stay of exactly that version, before the present one.
-fn ran(timeline: &Timeline, version: &Pin) -> Option<usize> {
+/// The newest stay of exactly that version of that image, before the present
+/// one.
+fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
+    let same =
+        |held: &Held| held.pin == promotion.version && held.repository == promotion.repository;
     let mut stays = timeline.held.iter().enumerate().skip(1);
-    stays.find(|(_, held)| held.pin == *version).map(|(index, _)| index)
+    stays.find(|(_, held)| same(held)).map(|(index, _)| index)
+}
+
+/// The commit that brought the version which a promotion goes back to, where
+/// the environment ran it before.
+pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {
+    timeline.held.get(ran(timeline, promotion)?)?.since.as_ref()
 }
 
 /// Whether the version was itself gone back from: what came after it was an

@@ -2,9 +2,9 @@
 //! run in the environments before, whatever their files say of versions.
 
 use crate::config::AppPolicy;
-use crate::model::{Finding, Outcome, Rule, Sources};
+use crate::model::{Finding, Outcome, Promotion, Rule, Sources};
 use crate::plan::Planned;
-use crate::proof::{Entering, Gone, Vouch};
+use crate::proof::{Entering, Gone, Moved, Vouch};
 
 use super::accepted::{self, Why};
 use super::{Case, undo};
@@ -37,11 +37,28 @@ pub(super) fn gone(gone: &Gone) -> Finding {
     }
 }
 
+/// A version of a chart or of a remote resource that every environment before
+/// has.
+pub(super) fn moved(moved: &Moved) -> Finding {
+    let names: Vec<&str> = moved.from.iter().map(|(name, _)| name.as_str()).collect();
+    let crate::kustomize::render::Source { name, version, .. } = &moved.source;
+    Finding {
+        rule: Rule::GP001,
+        outcome: Outcome::Pass,
+        app: moved.app.clone(),
+        environment: Some(moved.environment.clone()),
+        message: format!("{} has {name} {version}", names.join(" and ")),
+        path: Some(moved.place.0.clone()),
+        line: Some(moved.place.1),
+        hint: None,
+    }
+}
+
 fn one(case: &Case<'_>, judged: &[(&Planned, Finding)], entering: &Entering) -> Option<Finding> {
     if is_vouched(case, entering) || arrives_everywhere(case, entering) {
         return None;
     }
-    let mut told = judged.iter().filter(|(planned, _)| is_about(planned, entering));
+    let mut told = judged.iter().filter(|(planned, _)| is_about(&planned.promotion, entering));
     if told.any(|(planned, finding)| tells(case, (planned, finding), entering)) {
         return None;
     }
@@ -89,8 +106,7 @@ fn is_vouched(case: &Case<'_>, entering: &Entering) -> bool {
 }
 
 /// Whether a promotion speaks of the same version in the same environment.
-fn is_about(planned: &Planned, entering: &Entering) -> bool {
-    let promotion = &planned.promotion;
+pub(super) fn is_about(promotion: &Promotion, entering: &Entering) -> bool {
     let tag = promotion.version.tag.as_ref().map(ToString::to_string).unwrap_or_default();
     let digest = promotion.version.digest.as_ref().map(ToString::to_string).unwrap_or_default();
     let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);

@@ -35,7 +35,9 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
         .collect();
     let rendered = entering::judge(case, &judged);
     let gone = case.proof.gone.iter().map(entering::gone);
-    judged.into_iter().map(|(_, finding)| finding).chain(rendered).chain(gone).collect()
+    let moved = case.proof.moved.iter().filter(|moved| moved.vouched).map(entering::moved);
+    let judged = judged.into_iter().map(|(_, finding)| finding);
+    judged.chain(rendered).chain(gone).chain(moved).collect()
 }
 
 /// The way to satisfy the rule, where it does not hold; and whether it refuses,

@@ -19,7 +19,7 @@ mod gp014;
 mod ordering;
 mod policy;
 
-pub use accepted::before_this;
+pub use accepted::{before_this, gone_back_to};
 pub use ordering::by_semver;
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ use crate::model::{
     AppId, EnvironmentName, Finding, Outcome, Pin, Promotion, RepoPath, Rule, quoted,
 };
 use crate::plan::{Plan, Planned};
-use crate::proof::Proof;
+use crate::proof::{Proof, Ran};
 
 /// Everything the rules may look at.
 #[derive(Clone, Copy)]
@@ -86,8 +86,12 @@ pub struct Foreign<'a> {
     pub base: &'a str,
     /// The fetch that brings what the clone lacks of the past.
     pub cure: &'a str,
-    /// Overlays of new apps that the history had before.
+    /// Overlays of new apps that the history had before, or images of which
+    /// it had.
     pub returned: &'a [RepoPath],
+    /// What was rendered where an environment ran the version that a promotion
+    /// brings back.
+    pub ran: &'a BTreeMap<CellKey, Ran>,
 }
 
 /// A rule: what it refuses, why, and how to satisfy it.

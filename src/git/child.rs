@@ -24,7 +24,7 @@ const UNSET: [&str; 9] = [
 /// repository) that never asks anything on a terminal.
 pub(super) fn git(repo: &Repository) -> Command {
     let mut command = Command::new("git");
-    command.current_dir(repo.root().unwrap_or(repo.git_dir()));
+    command.current_dir(repo.place());
     command.env("GIT_TERMINAL_PROMPT", "0");
     for name in UNSET {
         command.env_remove(name);

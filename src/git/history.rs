@@ -6,11 +6,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::tree_diff::{self, Kept, TreeDiff};
+use super::trees::Trees;
 use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
 
@@ -81,7 +83,7 @@ pub struct HistoryCommit {
     /// The paths of interest that differ to the first parent, sorted. At a
     /// root: all that are there. Empty where the parent is cut off.
     pub changed: Vec<RepoPath>,
-    repo: gix::Repository,
+    repo: Rc<gix::Repository>,
     details: OnceCell<Details>,
 }
 
@@ -136,7 +138,7 @@ struct Step {
 /// The first-parent history from a commit on, newest first. Commits that touch
 /// none of the paths of interest are passed over.
 pub struct History {
-    repo: gix::Repository,
+    repo: Rc<gix::Repository>,
     graph: Option<gix::commitgraph::Graph>,
     shallow: Vec<ObjectId>,
     interest: Interest,
@@ -144,6 +146,7 @@ pub struct History {
     only_changes: bool,
     ended_shallow: bool,
     kept: Kept,
+    trees: Trees,
 }
 
 /// Walks back from `tip`, giving the commits that change a path of `interest`.
@@ -158,7 +161,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
     // What is needed again is kept by the walk itself.
     own.object_cache_size(None);
     let mut history = History {
-        repo: own,
+        repo: Rc::new(own),
         graph,
         shallow,
         interest,
@@ -166,6 +169,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         only_changes: true,
         ended_shallow: false,
         kept: Kept::new(),
+        trees: Trees::default(),
     };
     history.next = Some(history.step(tip)?);
     Ok(history)
@@ -226,7 +230,7 @@ impl History {
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
-        let mut diff = TreeDiff::new(&self.repo, &self.interest, &mut self.kept);
+        let mut diff = TreeDiff::new(&self.repo, &self.interest, (&mut self.kept, &mut self.trees));
         diff.compare(old, Some(new), "")?;
         Ok(diff.finish().paths)
     }

@@ -17,6 +17,7 @@ mod index;
 mod index_tree;
 mod merge;
 mod open;
+mod pieces;
 mod promised;
 mod push;
 mod quarantine;
@@ -27,6 +28,7 @@ mod stage;
 mod state;
 mod tree;
 mod tree_diff;
+mod trees;
 
 pub use borrow::{Borrowed, borrow};
 pub use change::{Change, Divergence, change, moved, staged};

@@ -64,6 +64,12 @@ impl Repository {
         self.root().ok_or(GitError::Bare)
     }
 
+    /// Where git is run: the top of the work tree, or the git directory where
+    /// there is none.
+    pub fn place(&self) -> &Path {
+        self.root().unwrap_or(self.git_dir())
+    }
+
     /// The git directory of this work tree.
     pub fn git_dir(&self) -> &Path {
         self.gix.git_dir()

@@ -148,7 +148,9 @@ impl Worker<'_> {
             let Some(name) = tree::plain_name(entry.filename) else { continue };
             if entry.mode.is_tree() {
                 below.push((dir.join(name), entry.oid.to_owned()));
-            } else if entry.mode.is_blob() && (self.scan.search.wanted)(name) {
+            } else if entry.mode.is_link()
+                || entry.mode.is_blob() && (self.scan.search.wanted)(name)
+            {
                 let blob = self.repo.find_blob(entry.oid);
                 let blob = blob.map_err(|error| {
                     let id = entry.oid.to_owned();
@@ -156,7 +158,9 @@ impl Worker<'_> {
                 })?;
                 let verified = tree::verify((Kind::Blob, blob.id), &blob.data);
                 verified.map_err(|error| error.at(&dir.join(name)))?;
-                (self.scan.search.show)(&dir.join(name), &blob.data);
+                let search = self.scan.search;
+                let show = if entry.mode.is_link() { search.link } else { search.show };
+                show(&dir.join(name), &blob.data);
             }
         }
         self.scan.met.fetch_add(below.len() - before, Ordering::Relaxed);

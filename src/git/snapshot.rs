@@ -147,6 +147,28 @@ impl TreeSnapshot {
         promised.bring(&missing).map_err(|error| error.at(top))
     }
 
+    /// The bytes of the entry at `path`, where it is of that kind.
+    fn blob(&self, path: &RepoPath, kind: EntryKind) -> Result<Option<Vec<u8>>, SnapshotError> {
+        let Some(parent) = path.parent() else { return Ok(None) };
+        let Some(directory) = self.directory(&parent)? else { return Ok(None) };
+        let node = directory.node(path.file_name()).filter(|node| node.kind == kind);
+        let Some(node) = node else { return Ok(None) };
+        let object = self.repo.find_object(node.id).or_else(|error| {
+            if !error.is_not_found() || !self.bring(&directory) {
+                return Err(error);
+            }
+            self.repo.find_object(node.id)
+        });
+        let object = object
+            .map_err(|error| tree::unreadable(&self.repo, ("blob", node.id), &error).at(path))?;
+        let blob = object.try_into_blob();
+        let mut blob =
+            blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
+        let verified = tree::verify((gix::objs::Kind::Blob, node.id), &blob.data);
+        verified.map_err(|error| error.at(path))?;
+        Ok(Some(std::mem::take(&mut blob.data)))
+    }
+
     /// Reads a tree, whole and well-formed.
     fn load(&self, id: ObjectId) -> Result<Directory, GitError> {
         let data = tree::load(&self.repo, id)?;
@@ -200,26 +222,11 @@ impl Node {
 
 impl Snapshot for TreeSnapshot {
     fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
-        let Some(parent) = path.parent() else { return Ok(None) };
-        let Some(directory) = self.directory(&parent)? else { return Ok(None) };
-        let Some(node) = directory.node(path.file_name()) else { return Ok(None) };
-        if node.kind != EntryKind::File {
-            return Ok(None);
-        }
-        let object = self.repo.find_object(node.id).or_else(|error| {
-            if !error.is_not_found() || !self.bring(&directory) {
-                return Err(error);
-            }
-            self.repo.find_object(node.id)
-        });
-        let object = object
-            .map_err(|error| tree::unreadable(&self.repo, ("blob", node.id), &error).at(path))?;
-        let blob = object.try_into_blob();
-        let mut blob =
-            blob.map_err(|error| GitError::read(format!("blob {}", node.id), error).at(path))?;
-        let verified = tree::verify((gix::objs::Kind::Blob, node.id), &blob.data);
-        verified.map_err(|error| error.at(path))?;
-        Ok(Some(std::mem::take(&mut blob.data)))
+        self.blob(path, EntryKind::File)
+    }
+
+    fn target(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        self.blob(path, EntryKind::Symlink)
     }
 
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {

@@ -2,6 +2,7 @@
 //! these only the ones that lead to the paths of interest.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
@@ -9,12 +10,14 @@ use gix::objs::TreeRefIter;
 use gix::objs::tree::{EntryRef, name_order};
 
 use super::history::Interest;
+use super::pieces::Tree;
+use super::trees::Trees;
 use super::{GitError, tree};
 use crate::model::RepoPath;
 
 /// The trees of the older side of the last comparison, by directory: they are
 /// those of the newer side of the next one.
-pub(super) type Kept = HashMap<String, (ObjectId, Vec<u8>)>;
+pub(super) type Kept = HashMap<String, (ObjectId, Rc<Tree>)>;
 
 /// The files that differ.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub(super) fn between(
     interest: &Interest,
 ) -> Result<Changed, GitError> {
     let kept = &mut Kept::new();
-    let mut diff = TreeDiff { load: tree::load, ..TreeDiff::new(repo, interest, kept) };
+    let mut diff = TreeDiff { repo, interest, changed: Changed::default(), kept, trees: None };
     diff.compare(old, Some(new), "")?;
     Ok(diff.finish())
 }
@@ -45,19 +48,18 @@ pub(super) struct TreeDiff<'a> {
     interest: &'a Interest,
     changed: Changed,
     kept: &'a mut Kept,
-    load: Load,
+    /// Where trees come from that need not be what their ids say.
+    trees: Option<&'a mut Trees>,
 }
-
-type Load = fn(&gix::Repository, ObjectId) -> Result<Vec<u8>, GitError>;
 
 impl<'a> TreeDiff<'a> {
     /// Compares what is found, without a look whether it is what the ids say.
     pub(super) fn new(
         repo: &'a gix::Repository,
         interest: &'a Interest,
-        kept: &'a mut Kept,
+        (kept, trees): (&'a mut Kept, &'a mut Trees),
     ) -> Self {
-        Self { repo, interest, changed: Changed::default(), kept, load: tree::load_as_found }
+        Self { repo, interest, changed: Changed::default(), kept, trees: Some(trees) }
     }
 
     /// What was found, sorted.
@@ -65,6 +67,15 @@ impl<'a> TreeDiff<'a> {
         self.changed.paths.sort();
         self.changed.paths.dedup();
         self.changed
+    }
+
+    fn read(&mut self, id: Option<ObjectId>) -> Result<Rc<Tree>, GitError> {
+        let hash = self.repo.object_hash();
+        Ok(match (id, &mut self.trees) {
+            (None, _) => Rc::new(Tree::whole(Vec::new(), hash)),
+            (Some(id), Some(trees)) => trees.get(self.repo, id)?,
+            (Some(id), None) => Rc::new(Tree::whole(tree::load(self.repo, id)?, hash)),
+        })
     }
 
     pub(super) fn compare(
@@ -76,10 +87,10 @@ impl<'a> TreeDiff<'a> {
         if old == new {
             return Ok(());
         }
-        let older = old.map_or(Ok(Vec::new()), |id| (self.load)(self.repo, id))?;
+        let older = self.read(old)?;
         let newer = match (self.kept.remove(dir), new) {
-            (Some((id, data)), Some(new)) if id == new => data,
-            (_, new) => new.map_or(Ok(Vec::new()), |id| (self.load)(self.repo, id))?,
+            (Some((id, tree)), Some(new)) if id == new => tree,
+            (_, new) => self.read(new)?,
         };
         self.walk((&older, &newer), dir)?;
         if let Some(id) = old {
@@ -88,21 +99,25 @@ impl<'a> TreeDiff<'a> {
         Ok(())
     }
 
-    /// Goes through the entries of two trees side by side; where only a few
-    /// names of a wide one matter, through these.
-    fn walk(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
-        let wide = trees.0.len().max(trees.1.len()) > WIDE;
+    /// Goes through what differs; where only a few names of a wide tree
+    /// matter, through these.
+    fn walk(&mut self, (old, new): (&Tree, &Tree), dir: &str) -> Result<(), GitError> {
+        if let Some(differing) = old.differences(new) {
+            return differing.into_iter().try_for_each(|(old, new)| self.entry(old, new, dir));
+        }
+        let wide = old.len().max(new.len()) > WIDE;
         if let Some(names) = self.interest.names_in(dir, FEW).filter(|_| wide) {
-            let hash = self.repo.object_hash();
             for name in names {
-                let (old, new) = (named(trees.0, name, hash), named(trees.1, name, hash));
-                self.entry(old, new, dir)?;
+                let broken = |_| GitError::read(format!("tree `{dir}`"), "it is no tree");
+                let (old, new) = (old.find(name), new.find(name));
+                self.entry(old.map_err(broken)?, new.map_err(broken)?, dir)?;
             }
             return Ok(());
         }
-        self.side_by_side(trees, dir)
+        self.side_by_side((&old.bytes(), &new.bytes()), dir)
     }
 
+    /// Goes through the entries of two trees.
     fn side_by_side(&mut self, trees: (&[u8], &[u8]), dir: &str) -> Result<(), GitError> {
         let hash = self.repo.object_hash();
         let bad = |error: gix::Error| GitError::read(format!("tree `{dir}`"), error);
@@ -161,24 +176,6 @@ impl<'a> TreeDiff<'a> {
 const WIDE: usize = 4_096;
 /// Where no more than these are searched for.
 const FEW: usize = 4;
-
-/// The modes that git writes, and one that it wrote long ago.
-const MODES: [&str; 6] = ["40000", "100644", "100755", "120000", "160000", "100664"];
-
-/// The entry of that name, found by its bytes.
-fn named<'t>(tree: &'t [u8], name: &str, hash: gix::hash::Kind) -> Option<EntryRef<'t>> {
-    let pattern = [b" ", name.as_bytes(), b"\0"].concat();
-    for at in memchr::memmem::find_iter(tree, &pattern) {
-        // Before it stands the mode.
-        let before = tree.get(..at)?;
-        let mode = MODES.iter().find(|mode| before.ends_with(mode.as_bytes()));
-        let entry = mode.and_then(|mode| tree.get(at - mode.len()..));
-        if let Some(Ok(Some((entry, _)))) = entry.map(|entry| first_entry(entry, hash)) {
-            return Some(entry);
-        }
-    }
-    None
-}
 
 /// Where the first entry starts that is not the same on both sides. Wide
 /// directories differ in one entry mostly, and comparing bytes is cheaper than

@@ -46,6 +46,11 @@ pub trait Snapshot {
     /// The bytes of the regular file at `path`; `None` where there is none.
     fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError>;
 
+    /// What the symbolic link at `path` says; `None` where there is none.
+    fn target(&self, _path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        Ok(None)
+    }
+
     /// The entries of the directory `dir`, sorted by name; `None` where `dir`
     /// is no directory.
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError>;
@@ -59,8 +64,8 @@ pub trait Snapshot {
         Ok(entries.iter().find(|entry| entry.name == path.file_name()).map(|entry| entry.kind))
     }
 
-    /// Shows every regular file of a wanted name, in any order and maybe by
-    /// several threads. `false`, with only some of them shown, where there are
+    /// Shows every regular file of a wanted name and every symbolic link, in
+    /// any order and maybe by several threads. `false`, with only some of them shown, where there are
     /// more than `most` directories.
     fn scan(&self, search: &Search<'_>) -> Result<bool, SnapshotError> {
         let mut open = vec![RepoPath::root()];
@@ -77,6 +82,9 @@ pub trait Snapshot {
                     EntryKind::File if (search.wanted)(&entry.name) => {
                         (search.show)(&path, &self.read(&path)?.unwrap_or_default());
                     }
+                    EntryKind::Symlink => {
+                        (search.link)(&path, &self.target(&path)?.unwrap_or_default());
+                    }
                     _ => {}
                 }
             }
@@ -92,6 +100,8 @@ pub struct Search<'a> {
     pub wanted: &'a (dyn Fn(&str) -> bool + Sync),
     /// Takes the path of a file and its bytes.
     pub show: &'a (dyn Fn(&RepoPath, &[u8]) + Sync),
+    /// Takes the path of a symbolic link and what it says.
+    pub link: &'a (dyn Fn(&RepoPath, &[u8]) + Sync),
     /// With more directories than this nothing is searched.
     pub most: usize,
 }
@@ -131,6 +141,10 @@ impl Snapshot for Patched<'_> {
             None if self.gone.contains(path) => Ok(None),
             None => self.base.read(path),
         }
+    }
+
+    fn target(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        if self.files.contains_key(path) { Ok(None) } else { self.base.target(path) }
     }
 
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
@@ -179,12 +193,20 @@ fn children<'p>(paths: impl Iterator<Item = &'p RepoPath>, dir: &RepoPath) -> Ve
 #[derive(Debug, Clone, Default)]
 pub struct MemorySnapshot {
     files: BTreeMap<RepoPath, Vec<u8>>,
+    links: BTreeMap<RepoPath, String>,
 }
 
 impl MemorySnapshot {
     /// A snapshot of these files.
     pub fn new(files: impl IntoIterator<Item = (RepoPath, Vec<u8>)>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), links: BTreeMap::new() }
+    }
+
+    /// The same with symbolic links, by what they say.
+    #[must_use]
+    pub fn with_links(mut self, links: impl IntoIterator<Item = (RepoPath, String)>) -> Self {
+        self.links.extend(links);
+        self
     }
 }
 
@@ -193,8 +215,17 @@ impl Snapshot for MemorySnapshot {
         Ok(self.files.get(path).cloned())
     }
 
+    fn target(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, SnapshotError> {
+        Ok(self.links.get(path).map(|target| target.clone().into_bytes()))
+    }
+
     fn list(&self, dir: &RepoPath) -> Result<Option<Vec<Entry>>, SnapshotError> {
-        let entries = children(self.files.keys(), dir);
+        let mut entries = children(self.files.keys().chain(self.links.keys()), dir);
+        for entry in &mut entries {
+            if self.links.contains_key(&dir.join(&entry.name)) {
+                entry.kind = EntryKind::Symlink;
+            }
+        }
         let exists = !entries.is_empty() || dir.parts().next().is_none();
         Ok(exists.then_some(entries))
     }

@@ -338,7 +338,7 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit", "check", "audit", "replay", "next", "preview"]
+    &["promotion", "status", "edit", "check", "audit", "replay", "next", "wait", "preview"]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -349,6 +349,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
         "preview" => schema_for!(super::preview::WirePreviews),
+        "wait" => schema_for!(super::wait::WireWait),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -10,6 +10,7 @@ mod preview;
 mod pull_request;
 mod table;
 mod text;
+mod wait;
 
 pub use check::annotate::{Ci, CiChoice, annotations};
 pub use check::human::check;
@@ -24,6 +25,7 @@ pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
+pub use wait::{wait_table, wait_value, waited};
 
 use serde_json::Value;
 

@@ -57,7 +57,8 @@ pub fn all(snapshot: &dyn Snapshot) -> Result<Vec<Preview>, SnapshotError> {
         found.lock().unwrap_or_else(PoisonError::into_inner).extend(preview);
     };
     let wanted = |name: &str| name == OUTER;
-    snapshot.scan(&Search { wanted: &wanted, show: &show, most: usize::MAX })?;
+    let link = |_: &RepoPath, _: &[u8]| {};
+    snapshot.scan(&Search { wanted: &wanted, show: &show, link: &link, most: usize::MAX })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort();
     Ok(found)

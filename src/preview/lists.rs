@@ -75,7 +75,9 @@ fn naming(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Vec<RepoPath>, Prev
             found.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
         }
     };
-    snapshot.scan(&Search { wanted: &is_kustomization, show: &show, most: usize::MAX })?;
+    let link = |_: &RepoPath, _: &[u8]| {};
+    let wanted = &is_kustomization;
+    snapshot.scan(&Search { wanted, show: &show, link: &link, most: usize::MAX })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort();
     Ok(found)

@@ -6,7 +6,8 @@ use crate::discover::{self, Overlay};
 use crate::model::{RepoPath, SnapshotError};
 
 use super::Sides;
-use super::reach::reached;
+use super::links::Links;
+use super::reach::{Reached, reached};
 
 /// Where everything that changes lies in overlays, repositories with more
 /// directories than this are not searched for other overlays that use them.
@@ -24,6 +25,10 @@ pub(super) struct Affected {
     pub(super) outside: Vec<RepoPath>,
     /// Directories of kustomizations that use what changed.
     pub(super) reached: BTreeSet<RepoPath>,
+    /// Symbolic links that lead to what changed, or to what uses it.
+    pub(super) linked: BTreeSet<RepoPath>,
+    /// All symbolic links of the base, where they were searched for.
+    pub(super) links: Links,
     /// Whether the whole repository was searched for them.
     pub(super) searched: bool,
 }
@@ -41,13 +46,14 @@ pub(super) fn affected(sides: &Sides<'_>) -> Result<Affected, SnapshotError> {
     }
     let most = if outside.iter().all(is_config) { SMALL } else { MOST };
     let users = reached((sides.base, sides.head), sides.changed, most)?;
-    let (users, searched) = users.map_or((BTreeSet::new(), false), |users| (users, true));
-    let more = apps_on(sides, users.iter());
+    let (users, searched) = users.map_or((Reached::default(), false), |users| (users, true));
+    let Reached { dirs, linked, links } = users;
+    let more = apps_on(sides, dirs.iter().chain(&linked));
     if !more.is_subset(&apps) {
         apps.extend(more);
         found = overlays(sides, &apps)?;
     }
-    Ok(Affected { outside, reached: users, searched, ..found })
+    Ok(Affected { outside, reached: dirs, linked, links, searched, ..found })
 }
 
 /// Files that no kustomization can be meant to use.

@@ -20,7 +20,7 @@ impl Judging<'_> {
         proof: &mut Proof,
     ) -> Result<(), SnapshotError> {
         for unit in self.units.values().filter(|unit| unit.head.is_empty()) {
-            let later = self.later(unit);
+            let later = self.later(unit)?;
             let path = unit.path();
             let kind = self.sides.head.kind(&path)?;
             if matches!(kind, Some(EntryKind::Symlink | EntryKind::Submodule)) {
@@ -29,14 +29,21 @@ impl Judging<'_> {
                 continue;
             }
             if !later.is_empty() {
-                let (environment, app) = (unit.environment.clone(), unit.key.app().cloned());
-                proof.gone.push(Gone { environment, app, path, later });
+                proof.gone.push(gone(unit, later));
             } else if let Some(new) = self.moved_out(unit, outside)? {
                 let message = format!(
                     "the overlay {path} goes, and {new} is new outside of every overlay: what \
                      replaces it is not judged"
                 );
                 proof.doubts.push(doubt(unit, (new, 0), message));
+            }
+        }
+        for unit in self.units.values() {
+            if self.is_emptied(unit)? {
+                let later = self.later(unit)?;
+                if !later.is_empty() {
+                    proof.gone.push(gone(unit, later));
+                }
             }
         }
         let mut come = Vec::new();
@@ -62,8 +69,18 @@ impl Judging<'_> {
         self.units.values().filter(move |unit| unit.key == *key)
     }
 
-    /// The environments after that have the app at the head.
-    fn later(&self, unit: &Unit<'_>) -> Vec<EnvironmentName> {
+    /// Whether an overlay is still there, but nothing is left of what it ran.
+    fn is_emptied(&self, unit: &Unit<'_>) -> Result<bool, SnapshotError> {
+        if unit.base.is_empty() || unit.head.is_empty() || !self.is_touched(unit)? {
+            return Ok(false);
+        }
+        let ran = self.rendered(unit, Side::Base)?.iter().any(|base| !base.images.is_empty());
+        let head = self.rendered(unit, Side::Head)?;
+        Ok(ran && head.iter().all(|head| head.images.is_empty() && head.opaque.is_empty()))
+    }
+
+    /// The environments after that run the app at the head.
+    fn later(&self, unit: &Unit<'_>) -> Result<Vec<EnvironmentName>, SnapshotError> {
         let pipeline = &self.sides.config.pipeline;
         let mut after: Vec<&EnvironmentName> = vec![&unit.environment];
         let mut next = 0;
@@ -75,10 +92,15 @@ impl Judging<'_> {
                 }
             }
         }
-        let has = |name: &&&EnvironmentName| {
-            self.of(&unit.key).any(|other| other.environment == ***name && !other.head.is_empty())
-        };
-        after.iter().skip(1).filter(has).map(|name| (*name).clone()).collect()
+        let mut found = Vec::new();
+        for name in after.into_iter().skip(1) {
+            for other in self.of(&unit.key).filter(|other| other.environment == *name) {
+                if !other.head.is_empty() && !self.is_emptied(other)? {
+                    found.push(name.clone());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// A manifest that is new outside of every overlay.
@@ -123,14 +145,19 @@ impl Judging<'_> {
                 }
             }
         };
-        self.sides.base.scan(&Search { wanted: &|_| true, show: &show, most: usize::MAX })?;
+        self.sides.base.scan(&Search {
+            wanted: &|_| true,
+            show: &show,
+            link: &|_, _| {},
+            most: usize::MAX,
+        })?;
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Whether a text names an image of that repository, whichever registry it is
 /// from and however that is spelled.
-fn names_image(text: &[u8], repository: &str) -> bool {
+pub fn names_image(text: &[u8], repository: &str) -> bool {
     let host = |first: &str| first.contains(['.', ':']) || first == "localhost";
     let name = match repository.split_once('/') {
         Some((first, rest)) if host(first) => rest,
@@ -143,6 +170,11 @@ fn names_image(text: &[u8], repository: &str) -> bool {
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         starts(before) && ends(text.get(at + name.len()))
     })
+}
+
+fn gone(unit: &Unit<'_>, later: Vec<EnvironmentName>) -> Gone {
+    let (environment, app) = (unit.environment.clone(), unit.key.app().cloned());
+    Gone { environment, app, path: unit.path(), later }
 }
 
 fn is_manifest(name: &str) -> bool {

@@ -6,22 +6,35 @@
 //! from the base alone.
 
 mod affected;
+mod entries;
+mod expand;
 mod files;
 mod lifecycle;
+mod linked;
+mod links;
 mod loosened;
+mod past;
 mod pins;
+mod plugins;
 mod pointers;
 mod reach;
 mod renders;
+mod selector;
+mod shared;
 mod standing;
 mod unit;
+mod versions;
 
+pub use lifecycle::names_image;
+pub use past::Ran;
 pub use standing::standing;
+pub use versions::Moved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::discover::{self, Inventory, Overlay};
+use crate::kustomize::render::ImageKind;
 use crate::model::{AppId, Environment, EnvironmentName, RepoPath, Snapshot, SnapshotError};
 
 use affected::affected;
@@ -89,6 +102,8 @@ pub struct Proof {
     pub after: Inventory,
     /// Images that enter an environment.
     pub entering: Vec<Entering>,
+    /// Versions of charts and remote resources that enter an environment.
+    pub moved: Vec<Moved>,
     /// What cannot be proven.
     pub doubts: Vec<Doubt>,
     /// Overlays that go although a later environment has the app.
@@ -120,6 +135,8 @@ pub struct Entering {
     pub digest: String,
     /// The reference without tag and digest.
     pub repository: String,
+    /// What kind of place holds it.
+    pub kind: ImageKind,
     /// Which object and field render it.
     pub object: String,
     /// File and 1-based line that decide it.
@@ -210,9 +227,15 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
         searched: affected.searched,
         ..Proof::default()
     };
-    let holding = sides.changed.iter().chain(&affected.reached).flat_map(RepoPath::ancestors);
-    let holding = holding.collect();
-    let judging = unit::Judging { sides, renders: &renders, units: &units, holding: &holding };
+    let holding = sides.changed.iter().chain(&affected.reached).chain(&affected.linked);
+    let holding = holding.flat_map(RepoPath::ancestors).collect();
+    let judging = unit::Judging {
+        sides,
+        renders: &renders,
+        units: &units,
+        holding: &holding,
+        hidden: linked::is_hidden(sides, &affected)?,
+    };
     let mut touched: BTreeSet<&Key> = BTreeSet::new();
     for unit in units.values() {
         if judging.is_touched(unit)? {
@@ -225,15 +248,19 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
     }
     judging.lifecycle(&affected.outside, &mut proof)?;
     files::doubts(sides, &affected, &mut proof.doubts)?;
+    proof.doubts.extend(linked::doubts(sides, &affected)?);
     let keep = |overlay: &Overlay| touched.contains(&Key::of(overlay));
     let read = |snapshot, overlays: &[Overlay]| {
         discover::read(snapshot, sides.config, overlays.to_vec(), &keep)
     };
     proof.before = read(sides.base, &affected.base)?;
     proof.after = read(sides.head, &affected.head)?;
+    pins::take_out(&mut proof);
     pins::doubts(sides, &mut proof)?;
     let pointing = pointers::doubts(&judging, &affected, &proof)?;
     proof.doubts.extend(pointing);
+    proof.doubts.extend(shared::workloads(sides, &affected.outside)?);
+    proof.doubts.extend(shared::variables(sides, &affected.outside)?);
     proof.doubts.sort();
     proof.doubts.dedup();
     Ok(proof)

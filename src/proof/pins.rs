@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::config::FieldSpec;
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::kustomize;
+use crate::kustomize::render::ImageKind;
 use crate::model::{RepoPath, Site, SiteKind, Snapshot, SnapshotError};
 
-use super::{Doubt, Proof, Sides};
+use super::{Doubt, Entering, Proof, Sides};
 
 /// What cannot be told of the versions in such fields.
 pub(super) fn doubts(sides: &Sides<'_>, proof: &mut Proof) -> Result<(), SnapshotError> {
@@ -31,6 +32,15 @@ pub(super) fn doubts(sides: &Sides<'_>, proof: &mut Proof) -> Result<(), Snapsho
     }
     proof.doubts.extend(found);
     Ok(())
+}
+
+/// A setting that is a marked or declared version is judged as such.
+pub(super) fn take_out(proof: &mut Proof) {
+    let sites = proof.after.cells.values().flat_map(|cell| &cell.sites);
+    let judged: BTreeSet<(RepoPath, u32)> =
+        sites.filter(|site| is_field(site)).map(|site| (site.path.clone(), site.line)).collect();
+    let setting = |entering: &Entering| entering.kind == ImageKind::Setting;
+    proof.entering.retain(|entering| !setting(entering) || !judged.contains(&entering.place));
 }
 
 fn is_field(site: &Site) -> bool {

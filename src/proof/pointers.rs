@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::discover;
+use crate::discover::{self, Overlay};
 use crate::kustomize::is_kustomization;
 use crate::kustomize::render::{Pointer, PointerField, Rendered, render, render_file};
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError, Sources};
 
 use super::affected::Affected;
+use super::expand::{Directory, Expansion, expand};
 use super::renders::Side;
-use super::unit::Judging;
+use super::shared::{self, Shared};
+use super::unit::{Judging, Unit};
 use super::{Doubt, Proof, Sides};
 
 /// What points elsewhere after the change.
@@ -29,20 +31,90 @@ pub(super) fn doubts(
         let (base, head) =
             (judging.rendered(unit, Side::Base)?, judging.rendered(unit, Side::Head)?);
         let first = judging.sources(unit) == Sources::First;
-        let scope = Scope { sides, proof, environment: Some(&unit.environment), first };
-        let told = scope.compare(&pointers(&base), &pointers(&head), &[])?;
+        let scope =
+            Scope { sides, proof, environment: Some(&unit.environment), first, goes: false };
+        let head = vouched(judging, unit, &pointers(&base), pointers(&head))?;
+        let told = scope.compare(&pointers(&base), &head, &[])?;
         let known = |doubt: Doubt| Doubt { app: unit.key.app().cloned(), ..doubt };
         found.extend(told.into_iter().map(known));
     }
+    let goes = goes(sides, affected)?;
+    let left: Vec<Pointer> = goes.iter().flat_map(|(_, left)| left.clone()).collect();
     for place in outside(sides, affected)? {
         let (base, head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
         let environment = sides.environment_of(&place.path);
         let first = environment.is_some_and(|name| sides.is_first(name));
-        let scope = Scope { sides, proof, environment, first };
-        let beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        let goes = goes.iter().any(|(deploys, _)| *deploys);
+        let scope = Scope { sides, proof, environment, first, goes };
+        let mut beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        if environment.is_none() {
+            beside.extend(left.iter().cloned());
+        }
         found.extend(scope.compare(&base, &head, &beside)?);
     }
     Ok(found)
+}
+
+/// The objects of a unit, without those that are new and that every
+/// environment before has alike: a source, which says all that it deploys.
+fn vouched(
+    judging: &Judging<'_>,
+    unit: &Unit<'_>,
+    base: &[Pointer],
+    mut head: Vec<Pointer>,
+) -> Result<Vec<Pointer>, SnapshotError> {
+    let Sources::All(sources) = judging.sources(unit) else { return Ok(head) };
+    let own = |pointer: &Pointer| {
+        let object = pointer.object.split_once('/').map(|(kind, rest)| {
+            (kind.to_owned(), rest.rsplit('/').next().unwrap_or(rest).to_owned())
+        });
+        let fields: BTreeSet<(String, String)> =
+            pointer.fields.iter().map(|f| (f.path.clone(), f.value.clone())).collect();
+        (object, fields)
+    };
+    let mut theirs = Vec::new();
+    for source in &sources {
+        let Some(before) = judging.unit(&unit.key, source) else { return Ok(head) };
+        let rendered = judging.rendered(before, Side::Base)?;
+        theirs.push(pointers(&rendered).iter().map(own).collect::<Vec<_>>());
+    }
+    head.retain(|pointer| {
+        let source = ["HelmRepository/", "GitRepository/", "OCIRepository/", "Bucket/"];
+        let old = base.iter().any(|other| other.object == pointer.object);
+        let is_source = source.iter().any(|kind| pointer.object.starts_with(kind));
+        old || !is_source || !theirs.iter().all(|theirs| theirs.contains(&own(pointer)))
+    });
+    Ok(head)
+}
+
+/// The objects outside of overlays, in what names no environment, that go; and
+/// whether they deployed one.
+fn goes(
+    sides: &Sides<'_>,
+    affected: &Affected,
+) -> Result<Vec<(bool, Vec<Pointer>)>, SnapshotError> {
+    let mut found = Vec::new();
+    let nobodys =
+        |path: &&RepoPath| is_manifest(path.file_name()) && sides.environment_of(path).is_none();
+    let mut stays = BTreeSet::new();
+    for path in affected.outside.iter().filter(nobodys) {
+        let head = render_file_if(sides.head, path)?;
+        stays.extend(head.into_iter().map(|pointer| pointer.object));
+    }
+    for path in affected.outside.iter().filter(nobodys) {
+        let mut deploys = false;
+        let left = render_file_if(sides.base, path)?;
+        for pointer in left.iter().filter(|pointer| !stays.contains(&pointer.object)) {
+            deploys |= !shared::deployed(sides, pointer)?.is_empty();
+        }
+        found.push((deploys, left));
+    }
+    Ok(found)
+}
+
+fn render_file_if(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Vec<Pointer>, SnapshotError> {
+    let is_file = snapshot.kind(path)? == Some(EntryKind::File);
+    Ok(if is_file { render_file(snapshot, path)?.pointers } else { Vec::new() })
 }
 
 fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
@@ -116,6 +188,9 @@ struct Scope<'a> {
     /// Whether that is a first environment, which may take anything, but not
     /// bring it to others.
     first: bool,
+    /// Whether an object that deploys an environment, and belongs to none,
+    /// goes by the same change.
+    goes: bool,
 }
 
 impl Scope<'_> {
@@ -131,7 +206,8 @@ impl Scope<'_> {
         let mut doubts = Vec::new();
         for pointer in head {
             let said = match before.get(pointer.object.as_str()) {
-                Some(old) => self.changed(old, pointer),
+                Some(old) if self.stays(old, pointer)? => None,
+                Some(old) => self.changed(old, pointer)?,
                 None => self.added(&usual, pointer)?,
             };
             doubts.extend(said);
@@ -141,7 +217,9 @@ impl Scope<'_> {
 
     /// Whether the field matters here.
     fn matters(&self, field: &PointerField) -> bool {
-        !self.first || is_target(&field.path) || field.path == WRITTEN
+        // The namespace is the app's own affair.
+        let namespace = field.path.ends_with("spec.destination.namespace");
+        !namespace && (!self.first || is_target(&field.path) || field.path == WRITTEN)
     }
 
     fn doubt(&self, at: &(RepoPath, u32), message: String) -> Doubt {
@@ -149,25 +227,77 @@ impl Scope<'_> {
         Doubt { environment: self.environment.cloned(), app: None, path, line, message }
     }
 
-    fn changed(&self, old: &Pointer, new: &Pointer) -> Option<Doubt> {
+    fn changed(&self, old: &Pointer, new: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
-        let changed = new.fields.iter().find(|field| {
+        let changed = new.fields.iter().filter(|field| {
             let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
             self.matters(field) && !same && !is_added(old, new, field)
         });
-        if let Some(field) = changed {
-            let message =
-                format!("{} would take another {}: {}", new.object, field.path, field.value);
-            return Some(self.doubt(&field.origin, message));
+        for field in changed {
+            if !shared::is_free(self.sides, field)? {
+                let message =
+                    format!("{} would take another {}: {}", new.object, field.path, field.value);
+                return Ok(Some(self.doubt(&field.origin, message)));
+            }
         }
-        let lost = old.fields.iter().find(|field| {
+        let lost = old.fields.iter().filter(|field| {
             let kept = |other: &&PointerField| other.path == field.path;
             let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
             self.matters(field) && gone && element_of(&field.path).is_none()
-        })?;
-        let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
-        Some(self.doubt(&new.origin, message))
+        });
+        for lost in lost {
+            if !shared::is_free(self.sides, lost)? {
+                let message = format!("{} loses {}: {}", new.object, lost.path, lost.value);
+                return Ok(Some(self.doubt(&new.origin, message)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an `ApplicationSet` takes one environment's own directories to the
+    /// same clusters, or to fewer of them, and these had no later ones: what
+    /// lies in the directories is judged as what that environment runs.
+    fn stays(&self, old: &Pointer, new: &Pointer) -> Result<bool, SnapshotError> {
+        if old.fields == new.fields {
+            return Ok(true);
+        }
+        let (Some(before), Some(after)) = (expand(old), expand(new)) else { return Ok(false) };
+        let was = self.environments(self.sides.base, &before)?;
+        let is = self.environments(self.sides.head, &after)?;
+        let (Some(was), Some(is)) = (was, is) else { return Ok(false) };
+        if was.iter().chain(&is).all(Option::is_none) {
+            // No environment gets it, neither before nor after.
+            return Ok(self.environment.is_none() && after.is_of_same_source(&before));
+        }
+        let is_first = |name: &Option<EnvironmentName>| {
+            name.as_ref().is_some_and(|name| self.sides.is_first(name))
+        };
+        let own = self.environment.is_none_or(|own| is.iter().flatten().eq([own]));
+        let first = was.iter().chain(&is).all(is_first);
+        // Its own now, where it was that or what comes before.
+        let later = is.len() == 1
+            && is.iter().all(Option::is_some)
+            && was.iter().all(|name| is.contains(name) || is_first(name));
+        Ok(own && after.narrows(&before) && (first || later))
+    }
+
+    /// The environments that directories belong to, each to a single one or to
+    /// nobody; `None` where that cannot be told.
+    fn environments(
+        &self,
+        snapshot: &dyn Snapshot,
+        expansion: &Expansion,
+    ) -> Result<Option<BTreeSet<Option<EnvironmentName>>>, SnapshotError> {
+        let mut found = BTreeSet::new();
+        for directory in &expansion.paths {
+            let holders = self.holders(snapshot, directory)?;
+            let Some(holders) = holders.filter(|holders| holders.len() <= 1) else {
+                return Ok(None);
+            };
+            found.insert(holders.into_iter().next());
+        }
+        Ok(Some(found))
     }
 
     /// Whether a marked or declared version stands there, which is judged as
@@ -186,6 +316,12 @@ impl Scope<'_> {
             let message = format!("{object} is new, and would write versions by itself");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
+        if self.environment.is_none() {
+            let shared = Shared { sides: self.sides, usual, goes: self.goes };
+            if let Some((at, what)) = shared.objection(pointer)? {
+                return Ok(Some(self.doubt(&at, format!("{object} {what}"))));
+            }
+        }
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
         // What belongs to no environment may come, but carry no image.
@@ -196,10 +332,9 @@ impl Scope<'_> {
             let message = format!("{object} is new, and its source or target is one of its own");
             return Ok(Some(self.doubt(&pointer.origin, message)));
         }
+        let directories = directory_values(pointer);
         for field in pointer.fields.iter().filter(|field| self.matters(field)) {
-            let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
-            let carries = ["image", "@sha256:", "spec.components", "substitute."];
-            if carries.iter().any(|word| text.contains(word)) && !self.is_judged(&field.origin) {
+            if carries_image(field, &directories) && !self.is_judged(&field.origin) {
                 return told(
                     field,
                     format!("{object} is new and carries an image: {}", field.value),
@@ -235,12 +370,51 @@ impl Scope<'_> {
         let Some(path) = RepoPath::root().resolve(text.trim_start_matches('/')) else {
             return Ok(BTreeSet::new());
         };
-        let apps: Vec<String> = discover::apps_on(self.sides.config, &path).into_iter().collect();
-        let overlays = discover::overlays_of(self.sides.head, self.sides.config, Some(&apps))?;
+        let overlays = self.overlays_at(self.sides.head, &path)?;
         let near = overlays
             .into_iter()
             .filter(|overlay| overlay.path.is_within(&path) || path.is_within(&overlay.path));
         Ok(near.map(|overlay| overlay.environment).collect())
+    }
+
+    /// The environments whose overlays are a directory, or take in all of it;
+    /// `None` where only a part of it is known to be judged.
+    fn holders(
+        &self,
+        snapshot: &dyn Snapshot,
+        directory: &Directory,
+    ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
+        let Some(path) = RepoPath::root().resolve(directory.known()) else { return Ok(None) };
+        let mut found = BTreeSet::new();
+        for overlay in self.overlays_at(snapshot, &path)? {
+            if !path.is_within(&overlay.path) {
+                if overlay.path.is_within(&path) {
+                    return Ok(None);
+                }
+                continue;
+            }
+            // Below a kustomization only what it names is judged. A first
+            // environment may take anything.
+            let free = self.sides.is_first(&overlay.environment);
+            for above in path.ancestors().filter(|above| above.is_within(&overlay.path)) {
+                let entries = snapshot.list(&above)?.unwrap_or_default();
+                let built = entries.iter().any(|entry| is_kustomization(&entry.name));
+                if built && !free && !(directory.whole && above == path) {
+                    return Ok(None);
+                }
+            }
+            found.insert(overlay.environment);
+        }
+        Ok(Some(found))
+    }
+
+    fn overlays_at(
+        &self,
+        snapshot: &dyn Snapshot,
+        path: &RepoPath,
+    ) -> Result<Vec<Overlay>, SnapshotError> {
+        let apps: Vec<String> = discover::apps_on(self.sides.config, path).into_iter().collect();
+        discover::overlays_of(snapshot, self.sides.config, Some(&apps))
     }
 }
 
@@ -261,13 +435,35 @@ fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
     !image && !old.fields.iter().any(gone)
 }
 
+/// Whether a new field names an image. The name of a directory may hold that
+/// word.
+fn carries_image(field: &PointerField, directories: &BTreeSet<&str>) -> bool {
+    let directory = is_path(&field.path) || directories.contains(field.path.as_str());
+    let value = if directory && !field.value.contains([':', '@']) { "" } else { &field.value };
+    let text = format!("{} {value}", field.path).to_ascii_lowercase();
+    ["image", "@sha256:", "spec.components", "substitute."].iter().any(|word| text.contains(word))
+}
+
+/// The fields of generators that are nothing but parts of a directory: the
+/// sources of the template have no variable apart from their path.
+fn directory_values(pointer: &Pointer) -> BTreeSet<&str> {
+    if expand(pointer).is_none() {
+        return BTreeSet::new();
+    }
+    let value = |field: &&PointerField| {
+        field.path.starts_with("spec.generators[") && field.path.contains(".values.")
+            || field.path == "spec.template.spec.source.path"
+    };
+    pointer.fields.iter().filter(value).map(|field| field.path.as_str()).collect()
+}
+
 fn pair(field: &PointerField) -> (&str, &str) {
     (&field.path, &field.value)
 }
 
 /// Fields that say where the content comes from and where it goes, but for the
 /// path in the source.
-fn is_source(path: &str) -> bool {
+pub(super) fn is_source(path: &str) -> bool {
     const NAMES: [&str; 8] =
         ["repoURL", "targetRevision", "chart", "url", "branch", "tag", "semver", "commit"];
     NAMES.contains(&last(path))
@@ -277,19 +473,19 @@ fn is_source(path: &str) -> bool {
 }
 
 /// The last name of a field path.
-fn last(path: &str) -> &str {
+pub(super) fn last(path: &str) -> &str {
     path.rsplit(['.', ']']).next().unwrap_or(path)
 }
 
 /// Fields that say where the content goes.
-fn is_target(path: &str) -> bool {
+pub(super) fn is_target(path: &str) -> bool {
     // The namespace is the app's own affair.
     let cluster = path.contains("destination.") && !path.ends_with(".namespace");
     cluster || path.contains("kubeConfig.")
 }
 
 /// Fields that name a directory of the repository.
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     path == "spec.path"
         || path == WRITTEN
         || path.ends_with("source.path")

@@ -66,7 +66,10 @@ fn without_previews(snapshot: &dyn Snapshot, rendered: &mut Rendered) -> Result<
     Ok(())
 }
 
-fn rendered(snapshot: &dyn Snapshot, overlay: &Overlay) -> Result<Rendered, SnapshotError> {
+pub(super) fn rendered(
+    snapshot: &dyn Snapshot,
+    overlay: &Overlay,
+) -> Result<Rendered, SnapshotError> {
     if overlay.is_file {
         return render_file(snapshot, &overlay.path);
     }

@@ -18,7 +18,13 @@ pub fn standing(snapshot: &dyn Snapshot, config: &Config) -> Result<Vec<Entering
     let units = units(&overlays, &overlays);
     let renders = Renders::new(&sides);
     let holding = std::collections::HashSet::new();
-    let judging = Judging { sides: &sides, renders: &renders, units: &units, holding: &holding };
+    let judging = Judging {
+        sides: &sides,
+        renders: &renders,
+        units: &units,
+        holding: &holding,
+        hidden: false,
+    };
     let mut found = Vec::new();
     for unit in units.values() {
         let sources = judging.sources(unit);

@@ -8,7 +8,7 @@ use crate::kustomize::render::{ImageKind, Opaque, Rendered, RenderedImage};
 use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
 
 use super::renders::{Renders, Side};
-use super::{Doubt, Entering, Proof, Sides, Vouch};
+use super::{Doubt, Entering, Moved, Proof, Sides, Vouch, entries};
 
 /// What overlays of different environments belong together by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +100,9 @@ pub(super) struct Judging<'a> {
     pub(super) units: &'a Units<'a>,
     /// What changed and what uses that, and every directory above.
     pub(super) holding: &'a HashSet<RepoPath>,
+    /// Whether a link changed, or what one leads to: then what is behind links
+    /// may be another although every file that was read is the same.
+    pub(super) hidden: bool,
 }
 
 impl<'a> Judging<'a> {
@@ -145,7 +148,7 @@ impl<'a> Judging<'a> {
         }
     }
 
-    fn unit(&self, key: &Key, environment: &EnvironmentName) -> Option<&Unit<'a>> {
+    pub(super) fn unit(&self, key: &Key, environment: &EnvironmentName) -> Option<&Unit<'a>> {
         self.units.get(&(key.clone(), environment.clone()))
     }
 
@@ -163,8 +166,8 @@ impl<'a> Judging<'a> {
             return Ok(());
         }
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
-        self.opaque(unit, (&base, &head), &mut proof.doubts)?;
-        entries_gone(unit, (&base, &head), &mut proof.doubts);
+        self.opaque(unit, (&base, &head), proof)?;
+        entries::gone(unit, (&base, &head), &mut proof.doubts);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);
@@ -204,28 +207,43 @@ impl<'a> Judging<'a> {
     fn opaque(
         &self,
         unit: &Unit<'_>,
-        sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
-        doubts: &mut Vec<Doubt>,
+        (base, head): (&[Rc<Rendered>], &[Rc<Rendered>]),
+        proof: &mut Proof,
     ) -> Result<(), SnapshotError> {
-        let (base, head) = sides;
         let files: BTreeSet<&RepoPath> =
             base.iter().chain(head).flat_map(|rendered| &rendered.files).collect();
-        let all_seen = self.sides.changed.iter().all(|path| files.contains(path));
+        let seen = self.sides.changed.iter().all(|path| files.contains(path));
+        let all_seen = seen && !self.hidden;
         let cut = head.iter().any(|rendered| rendered.cut);
         let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
         let mut told = false;
-        for opaque in head.iter().flat_map(|rendered| &rendered.opaque) {
-            let alike = |other: &&Opaque| same(other, opaque) && (opaque.complete || all_seen);
-            if let Some(at) = before.iter().position(alike).filter(|_| !cut) {
-                before.swap_remove(at);
-                continue;
+        let mut after = head.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
+        let alike =
+            |other: &Opaque, opaque: &Opaque| same(other, opaque) && (opaque.complete || all_seen);
+        // What stays in its file is no copy of what goes from another.
+        for in_place in [true, false] {
+            after.retain(|opaque| {
+                let kept = |other: &&Opaque| {
+                    alike(other, opaque) && (!in_place || other.path == opaque.path)
+                };
+                let at = before.iter().position(kept).filter(|_| !cut);
+                at.map(|at| before.swap_remove(at)).is_none()
+            });
+        }
+        for opaque in after {
+            let mut moved = self.version_moved(unit, opaque, base)?;
+            let alike = opaque.complete && self.vouched(unit, opaque)?;
+            let vouched = !cut && (alike || moved.as_ref().is_some_and(|moved| moved.vouched));
+            let message = moved.as_ref().map_or_else(|| opaque.what.clone(), Moved::refusal);
+            if let Some(moved) = &mut moved {
+                moved.vouched = vouched;
             }
-            if !cut && opaque.complete && self.vouched(unit, opaque)? {
-                continue;
+            proof.moved.extend(moved);
+            if !vouched {
+                let at = (opaque.path.clone(), opaque.line);
+                proof.doubts.push(doubt(unit, at, message));
+                told = true;
             }
-            let at = (opaque.path.clone(), opaque.line);
-            doubts.push(doubt(unit, at, opaque.what.clone()));
-            told = true;
         }
         // What it made of the images ran; what is left of them did not.
         let count = |side: &[Rc<Rendered>], what: &str| {
@@ -237,7 +255,7 @@ impl<'a> Judging<'a> {
         let gone = before.iter().find(lost).filter(|_| !told && !head.is_empty());
         if let Some(opaque) = gone {
             let message = format!("{} is gone, and what it changed is not known", opaque.what);
-            doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
+            proof.doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
         }
         Ok(())
     }
@@ -308,6 +326,7 @@ impl<'a> Judging<'a> {
             tag: image.tag().to_owned(),
             digest: image.digest().to_owned(),
             repository: image.repository().to_owned(),
+            kind: image.kind,
             object: image.object.clone(),
             place: place(image),
             known: !before.is_empty(),
@@ -381,36 +400,6 @@ impl<'a> Judging<'a> {
     }
 }
 
-/// An `images:` entry that pinned what lies in something not followed must
-/// not just go: nobody sees what comes through then.
-fn entries_gone(
-    unit: &Unit<'_>,
-    sides: (&[Rc<Rendered>], &[Rc<Rendered>]),
-    doubts: &mut Vec<Doubt>,
-) {
-    let (base, head) = sides;
-    let (old, new) = (entry_names(base), entry_names(head));
-    if head.iter().all(|rendered| rendered.opaque.is_empty()) {
-        return;
-    }
-    let order = |rendered: &[Rc<Rendered>], others: &BTreeMap<&str, (RepoPath, u32)>| {
-        let entries = images(rendered).filter(|image| image.kind == ImageKind::Entry);
-        let shared = entries.filter(|image| others.contains_key(image.field.as_str()));
-        shared.map(|image| image.field.clone()).collect::<Vec<_>>()
-    };
-    if let Some(at) = new.values().next().filter(|_| order(base, &new) != order(head, &old)) {
-        let message = "the entries come in another order, and where their images are used cannot \
-                       be followed";
-        doubts.push(doubt(unit, at.clone(), message.to_owned()));
-    }
-    for (name, at) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
-        let message = format!(
-            "the entry that pinned {name} is gone, and where that image is used cannot be followed"
-        );
-        doubts.push(doubt(unit, at.clone(), message));
-    }
-}
-
 /// A doubt about a unit.
 pub(super) fn doubt(unit: &Unit<'_>, at: (RepoPath, u32), message: String) -> Doubt {
     Doubt {
@@ -447,19 +436,13 @@ fn moved_below_changes(
     }
 }
 
-fn images(rendered: &[Rc<Rendered>]) -> impl Iterator<Item = &RenderedImage> {
+/// Every image of some overlays.
+pub(super) fn images(rendered: &[Rc<Rendered>]) -> impl Iterator<Item = &RenderedImage> {
     rendered.iter().flat_map(|rendered| &rendered.images)
 }
 
 fn references(rendered: &[Rc<Rendered>]) -> BTreeSet<String> {
     images(rendered).map(|image| image.reference.clone()).collect()
-}
-
-fn entry_names(rendered: &[Rc<Rendered>]) -> BTreeMap<&str, (RepoPath, u32)> {
-    images(rendered)
-        .filter(|image| image.kind == ImageKind::Entry)
-        .map(|image| (image.field.as_str(), image.origin.clone()))
-        .collect()
 }
 
 fn same(a: &Opaque, b: &Opaque) -> bool {

@@ -84,6 +84,7 @@ fn the_past_is_judged_by_the_rules_of_today() {
     exit 0
     --- stdout
     HEAD~3..HEAD: 3 commits: 2 pass, 1 deny, 0 unverifiable
+    1 commit moves no version; 0 of them refused
     GP001  1 commit
 
     COMMIT   TIME                  VERDICT  RULES  PROMOTIONS  SUBJECT

@@ -471,6 +471,7 @@ fn past() -> ReplayReport {
         verdict,
         rules: rules.to_vec(),
         promotions: 2,
+        moves: 2,
     };
     let rows = vec![
         row("a", Verdict::Deny, &[Rule::GP001, Rule::GP007]),
@@ -486,6 +487,7 @@ fn a_replay_in_every_form() {
     let report = past();
     assert_snapshot!(replay(&report, PLAIN, false), @"
     v1..main: 4 commits: 1 pass, 2 deny, 1 unverifiable
+    0 commits move no version; 0 of them refused
     GP001  2 commits
     GP007  1 commit
     GP014  1 commit

@@ -12,7 +12,7 @@ use promote::model::{Finding, Outcome};
 use similar::TextDiff;
 
 use crate::check_cases::{Case, Node, cases};
-use crate::check_gate::{Files, changed, files_of, findings, refusals, worst};
+use crate::check_gate::{Files, changed, files_of, findings, linked, refusals, worst};
 use crate::check_mutate::{Mutator, Vocabulary};
 use crate::check_oracle::{Base, render};
 use crate::krew::skip;
@@ -20,7 +20,7 @@ use crate::render_compare::kustomize;
 use crate::render_fuzz::Random;
 
 /// The shared trees that mutants are made of.
-const SEEDS: [&str; 10] = [
+const SEEDS: [&str; 12] = [
     "line",
     "parts",
     "pinned",
@@ -31,6 +31,8 @@ const SEEDS: [&str; 10] = [
     "replaced",
     "registries",
     "transformed",
+    "linked",
+    "custom",
 ];
 
 /// A tree that mutants are made of.
@@ -62,7 +64,8 @@ fn known(case: &Case, base: &Files) -> Option<Files> {
     let files = |at: usize| -> Option<Files> {
         let file = |(path, node): (&String, &Node)| match node {
             Node::File(bytes) => Some((path.clone(), bytes.clone())),
-            _ => None,
+            Node::Link(target) => Some((path.clone(), linked(target))),
+            Node::Submodule => None,
         };
         case.commits[at].tree.iter().map(file).collect()
     };

@@ -15,11 +15,25 @@ use crate::check_cases::{Node, shared};
 /// Paths and bytes.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
+/// How the bytes of a symbolic link start; what it says follows.
+const LINK: &[u8] = b"\0link ";
+
+/// A symbolic link among files.
+pub(crate) fn linked(target: &str) -> Vec<u8> {
+    [LINK, target.as_bytes()].concat()
+}
+
+/// What a symbolic link says; `None` for a file.
+pub(crate) fn target(bytes: &[u8]) -> Option<String> {
+    bytes.strip_prefix(LINK).map(|target| String::from_utf8_lossy(target).into_owned())
+}
+
 /// The files of a shared tree.
 pub(crate) fn files_of(name: &str) -> Files {
     let file = |(path, node)| match node {
         Node::File(bytes) => (path, bytes),
-        _ => panic!("{name}: {path} is no file"),
+        Node::Link(target) => (path, linked(&target)),
+        Node::Submodule => panic!("{name}: {path} is no file"),
     };
     shared(name).into_iter().map(file).collect()
 }
@@ -29,7 +43,9 @@ pub(crate) fn path(text: &str) -> RepoPath {
 }
 
 pub(crate) fn snapshot(files: &Files) -> MemorySnapshot {
-    MemorySnapshot::new(files.iter().map(|(at, bytes)| (path(at), bytes.clone())))
+    let plain = files.iter().filter(|(_, bytes)| target(bytes).is_none());
+    let links = files.iter().filter_map(|(at, bytes)| Some((path(at), target(bytes)?)));
+    MemorySnapshot::new(plain.map(|(at, bytes)| (path(at), bytes.clone()))).with_links(links)
 }
 
 pub(crate) fn config(files: &Files) -> Config {
@@ -74,6 +90,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
             base: "HEAD",
             cure: "",
             returned: &[],
+            ran: &BTreeMap::new(),
         }),
         timelines: &BTreeMap::new(),
         history: Past::Whole,
@@ -110,6 +127,10 @@ pub(crate) fn write(files: &Files, dir: &Path) {
     for (name, bytes) in files {
         let file = dir.join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes).unwrap();
+        match target(bytes) {
+            #[cfg(unix)]
+            Some(target) => std::os::unix::fs::symlink(target, file).unwrap(),
+            _ => std::fs::write(file, bytes).unwrap(),
+        }
     }
 }

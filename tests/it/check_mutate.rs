@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check_gate::Files;
+use crate::check_gate::{Files, linked, target};
 use crate::check_words::{FIELDS, FILES, KEYS, OBJECTS, ODD, ORDINARY, VALUES};
 use crate::render_fuzz::{Random, pair};
 
@@ -218,7 +218,8 @@ impl Mutator<'_> {
     fn structure(&mut self, file: &str) {
         let (dir, _) = file.rsplit_once('/').unwrap_or((".", file));
         let new = format!("{dir}/{}", self.random.of(FILES));
-        match self.random.below(8) {
+        match self.random.below(10) {
+            8 | 9 => self.link(file, dir),
             0 => {
                 self.tree.remove(file);
                 self.did("deletes", file);
@@ -239,6 +240,32 @@ impl Mutator<'_> {
             }
             _ => self.new_file(dir),
         }
+    }
+
+    /// A symbolic link that comes, or leads elsewhere.
+    fn link(&mut self, file: &str, dir: &str) {
+        let targets = [
+            "extra.yaml",
+            "../dev/kustomization.yaml",
+            "../dev",
+            "../../base",
+            "../../../../platform/extra",
+            "../../../../../repo/apps/web/base",
+            "../extra",
+            ".",
+            "pod.yaml",
+        ];
+        let to = self.random.of(&targets);
+        let links: Vec<&String> =
+            self.tree.iter().filter(|(_, b)| target(b).is_some()).map(|(path, _)| path).collect();
+        let at = match self.random.below(4) {
+            0 => file.to_owned(),
+            1 => format!("{dir}/{}", self.random.of(FILES)),
+            _ if links.is_empty() => format!("{dir}/extra"),
+            _ => links[self.random.below(links.len())].clone(),
+        };
+        self.tree.insert(at.clone(), linked(to));
+        self.did(&format!("links to {to}"), &at);
     }
 
     /// A new file, and most often the line that uses it.

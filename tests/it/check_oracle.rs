@@ -48,7 +48,9 @@ fn plain(files: &Files, overlay: &str) -> (String, Option<String>) {
 pub(crate) fn references(text: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = tokens(text);
     match YamlLoader::load_from_str(text) {
-        Ok(documents) => documents.iter().for_each(|document| walk(document, &mut found)),
+        Ok(documents) => documents.iter().for_each(|document| {
+            walk(document, is_custom(document), &mut found);
+        }),
         Err(_) => {
             let images = text.lines().filter_map(|line| line.split_once("image: "));
             found.extend(images.map(|(_, value)| value.trim_matches(['\'', '"']).to_owned()));
@@ -57,18 +59,29 @@ pub(crate) fn references(text: &str) -> BTreeSet<String> {
     found
 }
 
-fn walk(yaml: &Yaml, found: &mut BTreeSet<String>) {
+/// Whether it is none of the objects of Kubernetes itself.
+fn is_custom(document: &Yaml) -> bool {
+    let version = document["apiVersion"].as_str().unwrap_or_default();
+    let (group, _) = version.split_once('/').unwrap_or_default();
+    version.is_empty() || group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+fn walk(yaml: &Yaml, custom: bool, found: &mut BTreeSet<String>) {
     match yaml {
-        Yaml::Array(items) => items.iter().for_each(|item| walk(item, found)),
+        Yaml::Array(items) => items.iter().for_each(|item| walk(item, custom, found)),
         Yaml::Hash(map) => {
             let text = |key: &str| map.get(&Yaml::String(key.to_owned())).and_then(scalar);
             found.extend(text("image"));
             if let (Some(name), Some(tag)) = (text("repository"), text("tag")) {
                 found.insert(format!("{name}:{tag}"));
+            } else if custom {
+                // A part of an image that stands alone.
+                let part = |key: &&str| Some(format!("{key}={}", text(key)?));
+                found.extend(["tag", "imageTag"].iter().filter_map(part));
             }
             for (key, value) in map {
-                walk(key, found);
-                walk(value, found);
+                walk(key, custom, found);
+                walk(value, custom, found);
             }
         }
         Yaml::String(text) => found.extend(tokens(text)),

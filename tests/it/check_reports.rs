@@ -55,6 +55,7 @@ pub(crate) fn quiet() -> CheckReport {
         config: Some(format!("promote.toml@{}", "3".repeat(40))),
         verdict: Verdict::Pass,
         promotions: Vec::new(),
+        moves: 0,
         findings: Vec::new(),
         excerpts: BTreeMap::new(),
         notes: Vec::new(),
@@ -71,6 +72,7 @@ pub(crate) fn mixed() -> CheckReport {
     (whole.app, whole.environment) = (None, None);
     CheckReport {
         verdict: Verdict::Deny,
+        moves: 2,
         promotions: vec![promotion("web", "v1.2.2", "v1.2.3"), promotion("api", "v1", "v2")],
         findings: vec![
             finding(Rule::GP003, Outcome::Pass, "v1.2.3 is newer than v1.2.2"),
@@ -115,6 +117,7 @@ pub(crate) fn hostile() -> CheckReport {
         config: Some(HOSTILE.to_owned()),
         verdict: Verdict::Deny,
         promotions: vec![moved],
+        moves: 1,
         findings: vec![bad],
         excerpts: BTreeMap::from([((path, 1), HOSTILE.to_owned())]),
         notes: vec![HOSTILE.to_owned()],

@@ -230,6 +230,10 @@ pub(crate) const FIELDS: &[&str] = &[
     "components:\n- ../../component\n",
     "components:\n- ../../../../components/metrics\n",
     "patches:\n- path: new.yaml\n",
+    "patches:\n- target: {kind: Agent}\n  patch: '[{op: replace, path: /spec/image/tag, value: \"@TAG@\"}]'\n",
+    "patches:\n- target: {kind: Agent}\n  patch: '[{op: replace, path: /spec/helper/imageTag, value: \"@TAG@\"}]'\n",
+    "patches:\n- target: {kind: Agent}\n  patch: '[{op: replace, path: /spec/worker/tag, value: \"@TAG@\"}]'\n",
+    "resources:\n- extra\n",
     "patches:\n- path: new.yaml\n  target: {kind: Deployment}\n",
     "patches:\n- target: {kind: Deployment}\n  patch: '[{op: replace, path: /spec/template/spec/containers/0/image, value: \"@REF@\"}]'\n",
     "patches:\n- target: {name: @OBJECT@}\n  patch: |\n    - op: add\n      path: /spec/template/spec/containers/-\n      value: {name: z, image: \"@REF@\"}\n",
@@ -303,6 +307,12 @@ pub(crate) const OBJECTS: &[&str] = &[
     "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata:\n  name: x\nliterals: [\"a=@REF@\"]\n",
     "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages:\n- name: @ENTRY@\n  newTag: @TAG@\n",
     "resources:\n- ../base\nimages:\n- name: @ENTRY@\n  newTag: @TAG@\n",
+    "apiVersion: agents.example/v1\nkind: Agent\nmetadata:\n  name: agent\nspec:\n  image:\n    tag: @TAG@\n",
+    "apiVersion: agents.example/v1\nkind: Agent\nmetadata:\n  name: more\nspec:\n  image: @REPO@\n  imageTag: @TAG@\n",
+    "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: more\nspec:\n  chart: {spec: {chart: more}}\n  values:\n    image:\n      tag: @TAG@\n",
+    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: acme\nspec:\n  url: https://charts.example\n",
+    "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: more\nspec:\n  path: ./apps/web/overlays/dev\n  sourceRef: {kind: GitRepository, name: flux-system}\n",
+    "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  name: more\nspec:\n  source: {repoURL: \"https://git.example/acme/config.git\", targetRevision: main, path: apps/api/overlays/dev}\n  destination: {server: \"https://prod.example\"}\n",
 ];
 
 /// Characters and texts that mean something to a reader of YAML.

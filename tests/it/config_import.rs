@@ -4,7 +4,7 @@
 use promote::config::{
     Origin, from_gitops_promotion, import_environments_yaml, import_gitops_promotion,
 };
-use promote::model::Sources;
+use promote::model::{Flow, Sources};
 
 use crate::config::{error, names};
 
@@ -36,11 +36,11 @@ fn gitops_promotion_is_read_as_it_is() {
     let prod = config.environment("prod").unwrap();
     assert_eq!(names(prod.sources.names()), ["qa"]);
     assert_eq!(config.environment("dev").unwrap().sources, Sources::First);
+    let merges = |name: &str| config.environment(name).unwrap().delivery.auto_merge;
+    assert_eq!((merges("dev"), merges("qa"), merges("prod")), (true, true, false));
+    assert_eq!(config.delivery.pull_request.flow, Flow::PerApp);
     let notes: Vec<_> = imported.notes.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(notes.join("\n"), @"
-    line 1: `prflow: per-app` groups pull requests, this version commits instead
-    line 4: `auto: true` merges pull requests by itself, this version merges none
-    line 6: `auto: true` merges pull requests by itself, this version merges none
     line 12: feature deployments of `podinfo` are made by `git promote preview`
     ");
 }
@@ -129,10 +129,8 @@ prod:
         said.extend(imported.notes.iter().map(|note| format!("{note}\n")));
     }
     insta::assert_snapshot!(said, @"
-    line 3: `dev` merges by itself there, this version merges nothing
     line 6: `prod` asks for 2 approval(s) of @team-leads, @security: go on asking where changes are merged, this version does not
     line 9: `cluster` is not known and has no effect
-    line 2: `dev` merges by itself there, this version merges nothing
     line 4: `prod` asks for 1 approval(s): go on asking where changes are merged, this version does not
     ");
     let bad = ["[]", "x", "- approval: {}", "dev: {approval: 1}", "dev: {approval: {count: many}}"];

@@ -244,7 +244,7 @@ fn a_search_of_many_directories_shows_every_file_once() {
         shown.lock().unwrap().push((path.to_string(), text));
     };
     let wanted = |name: &str| name == "x.yaml";
-    let search = |most| Search { wanted: &wanted, show: &show, most };
+    let search = |most| Search { wanted: &wanted, show: &show, link: &|_, _| {}, most };
     assert!(snapshot.scan(&search(909)).unwrap());
     let mut found = std::mem::take(&mut *shown.lock().unwrap());
     found.sort();

@@ -11,15 +11,24 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::in_place::{PROGRAM, Place, file};
 
-const ACTIONS: [&str; 3] = ["action.yml", "ci/audit/action.yml", "ci/promote/action.yml"];
-const WORKFLOWS: [&str; 3] = [
+const ACTIONS: [&str; 4] =
+    ["action.yml", "ci/audit/action.yml", "ci/next/action.yml", "ci/promote/action.yml"];
+const WORKFLOWS: [&str; 5] = [
     ".github/workflows/ci.yml",
     ".github/workflows/promote-check.yml",
     ".github/workflows/promote-audit.yml",
+    ".github/workflows/promote-next.yml",
+    ".github/workflows/promote-first.yml",
 ];
 const TEMPLATES: [&str; 3] = ["ci/gitlab.yml", "ci/azure.yml", ".pre-commit-hooks.yaml"];
-const SCRIPTS: [&str; 5] =
-    ["ci/check.sh", "ci/install.sh", "ci/audit.sh", "ci/promote.sh", "hooks/pre-receive"];
+const SCRIPTS: [&str; 6] = [
+    "ci/check.sh",
+    "ci/install.sh",
+    "ci/audit.sh",
+    "ci/next.sh",
+    "ci/promote.sh",
+    "hooks/pre-receive",
+];
 
 fn yaml_files() -> impl Iterator<Item = &'static str> {
     ACTIONS.into_iter().chain(WORKFLOWS).chain(TEMPLATES)

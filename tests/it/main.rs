@@ -33,6 +33,7 @@ mod check_reports;
 #[cfg(test)]
 mod check_robust;
 #[cfg(test)]
+mod check_wide;
 mod check_words;
 #[cfg(test)]
 mod commands_doc;
@@ -68,6 +69,8 @@ mod git_read;
 mod git_refuse;
 #[cfg(test)]
 mod git_remove;
+#[cfg(test)]
+mod git_walk;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

@@ -162,6 +162,7 @@ fn a_coupled_reference_moves_along() {
     --- stdout
     web  staging  v1.0 -> v2.0
     ok    GP001  dev has run v2.0 for [AGE] ([ID])
+    ok    GP001  dev has https://git.example/acme/web//deploy ref=v2.0
     ok    GP003  v2.0 is newer than v1.0
     ok    GP004  no digest is pinned
     ok    GP005  v2.0 is no moving tag

@@ -119,7 +119,7 @@ fn restricted_path() -> &'static Path {
 pub(crate) fn lines(images: &[RenderedImage]) -> Vec<String> {
     let mut lines: Vec<String> = images
         .iter()
-        .filter(|image| image.kind != ImageKind::Entry)
+        .filter(|image| !matches!(image.kind, ImageKind::Entry | ImageKind::Setting))
         .map(|image| {
             let generated =
                 ["ConfigMap/", "Secret/"].iter().find(|k| image.object.starts_with(**k));

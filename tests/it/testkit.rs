@@ -342,7 +342,7 @@ pub(crate) fn executable(file: &Path) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn hermetic(command: &mut Command, home: &Path) {
+pub(crate) fn hermetic(command: &mut Command, home: &Path) {
     for (name, value) in environment(home) {
         command.env(name, value);
     }

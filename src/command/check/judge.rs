@@ -7,9 +7,7 @@ use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Case, Foreign, Past};
-use crate::git::{
-    self, Change, Divergence, GitError, Interest, ObjectId, Repository, TreeSnapshot,
-};
+use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
 use crate::plan::{self, Planned};
@@ -19,6 +17,7 @@ use crate::report::{CheckReport, Verdict};
 use super::super::Failure;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::ends::Pair;
+use super::past;
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +78,7 @@ fn unjudged((base, head): (ObjectId, ObjectId), notes: Vec<String>) -> CheckRepo
         config: None,
         verdict: Verdict::Unverifiable,
         promotions: Vec::new(),
+        moves: 0,
         findings: Vec::new(),
         excerpts: BTreeMap::new(),
         notes,
@@ -98,7 +98,7 @@ fn verdict(findings: &[Finding]) -> Verdict {
 }
 
 /// Why a judgement came to no end.
-enum Stop {
+pub(super) enum Stop {
     /// What is asked for cannot be told.
     Unproven(Box<Finding>),
     /// A file or tree could not be read.
@@ -131,6 +131,10 @@ impl Stop {
         }
     }
 }
+
+/// What is not looked at where only overlays change in a large repository.
+const NOT_SEARCHED: &str =
+    "with so many directories, other apps were not searched for what uses the changed overlays";
 
 fn unproven(rule: Rule, message: String, hint: Option<String>) -> Finding {
     Finding {
@@ -166,12 +170,16 @@ impl Judging<'_> {
             search: true,
         };
         let proof = proof::prove(&sides)?;
+        if !proof.searched {
+            report.notes.push(NOT_SEARCHED.to_owned());
+        }
         let promotions = plan::between(&config, &proof.before, &proof.after);
         let past = self.past(&config, &proof, &promotions)?;
         let targets: BTreeSet<EnvironmentName> =
             promotions.iter().map(|planned| planned.promotion.to.clone()).collect();
         let short = self.change.base.to_string();
         let short = gate::short_id(&short).to_owned();
+        let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
         let case = Case {
             config: &config,
             inventory: &proof.before,
@@ -184,7 +192,8 @@ impl Judging<'_> {
                 changed: &self.change.changed,
                 base: &short,
                 cure: self.cure(),
-                returned: &self.returned(&proof)?,
+                returned: &ground.returned()?,
+                ran: &ground.ran(&promotions, &past.timelines)?,
             }),
             timelines: &past.timelines,
             history: past.history,
@@ -192,6 +201,7 @@ impl Judging<'_> {
             waivers: &self.waivers(report),
             now: self.options.now,
         };
+        report.moves = proof.entering.len().max(promotions.len()) + proof.moved.len();
         report.findings.extend(gate::evaluate(&case));
         report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
         Ok(())
@@ -253,22 +263,6 @@ impl Judging<'_> {
             Err(failure) => return Err(Stop::Failed(failure)),
         }
         Ok(past)
-    }
-
-    /// Overlays of apps that are new, but were there at some time.
-    fn returned(&self, proof: &Proof) -> Result<Vec<RepoPath>, Stop> {
-        let overlays: Vec<RepoPath> =
-            proof.fresh.iter().flat_map(|fresh| fresh.overlays.iter().cloned()).collect();
-        let base = self.repo.commit_of(self.change.base)?;
-        let (Some(base), false) = (base, overlays.is_empty()) else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for commit in git::walk(self.repo, base, Interest::below(overlays.clone()))? {
-            let commit = commit?;
-            let was =
-                |overlay: &&RepoPath| commit.changed.iter().any(|path| path.is_within(overlay));
-            found.extend(overlays.iter().filter(was).cloned());
-        }
-        Ok(found)
     }
 
     fn waivers(&self, report: &mut CheckReport) -> Vec<Waiver> {

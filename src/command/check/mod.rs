@@ -2,6 +2,7 @@
 
 pub mod ends;
 mod judge;
+mod past;
 mod publish;
 mod replay;
 

@@ -80,6 +80,7 @@ fn row(repo: &Repository, commit: &HistoryCommit, judged: &CheckReport) -> Repla
         verdict: judged.verdict,
         rules: rules.into_iter().collect(),
         promotions: judged.promotions.len(),
+        moves: judged.moves,
     }
 }
 

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::diff;
-use crate::forge::{self, Draft, Limits, Place, Told};
+use crate::forge::{self, Draft, ForgeError, Limits, Place, PushOptions, Sources, Told};
 use crate::git::{self, CommitOptions, CommitRequest, Expect, ObjectId, Remote, Repository, Tip};
-use crate::model::{EnvironmentName, FileChange, RepoPath};
+use crate::model::{EnvironmentName, FileChange, ForgeKind, RepoPath};
 use crate::report::{CommitLine, Ending, PreviewAction, PreviewReport, PreviewRow, RequestLine};
 
 use super::super::promote::{self, End, LostRace, Way};
-use super::super::{Answer, Context, Exit, Failure, Remark, Workspace, credentials};
+use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
 use super::{DeliveryArgs, answer, create};
 
 /// The pause before a request is looked for that may have been opened.
@@ -235,16 +235,20 @@ impl Request<'_> {
         let told = Told { kind: told.kind, api, repository };
         let place = Place::find(&self.remote.push_url, told)?;
         let token = match &place {
-            Some(place) => credentials::token(&workspace.repo, place)?,
+            Some(place) => forge::find_token(place, Sources::real(), Some(workspace.repo.place()))?,
             None => None,
         };
         match (&place, token) {
             (Some(place), Some(token)) => {
-                let forge = forge::connect(place, token, Limits::default())?;
+                let forge = forge::connect(place, &token, Limits::default())?;
                 let open = forge.find(&self.step.planned.branch)?;
                 let body = open.into_iter().next().map(|request| request.body);
                 self.push(report, &[])?;
-                let ensured = forge::ensure(forge.as_ref(), &self.draft(body), PAUSE)?;
+                report.ending = Ending::Pushed;
+                let ensured = match forge::ensure(forge.as_ref(), &self.draft(body), PAUSE) {
+                    Ok(ensured) => ensured,
+                    Err(error) => return Ok(self.unfinished(place, &error)),
+                };
                 report.ending = Ending::Requested;
                 report.request = Some(RequestLine {
                     number: ensured.request.number,
@@ -258,12 +262,19 @@ impl Request<'_> {
                 Ok(End { remarks, exit })
             }
             (Some(place), None) => {
-                let options = forge::push_options(place, &self.draft(None), false);
+                let PushOptions { options, left_out } = match place.kind {
+                    ForgeKind::GitLab => forge::push_options(&self.draft(None), None),
+                    _ => PushOptions::default(),
+                };
                 self.push(report, &options)?;
                 report.ending = Ending::Pushed;
                 let url = place.compare_url(&self.base.branch, &self.step.planned.branch);
-                let note = Remark::Note(format!("there is no token for {}", place.host));
-                Ok(End { remarks: vec![note, Remark::Hint(url)], exit: Exit::Done })
+                let mut remarks =
+                    vec![Remark::Note(format!("there is no token for {}", place.host))];
+                let without = |what| Remark::Note(format!("left out without one: {what}"));
+                remarks.extend(left_out.into_iter().map(without));
+                remarks.push(Remark::Hint(url));
+                Ok(End { remarks, exit: Exit::Done })
             }
             (None, _) => {
                 self.push(report, &[])?;
@@ -271,6 +282,14 @@ impl Request<'_> {
                 Ok(End { remarks: Vec::new(), exit: Exit::Done })
             }
         }
+    }
+
+    /// The branch is pushed, and the forge did not open the request.
+    fn unfinished(&self, place: &Place, error: &ForgeError) -> End {
+        let branch = &self.step.planned.branch;
+        let message = format!("the branch is pushed, but there is no request: {error}");
+        let url = place.compare_url(&self.base.branch, branch);
+        End { remarks: vec![Remark::Error(message), Remark::Hint(url)], exit: Exit::Partly }
     }
 
     /// The request; what people wrote into one that is open stays.

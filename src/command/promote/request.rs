@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use crate::forge::{self, Draft, Ensured, Forge, ForgeError, Limits, Place, Request, Told};
+use crate::forge::{
+    self, Draft, Ensured, Forge, ForgeError, Limits, Place, PushOptions, Request, Sources, Told,
+};
 use crate::gate::Approved;
 use crate::git::{Expect, ObjectId, Tip};
-use crate::model::RepoPath;
+use crate::model::{ForgeKind, RepoPath};
 use crate::pull_request::{self, Memory};
 use crate::report::{CommitLine, Ending, PromotionReport, RequestLine};
 
@@ -72,8 +74,8 @@ impl Step<'_> {
     /// The forge, where there is a token for it.
     fn connect(&self, place: &Place) -> Result<Option<Box<dyn Forge>>, Failure> {
         let workspace = self.promoting.workspace;
-        let token = super::super::credentials::token(&workspace.repo, place)?;
-        let connect = |token| forge::connect(place, token, Limits::default());
+        let token = forge::find_token(place, Sources::real(), Some(workspace.repo.place()))?;
+        let connect = |token| forge::connect(place, &token, Limits::default());
         Ok(token.map(connect).transpose()?)
     }
 
@@ -84,17 +86,28 @@ impl Step<'_> {
         place: Option<&Place>,
         report: &mut PromotionReport,
     ) -> Result<End, Failure> {
-        let draft = self.draft(report, "")?;
-        let options = place.map(|place| forge::push_options(place, &draft, self.auto_merge()));
-        self.push(report, &options.unwrap_or_default())?;
+        let PushOptions { options, left_out } = match place {
+            Some(place) if place.kind == ForgeKind::GitLab => self.push_options(report)?,
+            _ => PushOptions::default(),
+        };
+        self.push(report, &options)?;
         report.ending = Ending::Pushed;
         let mut remarks = Vec::new();
         if let Some(place) = place {
             remarks.push(Remark::Note(format!("there is no token for {}", place.host)));
+            let without = |what: &String| Remark::Note(format!("left out without one: {what}"));
+            remarks.extend(left_out.iter().map(without));
             let (base, branch) = (&self.destination.base.branch, &self.branch);
             remarks.push(Remark::Hint(place.compare_url(base, branch)));
         }
         Ok(End { remarks, exit: Exit::Done })
+    }
+
+    /// What GitLab is told with the push: it opens the request by itself.
+    fn push_options(&self, report: &PromotionReport) -> Result<PushOptions, Failure> {
+        let draft = self.draft(report, "")?;
+        let method = self.promoting.workspace.config.delivery.pull_request.merge_method;
+        Ok(forge::push_options(&draft, self.auto_merge().then_some(method)))
     }
 
     /// With a forge: the request is there in the end, and it is the only one.
@@ -143,7 +156,8 @@ impl Step<'_> {
                 Err(error) => problems.push(error),
             }
         }
-        problems.extend(self.supersede(forge, open, &request).err());
+        let memory = Memory::of(&report.promotions);
+        problems.extend(memory.and_then(|own| self.supersede(forge, (open, &own), &request).err()));
         report.ending = Ending::Requested;
         report.request = Some(RequestLine {
             number: request.number,
@@ -201,10 +215,9 @@ impl Step<'_> {
     fn supersede(
         &self,
         forge: &dyn Forge,
-        open: &[Request],
+        (open, memory): (&[Request], &Memory),
         own: &Request,
     ) -> Result<(), ForgeError> {
-        let Some(memory) = pull_request::read(&own.body) else { return Ok(()) };
         for other in open {
             let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
             let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);

@@ -1,6 +1,8 @@
 //! Kustomizations in kustomize's own order: resources and bases, generators,
 //! components, then patches, names, labels, images and replacements.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, Evidence};
 use super::document::{self, Source};
 use super::images::Entry;
@@ -12,7 +14,7 @@ use super::unfollowed;
 use super::value::Place;
 use super::variables::Variable;
 use super::{
-    ImageKind, Rendered, RenderedImage, collect, generate, metadata, pointer, replacements,
+    ImageKind, Rendered, RenderedImage, collect, generate, metadata, parts, pointer, replacements,
     variables,
 };
 use crate::kustomize::is_kustomization;
@@ -30,7 +32,9 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     let objects = walk.directory(dir, at, Role::Overlay)?;
     let Walk { variables, entries, .. } = walk;
     resource::collisions(&mut ctx, &objects.all);
-    Ok(finish(ctx, &objects, &variables, entries))
+    let order = entries.iter().map(|entry| entry.field.clone()).collect();
+    let orders = BTreeMap::from([(dir.clone(), order)]);
+    Ok(Rendered { entries: orders, ..finish(ctx, &objects, &variables, entries) })
 }
 
 /// The objects of a kustomization.
@@ -59,10 +63,18 @@ pub(super) fn finish(
     let mut pointers = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
         ctx.apart(|ctx| collect::of(ctx, resource, &mut images));
+        parts::of(&ctx, resource, &objects.all, &mut images);
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
-    Rendered { images, opaque: ctx.opaque, pointers, cut: ctx.cut, files: ctx.files }
+    Rendered {
+        images,
+        opaque: ctx.opaque,
+        pointers,
+        cut: ctx.cut,
+        files: ctx.files,
+        entries: BTreeMap::new(),
+    }
 }
 
 /// A walk down the kustomizations.
@@ -148,7 +160,7 @@ impl Walk<'_, '_> {
         spec: &Spec,
         objects: &mut Objects,
     ) -> Result<(), SnapshotError> {
-        unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
+        objects.open |= unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
         patches::strategic(self.ctx, dir, spec, objects)?;
         metadata::apply(self.ctx, spec, &mut objects.all);
         patches::json(self.ctx, dir, spec, objects)?;

@@ -5,7 +5,7 @@ use super::context::{Context, Evidence};
 use super::reference;
 use super::unfollowed::content;
 use super::value::{Form, Kind, Value};
-use super::{ImageKind, RenderedImage, document, load};
+use super::{ImageKind, RenderedImage, Source, document, load};
 use crate::kustomize::file::step;
 use crate::model::{RepoPath, SnapshotError};
 
@@ -38,12 +38,18 @@ pub(super) fn chart(
     }
     let home = [chart.shown_at("chartHome"), globals.map_or("", |g| g.shown_at("chartHome"))];
     let home = home.into_iter().find(|home| !home.is_empty()).unwrap_or("charts");
-    if let Some(path) = dir.resolve(home).map(|home| home.join(&name))
-        && ctx.snapshot.list(&path)?.is_some()
-    {
-        evidence = content(ctx, &path, ".", evidence)?;
+    let version = chart.shown_at("version");
+    let mut source = named(chart, &name, version);
+    // A chart that was pulled lies in a directory that is named by its version.
+    for place in [name.clone(), format!("{name}-{version}")] {
+        if let Some(path) = dir.resolve(home).map(|home| home.join(&place))
+            && ctx.snapshot.list(&path)?.is_some()
+        {
+            evidence = content(ctx, &path, ".", evidence)?;
+            source = local(ctx, &path, &name)?;
+        }
     }
-    ctx.opaque(chart.at, "a Helm chart", evidence);
+    ctx.opaque_source(chart.at, ("a Helm chart", source), evidence);
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
         if matches!(value.kind, Kind::Map(_)) {
             settings(ctx, &name, value, "");
@@ -60,6 +66,32 @@ pub(super) fn chart(
         }
     }
     Ok(())
+}
+
+/// A chart of a repository, and its version.
+fn named(chart: &Value, name: &str, version: &str) -> Option<Source> {
+    let repo = match chart.shown_at("repo") {
+        "" => chart.shown_at("chartRepo"),
+        repo => repo,
+    };
+    let known = !repo.is_empty() && !version.is_empty();
+    known.then(|| Source {
+        name: format!("the chart {}/{name}", repo.trim_end_matches('/')),
+        version: version.to_owned(),
+        local: false,
+    })
+}
+
+/// A chart that lies in the repository, and the version that it says it has.
+fn local(ctx: &Context<'_>, path: &RepoPath, name: &str) -> Result<Option<Source>, SnapshotError> {
+    let text = ctx.snapshot.read(&path.join("Chart.yaml"))?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let version = text.lines().find_map(|line| line.strip_prefix("version:"));
+    Ok(version.map(|version| Source {
+        name: format!("the chart {name}"),
+        version: version.trim().trim_matches(['"', '\'']).to_owned(),
+        local: true,
+    }))
 }
 
 /// The settings that name an image or a version, as they are said.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use sha2::{Digest as _, Sha256};
 
 use super::value::{Place, Value};
-use super::{Opaque, RenderedImage};
+use super::{Opaque, RenderedImage, Source};
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
 
 /// Files longer than this are not read.
@@ -108,11 +108,21 @@ impl<'s> Context<'s> {
     }
 
     pub(super) fn opaque(&mut self, at: Place, what: impl Into<String>, evidence: Evidence) {
+        self.opaque_source(at, (what, None), evidence);
+    }
+
+    /// The same of something that has a version.
+    pub(super) fn opaque_source(
+        &mut self,
+        at: Place,
+        (what, source): (impl Into<String>, Option<Source>),
+        evidence: Evidence,
+    ) {
         let (path, line) = self.place(at);
         let what = what.into();
         let complete = !evidence.partial;
         let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).hash.finalize().into();
-        let new = Opaque { path, line, what, content, complete, changes: !self.apart };
+        let new = Opaque { path, line, what, content, complete, changes: !self.apart, source };
         if self.opaque.len() >= MAX_OPAQUE {
             // The rest is not told: the last one stands for it.
             self.cut = true;

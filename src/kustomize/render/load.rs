@@ -1,5 +1,6 @@
 //! What a kustomization names: a file, a directory, or something not followed.
 
+use super::Source;
 use super::context::{Context, Evidence};
 use super::document;
 use super::value::Place;
@@ -103,8 +104,19 @@ fn local(ctx: &mut Context<'_>, dir: &RepoPath, text: &str, at: Place) -> Option
         }
         "a path out of the repository"
     };
-    ctx.opaque(at, format!("{what}: `{text}`"), Evidence::default());
+    let source = is_remote(text).then(|| at_ref(text)).flatten();
+    ctx.opaque_source(at, (format!("{what}: `{text}`"), source), Evidence::default());
     None
+}
+
+/// A remote resource without the `ref` of its query, and that.
+fn at_ref(text: &str) -> Option<Source> {
+    let (url, query) = text.split_once('?')?;
+    let is_ref = |pair: &&str| pair.starts_with("ref=") || pair.starts_with("version=");
+    let (refs, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_ref);
+    let [version] = *refs.as_slice() else { return None };
+    let name = if rest.is_empty() { url.to_owned() } else { format!("{url}?{}", rest.join("&")) };
+    Some(Source { name, version: version.to_owned(), local: false })
 }
 
 /// Whether kustomize may take it for a URL.

@@ -10,6 +10,7 @@
 mod accumulate;
 mod charts;
 mod collect;
+mod configuration;
 mod context;
 mod document;
 mod field_path;
@@ -17,8 +18,10 @@ mod generate;
 mod images;
 mod json_patch;
 mod load;
+mod mention;
 mod merge;
 mod metadata;
+mod parts;
 mod patches;
 mod pattern;
 mod plain;
@@ -36,7 +39,7 @@ mod variables;
 
 pub use pointer::{Pointer, PointerField};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{RepoPath, Snapshot, SnapshotError};
 
@@ -53,8 +56,8 @@ pub enum ImageKind {
     /// An entry of `images:` that may apply to objects which are not known,
     /// because a resource is opaque. Only then; never rendered itself.
     Entry,
-    /// A setting of a Helm chart that names an image or a version; the
-    /// reference is `path=value`.
+    /// A setting of a Helm chart or of a custom resource that names an image
+    /// or a version; the reference is `path=value`, with what it belongs to.
     Setting,
 }
 
@@ -93,6 +96,17 @@ impl RenderedImage {
     }
 }
 
+/// What says which version of something else is taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// What it is, without the version.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// Whether its content lies in the repository, whatever the version.
+    pub local: bool,
+}
+
 /// A construct that is not followed and could make or change an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opaque {
@@ -112,6 +126,8 @@ pub struct Opaque {
     /// patch; `false` where all it does is to add objects, or where it is a
     /// value that is odd by itself.
     pub changes: bool,
+    /// The chart or remote resource that it is, where one is named by version.
+    pub source: Option<Source>,
 }
 
 /// What an overlay runs.
@@ -119,6 +135,9 @@ pub struct Opaque {
 pub struct Rendered {
     /// Every image, in the order of the objects.
     pub images: Vec<RenderedImage>,
+    /// The names of those entries in the order in which they apply, by the
+    /// outermost kustomization.
+    pub entries: BTreeMap<RepoPath, Vec<String>>,
     /// What is not followed. Where it is empty, the images are exactly those
     /// that kustomize renders, or kustomize refuses the overlay.
     pub opaque: Vec<Opaque>,

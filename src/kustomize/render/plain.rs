@@ -1,5 +1,7 @@
 //! A directory without a kustomization.
 
+use std::collections::BTreeMap;
+
 use super::accumulate::{Walk, finish, manifests};
 use super::context::Context;
 use super::patches::Objects;
@@ -16,11 +18,15 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
     let mut walk =
         Walk { ctx: &mut ctx, chain: Vec::new(), variables: Vec::new(), entries: Vec::new() };
     let mut objects = Objects { all: Vec::new(), open: false };
+    let mut orders = BTreeMap::new();
     let mut open = vec![dir.clone()];
     while let Some(dir) = open.pop() {
         let entries = walk.ctx.snapshot.list(&dir)?.unwrap_or_default();
         if entries.iter().any(|e| is_kustomization(&e.name) && e.kind != EntryKind::Directory) {
+            let before = walk.entries.len();
             let below = walk.directory(&dir, at, Role::Base)?;
+            let new = walk.entries.iter().skip(before);
+            orders.insert(dir, new.map(|entry| entry.field.clone()).collect());
             objects.all.extend(below.all);
             objects.open |= below.open;
             continue;
@@ -35,7 +41,7 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
         }
     }
     let Walk { variables, entries, .. } = walk;
-    Ok(finish(ctx, &objects, &variables, entries))
+    Ok(Rendered { entries: orders, ..finish(ctx, &objects, &variables, entries) })
 }
 
 /// Renders the manifests of one file.

@@ -180,6 +180,11 @@ fn leaves(ctx: &Context<'_>, value: &Value, path: &str, found: &mut Vec<PointerF
             value: text.clone(),
             origin: ctx.place(value.at),
         }),
+        // All clusters: no scalar says so.
+        Kind::Map(pairs) if pairs.is_empty() && path.ends_with(".clusters") => {
+            let origin = ctx.place(value.at);
+            found.push(PointerField { path: path.to_owned(), value: "{}".to_owned(), origin });
+        }
         Kind::Map(pairs) => {
             for (key, value) in pairs {
                 let dot = if path.is_empty() { "" } else { "." };

@@ -1,11 +1,13 @@
 //! The fields of a kustomization that are not followed, and those that do
 //! nothing to images.
 
+use std::collections::BTreeSet;
+
 use super::context::{Context, Evidence};
-use super::resource::{self, Resource};
+use super::resource::Resource;
 use super::spec::Spec;
 use super::value::{Place, Value};
-use super::{charts, document, load};
+use super::{charts, configuration, document, load};
 use crate::model::{EntryKind, RepoPath, SnapshotError};
 
 /// How many files below a directory go into its hash.
@@ -63,20 +65,22 @@ fn charts_of(
     Ok(charts.then_some(documents))
 }
 
-/// Tells of what changes how all the rest is read or changed.
+/// Tells of what changes how all the rest is read or changed; `true` where
+/// `images:` may apply to more than what is known to be an image.
 pub(super) fn changers(
     ctx: &mut Context<'_>,
     dir: &RepoPath,
     spec: &Spec,
     resources: &[Resource],
-) -> Result<(), SnapshotError> {
+) -> Result<bool, SnapshotError> {
+    let mut open = false;
     for (text, at) in spec.texts(ctx, "transformers") {
         let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
         let evidence = resources.iter().fold(evidence, |all, one| all.and(&one.value));
         ctx.opaque(at, "a transformer", evidence);
     }
     for (text, at) in spec.texts(ctx, "configurations") {
-        configuration(ctx, dir, (&text, at), resources)?;
+        open |= configuration::follow(ctx, dir, (&text, at), resources)?;
     }
     for (text, at) in spec.texts(ctx, "crds") {
         let evidence = content(ctx, dir, &text, Evidence::text(&text))?;
@@ -95,7 +99,7 @@ pub(super) fn changers(
         ctx.apart(|ctx| ctx.opaque(at, "a validator", evidence));
     }
     build_metadata(ctx, dir, spec);
-    Ok(())
+    Ok(open)
 }
 
 /// Annotations that kustomize adds name paths.
@@ -105,49 +109,6 @@ fn build_metadata(ctx: &mut Context<'_>, dir: &RepoPath, spec: &Spec) {
     if let Some(given) = given.filter(|_| odd(dir) || ctx.files.iter().any(odd)) {
         ctx.opaque(given.at, "annotations of odd paths", Evidence::value(given));
     }
-}
-
-/// A transformer configuration: followed where it says nothing of images.
-fn configuration(
-    ctx: &mut Context<'_>,
-    dir: &RepoPath,
-    (text, at): (&str, Place),
-    resources: &[Resource],
-) -> Result<(), SnapshotError> {
-    const HARMLESS: [&str; 5] =
-        ["nameReference", "commonLabels", "commonAnnotations", "labels", "templateLabels"];
-    let Some((path, text)) = load::file(ctx, dir, text, at)? else { return Ok(()) };
-    let start = Place { file: ctx.file(&path), line: 1 };
-    let source = document::Source { text: &text, at: start };
-    let documents = document::all(ctx, source);
-    let harmless = documents.iter().all(|document| {
-        document
-            .pairs()
-            .iter()
-            // Variables are looked for wherever they may stand.
-            .all(|(key, value)| match key.as_str() {
-                "varReference" => true,
-                "namespace" => value.items().iter().all(sets_namespace),
-                key => HARMLESS.contains(&key) && !value.any(&mut names_image),
-            })
-    });
-    if !harmless {
-        let evidence = documents.iter().fold(resource::evidence(resources), Evidence::and);
-        ctx.opaque(start, "a transformer configuration", evidence);
-    }
-    Ok(())
-}
-
-/// Whether a field spec leads to a field called `namespace`.
-fn sets_namespace(spec: &Value) -> bool {
-    let path = spec.shown_at("path");
-    path.ends_with("/namespace") && !spec.any(&mut names_image)
-}
-
-/// Whether a scalar names a field that may hold an image.
-fn names_image(value: &Value) -> bool {
-    let text = value.shown().to_ascii_lowercase();
-    text.contains("image") || text.contains("containers")
 }
 
 /// The content of a path or inline text: of a file, or of all files below a
@@ -202,24 +163,38 @@ fn file(
     Ok(evidence)
 }
 
-/// Adds the files that a text may name. A directory may lead anywhere.
+/// Adds the files that a text may name, and those that these may name. A
+/// directory may lead anywhere.
 fn mentioned(
     ctx: &mut Context<'_>,
     dir: &RepoPath,
     text: &str,
     mut evidence: Evidence,
 ) -> Result<Evidence, SnapshotError> {
-    let word = |c: char| c.is_whitespace() || "'\"=,[]{}".contains(c);
-    let mut words: Vec<&str> = text.split(word).filter(|word| word.contains(['.', '/'])).collect();
-    words.sort_unstable();
-    words.dedup();
-    for word in words {
-        let Some(path) = dir.resolve(word).filter(|path| path != dir) else { continue };
-        if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
-            evidence = evidence.partial();
-            continue;
+    let mut met = BTreeSet::new();
+    let mut open = vec![(dir.clone(), text.to_owned())];
+    while let Some((from, text)) = open.pop() {
+        for word in super::mention::words(&text) {
+            // A script names files as seen from where it is run, too.
+            for dir in BTreeSet::from([&from, dir]) {
+                let Some(path) = dir.resolve(word).filter(|path| path != dir) else { continue };
+                if !met.insert(path.clone()) {
+                    continue;
+                }
+                if met.len() > MAX_FILES {
+                    return Ok(evidence.partial());
+                }
+                if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
+                    evidence = evidence.partial();
+                    continue;
+                }
+                evidence = file(ctx, &path, evidence)?;
+                if let Some(bytes) = ctx.snapshot.read(&path)? {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    open.push((path.parent().unwrap_or_default(), text));
+                }
+            }
         }
-        evidence = file(ctx, &path, evidence)?;
     }
     Ok(evidence)
 }

@@ -115,6 +115,13 @@ pub fn replay(report: &ReplayReport, paint: Paint, verbose: bool) -> String {
         report.count(Verdict::Deny),
         report.count(Verdict::Unverifiable),
     );
+    let (unmoved, stopped) = report.unmoved();
+    let _ = writeln!(
+        text,
+        "{} {} no version; {stopped} of them refused",
+        counted(unmoved, "commit"),
+        if unmoved == 1 { "moves" } else { "move" },
+    );
     for (rule, commits) in report.by_rule() {
         let _ = writeln!(text, "{rule}  {}", counted(commits, "commit"));
     }

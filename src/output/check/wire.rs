@@ -96,10 +96,21 @@ struct WireReplay {
     commits: usize,
     /// How many commits have which verdict.
     verdicts: WireVerdicts,
+    /// The commits that move no version.
+    unmoved: WireUnmoved,
     /// How many commits each rule refuses.
     rules: Vec<WireRuleCount>,
     /// One row a commit, newest first.
     rows: Vec<WireReplayRow>,
+}
+
+/// Commits that move no version of an environment after the first.
+#[derive(Serialize, JsonSchema)]
+struct WireUnmoved {
+    /// How many there are.
+    commits: usize,
+    /// How many of them are refused.
+    refused: usize,
 }
 
 /// Commits by verdict.
@@ -135,8 +146,11 @@ struct WireReplayRow {
     verdict: &'static str,
     /// The rules that refuse it.
     rules: Vec<String>,
-    /// How many versions enter environments with it.
+    /// How many versions enter environments with it, as pins of images.
     promotions: usize,
+    /// How many versions enter environments after the first: of images, charts
+    /// and remote resources, pinned or not.
+    moves: usize,
 }
 
 impl From<&AuditRow> for WireAuditRow {
@@ -167,6 +181,7 @@ impl From<&ReplayRow> for WireReplayRow {
             verdict: row.verdict.word(),
             rules: row.rules.iter().map(ToString::to_string).collect(),
             promotions: row.promotions,
+            moves: row.moves,
         }
     }
 }
@@ -200,6 +215,7 @@ pub fn audit_value(report: &AuditReport) -> Value {
 /// The document of a replay. Its rows are `rows`.
 pub fn replay_value(report: &ReplayReport) -> Value {
     let counts = report.by_rule().into_iter();
+    let (unmoved, refused) = report.unmoved();
     word(&WireReplay {
         api_version: API_VERSION,
         kind: "Replay",
@@ -210,6 +226,7 @@ pub fn replay_value(report: &ReplayReport) -> Value {
             deny: report.count(Verdict::Deny),
             unverifiable: report.count(Verdict::Unverifiable),
         },
+        unmoved: WireUnmoved { commits: unmoved, refused },
         rules: counts
             .map(|(rule, commits)| WireRuleCount { rule: rule.to_string(), commits })
             .collect(),

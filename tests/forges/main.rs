@@ -1,0 +1,36 @@
+//! The clients of the forges against a server on loopback. A binary of its own
+//! beside the other tests: it needs no repository and no program.
+//!
+//! `server` is the server, `faults` the table of what can go wrong, written
+//! once for every client. A client has a module with its stand-in.
+
+#[cfg(test)]
+mod azure;
+#[cfg(test)]
+mod bitbucket;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod faults_table;
+#[cfg(test)]
+mod garbled;
+#[cfg(test)]
+mod gitea;
+#[cfg(test)]
+mod github;
+#[cfg(test)]
+mod github_app;
+#[cfg(test)]
+mod github_double;
+#[cfg(test)]
+mod github_schema;
+#[cfg(test)]
+mod gitlab;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod tls;
