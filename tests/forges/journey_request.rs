@@ -388,6 +388,45 @@ fn two_at_once_open_one_request() {
 }
 
 #[test]
+fn what_the_text_says_is_what_the_branch_holds() {
+    let (world, root) = world();
+    world.hub().interferes = true;
+    let said = world.promote(&root, &["web@v2", "staging", "--pr", "-o", "json"]).ends(0).json();
+    assert!(!world.hub().interferes);
+    let pull = world.only();
+    assert_eq!(pull.tip, said["commit"]);
+    let text = world.git(&["show", &format!("{STAGING}:{}", at("web", "staging"))]);
+    assert!(text.contains("v2") && pull.title.contains("v2"), "{text}");
+}
+
+#[test]
+fn a_rollback_goes_on_as_one() {
+    let (world, root) = world();
+    world.set("web", "staging", "v2");
+    world.hub().auto_merge = false;
+    let said = world.promote(&root, &["rollback", "staging", "-a", "web", "--pr"]).ends(9);
+    said.says("hint: git promote rollback staging web@v1 --pr");
+    world.hub().auto_merge = true;
+    goes_on(&world, &root, &said);
+    assert_eq!(world.only().title, "Roll back web to v1 in staging");
+}
+
+#[test]
+fn what_cannot_be_written_closes_nothing() {
+    let (world, root) = world_with("flow = \"per-app\"\ntemplate = \"gone.md\"\n");
+    world.somebody_saves("Template", &[("gone.md", "Hello\n")]);
+    world.set("web", "staging", "v2");
+    world.set("web", "dev", "v3");
+    world.promote(&root, &["web@v3", "staging", "--pr"]).ends(0);
+    let before = world.only();
+    assert!(before.body.starts_with("Hello\n"));
+    let config = world.there("promote.toml").replace("gone.md", "no-such.md");
+    world.somebody_saves("No template", &[("promote.toml", &config)]);
+    world.promote(&root, &["web@v2", "prod", "--pr"]).ends(5).says("no-such.md");
+    assert_eq!((world.only().number, world.only().tip), (1, before.tip));
+}
+
+#[test]
 fn no_checkout_is_needed_for_a_request() {
     let (world, _) = world();
     let url = format!("{}/acme/config.git", world.server.origin());
@@ -404,9 +443,14 @@ fn no_checkout_is_needed_for_a_request() {
 #[test]
 fn no_token_is_in_any_output() {
     let (world, root) = world();
-    // Over HTTP, so that git has a conversation to tell of.
-    let url = format!("{}/acme/config.git", world.server.origin());
+    // Over HTTP, so that git has a conversation to tell of, and with the token
+    // where it should not be.
+    let address = world.server.origin().replace("http://", "");
+    let url = format!("http://robot:{}@{address}/acme/config.git", crate::faults::TOKEN);
+    world.hub().closed_git = true;
     world.git_in(&root, &["remote", "set-url", "origin", &url]);
+    let missing = url.replace("config.git", "missing.git");
+    let wrong = url.replace("robot", "nobody");
     let tell = [
         ("GIT_TRACE", "1"),
         ("GIT_TRACE_CURL", "1"),
@@ -420,6 +464,10 @@ fn no_token_is_in_any_output() {
         &["next", "-v"],
         &["wait", "dev", "--context", "*", "--timeout", "0s", "-v"],
         &["web@v9", "staging", "--pr", "-v"],
+        &["web@v2", "staging", "--pr", "--base", "nope"],
+        &["web@v2", "staging", "--pr", "--remote", &missing],
+        &["web@v2", "staging", "--pr", "--remote", &wrong],
+        &["web@v2", "staging", "--push", "--remote", &url, "-n"],
     ] {
         // Each is looked through as it ends.
         world.promote_with(&root, args, &tell);

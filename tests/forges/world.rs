@@ -62,6 +62,10 @@ pub(crate) struct Hub {
     pub(crate) required: Vec<&'static str>,
     /// Whether the settings of the repository allow auto-merge.
     pub(crate) auto_merge: bool,
+    /// Somebody renews the branch of the next request while it is opened.
+    pub(crate) interferes: bool,
+    /// Whether git has to show the token over HTTP.
+    pub(crate) closed_git: bool,
     /// What the next requests of a method below a path are answered with.
     pub(crate) faults: Vec<(&'static str, &'static str, Reply)>,
 }
@@ -149,7 +153,8 @@ impl World {
             let path = proxied.unwrap_or_else(|| received.path.clone());
             let received = Received { path, ..received.clone() };
             if received.path.starts_with("/acme/config.git/") {
-                return world_git::serve(&home_too, &received);
+                let closed = own.lock().unwrap().closed_git;
+                return world_git::serve(&home_too, &received, closed);
             }
             world_api::answer(&mut own.lock().unwrap(), &received)
         });

@@ -7,6 +7,7 @@ use crate::faults::{Double as _, Refusal, TOKEN};
 use crate::github_double::{self, GitHubDouble};
 use crate::server::{Received, Reply};
 use crate::world::{Hub, Pull, git};
+use crate::world_git;
 
 pub(crate) fn answer(hub: &mut Hub, received: &Received) -> Reply {
     if received.header("authorization") != format!("Bearer {TOKEN}") {
@@ -110,6 +111,9 @@ fn open(hub: &mut Hub, body: &Value) -> Reply {
         tip,
         ..Pull::default()
     };
+    if std::mem::take(&mut hub.interferes) {
+        world_git::interfere(hub, &pull.head);
+    }
     let reply = Reply::json(201, &shown(&pull));
     hub.pulls.push(pull);
     reply

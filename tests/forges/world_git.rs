@@ -4,6 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::faults::TOKEN;
 use crate::server::{Received, Reply};
 use crate::world::{Hub, ok};
 
@@ -38,7 +42,12 @@ pub(crate) fn merge(hub: &mut Hub, at: usize, method: &str) {
 }
 
 /// The repository over HTTP, by git's own program for it.
-pub(crate) fn serve(root: &Path, received: &Received) -> Reply {
+pub(crate) fn serve(root: &Path, received: &Received, closed: bool) -> Reply {
+    let key = format!("Basic {}", BASE64_STANDARD.encode(format!("robot:{TOKEN}")));
+    if closed && received.header("authorization") != key {
+        return Reply::text(401, "text/plain", "who is it?")
+            .header("WWW-Authenticate", "Basic realm=\"git\"");
+    }
     let query: Vec<String> =
         received.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mut command = Command::new("git");
@@ -70,4 +79,11 @@ pub(crate) fn serve(root: &Path, received: &Received) -> Reply {
     }
     reply.body = output.stdout[end + 4..].to_vec();
     reply
+}
+
+/// Somebody puts a commit of their own on a branch, in place of what is there.
+pub(crate) fn interfere(hub: &Hub, branch: &str) {
+    let run = |args: &[&str]| ok(&hub.home, &hub.bare, args).trim().to_owned();
+    let commit = run(&["commit-tree", "-p", "main", "-m", "Mine", "main^{tree}"]);
+    run(&["update-ref", &format!("refs/heads/{branch}"), &commit]);
 }

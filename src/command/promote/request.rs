@@ -7,7 +7,7 @@ use crate::forge::{
     self, Draft, Ensured, Forge, ForgeError, Limits, Place, PushOptions, Request, Sources, Told,
 };
 use crate::gate::Approved;
-use crate::git::{Expect, ObjectId, Tip};
+use crate::git::{Expect, ObjectId, RemoteError, Tip};
 use crate::model::{ForgeKind, RepoPath, quoted};
 use crate::pull_request::{self, Memory};
 use crate::report::{CommitLine, Ending, PromotionReport, RequestLine};
@@ -153,9 +153,30 @@ impl Step<'_> {
         // From here on the branch is there: what fails is told with the way on.
         report.ending = Ending::Pushed;
         match forge::ensure(forge, &draft, PAUSE) {
-            Ok(ensured) => Ok(self.ended((forge, &open), ensured, report)),
+            Ok(ensured) => {
+                self.is_still_ours(report)?;
+                Ok(self.ended((forge, &open), ensured, report))
+            }
             Err(error) => Ok(self.unfinished(place, &error, report)),
         }
+    }
+
+    /// What the text says is what the branch holds: where somebody renewed the
+    /// branch in the meantime, all of it is planned again.
+    fn is_still_ours(&self, report: &PromotionReport) -> Result<(), Failure> {
+        let remote = &self.destination.remote.push_name;
+        let repo = &self.promoting.workspace.repo;
+        // What cannot be asked is not known to be otherwise.
+        let Ok(listing) = repo.list_remote(remote, &[&self.branch]) else { return Ok(()) };
+        let there = listing.tip(&self.branch).map(|id| id.to_string());
+        if there.is_none() || there.as_ref() == report.commit.as_ref().map(|commit| &commit.id) {
+            return Ok(());
+        }
+        Err(raced(RemoteError::Lost {
+            remote: self.destination.remote.name.clone(),
+            branch: self.branch.clone(),
+            message: "somebody else renewed the branch".to_owned(),
+        }))
     }
 
     /// What is left to do once the request is there.
