@@ -175,7 +175,7 @@ fn commits_of(
     snapshot: &dyn Snapshot,
     (subject, image): (&Subject, &str),
 ) -> Result<Option<Vec<ObjectId>>, Failure> {
-    let inventory = inventory(snapshot, config, Some(&[subject.app.name.clone()]))?;
+    let inventory = inventory(snapshot, config, Some(std::slice::from_ref(&subject.app.name)))?;
     let key = CellKey {
         environment: subject.environment.clone(),
         app: subject.app.clone(),

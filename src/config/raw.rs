@@ -288,11 +288,14 @@ enum Forge {
 #[expect(dead_code, reason = "only says in the schema which words there are")]
 enum Flow {
     /// One for each app and environment.
-    PerEnv,
+    #[schemars(rename = "per-env")]
+    Env,
     /// One for each app.
-    PerApp,
+    #[schemars(rename = "per-app")]
+    App,
     /// One for each app, environment and version.
-    PerVersion,
+    #[schemars(rename = "per-version")]
+    Version,
 }
 
 /// How a pull request is merged.

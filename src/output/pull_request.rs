@@ -87,8 +87,8 @@ fn links(links: &[(String, String)]) -> String {
             format!("- {}: {}\n", prose(&clean(name)), code(&clean(address)))
         }
     };
-    let lines: String = links.iter().map(line).collect();
-    if lines.is_empty() { lines } else { format!("\n{lines}") }
+    let list: String = links.iter().map(line).collect();
+    if list.is_empty() { list } else { format!("\n{list}") }
 }
 
 fn changes(report: &PromotionReport) -> String {
@@ -152,9 +152,11 @@ fn back(commands: &[String]) -> String {
     if commands.is_empty() {
         return String::new();
     }
-    let lines: String =
-        commands.iter().map(|command| format!("    {}\n", clean(command))).collect();
-    format!("\n### To go back after the merge\n\n{lines}")
+    let mut page = String::from("\n### To go back after the merge\n\n");
+    for command in commands {
+        page.push_str(&format!("    {}\n", clean(command)));
+    }
+    page
 }
 
 /// The audit record, for a merge that drops the messages of commits.

@@ -32,6 +32,8 @@ mod gitlab;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod journey_faults;
+#[cfg(test)]
 mod journey_next;
 #[cfg(test)]
 mod journey_request;

@@ -7,14 +7,14 @@ use crate::forge::{
     self, Draft, Ensured, Forge, ForgeError, Limits, Place, PushOptions, Request, Sources, Told,
 };
 use crate::gate::Approved;
-use crate::git::{Expect, ObjectId, RemoteError, Tip};
 use crate::model::{ForgeKind, RepoPath, quoted};
 use crate::pull_request::{self, Memory};
-use crate::report::{CommitLine, Ending, PromotionReport, RequestLine};
+use crate::report::{Ending, PromotionReport, RequestLine};
 
 use super::super::{Exit, Failure, Remark};
 use super::Promoting;
-use super::aside::{Destination, made, raced};
+use super::aside::Destination;
+use super::branch::Kept;
 use super::ending::End;
 use super::wording::Wording;
 
@@ -40,24 +40,12 @@ pub(super) fn deliver(
     }
 }
 
-/// What a branch of ours holds.
-#[derive(Default)]
-struct There {
-    tip: Option<ObjectId>,
-    kept: Option<Kept>,
-}
-
-/// A commit that stays.
-struct Kept {
-    id: ObjectId,
-    base: ObjectId,
-}
-
-struct Step<'a> {
-    promoting: &'a Promoting<'a>,
-    approved: &'a Approved,
-    destination: &'a Destination,
-    branch: String,
+/// A promotion on its way to a branch of its own.
+pub(super) struct Step<'a> {
+    pub(super) promoting: &'a Promoting<'a>,
+    pub(super) approved: &'a Approved,
+    pub(super) destination: &'a Destination,
+    pub(super) branch: String,
 }
 
 impl Step<'_> {
@@ -161,24 +149,6 @@ impl Step<'_> {
         }
     }
 
-    /// What the text says is what the branch holds: where somebody renewed the
-    /// branch in the meantime, all of it is planned again.
-    fn is_still_ours(&self, report: &PromotionReport) -> Result<(), Failure> {
-        let remote = &self.destination.remote.push_name;
-        let repo = &self.promoting.workspace.repo;
-        // What cannot be asked is not known to be otherwise.
-        let Ok(listing) = repo.list_remote(remote, &[&self.branch]) else { return Ok(()) };
-        let there = listing.tip(&self.branch).map(|id| id.to_string());
-        if there.is_none() || there.as_ref() == report.commit.as_ref().map(|commit| &commit.id) {
-            return Ok(());
-        }
-        Err(raced(RemoteError::Lost {
-            remote: self.destination.remote.name.clone(),
-            branch: self.branch.clone(),
-            message: "somebody else renewed the branch".to_owned(),
-        }))
-    }
-
     /// What is left to do once the request is there.
     fn ended(
         &self,
@@ -197,7 +167,7 @@ impl Step<'_> {
             }
         }
         let memory = Memory::of(&report.promotions);
-        problems.extend(memory.and_then(|own| self.supersede(forge, (open, &own), &request).err()));
+        problems.extend(memory.and_then(|own| supersede(forge, (open, &own), &request).err()));
         report.ending = Ending::Requested;
         report.request = Some(RequestLine {
             number: request.number,
@@ -282,24 +252,6 @@ impl Step<'_> {
         forge.close(request)
     }
 
-    /// Closes the requests that this one makes needless.
-    fn supersede(
-        &self,
-        forge: &dyn Forge,
-        (open, memory): (&[Request], &Memory),
-        own: &Request,
-    ) -> Result<(), ForgeError> {
-        for other in open {
-            let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
-            let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
-            if older.is_some_and(|older| memory.supersedes(&older)) {
-                forge.comment(other, &format!("Superseded by #{}.", own.number))?;
-                forge.close(other)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The text that the repository wants above that of a request.
     fn template(&self) -> Result<String, Failure> {
         const USUAL: [&str; 6] = [
@@ -363,70 +315,21 @@ impl Step<'_> {
             milestone: settings.milestone.clone(),
         })
     }
+}
 
-    /// What the branch holds. A commit with the same change stays, and with it
-    /// what was approved: where a request is open, or on the very base. One that
-    /// was merged or given up before is no part of a new request.
-    fn there(&self, open: bool) -> Result<There, Failure> {
-        let workspace = self.promoting.workspace;
-        let remote = &self.destination.remote;
-        let found = workspace.repo.list_remote(&remote.push_name, &[&self.branch])?;
-        let Some(id) = found.tip(&self.branch) else { return Ok(There::default()) };
-        let tip = workspace.repo.fetch(remote, &Tip { branch: self.branch.clone(), id })?;
-        let parent = self.unchanged(tip.id)?;
-        let stays = |parent: &ObjectId| *parent == workspace.base || (open && !self.holds(tip.id));
-        let kept = parent.filter(stays).map(|base| Kept { id: tip.id, base });
-        Ok(There { tip: Some(id), kept })
-    }
-
-    /// Whether the base has a commit already: it was merged.
-    fn holds(&self, commit: ObjectId) -> bool {
-        let workspace = self.promoting.workspace;
-        workspace.repo.is_ancestor(commit, workspace.base).unwrap_or(true)
-    }
-
-    /// Puts the commit on the branch, unless it holds the same change already.
-    fn push(
-        &self,
-        report: &mut PromotionReport,
-        branch: &There,
-        options: &[String],
-    ) -> Result<(), Failure> {
-        let Promoting { workspace, args, .. } = self.promoting;
-        if let Some(kept) = &branch.kept {
-            let subject = workspace.repo.subject(kept.id)?;
-            report.commit = Some(CommitLine { id: kept.id.to_string(), subject });
-            return Ok(());
+/// Closes the requests that this one makes needless.
+fn supersede(
+    forge: &dyn Forge,
+    (open, memory): (&[Request], &Memory),
+    own: &Request,
+) -> Result<(), ForgeError> {
+    for other in open {
+        let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
+        let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
+        if older.is_some_and(|older| memory.supersedes(&older)) {
+            forge.comment(other, &format!("Superseded by #{}.", own.number))?;
+            forge.close(other)?;
         }
-        let letter = self.promoting.letter(report)?;
-        let commit = made(workspace, &letter, self.approved, report)?;
-        let how = (Expect::Exactly(branch.tip), !args.no_verify);
-        let name = self.destination.remote.push_name.as_str();
-        workspace.repo.push(name, (&self.branch, commit), how, options).map_err(raced)
     }
-
-    /// The parent of a commit that changes on it just what the plan changes on
-    /// the base.
-    fn unchanged(&self, commit: ObjectId) -> Result<Option<ObjectId>, Failure> {
-        let repo = &self.promoting.workspace.repo;
-        let [parent] = repo.parents(commit)?[..] else { return Ok(None) };
-        if !repo.has(parent) {
-            return Ok(None);
-        }
-        let change = crate::git::moved(repo, parent, commit)?;
-        let files = &self.approved.plan().files;
-        let mut paths: Vec<&RepoPath> = files.iter().map(|file| &file.path).collect();
-        paths.sort();
-        if !change.changed.iter().eq(paths) || change.odd_names > 0 {
-            return Ok(None);
-        }
-        for file in files {
-            use crate::model::Snapshot as _;
-            let (old, new) = (change.before.read(&file.path)?, change.after.read(&file.path)?);
-            if old != file.old || new.as_ref() != Some(&file.new) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(parent))
-    }
+    Ok(())
 }
