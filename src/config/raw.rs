@@ -192,7 +192,8 @@ pub(super) struct RawPullRequest {
     #[serde(default)]
     #[schemars(with = "Option<MergeMethod>")]
     pub(super) merge_method: Option<Text>,
-    /// Labels, with `{app}`, `{env}`, `{version}` and `{group}`.
+    /// Labels, with `{app}`, `{env}`, `{version}`, `{group}` and `{action}`, which
+    /// is `promotion` or `rollback`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) labels: Vec<Text>,

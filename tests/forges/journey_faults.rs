@@ -123,6 +123,23 @@ fn what_the_text_says_is_what_the_branch_holds() {
 }
 
 #[test]
+fn a_forge_that_does_not_tell_is_told_that_nothing_merges() {
+    let (world, root) = world();
+    let gitea = CONFIG.replace("github", "gitea").replace("{api}", "{origin}/api/v1");
+    world.somebody_saves("Gitea", &[("promote.toml", &gitea)]);
+    world.promote(&root, &["web@v2", "staging", "--pr"]).ends(0);
+    world.promote(&root, &["web@v2", "staging", "--pr"]).ends(0);
+    let all = world.gitea.store.all();
+    assert!(all.len() == 1 && all[0].auto_merge && all[0].head == STAGING, "{all:?}");
+    let stricter = gitea.replacen("name = \"staging\"\nauto-merge = true", "name = \"staging\"", 1);
+    world.somebody_saves("Stricter", &[("promote.toml", &stricter)]);
+    world.set("web", "dev", "v3");
+    world.promote(&root, &["web@v3", "staging", "--pr"]).ends(0);
+    let all = world.gitea.store.all();
+    assert!(all.len() == 1 && !all[0].auto_merge && all[0].title.contains("v3"), "{all:?}");
+}
+
+#[test]
 fn a_rollback_goes_on_as_one() {
     let (world, root) = world();
     world.set("web", "staging", "v2");

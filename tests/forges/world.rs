@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::faults::TOKEN;
+use crate::faults::{Double as _, TOKEN};
+use crate::gitea::Stand;
 use crate::server::{Received, Reply, Server};
 use crate::{world_api, world_git};
 
@@ -129,11 +130,13 @@ pub(crate) struct World {
     pub(crate) bare: PathBuf,
     hub: Arc<Mutex<Hub>>,
     pub(crate) server: Server,
+    /// The stand-in for Gitea beside it, at `{origin}/api/v1`.
+    pub(crate) gitea: Arc<Stand>,
 }
 
 impl World {
     /// A forge with a repository of these files. Each text may hold `{api}`,
-    /// the address of the forge.
+    /// the address of the forge, and `{origin}`.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("promote-world-").tempdir().unwrap();
         let home = dir.path().canonicalize().unwrap();
@@ -146,7 +149,8 @@ impl World {
         let (bare_too, home_too) = (bare.clone(), home.clone());
         let hub = Hub { home, bare: bare_too, auto_merge: true, ..Hub::default() };
         let hub = Arc::new(Mutex::new(hub));
-        let own = Arc::clone(&hub);
+        let gitea = Arc::new(Stand::default());
+        let (own, beside) = (Arc::clone(&hub), Arc::clone(&gitea));
         let server = Server::start(move |received| {
             let whole = received.path.splitn(4, '/').nth(3).unwrap_or_default();
             let proxied = received.path.starts_with("http://").then(|| format!("/{whole}"));
@@ -156,9 +160,12 @@ impl World {
                 let closed = own.lock().unwrap().closed_git;
                 return world_git::serve(&home_too, &received, closed);
             }
+            if received.path.starts_with("/api/v1/") {
+                return beside.answer(&received);
+            }
             world_api::answer(&mut own.lock().unwrap(), &received)
         });
-        let world = Self { dir, bare, hub, server };
+        let world = Self { dir, bare, hub, server, gitea };
         let root = world.clone_as("start");
         world.save(&root, "Start", files);
         world
@@ -182,11 +189,12 @@ impl World {
 
     /// A commit of these files, pushed to the base branch.
     pub(crate) fn save(&self, root: &Path, message: &str, files: &[(&str, &str)]) {
-        let api = format!("{}/api/v3", self.server.origin());
+        let origin = self.server.origin();
+        let api = format!("{origin}/api/v3");
         for (path, text) in files {
             let file = root.join(path);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, text.replace("{api}", &api)).unwrap();
+            std::fs::write(file, text.replace("{api}", &api).replace("{origin}", &origin)).unwrap();
         }
         self.git_in(root, &["add", "-A"]);
         self.git_in(root, &["commit", "-q", "--allow-empty", "-m", message]);

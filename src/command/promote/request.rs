@@ -134,7 +134,8 @@ impl Step<'_> {
         }
         // Before the push: what is pushed must not be merged by what was asked
         // for something else.
-        for request in own.iter().filter(|request| request.auto_merge && !self.auto_merge()) {
+        let merges = |request: &&&Request| request.auto_merge || !forge.tells_auto_merge();
+        for request in own.iter().filter(|_| !self.auto_merge()).filter(merges) {
             forge.set_auto_merge(request, None)?;
         }
         self.push(report, &branch, &[])?;
