@@ -36,6 +36,9 @@ impl Promised {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        for name in child::UNSET {
+            command.env_remove(name);
+        }
         let mut running = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut lines = String::new();
         for id in ids {

@@ -198,21 +198,24 @@ fn no_token_is_in_any_output() {
         ("GIT_TRACE_PACKET", "1"),
         ("RUST_LOG", "trace"),
     ];
-    for args in [
-        &["web@v2", "staging", "--pr", "-v"][..],
-        &["web@v2", "staging", "--pr", "-v", "-o", "json"],
-        &["next", "-v"],
-        &["wait", "dev", "--context", "*", "--timeout", "0s", "-v"],
-        &["web@v9", "staging", "--pr", "-v"],
-        &["web@v2", "staging", "--pr", "--base", "nope"],
-        &["web@v2", "staging", "--pr", "--remote", &missing],
-        &["web@v2", "staging", "--pr", "--remote", &wrong],
-        &["web@v2", "staging", "--push", "--remote", &url, "-n"],
-    ] {
+    let runs: [(i32, &[&str]); 9] = [
+        (0, &["web@v2", "staging", "--pr", "-v"]),
+        (0, &["web@v2", "staging", "--pr", "-v", "-o", "json"]),
+        (0, &["next", "--due", "-v"]),
+        (7, &["wait", "dev", "--context", "*", "--timeout", "0s", "-v"]),
+        (3, &["web@v9", "staging", "--pr", "-v"]),
+        (5, &["web@v2", "staging", "--pr", "--base", "nope"]),
+        (5, &["web@v2", "staging", "--pr", "--remote", &missing]),
+        (4, &["web@v2", "staging", "--pr", "--remote", &wrong]),
+        (0, &["web@v2", "staging", "--push", "--remote", &url, "-n"]),
+    ];
+    for (code, args) in runs {
         // Each is looked through as it ends.
-        world.promote_with(&root, args, &tell);
+        world.promote_with(&root, args, &tell).ends(code);
+        // The same with nothing told.
+        world.promote(&root, args).ends(code);
     }
-    world.only();
+    assert_eq!(world.open().len(), 2);
     let all = world.git_in(&root, &["log", "--all", "--format=%B"]);
     assert!(!all.contains(crate::faults::TOKEN));
 }

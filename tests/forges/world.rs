@@ -156,7 +156,7 @@ impl World {
             let proxied = received.path.starts_with("http://").then(|| format!("/{whole}"));
             let path = proxied.unwrap_or_else(|| received.path.clone());
             let received = Received { path, ..received.clone() };
-            if received.path.starts_with("/acme/config.git/") {
+            if received.path.starts_with("/acme/") {
                 let closed = own.lock().unwrap().closed_git;
                 return world_git::serve(&home_too, &received, closed);
             }
