@@ -116,6 +116,7 @@ fn subjects(repo: &Repository, args: &WaitArgs) -> Result<(Base, Subjects), Fail
     let mut found = Subjects::new();
     for (subject, image) in moves {
         let commits = commits_of((repo, &config, base), &snapshot, (&subject, &image))?;
+        let Some(commits) = commits else { continue };
         let known = found.entry(subject).or_default();
         known.extend(commits.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
     }
@@ -167,18 +168,23 @@ fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves), Fai
     Ok((pair.base, moves))
 }
 
-/// The commit that brought the version there, and the base.
+/// The commit that brought the version there, and the base; `None` where the
+/// environment does not run it: a change that goes back takes it from nowhere.
 fn commits_of(
     (repo, config, base): (&Repository, &Config, ObjectId),
     snapshot: &dyn Snapshot,
     (subject, image): (&Subject, &str),
-) -> Result<Vec<ObjectId>, Failure> {
-    let inventory = inventory(snapshot, config, Some(&[subject.app.name.clone()]))?;
+) -> Result<Option<Vec<ObjectId>>, Failure> {
+    let inventory = inventory(snapshot, config, Some(std::slice::from_ref(&subject.app.name)))?;
     let key = CellKey {
         environment: subject.environment.clone(),
         app: subject.app.clone(),
         image: image.to_owned(),
     };
+    let runs = inventory.cells.get(&key).and_then(Cell::pin);
+    if runs != Some(&subject.version) {
+        return Ok(None);
+    }
     let keys = BTreeSet::from([&key]);
     let ground = Ground { repo, config, base };
     let found = timelines(ground, &inventory, &keys, Reach::Arrivals)?;
@@ -188,7 +194,7 @@ fn commits_of(
     if !commits.contains(&base) {
         commits.push(base);
     }
-    Ok(commits)
+    Ok(Some(commits))
 }
 
 fn connect(repo: &Repository, args: &WaitArgs, base: &Base) -> Result<Box<dyn Forge>, Failure> {

@@ -192,7 +192,8 @@ pub(super) struct RawPullRequest {
     #[serde(default)]
     #[schemars(with = "Option<MergeMethod>")]
     pub(super) merge_method: Option<Text>,
-    /// Labels, with `{app}`, `{env}`, `{version}` and `{group}`.
+    /// Labels, with `{app}`, `{env}`, `{version}`, `{group}` and `{action}`, which
+    /// is `promotion` or `rollback`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) labels: Vec<Text>,
@@ -288,11 +289,14 @@ enum Forge {
 #[expect(dead_code, reason = "only says in the schema which words there are")]
 enum Flow {
     /// One for each app and environment.
-    PerEnv,
+    #[schemars(rename = "per-env")]
+    Env,
     /// One for each app.
-    PerApp,
+    #[schemars(rename = "per-app")]
+    App,
     /// One for each app, environment and version.
-    PerVersion,
+    #[schemars(rename = "per-version")]
+    Version,
 }
 
 /// How a pull request is merged.

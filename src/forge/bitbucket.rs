@@ -264,7 +264,8 @@ impl Forge for Bitbucket {
     }
 
     fn open_requests(&self) -> Result<Vec<Request>, ForgeError> {
-        Ok(self.list("state=\"OPEN\"")?.into_iter().map(Pull::request).collect())
+        let found = self.list("state=\"OPEN\"")?.into_iter().filter(Pull::is_ours);
+        Ok(found.map(Pull::request).collect())
     }
 
     fn create(&self, draft: &Draft) -> Result<Request, ForgeError> {

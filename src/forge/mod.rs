@@ -116,7 +116,8 @@ pub trait Forge: fmt::Debug {
     /// into.
     fn find(&self, head: &str) -> Result<Vec<Request>, ForgeError>;
 
-    /// All open requests.
+    /// All open requests of branches of ours: a fork may have branches of the same
+    /// names, and texts that look like ours.
     fn open_requests(&self) -> Result<Vec<Request>, ForgeError>;
 
     /// Opens a request: branches, title, body, draft. Never tried twice by
@@ -135,6 +136,11 @@ pub trait Forge: fmt::Debug {
 
     /// Closes a request without merging it. The branch stays.
     fn close(&self, request: &Request) -> Result<(), ForgeError>;
+
+    /// Whether [`Request::auto_merge`] says how it is; else it is always `false`.
+    fn tells_auto_merge(&self) -> bool {
+        true
+    }
 
     /// Lets the forge merge a request once it may, or takes that back. Never
     /// merges at once: where the forge can only do that, it is an error.

@@ -142,6 +142,13 @@ impl<'a> Ancestry<'a> {
     }
 }
 
+impl Repository {
+    /// Whether `head` holds `commit`, as far as the repository knows.
+    pub fn is_ancestor(&self, commit: ObjectId, head: ObjectId) -> Result<bool, GitError> {
+        Ok(Ancestry::of(self, commit, head)?.descends())
+    }
+}
+
 /// Reads commits, from the commit-graph where there is one.
 struct Commits<'a> {
     repo: &'a gix::Repository,

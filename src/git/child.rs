@@ -7,14 +7,18 @@ use std::process::{Command, Output, Stdio};
 
 use super::{GitError, Repository};
 
-/// Variables that would change what a pathspec or an answer means.
-const UNSET: [&str; 9] = [
+/// Variables that would change what a pathspec or an answer means: a trace of
+/// what was sent stands among the words that tell why something failed.
+pub(super) const UNSET: [&str; 12] = [
     "GIT_LITERAL_PATHSPECS",
     "GIT_GLOB_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
     "GIT_TRACE",
     "GIT_TRACE_SETUP",
+    "GIT_TRACE_CURL",
+    "GIT_TRACE_PACKET",
+    "GIT_CURL_VERBOSE",
     "GIT_TRACE2",
     "GIT_TRACE2_EVENT",
     "GIT_TRACE2_PERF",

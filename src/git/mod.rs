@@ -39,7 +39,7 @@ pub use error::{CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use open::Repository;
-pub use push::Expect;
+pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
 pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;

@@ -36,8 +36,14 @@ impl Promised {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        for name in child::UNSET {
+            command.env_remove(name);
+        }
         let mut running = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        let mut lines = String::new();
+        for id in ids {
+            lines.push_str(&format!("{id}\n"));
+        }
         let stdin = running.stdin.take();
         let output = std::thread::scope(|scope| {
             scope.spawn(move || {

@@ -15,6 +15,17 @@ pub enum Expect {
     Exactly(Option<ObjectId>),
 }
 
+/// How a branch is pushed.
+#[derive(Debug, Clone, Copy)]
+pub struct PushHow<'a> {
+    /// What is replaced.
+    pub expect: Expect,
+    /// Whether the pre-push hook runs.
+    pub verify: bool,
+    /// For the remote (`git push -o`).
+    pub options: &'a [String],
+}
+
 /// What is said where somebody else was quicker.
 const LOST: [&str; 8] = [
     "fetch first",
@@ -29,24 +40,20 @@ const LOST: [&str; 8] = [
 
 impl Repository {
     /// Pushes `commit` to a branch, and asks the remote whether it is there.
-    /// `how`: what is replaced, and whether the pre-push hook runs. `options`
-    /// are for the remote (`git push -o`).
     pub fn push(
         &self,
         remote: &str,
         (branch, commit): (&str, ObjectId),
-        how: (Expect, bool),
-        options: &[String],
+        how: PushHow<'_>,
     ) -> Result<(), RemoteError> {
-        let (expect, _) = how;
         let refspec = format!("{commit}:refs/heads/{branch}");
-        self.send(remote, (branch, &refspec), how, options)?;
+        self.send(remote, (branch, &refspec), how)?;
         let found = self.list_remote(remote, &[branch])?.tip(branch);
         if found == Some(commit) {
             return Ok(());
         }
         // A branch that moved on from our commit holds it all the same.
-        if expect == Expect::Ancestor && found.is_some() {
+        if how.expect == Expect::Ancestor && found.is_some() {
             return Ok(());
         }
         Err(RemoteError::ReadBack {
@@ -64,15 +71,15 @@ impl Repository {
         tip: ObjectId,
     ) -> Result<(), RemoteError> {
         let refspec = format!(":refs/heads/{branch}");
-        self.send(remote, (branch, &refspec), (Expect::Exactly(Some(tip)), false), &[])
+        let how = PushHow { expect: Expect::Exactly(Some(tip)), verify: false, options: &[] };
+        self.send(remote, (branch, &refspec), how)
     }
 
     fn send(
         &self,
         remote: &str,
         (branch, refspec): (&str, &str),
-        (expect, verify): (Expect, bool),
-        options: &[String],
+        PushHow { expect, verify, options }: PushHow<'_>,
     ) -> Result<(), RemoteError> {
         let mut args: Vec<String> =
             ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no"]

@@ -177,7 +177,7 @@ impl Repository {
         let wanted = wanted.map(str::to_owned).or_else(|| self.config_string("promote.remote"));
         let branch = self.head()?.branch;
         let name = match wanted {
-            Some(name) => self.checked_remote(name, &known)?,
+            Some(name) => Self::checked_remote(name, &known)?,
             None => self.usual_remote(branch.as_deref(), known)?,
         };
         let of_branch =
@@ -191,7 +191,7 @@ impl Repository {
     }
 
     /// What was asked for is a remote, or an address.
-    fn checked_remote(&self, name: String, known: &[String]) -> Result<String, RemoteError> {
+    fn checked_remote(name: String, known: &[String]) -> Result<String, RemoteError> {
         let address = name.contains([':', '/']);
         if name.starts_with('-') || !address && !known.contains(&name) {
             return Err(RemoteError::Unknown { name, known: known.to_vec() });
@@ -206,7 +206,7 @@ impl Repository {
     ) -> Result<String, RemoteError> {
         let of_branch = branch.and_then(|b| self.config_string(&format!("branch.{b}.remote")));
         if let Some(name) = of_branch.filter(|name| name != ".") {
-            return self.checked_remote(name, &known);
+            return Self::checked_remote(name, &known);
         }
         match known.as_slice() {
             [only] => Ok(only.clone()),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::audit::Record;
-use crate::model::{Edit, Finding, Outcome};
+use crate::model::{AppId, Edit, Finding, Outcome, Rule};
 use crate::report::PromotionReport;
 
 use super::markdown::{cell, code, prose};
@@ -42,8 +42,11 @@ fn more(page: &mut String, all: usize) {
     }
 }
 
+/// What moves, and the evidence for it: where each version ran, and for how
+/// long.
 fn moves(report: &PromotionReport) -> String {
-    let mut page = String::from("| app | image | environment | before | after |\n");
+    let to = cell(report.to.as_str());
+    let mut page = format!("| app | image | {to} before | {to} after | evidence |\n");
     page.push_str("|---|---|---|---|---|\n");
     for promotion in report.promotions.iter().take(ROWS) {
         let _ = writeln!(
@@ -51,13 +54,26 @@ fn moves(report: &PromotionReport) -> String {
             "| {} | {} | {} | {} | {} |",
             cell(&clean(&promotion.app.to_string())),
             cell(&clean(&promotion.image)),
-            cell(promotion.to.as_str()),
-            cell(&promotion.previous.to_string()),
-            cell(&promotion.version.to_string()),
+            cell(&short_digests(&promotion.previous.to_string())),
+            cell(&short_digests(&promotion.version.to_string())),
+            evidence(report, &promotion.app),
         );
     }
     more(&mut page, report.promotions.len());
     page
+}
+
+fn evidence(report: &PromotionReport, app: &AppId) -> String {
+    let of_app = |finding: &&Finding| {
+        finding.rule == Rule::GP001 && finding.app.as_ref().is_none_or(|other| other == app)
+    };
+    let mut messages: Vec<&str> = Vec::new();
+    for finding in report.findings.iter().filter(of_app) {
+        if !messages.contains(&finding.message.as_str()) {
+            messages.push(&finding.message);
+        }
+    }
+    prose(&short_digests(&clean(&messages.join("; "))))
 }
 
 fn links(links: &[(String, String)]) -> String {
@@ -71,8 +87,8 @@ fn links(links: &[(String, String)]) -> String {
             format!("- {}: {}\n", prose(&clean(name)), code(&clean(address)))
         }
     };
-    let lines: String = links.iter().map(line).collect();
-    if lines.is_empty() { lines } else { format!("\n{lines}") }
+    let list: String = links.iter().map(line).collect();
+    if list.is_empty() { list } else { format!("\n{list}") }
 }
 
 fn changes(report: &PromotionReport) -> String {
@@ -136,9 +152,11 @@ fn back(commands: &[String]) -> String {
     if commands.is_empty() {
         return String::new();
     }
-    let lines: String =
-        commands.iter().map(|command| format!("    {}\n", clean(command))).collect();
-    format!("\n### To go back after the merge\n\n{lines}")
+    let mut page = String::from("\n### To go back after the merge\n\n");
+    for command in commands {
+        page.push_str(&format!("    {}\n", clean(command)));
+    }
+    page
 }
 
 /// The audit record, for a merge that drops the messages of commits.

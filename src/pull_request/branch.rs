@@ -45,6 +45,12 @@ pub fn branch(flow: Flow, to: &EnvironmentName, promotions: &[Promotion]) -> Str
     }
 }
 
+/// Whether a branch may hold a promotion into any environment: that of an app,
+/// whatever it moves to.
+pub fn is_shared(branch: &str) -> bool {
+    branch.starts_with(&format!("{PREFIX}app/"))
+}
+
 /// What stands for a set of apps: their names, and where each version has a
 /// request of its own, the versions.
 fn set_id(flow: Flow, promotions: &[Promotion]) -> String {
@@ -113,6 +119,8 @@ mod tests {
         assert_eq!(of(Flow::PerEnv, Some("shop"), "web"), "promote/env/prod/shop/web");
         assert_eq!(of(Flow::PerApp, None, "web"), "promote/app/-/web");
         assert_eq!(of(Flow::PerVersion, None, "web"), "promote/version/prod/-/web/v1.2.3");
+        assert!(is_shared(&of(Flow::PerApp, None, "web")));
+        assert!(!is_shared(&of(Flow::PerEnv, Some("app"), "web")));
         let to = EnvironmentName::new("prod");
         let set = [promotion(None, "web", "v1"), promotion(None, "api", "v2")];
         let later = [promotion(None, "api", "v3"), promotion(None, "web", "v1")];

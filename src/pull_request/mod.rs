@@ -6,5 +6,5 @@
 mod branch;
 mod memory;
 
-pub use branch::{PREFIX, branch};
+pub use branch::{PREFIX, branch, is_shared};
 pub use memory::{Memory, Moved, blend, read};

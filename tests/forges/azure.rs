@@ -267,7 +267,7 @@ fn opening_is_as_documented() {
     assert_eq!((&*made.tip, &made.url), ("abc", &url));
     let found = forge.find("promote/web/staging").unwrap();
     assert_eq!(found, std::slice::from_ref(&made), "one of a fork is none of ours");
-    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(2));
+    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(1));
     assert!(!forge.update(&made, &draft()).unwrap().draft);
     let pulls = format!("{REPOSITORY}/pullrequests");
     let list = format!("GET {pulls}?searchCriteria.status=active");

@@ -213,7 +213,7 @@ fn every_verb_is_as_documented() {
     assert_eq!(made.tip, "", "the first digits are not the commit");
     let found = forge.find("promote/web/staging").unwrap();
     assert_eq!(found, std::slice::from_ref(&made), "one of a fork is none of ours");
-    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(2));
+    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(1));
     forge.decorate(&made, &plain()).unwrap();
     forge.decorate(&made, &plain()).unwrap();
     assert!(!forge.update(&made, &plain()).unwrap().draft);

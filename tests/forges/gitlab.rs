@@ -244,7 +244,7 @@ fn opening_is_as_documented() {
     assert_eq!(made.tip, "0123456789abcdef0123456789abcdef01234567");
     let found = forge.find("promote/web/staging").unwrap();
     assert_eq!(found, std::slice::from_ref(&made), "one of a fork is none of ours");
-    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(2));
+    assert_eq!(forge.open_requests().map(|all| all.len()), Ok(1));
     let updated = forge.update(&made, &draft()).unwrap();
     assert!(!updated.draft && updated.title == draft().title);
     let milestone = Some("July".to_owned());

@@ -1,8 +1,11 @@
 //! The clients of the forges against a server on loopback. A binary of its own
-//! beside the other tests: it needs no repository and no program.
+//! beside the other tests.
 //!
 //! `server` is the server, `faults` the table of what can go wrong, written
 //! once for every client. A client has a module with its stand-in.
+//!
+//! `world` is a forge that keeps state, with a bare repository behind it; the
+//! journeys run the built program against it, and need git.
 
 #[cfg(test)]
 mod azure;
@@ -27,6 +30,14 @@ mod github_schema;
 #[cfg(test)]
 mod gitlab;
 #[cfg(test)]
+mod journey;
+#[cfg(test)]
+mod journey_faults;
+#[cfg(test)]
+mod journey_next;
+#[cfg(test)]
+mod journey_request;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sources;
@@ -34,3 +45,9 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod world;
+#[cfg(test)]
+mod world_api;
+#[cfg(test)]
+mod world_git;

@@ -26,7 +26,7 @@ fn tip(sandbox: &Sandbox, dir: &Path, branch: &str) -> String {
 }
 
 /// Another clone of the remote, which sets a version and pushes it.
-fn somebody_sets(sandbox: &Sandbox, remote: &Path, name: &str, env: &str, tag: &str) {
+fn somebody_sets(sandbox: &Sandbox, remote: &Path, (name, env, tag): (&str, &str, &str)) {
     let other = Sandbox { dir: tempfile::tempdir().unwrap(), root: PathBuf::new() };
     let root = other.dir.path().join("repo");
     let other = Sandbox { root, ..other };
@@ -73,7 +73,7 @@ fn a_push_takes_nothing_along_that_was_not_pushed() {
 fn a_push_sees_what_others_pushed() {
     let sandbox = line();
     let remote = with_remote(&sandbox);
-    somebody_sets(&sandbox, &remote, "api", "dev", "v5");
+    somebody_sets(&sandbox, &remote, ("api", "dev", "v5"));
     assert_eq!(run(&sandbox, &["api@v5", "staging", "--push"]).code(), 0);
     assert!(there(&sandbox, &remote, "main", &at("api", "staging")).contains("v5"));
     sandbox.assert_clean();
@@ -263,14 +263,14 @@ fn a_branch_for_a_request_touches_nothing_here() {
     assert_eq!(run(&sandbox, &["web@v1.2.3", "staging", "--pr"]).code(), 0);
     assert_eq!(tip(&sandbox, &remote, BRANCH), first);
     // Another version renews it, on top of what is there by then.
-    somebody_sets(&sandbox, &remote, "web", "dev", "v1.2.4");
+    somebody_sets(&sandbox, &remote, ("web", "dev", "v1.2.4"));
     assert_eq!(run(&sandbox, &["web@v1.2.4", "staging", "--pr"]).code(), 0);
     assert!(there(&sandbox, &remote, BRANCH, &at("web", "staging")).contains("v1.2.4"));
     assert_eq!(tip(&sandbox, &remote, &format!("{BRANCH}~1")), tip(&sandbox, &remote, "main"));
 }
 
 fn put_elsewhere(sandbox: &Sandbox, remote: &Path) {
-    somebody_sets(sandbox, remote, "api", "dev", "v3");
+    somebody_sets(sandbox, remote, ("api", "dev", "v3"));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::diff;
 use crate::forge::{self, Draft, ForgeError, Limits, Place, PushOptions, Sources, Told};
-use crate::git::{self, CommitOptions, CommitRequest, Expect, ObjectId, Remote, Repository, Tip};
+use crate::git::{
+    self, CommitOptions, CommitRequest, Expect, ObjectId, PushHow, Remote, Repository, Tip,
+};
 use crate::model::{EnvironmentName, FileChange, ForgeKind, RepoPath};
 use crate::report::{CommitLine, Ending, PreviewAction, PreviewReport, PreviewRow, RequestLine};
 
@@ -212,9 +214,10 @@ fn push(
     report: &mut PreviewReport,
 ) -> Result<End, Failure> {
     let commit = step.made(report)?;
-    let how = (Expect::Ancestor, !step.options.no_verify);
+    let verify = !step.options.no_verify;
+    let how = PushHow { expect: Expect::Ancestor, verify, options: &[] };
     let repo = &step.workspace.repo;
-    repo.push(&remote.push_name, (&base.branch, commit), how, &[]).map_err(promote::raced)?;
+    repo.push(&remote.push_name, (&base.branch, commit), how).map_err(promote::raced)?;
     report.ending = Ending::Pushed;
     Ok(End { remarks: promote::follow(step.workspace, base, commit), exit: Exit::Done })
 }
@@ -324,7 +327,8 @@ impl Request<'_> {
                 return Ok(());
             }
         }
-        let how = (Expect::Exactly(there), !step.options.no_verify);
-        repo.push(&remote.push_name, (branch, commit), how, options).map_err(promote::raced)
+        let verify = !step.options.no_verify;
+        let how = PushHow { expect: Expect::Exactly(there), verify, options };
+        repo.push(&remote.push_name, (branch, commit), how).map_err(promote::raced)
     }
 }

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use crate::gate::Approved;
-use crate::git::{self, Expect, ObjectId, Remote, RemoteError, Repository, Tip};
+use crate::git::{self, Expect, ObjectId, PushHow, Remote, RemoteError, Repository, Tip};
 use crate::model::{AppId, Pin, Promotion};
 use crate::report::{CommitLine, Ending, PromotionReport};
 
@@ -165,8 +165,8 @@ fn push(
     let commit = made(workspace, &letter, approved, report)?;
     let Destination { remote, base } = destination;
     let pushed = (base.branch.as_str(), commit);
-    let how = (Expect::Ancestor, !args.no_verify);
-    workspace.repo.push(&remote.push_name, pushed, how, &[]).map_err(raced)?;
+    let how = PushHow { expect: Expect::Ancestor, verify: !args.no_verify, options: &[] };
+    workspace.repo.push(&remote.push_name, pushed, how).map_err(raced)?;
     report.ending = Ending::Pushed;
     Ok(End { remarks: follow(workspace, base, commit), exit: Exit::Done })
 }

@@ -5,6 +5,7 @@ mod absent;
 mod apps;
 mod args;
 mod aside;
+mod branch;
 mod deliver;
 mod ending;
 mod judge;
@@ -101,7 +102,7 @@ struct Asked<'a> {
     resolve: Resolve<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl Asked<'_> {
     fn perform(&self) -> Result<Outcome, Failure> {
         refuse_unsupported(self.context, self.args)?;
         let flagged = Way::flagged(self.args);

@@ -7,14 +7,14 @@ use crate::forge::{
     self, Draft, Ensured, Forge, ForgeError, Limits, Place, PushOptions, Request, Sources, Told,
 };
 use crate::gate::Approved;
-use crate::git::{Expect, ObjectId, Tip};
-use crate::model::{ForgeKind, RepoPath};
+use crate::model::{ForgeKind, RepoPath, quoted};
 use crate::pull_request::{self, Memory};
-use crate::report::{CommitLine, Ending, PromotionReport, RequestLine};
+use crate::report::{Ending, PromotionReport, RequestLine};
 
 use super::super::{Exit, Failure, Remark};
 use super::Promoting;
-use super::aside::{Destination, made, raced};
+use super::aside::Destination;
+use super::branch::Kept;
 use super::ending::End;
 use super::wording::Wording;
 
@@ -40,11 +40,12 @@ pub(super) fn deliver(
     }
 }
 
-struct Step<'a> {
-    promoting: &'a Promoting<'a>,
-    approved: &'a Approved,
-    destination: &'a Destination,
-    branch: String,
+/// A promotion on its way to a branch of its own.
+pub(super) struct Step<'a> {
+    pub(super) promoting: &'a Promoting<'a>,
+    pub(super) approved: &'a Approved,
+    pub(super) destination: &'a Destination,
+    pub(super) branch: String,
 }
 
 impl Step<'_> {
@@ -90,7 +91,9 @@ impl Step<'_> {
             Some(place) if place.kind == ForgeKind::GitLab => self.push_options(report)?,
             _ => PushOptions::default(),
         };
-        self.push(report, &options)?;
+        // Nobody can say whether a request is open.
+        let branch = self.there(true)?;
+        self.push(report, &branch, &options)?;
         report.ending = Ending::Pushed;
         let mut remarks = Vec::new();
         if let Some(place) = place {
@@ -105,7 +108,7 @@ impl Step<'_> {
 
     /// What GitLab is told with the push: it opens the request by itself.
     fn push_options(&self, report: &PromotionReport) -> Result<PushOptions, Failure> {
-        let draft = self.draft(report, "")?;
+        let draft = self.draft((report, None), "")?;
         let method = self.promoting.workspace.config.delivery.pull_request.merge_method;
         Ok(forge::push_options(&draft, self.auto_merge().then_some(method)))
     }
@@ -117,25 +120,33 @@ impl Step<'_> {
         report: &mut PromotionReport,
     ) -> Result<End, Failure> {
         let open = forge.open_requests()?;
-        let own = open.iter().filter(|request| request.head == self.branch);
-        let mut body = String::new();
-        for request in own {
-            if self.is_of_another_environment(request) {
-                self.retire(forge, request)?;
-            } else {
-                body.clone_from(&request.body);
-            }
+        let of_branch = open.iter().filter(|request| request.head == self.branch);
+        let (foreign, own): (Vec<&Request>, Vec<&Request>) =
+            of_branch.partition(|request| self.is_of_another_environment(request));
+        let body = match own.first() {
+            Some(request) => request.body.clone(),
+            None => self.template()?,
+        };
+        let branch = self.there(!own.is_empty())?;
+        let draft = self.draft((report, branch.kept.as_ref()), &body)?;
+        for request in foreign {
+            self.retire(forge, request)?;
         }
-        if body.is_empty() {
-            body = self.template()?;
+        // Before the push: what is pushed must not be merged by what was asked
+        // for something else.
+        let merges = |request: &&&Request| request.auto_merge || !forge.tells_auto_merge();
+        for request in own.iter().filter(|_| !self.auto_merge()).filter(merges) {
+            forge.set_auto_merge(request, None)?;
         }
-        let draft = self.draft(report, &body)?;
-        self.push(report, &[])?;
+        self.push(report, &branch, &[])?;
         // From here on the branch is there: what fails is told with the way on.
         report.ending = Ending::Pushed;
         match forge::ensure(forge, &draft, PAUSE) {
-            Ok(ensured) => Ok(self.ended((forge, &open), ensured, report)),
-            Err(error) => Ok(self.unfinished(place, &error)),
+            Ok(ensured) => {
+                self.is_still_ours(report)?;
+                Ok(self.ended((forge, &open), ensured, report))
+            }
+            Err(error) => Ok(self.unfinished(place, &error, report)),
         }
     }
 
@@ -157,7 +168,7 @@ impl Step<'_> {
             }
         }
         let memory = Memory::of(&report.promotions);
-        problems.extend(memory.and_then(|own| self.supersede(forge, (open, &own), &request).err()));
+        problems.extend(memory.and_then(|own| supersede(forge, (open, &own), &request).err()));
         report.ending = Ending::Requested;
         report.request = Some(RequestLine {
             number: request.number,
@@ -170,24 +181,48 @@ impl Step<'_> {
             |error: &ForgeError| Remark::Warning(format!("the request is open, but {error}"));
         let mut remarks: Vec<Remark> = problems.iter().map(told).collect();
         if !problems.is_empty() {
-            remarks.push(Remark::Hint(self.again()));
+            remarks.push(Remark::Hint(self.again(report)));
         }
         End { remarks, exit }
     }
 
     /// The branch is pushed, and the forge did not open the request.
-    fn unfinished(&self, place: &Place, error: &ForgeError) -> End {
+    fn unfinished(&self, place: &Place, error: &ForgeError, report: &PromotionReport) -> End {
         let remarks = vec![
             Remark::Error(format!("the branch is pushed, but there is no request: {error}")),
-            Remark::Hint(self.again()),
+            Remark::Hint(self.again(report)),
             Remark::Hint(place.compare_url(&self.destination.base.branch, &self.branch)),
         ];
         End { remarks, exit: Exit::Partly }
     }
 
-    /// The command that goes on.
-    fn again(&self) -> String {
-        format!("git promote {} --pr", self.promoting.request.typed())
+    /// The command that goes on: it says in full what this one may have been
+    /// told by where it was started.
+    fn again(&self, report: &PromotionReport) -> String {
+        let Promoting { context, args, request, .. } = self.promoting;
+        let mut words: Vec<String> = Vec::new();
+        for promotion in &report.promotions {
+            let word = promotion.app.at(&promotion.version);
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        let to = quoted(request.to.as_str());
+        if args.rollback {
+            words.splice(0..0, ["rollback".to_owned(), to]);
+        } else {
+            words.push(to);
+        }
+        words.push("--pr".to_owned());
+        let named =
+            [("--remote", &args.remote), ("--base", &args.base), ("--reason", &args.reason)];
+        let named = named.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
+        let waived = args.overrides.iter().map(|rule| ("--override", rule.to_string()));
+        let images = args.images.iter().map(|image| ("--image", image.clone()));
+        for (flag, value) in waived.chain(named).chain(images) {
+            words.extend([flag.to_owned(), quoted(&value)]);
+        }
+        format!("{} {}", context.front.name(), words.join(" "))
     }
 
     fn auto_merge(&self) -> bool {
@@ -197,36 +232,25 @@ impl Step<'_> {
     }
 
     /// Whether an open request of the branch moves into another environment:
-    /// what was approved for that one does not count for this one.
+    /// what was approved for that one does not count for this one. Where the
+    /// branch is that of the environment, nothing else has to tell.
     fn is_of_another_environment(&self, request: &Request) -> bool {
+        let to = self.promoting.request.to.as_str();
         let memory = pull_request::read(&request.body);
-        memory.is_none_or(|memory| memory.environment != self.promoting.request.to.as_str())
+        let shared = pull_request::is_shared(&self.branch);
+        memory.map_or(shared, |memory| memory.environment != to)
             || request.base != self.destination.base.branch
     }
 
     fn retire(&self, forge: &dyn Forge, request: &Request) -> Result<(), ForgeError> {
         let to = &self.promoting.request.to;
-        let text = format!("Closed: this branch goes to `{to}` now, by a request of its own.");
+        let base = &self.destination.base.branch;
+        let text = format!(
+            "Closed: this branch goes to `{to}` on `{base}` now, by a request of its own, so that \
+             what was approved here does not count there."
+        );
         forge.comment(request, &text)?;
         forge.close(request)
-    }
-
-    /// Closes the requests that this one makes needless.
-    fn supersede(
-        &self,
-        forge: &dyn Forge,
-        (open, memory): (&[Request], &Memory),
-        own: &Request,
-    ) -> Result<(), ForgeError> {
-        for other in open {
-            let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
-            let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
-            if older.is_some_and(|older| memory.supersedes(&older)) {
-                forge.comment(other, &format!("Superseded by #{}.", own.number))?;
-                forge.close(other)?;
-            }
-        }
-        Ok(())
     }
 
     /// The text that the repository wants above that of a request.
@@ -265,10 +289,18 @@ impl Step<'_> {
     }
 
     /// The request as it shall be; `body` is what it says already.
-    fn draft(&self, report: &PromotionReport, body: &str) -> Result<Draft, Failure> {
-        let letter = self.promoting.letter(report)?;
+    fn draft(
+        &self,
+        (report, kept): (&PromotionReport, Option<&Kept>),
+        body: &str,
+    ) -> Result<Draft, Failure> {
+        let mut record = self.promoting.letter(report)?.record;
+        if let Some(kept) = kept {
+            // As the commit says it, which stays on the base that it has.
+            record.base = kept.base.to_string();
+        }
         let workspace = self.promoting.workspace;
-        let wording = Wording { workspace, report, record: &letter.record };
+        let wording = Wording { workspace, report, record: &record };
         let memory = Memory::of(&report.promotions);
         let own = memory.map(|memory| memory.wrap(&wording.body())).unwrap_or_default();
         let settings = &workspace.config.delivery.pull_request;
@@ -284,50 +316,21 @@ impl Step<'_> {
             milestone: settings.milestone.clone(),
         })
     }
+}
 
-    /// Puts the commit on the branch, unless it holds the same change already.
-    fn push(&self, report: &mut PromotionReport, options: &[String]) -> Result<(), Failure> {
-        let Promoting { workspace, args, .. } = self.promoting;
-        let remote = &self.destination.remote;
-        let name = remote.push_name.as_str();
-        let there = workspace.repo.list_remote(name, &[&self.branch])?.tip(&self.branch);
-        if let Some(id) = there {
-            let tip = Tip { branch: self.branch.clone(), id };
-            let tip = workspace.repo.fetch(remote, &tip)?;
-            if self.is_same_change(tip.id)? {
-                let subject = workspace.repo.subject(tip.id)?;
-                report.commit = Some(CommitLine { id: tip.id.to_string(), subject });
-                return Ok(());
-            }
+/// Closes the requests that this one makes needless.
+fn supersede(
+    forge: &dyn Forge,
+    (open, memory): (&[Request], &Memory),
+    own: &Request,
+) -> Result<(), ForgeError> {
+    for other in open {
+        let ours = other.head.starts_with(pull_request::PREFIX) && other.head != own.head;
+        let older = pull_request::read(&other.body).filter(|_| ours && other.base == own.base);
+        if older.is_some_and(|older| memory.supersedes(&older)) {
+            forge.comment(other, &format!("Superseded by #{}.", own.number))?;
+            forge.close(other)?;
         }
-        let letter = self.promoting.letter(report)?;
-        let commit = made(workspace, &letter, self.approved, report)?;
-        let how = (Expect::Exactly(there), !args.no_verify);
-        workspace.repo.push(name, (&self.branch, commit), how, options).map_err(raced)
     }
-
-    /// Whether a commit changes on its parent just what the plan changes on the
-    /// base: then it stays, and with it what was approved.
-    fn is_same_change(&self, commit: ObjectId) -> Result<bool, Failure> {
-        let repo = &self.promoting.workspace.repo;
-        let [parent] = repo.parents(commit)?[..] else { return Ok(false) };
-        if !repo.has(parent) {
-            return Ok(false);
-        }
-        let change = crate::git::moved(repo, parent, commit)?;
-        let files = &self.approved.plan().files;
-        let mut paths: Vec<&RepoPath> = files.iter().map(|file| &file.path).collect();
-        paths.sort();
-        if !change.changed.iter().eq(paths) || change.odd_names > 0 {
-            return Ok(false);
-        }
-        for file in files {
-            use crate::model::Snapshot as _;
-            let (old, new) = (change.before.read(&file.path)?, change.after.read(&file.path)?);
-            if old != file.old || new.as_deref() != file.after() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
+    Ok(())
 }

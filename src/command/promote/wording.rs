@@ -24,7 +24,7 @@ impl Wording<'_> {
         let (Some(template), Some(first)) = (template, self.report.promotions.first()) else {
             return self.record.subject();
         };
-        let title = filled(template, first);
+        let title = self.filled(template, first);
         title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 
@@ -32,9 +32,9 @@ impl Wording<'_> {
     pub(super) fn labels(&self) -> Vec<String> {
         let templates = &self.workspace.config.delivery.pull_request.labels;
         let promotions = &self.report.promotions;
-        let all = templates
-            .iter()
-            .flat_map(|label| promotions.iter().map(move |promotion| filled(label, promotion)));
+        let all = templates.iter().flat_map(|label| {
+            promotions.iter().map(move |promotion| self.filled(label, promotion))
+        });
         let labels: BTreeSet<String> = all.collect();
         labels.into_iter().collect()
     }
@@ -54,7 +54,7 @@ impl Wording<'_> {
         let mut links: Vec<(String, String)> = Vec::new();
         for promotion in &self.report.promotions {
             let configured = self.workspace.config.delivery.pull_request.links.iter();
-            let own = configured.map(|(name, link)| (name.clone(), filled(link, promotion)));
+            let own = configured.map(|(name, link)| (name.clone(), self.filled(link, promotion)));
             for link in own.chain(self.changes(promotion)) {
                 if !links.contains(&link) {
                     links.push(link);
@@ -68,7 +68,7 @@ impl Wording<'_> {
     fn changes(&self, promotion: &Promotion) -> Option<(String, String)> {
         let source = self.workspace.config.source_of(&promotion.app)?;
         let (old, new) = (promotion.previous.tag.as_ref()?, promotion.version.tag.as_ref()?);
-        let name = format!("{} {old} to {new}", promotion.app);
+        let name = format!("changes of {}, {old} to {new}", promotion.app);
         Some((name, crate::forge::compare_versions(source, old.as_str(), new.as_str())?))
     }
 
@@ -84,9 +84,13 @@ impl Wording<'_> {
         }
         commands
     }
-}
 
-fn filled(text: &str, promotion: &Promotion) -> String {
-    let app: &AppId = &promotion.app;
-    placeholders(text, app, &promotion.to, &promotion.version.to_string())
+    /// A text of the config, with what it leaves open.
+    fn filled(&self, text: &str, promotion: &Promotion) -> String {
+        let app: &AppId = &promotion.app;
+        let action = if self.record.rollback { "rollback" } else { "promotion" };
+        // First: what is filled in may look like a name.
+        let text = text.replace("{action}", action);
+        placeholders(&text, app, &promotion.to, &promotion.version.to_string())
+    }
 }

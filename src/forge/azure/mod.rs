@@ -237,7 +237,9 @@ impl Forge for Azure {
     }
 
     fn open_requests(&self) -> Result<Vec<Request>, ForgeError> {
-        self.whole(self.list(&[])?)
+        let mut found = self.list(&[])?;
+        found.retain(|pull| pull.fork_source.is_none());
+        self.whole(found)
     }
 
     fn create(&self, draft: &Draft) -> Result<Request, ForgeError> {

@@ -248,12 +248,12 @@ impl Forge for Gitea {
     fn find(&self, head: &str) -> Result<Vec<Request>, ForgeError> {
         // The list cannot be asked for a branch, whatever its base.
         let mut found = self.list()?;
-        found.retain(|pull| pull.is_of(head));
+        found.retain(|pull| pull.is_ours() && pull.is_of(head));
         Ok(found.into_iter().map(Pull::request).collect())
     }
 
     fn open_requests(&self) -> Result<Vec<Request>, ForgeError> {
-        Ok(self.list()?.into_iter().map(Pull::request).collect())
+        Ok(self.list()?.into_iter().filter(Pull::is_ours).map(Pull::request).collect())
     }
 
     fn create(&self, draft: &Draft) -> Result<Request, ForgeError> {
@@ -297,6 +297,10 @@ impl Forge for Gitea {
 
     fn close(&self, request: &Request) -> Result<(), ForgeError> {
         self.edit(request, &json!({"state": "closed"})).map(|_| ())
+    }
+
+    fn tells_auto_merge(&self) -> bool {
+        false
     }
 
     fn set_auto_merge(

@@ -36,10 +36,14 @@ struct Side {
 }
 
 impl Pull {
-    /// Whether its branch is this one of the repository itself. One of a fork
-    /// may have the same name.
+    /// Whether its branch is in the repository itself. One of a fork may have
+    /// the same name.
+    pub(super) fn is_ours(&self) -> bool {
+        self.head.repo_id == self.base.repo_id
+    }
+
     pub(super) fn is_of(&self, head: &str) -> bool {
-        self.head.branch == head && self.head.repo_id == self.base.repo_id
+        self.head.branch == head
     }
 
     pub(super) fn tip(&self) -> &str {

@@ -280,7 +280,8 @@ impl Forge for GitLab {
     }
 
     fn open_requests(&self) -> Result<Vec<Request>, ForgeError> {
-        Ok(self.list(&[])?.into_iter().map(MergeRequest::request).collect())
+        let found = self.list(&[])?.into_iter().filter(MergeRequest::is_ours);
+        Ok(found.map(MergeRequest::request).collect())
     }
 
     fn create(&self, draft: &Draft) -> Result<Request, ForgeError> {
