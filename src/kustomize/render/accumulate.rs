@@ -51,6 +51,11 @@ pub(super) fn finish(
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
+    if ctx.copies {
+        for chart in std::mem::take(&mut ctx.data) {
+            ctx.tell(chart);
+        }
+    }
     Rendered {
         images,
         opaque: ctx.opaque,
@@ -129,7 +134,10 @@ impl Walk<'_, '_> {
                     let what = format!("`{path}`, a file where kustomize expects a component");
                     self.ctx.opaque(at, what, Evidence::default());
                 }
-                Named::Unknown => objects.open = true,
+                Named::Unknown => {
+                    objects.open = true;
+                    self.ctx.copies = true;
+                }
             }
         }
         resource::collisions(self.ctx, &objects.all);

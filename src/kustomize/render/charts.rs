@@ -5,7 +5,7 @@ use super::context::{Context, Evidence};
 use super::reference;
 use super::unfollowed::content;
 use super::value::{Form, Kind, Value};
-use super::{ImageKind, RenderedImage, Source, document, load};
+use super::{ImageKind, RenderedImage, Source, data_chart, document, load};
 use crate::kustomize::file::step;
 use crate::model::{RepoPath, SnapshotError};
 
@@ -49,7 +49,14 @@ pub(super) fn chart(
             source = local(ctx, &path, &name)?;
         }
     }
-    ctx.opaque_source(chart.at, ("a Helm chart", source), evidence);
+    let opaque = ctx.described(chart.at, ("a Helm chart".to_owned(), source), evidence);
+    let place = dir.resolve(home).map(|home| home.join(&name));
+    match place {
+        Some(place) if data_chart::is_data(ctx, (dir, &place), chart, globals)? => {
+            ctx.data.push(opaque);
+        }
+        _ => ctx.tell(opaque),
+    }
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
         if matches!(value.kind, Kind::Map(_)) {
             settings(ctx, &name, value, "");
@@ -66,6 +73,39 @@ pub(super) fn chart(
         }
     }
     Ok(())
+}
+
+/// What a file of a chart comes to.
+pub(super) enum Part {
+    /// Its values, however they are written.
+    Values(Value),
+    /// Nothing: it says which dependencies were taken, and there are none.
+    Lock,
+}
+
+/// What a file comes to for helm, where that is less than its bytes.
+pub(super) fn part(
+    ctx: &Context<'_>,
+    home: &RepoPath,
+    path: &RepoPath,
+) -> Result<Option<Part>, SnapshotError> {
+    if *path == home.join("Chart.lock") {
+        let chart = ctx.snapshot.read(&home.join("Chart.yaml"))?.unwrap_or_default();
+        let alone = chart.is_ascii()
+            && !chart.contains(&b'\\')
+            && !String::from_utf8_lossy(&chart).to_ascii_lowercase().contains("dependenc");
+        return Ok(alone.then_some(Part::Lock));
+    }
+    if *path != home.join("values.yaml") {
+        return Ok(None);
+    }
+    let bytes = ctx.snapshot.read(path)?.unwrap_or_default();
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(None) };
+    let mut apart = Context::new(ctx.snapshot);
+    let at = super::value::Place { file: apart.file(path), line: 1 };
+    let mut found = document::all(&mut apart, document::Source { text, at });
+    let plain = found.len() == 1 && apart.opaque.is_empty() && !apart.cut;
+    Ok(found.pop().filter(|_| plain).map(Part::Values))
 }
 
 /// A chart of a repository, and its version.

@@ -24,6 +24,11 @@ pub(super) struct Context<'s> {
     pub(super) opaque: Vec<Opaque>,
     /// Settings of charts that name images.
     pub(super) settings: Vec<RenderedImage>,
+    /// Charts that make nothing but data. They are opaque only where data may
+    /// be read.
+    pub(super) data: Vec<Opaque>,
+    /// Whether a kustomization may copy from one object to another.
+    pub(super) copies: bool,
     /// Whether a bound ended the work early.
     pub(super) cut: bool,
     /// Whether what is met now changes nothing that others make.
@@ -75,6 +80,8 @@ impl<'s> Context<'s> {
             files: BTreeSet::new(),
             opaque: Vec::new(),
             settings: Vec::new(),
+            data: Vec::new(),
+            copies: false,
             cut: false,
             apart: false,
             paths: Vec::new(),
@@ -118,11 +125,25 @@ impl<'s> Context<'s> {
         (what, source): (impl Into<String>, Option<Source>),
         evidence: Evidence,
     ) {
+        let new = self.described(at, (what.into(), source), evidence);
+        self.tell(new);
+    }
+
+    /// Something opaque that is not told yet.
+    pub(super) fn described(
+        &self,
+        at: Place,
+        (what, source): (String, Option<Source>),
+        evidence: Evidence,
+    ) -> Opaque {
         let (path, line) = self.place(at);
-        let what = what.into();
         let complete = !evidence.partial;
         let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).hash.finalize().into();
-        let new = Opaque { path, line, what, content, complete, changes: !self.apart, source };
+        Opaque { path, line, what, content, complete, changes: !self.apart, source }
+    }
+
+    /// Tells of something opaque.
+    pub(super) fn tell(&mut self, new: Opaque) {
         if self.opaque.len() >= MAX_OPAQUE {
             // The rest is not told: the last one stands for it.
             self.cut = true;

@@ -8,10 +8,12 @@
 //! the rest is opaque.
 
 mod accumulate;
+mod action;
 mod charts;
 mod collect;
 mod configuration;
 mod context;
+mod data_chart;
 mod document;
 mod field_path;
 mod generate;

@@ -58,6 +58,10 @@ pub(super) struct Spec {
     pub(super) root: Value,
 }
 
+/// The fields that may take what one object says into another.
+const COPIES: [&str; 7] =
+    ["replacements", "vars", "transformers", "configurations", "crds", "openapi", "generators"];
+
 impl Spec {
     /// Reads the root of a kustomization; tells what kustomize would refuse.
     pub(super) fn new(ctx: &mut Context<'_>, root: Value, role: Role) -> Option<Self> {
@@ -75,8 +79,10 @@ impl Spec {
                 None => format!("`{key}`, which kustomize does not know"),
             };
             ctx.opaque(value.at, what, Evidence::value(value));
+            ctx.copies = true;
         }
         let spec = Self { root };
+        ctx.copies |= COPIES.iter().any(|field| spec.given(field).is_some());
         spec.check_kind(ctx, role);
         Some(spec)
     }
