@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::document::{self, Source};
 use super::images::Entry;
 use super::load::{self, Named};
@@ -51,11 +51,7 @@ pub(super) fn finish(
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
-    if ctx.copies {
-        for chart in std::mem::take(&mut ctx.data) {
-            ctx.tell(chart);
-        }
-    }
+    ctx.tell_copied();
     Rendered {
         images,
         opaque: ctx.opaque,
@@ -136,7 +132,7 @@ impl Walk<'_, '_> {
                 }
                 Named::Unknown => {
                     objects.open = true;
-                    self.ctx.copies = true;
+                    self.ctx.copies = Copies::Maybe;
                 }
             }
         }

@@ -13,11 +13,8 @@ use crate::model::{RepoPath, SnapshotError};
 const SETTINGS: [&str; 4] = ["valuesInline", "valuesFile", "additionalValuesFiles", "values"];
 
 /// How keys end that say which image, and which version of it.
-const NAMES: [&str; 7] = ["image", "tag", "digest", "repository", "registry", "version", "sha"];
-
-/// How keys end that say what is deployed from where.
-const POINTS: [&str; 8] =
-    ["path", "url", "ref", "source", "sources", "chart", "components", "patches"];
+pub(super) const NAMES: [&str; 7] =
+    ["image", "tag", "digest", "repository", "registry", "version", "sha"];
 
 /// Tells of a chart, and of what its settings say of images.
 pub(super) fn chart(
@@ -53,7 +50,7 @@ pub(super) fn chart(
     let place = dir.resolve(home).map(|home| home.join(&name));
     match place {
         Some(place) if data_chart::is_data(ctx, (dir, &place), chart, globals)? => {
-            ctx.data.push(opaque);
+            ctx.tell_part(None, opaque);
         }
         _ => ctx.tell(opaque),
     }
@@ -83,6 +80,13 @@ pub(super) enum Part {
     Lock,
 }
 
+/// Whether a chart may have dependencies.
+pub(super) fn depends(chart: &str) -> bool {
+    let mut lines = chart.lines().filter(|line| !line.starts_with('#'));
+    let says = |line: &str| line.contains('\\') || line.to_lowercase().contains("dependenc");
+    !chart.is_ascii() || lines.any(says)
+}
+
 /// What a file comes to for helm, where that is less than its bytes.
 pub(super) fn part(
     ctx: &Context<'_>,
@@ -91,10 +95,8 @@ pub(super) fn part(
 ) -> Result<Option<Part>, SnapshotError> {
     if *path == home.join("Chart.lock") {
         let chart = ctx.snapshot.read(&home.join("Chart.yaml"))?.unwrap_or_default();
-        let alone = chart.is_ascii()
-            && !chart.contains(&b'\\')
-            && !String::from_utf8_lossy(&chart).to_ascii_lowercase().contains("dependenc");
-        return Ok(alone.then_some(Part::Lock));
+        let chart = String::from_utf8_lossy(&chart);
+        return Ok((!depends(&chart)).then_some(Part::Lock));
     }
     if *path != home.join("values.yaml") {
         return Ok(None);
@@ -163,21 +165,5 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
                 settings(ctx, chart, item, &format!("{path}[{index}]"));
             }
         }
-    }
-}
-
-/// Whether a patch for an object that is not known leaves its images alone.
-pub(super) fn is_harmless(patch: &Value) -> bool {
-    match &patch.kind {
-        Kind::Scalar(text, _) => {
-            let pointer = ["toolkit.fluxcd.io/", "argoproj.io/"];
-            !reference::is_image_like(text) && !pointer.iter().any(|group| text.contains(group))
-        }
-        Kind::List(items) => items.iter().all(is_harmless),
-        Kind::Map(pairs) => pairs.iter().all(|(key, value)| {
-            let lower = key.to_ascii_lowercase();
-            let says = NAMES.iter().chain(&POINTS).any(|name| lower.ends_with(name));
-            !key.starts_with('$') && !says && is_harmless(value)
-        }),
     }
 }

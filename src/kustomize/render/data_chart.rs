@@ -9,8 +9,8 @@
 
 use super::action::{self, Parts};
 use super::context::Context;
-use super::reference;
 use super::value::{Kind, Value};
+use super::{charts, reference};
 use crate::model::{EntryKind, RepoPath, SnapshotError};
 
 /// A chart with more files is not looked through.
@@ -133,7 +133,7 @@ fn files(ctx: &Context<'_>, home: &RepoPath, said: &mut Said) -> Result<bool, Sn
             },
             None if ["requirements.yaml", "requirements.lock"].contains(&name) => return Ok(false),
             None if name == "Chart.yaml" => {
-                chart = text.is_ascii() && !text.to_lowercase().contains("dependenc");
+                chart = !charts::depends(&text);
                 said.texts.push(text.replacen("apiVersion:", "", 1));
             }
             _ => said.texts.push(text),

@@ -34,6 +34,7 @@ mod schema;
 mod select;
 mod spec;
 mod unfollowed;
+mod unknown;
 mod value;
 mod variables;
 

@@ -1,6 +1,6 @@
 //! A kustomization, as far as it bears on images.
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::value::{Form, Kind, Place, Value};
 use crate::kustomize::file::same_key;
 
@@ -79,10 +79,12 @@ impl Spec {
                 None => format!("`{key}`, which kustomize does not know"),
             };
             ctx.opaque(value.at, what, Evidence::value(value));
-            ctx.copies = true;
+            ctx.copies = Copies::Maybe;
         }
         let spec = Self { root };
-        ctx.copies |= COPIES.iter().any(|field| spec.given(field).is_some());
+        if COPIES.iter().any(|field| spec.given(field).is_some()) {
+            ctx.copies = Copies::Maybe;
+        }
         spec.check_kind(ctx, role);
         Some(spec)
     }
