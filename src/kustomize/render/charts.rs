@@ -46,14 +46,17 @@ pub(super) fn chart(
             source = local(ctx, &path, &name)?;
         }
     }
-    let opaque = ctx.described(chart.at, ("a Helm chart".to_owned(), source), evidence);
+    // What it is set to matters where something may copy from its objects.
+    let set = values_of(ctx, dir, chart, evidence.clone())?;
+    let told = ("a Helm chart".to_owned(), source);
+    let whole = ctx.described(chart.at, told.clone(), set);
     let place = dir.resolve(home).map(|home| home.join(&name));
-    match place {
-        Some(place) if data_chart::is_data(ctx, (dir, &place), chart, globals)? => {
-            ctx.tell_part(None, opaque);
-        }
-        _ => ctx.tell(opaque),
-    }
+    let data = match place {
+        Some(place) => data_chart::is_data(ctx, (dir, &place), chart, globals)?,
+        None => false,
+    };
+    let part = (!data).then(|| ctx.described(chart.at, told, evidence));
+    ctx.tell_part(part, whole);
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
         if matches!(value.kind, Kind::Map(_)) {
             settings(ctx, &name, value, "");
@@ -108,6 +111,22 @@ pub(super) fn part(
     let mut found = document::all(&mut apart, document::Source { text, at });
     let plain = found.len() == 1 && apart.opaque.is_empty() && !apart.cut;
     Ok(found.pop().filter(|_| plain).map(Part::Values))
+}
+
+/// All settings of a chart.
+fn values_of(
+    ctx: &Context<'_>,
+    dir: &RepoPath,
+    chart: &Value,
+    evidence: Evidence,
+) -> Result<Evidence, SnapshotError> {
+    let mut evidence = evidence.and(chart);
+    let one = chart.get("valuesFile").into_iter();
+    let more = chart.get("additionalValuesFiles").map_or(&[][..], Value::items);
+    for path in one.chain(more).filter_map(|name| dir.resolve(name.raw()?)) {
+        evidence = evidence.and_bytes(&ctx.snapshot.read(&path)?.unwrap_or_default());
+    }
+    Ok(evidence)
 }
 
 /// A chart of a repository, and its version.

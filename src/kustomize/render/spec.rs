@@ -59,8 +59,8 @@ pub(super) struct Spec {
 }
 
 /// The fields that may take what one object says into another.
-const COPIES: [&str; 7] =
-    ["replacements", "vars", "transformers", "configurations", "crds", "openapi", "generators"];
+const COPIES: [&str; 6] =
+    ["replacements", "vars", "transformers", "configurations", "crds", "openapi"];
 
 impl Spec {
     /// Reads the root of a kustomization; tells what kustomize would refuse.
