@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod change;
 #[cfg(test)]
+mod chart_data;
+#[cfg(test)]
 mod check_cases;
 #[cfg(test)]
 mod check_fixtures;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::document::{self, Source};
 use super::images::Entry;
 use super::load::{self, Named};
@@ -67,6 +67,7 @@ pub(super) fn finish(
         pointers.extend(pointer::of(&ctx, resource));
     }
     images.append(&mut ctx.settings);
+    ctx.tell_copied();
     Rendered {
         images,
         opaque: ctx.opaque,
@@ -145,7 +146,10 @@ impl Walk<'_, '_> {
                     let what = format!("`{path}`, a file where kustomize expects a component");
                     self.ctx.opaque(at, what, Evidence::default());
                 }
-                Named::Unknown => objects.open = true,
+                Named::Unknown => {
+                    objects.open = true;
+                    self.ctx.copies = Copies::Maybe;
+                }
             }
         }
         resource::collisions(self.ctx, &objects.all);

@@ -5,7 +5,7 @@ use super::context::{Context, Evidence};
 use super::reference;
 use super::unfollowed::content;
 use super::value::{Form, Kind, Value};
-use super::{ImageKind, RenderedImage, Source, document, load};
+use super::{ImageKind, RenderedImage, Source, data_chart, document, load};
 use crate::kustomize::file::step;
 use crate::model::{RepoPath, SnapshotError};
 
@@ -13,11 +13,8 @@ use crate::model::{RepoPath, SnapshotError};
 const SETTINGS: [&str; 4] = ["valuesInline", "valuesFile", "additionalValuesFiles", "values"];
 
 /// How keys end that say which image, and which version of it.
-const NAMES: [&str; 7] = ["image", "tag", "digest", "repository", "registry", "version", "sha"];
-
-/// How keys end that say what is deployed from where.
-const POINTS: [&str; 8] =
-    ["path", "url", "ref", "source", "sources", "chart", "components", "patches"];
+pub(super) const NAMES: [&str; 7] =
+    ["image", "tag", "digest", "repository", "registry", "version", "sha"];
 
 /// Tells of a chart, and of what its settings say of images.
 pub(super) fn chart(
@@ -49,7 +46,17 @@ pub(super) fn chart(
             source = local(ctx, &path, &name)?;
         }
     }
-    ctx.opaque_source(chart.at, ("a Helm chart", source), evidence);
+    // What it is set to matters where something may copy from its objects.
+    let set = values_of(ctx, dir, chart, evidence.clone())?;
+    let told = ("a Helm chart".to_owned(), source);
+    let whole = ctx.described(chart.at, told.clone(), set);
+    let place = dir.resolve(home).map(|home| home.join(&name));
+    let data = match place {
+        Some(place) => data_chart::is_data(ctx, (dir, &place), chart, globals)?,
+        None => false,
+    };
+    let part = (!data).then(|| ctx.described(chart.at, told, evidence));
+    ctx.tell_part(part, whole);
     for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
         if matches!(value.kind, Kind::Map(_)) {
             settings(ctx, &name, value, "");
@@ -66,6 +73,60 @@ pub(super) fn chart(
         }
     }
     Ok(())
+}
+
+/// What a file of a chart comes to.
+pub(super) enum Part {
+    /// Its values, however they are written.
+    Values(Value),
+    /// Nothing: it says which dependencies were taken, and there are none.
+    Lock,
+}
+
+/// Whether a chart may have dependencies.
+pub(super) fn depends(chart: &str) -> bool {
+    let mut lines = chart.lines().filter(|line| !line.starts_with('#'));
+    let says = |line: &str| line.contains('\\') || line.to_lowercase().contains("dependenc");
+    !chart.is_ascii() || lines.any(says)
+}
+
+/// What a file comes to for helm, where that is less than its bytes.
+pub(super) fn part(
+    ctx: &Context<'_>,
+    home: &RepoPath,
+    path: &RepoPath,
+) -> Result<Option<Part>, SnapshotError> {
+    if *path == home.join("Chart.lock") {
+        let chart = ctx.snapshot.read(&home.join("Chart.yaml"))?.unwrap_or_default();
+        let chart = String::from_utf8_lossy(&chart);
+        return Ok((!depends(&chart)).then_some(Part::Lock));
+    }
+    if *path != home.join("values.yaml") {
+        return Ok(None);
+    }
+    let bytes = ctx.snapshot.read(path)?.unwrap_or_default();
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(None) };
+    let mut apart = Context::new(ctx.snapshot);
+    let at = super::value::Place { file: apart.file(path), line: 1 };
+    let mut found = document::all(&mut apart, document::Source { text, at });
+    let plain = found.len() == 1 && apart.opaque.is_empty() && !apart.cut;
+    Ok(found.pop().filter(|_| plain).map(Part::Values))
+}
+
+/// All settings of a chart.
+fn values_of(
+    ctx: &Context<'_>,
+    dir: &RepoPath,
+    chart: &Value,
+    evidence: Evidence,
+) -> Result<Evidence, SnapshotError> {
+    let mut evidence = evidence.and(chart);
+    let one = chart.get("valuesFile").into_iter();
+    let more = chart.get("additionalValuesFiles").map_or(&[][..], Value::items);
+    for path in one.chain(more).filter_map(|name| dir.resolve(name.raw()?)) {
+        evidence = evidence.and_bytes(&ctx.snapshot.read(&path)?.unwrap_or_default());
+    }
+    Ok(evidence)
 }
 
 /// A chart of a repository, and its version.
@@ -123,21 +184,5 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
                 settings(ctx, chart, item, &format!("{path}[{index}]"));
             }
         }
-    }
-}
-
-/// Whether a patch for an object that is not known leaves its images alone.
-pub(super) fn is_harmless(patch: &Value) -> bool {
-    match &patch.kind {
-        Kind::Scalar(text, _) => {
-            let pointer = ["toolkit.fluxcd.io/", "argoproj.io/"];
-            !reference::is_image_like(text) && !pointer.iter().any(|group| text.contains(group))
-        }
-        Kind::List(items) => items.iter().all(is_harmless),
-        Kind::Map(pairs) => pairs.iter().all(|(key, value)| {
-            let lower = key.to_ascii_lowercase();
-            let says = NAMES.iter().chain(&POINTS).any(|name| lower.ends_with(name));
-            !key.starts_with('$') && !says && is_harmless(value)
-        }),
     }
 }

@@ -24,6 +24,11 @@ pub(super) struct Context<'s> {
     pub(super) opaque: Vec<Opaque>,
     /// Settings of charts that name images.
     pub(super) settings: Vec<RenderedImage>,
+    /// What is opaque only where a kustomization may copy from one object to
+    /// another, and what stands for it elsewhere.
+    copied: Vec<(Option<Opaque>, Opaque)>,
+    /// Whether one may.
+    pub(super) copies: Copies,
     /// Whether a bound ended the work early.
     pub(super) cut: bool,
     /// Whether what is met now changes nothing that others make.
@@ -68,6 +73,13 @@ impl Evidence {
     }
 }
 
+/// Whether a kustomization may take what one object says into another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copies {
+    No,
+    Maybe,
+}
+
 impl<'s> Context<'s> {
     pub(super) fn new(snapshot: &'s dyn Snapshot) -> Self {
         Self {
@@ -75,6 +87,8 @@ impl<'s> Context<'s> {
             files: BTreeSet::new(),
             opaque: Vec::new(),
             settings: Vec::new(),
+            copied: Vec::new(),
+            copies: Copies::No,
             cut: false,
             apart: false,
             paths: Vec::new(),
@@ -118,11 +132,46 @@ impl<'s> Context<'s> {
         (what, source): (impl Into<String>, Option<Source>),
         evidence: Evidence,
     ) {
+        let new = self.described(at, (what.into(), source), evidence);
+        self.tell(new);
+    }
+
+    /// Something opaque that is not told yet.
+    pub(super) fn described(
+        &self,
+        at: Place,
+        (what, source): (String, Option<Source>),
+        evidence: Evidence,
+    ) -> Opaque {
         let (path, line) = self.place(at);
-        let what = what.into();
         let complete = !evidence.partial;
         let content: [u8; 32] = evidence.and_bytes(what.as_bytes()).hash.finalize().into();
-        let new = Opaque { path, line, what, content, complete, changes: !self.apart, source };
+        Opaque { path, line, what, content, complete, changes: !self.apart, source }
+    }
+
+    /// Tells of something by a part of it, or not at all, unless something
+    /// may copy from it.
+    pub(super) fn tell_part(&mut self, part: Option<Opaque>, whole: Opaque) {
+        if let Some(part) = &part {
+            self.tell(part.clone());
+        }
+        self.copied.push((part, whole));
+    }
+
+    /// Tells of what may be copied, where anything may.
+    pub(super) fn tell_copied(&mut self) {
+        let copied = std::mem::take(&mut self.copied);
+        if self.copies == Copies::No {
+            return;
+        }
+        for (part, whole) in copied {
+            self.opaque.retain(|told| part.as_ref() != Some(told));
+            self.tell(whole);
+        }
+    }
+
+    /// Tells of something opaque.
+    pub(super) fn tell(&mut self, new: Opaque) {
         if self.opaque.len() >= MAX_OPAQUE {
             // The rest is not told: the last one stands for it.
             self.cut = true;

@@ -8,10 +8,12 @@
 //! the rest is opaque.
 
 mod accumulate;
+mod action;
 mod charts;
 mod collect;
 mod configuration;
 mod context;
+mod data_chart;
 mod document;
 mod field_path;
 mod generate;
@@ -34,6 +36,7 @@ mod schema;
 mod select;
 mod spec;
 mod unfollowed;
+mod unknown;
 mod value;
 mod variables;
 

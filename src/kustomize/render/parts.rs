@@ -46,9 +46,14 @@ pub(super) fn of(
         }
         return;
     }
-    let about = ["apiVersion", "kind", "metadata", "status"];
+    let about = ["apiVersion", "kind", "metadata"];
     let own = resource.value.pairs().iter().filter(|(key, _)| !about.contains(&key.as_str()));
     walk.pairs(&own.cloned().collect::<Vec<_>>(), "", false);
+    // What does not belong there is no less a setting to whoever reads it.
+    let words = ["annotations", "labels"];
+    let meta = resource.value.get("metadata").map(Value::pairs).unwrap_or_default();
+    let odd = meta.iter().filter(|(key, _)| !words.contains(&key.as_str()));
+    walk.pairs(&odd.cloned().collect::<Vec<_>>(), "metadata", false);
 }
 
 struct Walk<'w, 's> {

@@ -7,7 +7,7 @@ use super::resource::{self, Resource};
 use super::select::Selector;
 use super::spec::Spec;
 use super::value::{Form, Kind, Place, Value};
-use super::{charts, json_patch, load};
+use super::{json_patch, load, unknown};
 use crate::model::{RepoPath, SnapshotError};
 use crate::yaml::Stream;
 
@@ -191,14 +191,18 @@ fn by_id(ctx: &mut Context<'_>, objects: &mut Objects, patch: Value, options: Op
     let [index] = *found.as_slice() else {
         let what = format!("a patch for `{}`, which is there {} times", named.title(), found.len());
         let evidence = found.iter().filter_map(|index| objects.all.get(*index));
+        let whole = evidence.fold(Evidence::value(&named.value), |all, r| all.and(&r.value));
+        let whole = ctx.described(named.value.at, (what.clone(), None), whole);
         // What a patch of an unknown object cannot do to its images, is no
         // matter of ours.
-        let own = if found.is_empty() && charts::is_harmless(&named.value) {
-            Evidence::default()
-        } else {
-            Evidence::value(&named.value)
-        };
-        ctx.opaque(named.value.at, what, evidence.fold(own, |all, r| all.and(&r.value)));
+        match unknown::harmless(&named.value).filter(|_| found.is_empty()) {
+            Some(rest) => {
+                let rest = Evidence::text(&rest);
+                let part = ctx.described(named.value.at, (what, None), rest);
+                ctx.tell_part(Some(part), whole);
+            }
+            None => ctx.tell(whole),
+        }
         return;
     };
     apply(ctx, objects, index, (named.value, options));

@@ -1,6 +1,6 @@
 //! A kustomization, as far as it bears on images.
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::value::{Form, Kind, Place, Value};
 use crate::kustomize::file::same_key;
 
@@ -58,6 +58,10 @@ pub(super) struct Spec {
     pub(super) root: Value,
 }
 
+/// The fields that may take what one object says into another.
+const COPIES: [&str; 6] =
+    ["replacements", "vars", "transformers", "configurations", "crds", "openapi"];
+
 impl Spec {
     /// Reads the root of a kustomization; tells what kustomize would refuse.
     pub(super) fn new(ctx: &mut Context<'_>, root: Value, role: Role) -> Option<Self> {
@@ -75,8 +79,12 @@ impl Spec {
                 None => format!("`{key}`, which kustomize does not know"),
             };
             ctx.opaque(value.at, what, Evidence::value(value));
+            ctx.copies = Copies::Maybe;
         }
         let spec = Self { root };
+        if COPIES.iter().any(|field| spec.given(field).is_some()) {
+            ctx.copies = Copies::Maybe;
+        }
         spec.check_kind(ctx, role);
         Some(spec)
     }

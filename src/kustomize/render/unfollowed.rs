@@ -130,13 +130,26 @@ pub(super) fn content(
         if seen > MAX_FILES {
             return Ok(evidence.partial());
         }
-        evidence = evidence.and_bytes(path.as_str().as_bytes());
+        // What is looked at as a whole is the same elsewhere.
+        let whole = if text == "." { dir.as_str() } else { "" };
+        let name = path.as_str().strip_prefix(whole).unwrap_or(path.as_str()).to_owned();
+        let part = if whole.is_empty() { None } else { charts::part(ctx, dir, &path)? };
+        if matches!(part, Some(charts::Part::Lock)) {
+            ctx.files.insert(path);
+            continue;
+        }
+        evidence = evidence.and_bytes(name.as_bytes());
         if ctx.snapshot.kind(&path)? == Some(EntryKind::Directory) {
             let entries = ctx.snapshot.list(&path)?.unwrap_or_default();
             open.extend(entries.iter().map(|entry| path.join(&entry.name)));
             continue;
         }
-        evidence = file(ctx, &path, evidence)?;
+        if let Some(charts::Part::Values(values)) = part {
+            ctx.files.insert(path.clone());
+            evidence = evidence.and(&values);
+        } else {
+            evidence = file(ctx, &path, evidence)?;
+        }
         let text = ctx.snapshot.read(&path)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
         let here = path.parent().unwrap_or_default();

@@ -1,0 +1,67 @@
+//! Patches for objects that are not known, such as those of a remote base.
+
+use super::charts::NAMES;
+use super::reference;
+use super::value::{Form, Kind, Value};
+
+/// How keys end that say what is deployed from where.
+const POINTS: [&str; 8] =
+    ["path", "url", "ref", "source", "sources", "chart", "components", "patches"];
+
+/// The groups of objects whose fields are known.
+const GROUPS: [&str; 7] = [
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "policy",
+    "networking.k8s.io",
+    "rbac.authorization.k8s.io",
+];
+
+/// What is left of a patch for an object that is not known, where all else
+/// that it says can change none of its images: what the object is.
+pub(super) fn harmless(patch: &Value) -> Option<String> {
+    let api = patch.shown_at("apiVersion");
+    // What other kinds of objects mean by their fields is not known.
+    let group = api.split_once('/').map_or("", |(group, _)| group);
+    let builtin = !api.is_empty() && GROUPS.contains(&group);
+    let data = api == "v1" && patch.shown_at("kind") == "ConfigMap";
+    let all = patch.pairs().iter().filter(|(key, _)| key != "apiVersion");
+    let free = |(key, value): &(String, Value)| match key.as_str() {
+        "data" if data => value.pairs().iter().all(|(key, value)| is_datum(key, value)),
+        key => says_nothing(key) && is_free(value),
+    };
+    (builtin && Value::twice(patch.pairs()).is_none() && all.into_iter().all(free))
+        .then(|| api.to_owned())
+}
+
+/// Whether an entry of a `ConfigMap` is one line that names no image.
+fn is_datum(key: &str, value: &Value) -> bool {
+    let line =
+        value.raw().is_some_and(|text| !text.contains('\n') && !reference::is_image_like(text));
+    let null = matches!(value.kind, Kind::Scalar(_, Form::Null));
+    line && !null && !ends(key, &NAMES) && !key.starts_with('$')
+}
+
+fn is_free(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Scalar(text, form) => *form != Form::Null && !reference::is_image_like(text),
+        Kind::List(items) => items.iter().all(is_free),
+        Kind::Map(pairs) => {
+            Value::twice(pairs).is_none()
+                && pairs.iter().all(|(key, value)| says_nothing(key) && is_free(value))
+        }
+    }
+}
+
+fn says_nothing(key: &str) -> bool {
+    // Of containers, not of kustomizations.
+    let points = key != "resources" && ends(key, &POINTS);
+    !key.starts_with('$') && !ends(key, &NAMES) && !points
+}
+
+fn ends(key: &str, names: &[&str]) -> bool {
+    let key = key.to_lowercase();
+    names.iter().any(|name| key.ends_with(name))
+}
