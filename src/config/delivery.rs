@@ -178,7 +178,12 @@ pub(super) fn address(source: Source<'_>, text: &Text) -> Result<String, ConfigE
         return Ok(value.clone());
     }
     let reason = "it is no address such as https://github.example.org/api/v3".to_owned();
-    let value = printable(value);
+    // What stands before an `@` may be a password.
+    let shown = match value.rsplit_once('@') {
+        Some((_, host)) => format!("...@{host}"),
+        None => value.clone(),
+    };
+    let value = printable(&shown);
     Err(source.at(text.span(), Problem::BadValue { kind: Kind::Address, value, reason }))
 }
 

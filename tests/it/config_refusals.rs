@@ -37,9 +37,9 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:2:1: unknown key `sorce`, did you mean `source`?
       hint: write `source`
     promote.toml:2:1: unknown key `zzzzzz`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     promote.toml:2:1: unknown key `xx`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     promote.toml:2:1: the key `seen` does not belong here
       hint: move it to `[[environment]]`
     promote.toml:3:1: the key `path` does not belong here
@@ -61,7 +61,7 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:4:1: unknown key `saok`, did you mean `soak`?
       hint: write `soak`
     promote.toml:2:1: unknown key `a\u{1b}[31mb`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     ");
 }
 
@@ -69,13 +69,10 @@ fn unknown_keys_name_the_nearest() {
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\nsoak = '24h'",
-        "deliver = \"pr\"",
         "require-online = true",
     ]), @r#"
     promote.toml:4:1: `soak` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
       hint: remove `soak`, or use a newer version that enforces it
-    promote.toml:2:11: `deliver = "pr"` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `deliver = "pr"`, or use a newer version that enforces it
     promote.toml:2:1: `require-online` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
       hint: remove `require-online`, or use a newer version that enforces it
     "#);
@@ -86,26 +83,19 @@ fn settings_of_a_newer_version_are_refused_and_not_ignored() {
         "health",
         "rollback",
         "approvals",
-        "reviewers",
         "protected",
         "require-trailers",
         "registry",
         "pin",
         "context",
         "namespace",
-        "auto-merge",
-        "deliver",
     ];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
     }
-    for table in ["[forge]\nkind = 'github'", "[pull-request]\nflow = 'per-env'"] {
-        let said = refused(&[table]);
-        assert!(said.contains("is part of the contract but not enforced"), "{said}");
-    }
-    let said = refused(&["[[app]]\nname = 'x'\nsource = 'https://example.org'"]);
-    assert!(said.contains("`source` is part of the contract"), "{said}");
+    let said = refused(&["require-online = true"]);
+    assert!(said.contains("`require-online` is part of the contract"), "{said}");
 }
 
 #[test]
@@ -295,6 +285,38 @@ fn overrides_apps_and_tags_name_what_exists() {
     promote.toml:2:22: `{b` is not a valid glob: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
       hint: write it like `legacy-*`; `[` starts a set and `[[]` is the bracket itself
     promote.toml:2:11: `psuh` is not a value of `deliver`
-      hint: write one of: commit
+      hint: write one of: commit, push, pr
+    ");
+}
+
+#[test]
+fn what_is_said_of_delivery_has_to_be_right() {
+    let environment = "[[environment]]\nname = 'dev'\n";
+    insta::assert_snapshot!(refused(&[
+        &format!("{environment}reviewers = ['alice']"),
+        &format!("{environment}deliver = 'fax'"),
+        &format!("{environment}[forge]\nkind = 'cvs'"),
+        &format!("{environment}[forge]\napi = 'https://user:secret@example.org'"),
+        &format!("{environment}[forge]\nrepository = 'config'"),
+        &format!("{environment}[pull-request]\nflow = 'per-moon'"),
+        &format!("{environment}[pull-request]\nmerge-method = 'octopus'"),
+        &format!("{environment}[pull-request]\nlabel = ['x']"),
+    ]), @"
+    promote.toml:4:14: `alice` is not a valid reviewer: it is neither `@name` nor `@org/team`
+      hint: write it like `@acme/security` for a team, `@name` for a person
+    promote.toml:4:11: `fax` is not a value of `deliver`
+      hint: write one of: commit, push, pr
+    promote.toml:5:8: `cvs` is not a value of `kind`
+      hint: write one of: github, gitlab, gitea, azure, bitbucket, none
+    promote.toml:5:7: `...@example.org` is not a valid address of a forge: it is no address such as https://github.example.org/api/v3
+      hint: write it like `https://github.example.org/api/v3`, without name and password
+    promote.toml:5:14: `config` is not a valid repository: it is no name such as acme/config
+      hint: write it like `acme/config`
+    promote.toml:5:8: `per-moon` is not a value of `flow`
+      hint: write one of: per-env, per-app, per-version
+    promote.toml:5:16: `octopus` is not a value of `merge-method`
+      hint: write one of: squash, merge, rebase
+    promote.toml:5:1: unknown key `label`, did you mean `labels`?
+      hint: write `labels`
     ");
 }
