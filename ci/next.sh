@@ -13,7 +13,7 @@ git config user.name >/dev/null || git config user.name 'git-promote'
 git config user.email >/dev/null || git config user.email 'git-promote@users.noreply.invalid'
 
 if [ -n "${PROMOTE_APP:-}" ]; then
-    set -- to "$PROMOTE_ENVIRONMENT" --version "$PROMOTE_VERSION" --app "$PROMOTE_APP" --pr
+    set -- to "${PROMOTE_ENVIRONMENT:-}" --version "${PROMOTE_VERSION:-}" --app "$PROMOTE_APP" --pr
 elif [ "${PROMOTE_DUE:-false}" = true ]; then
     set -- next --due
 else

@@ -37,9 +37,9 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:2:1: unknown key `sorce`, did you mean `source`?
       hint: write `source`
     promote.toml:2:1: unknown key `zzzzzz`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     promote.toml:2:1: unknown key `xx`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     promote.toml:2:1: the key `seen` does not belong here
       hint: move it to `[[environment]]`
     promote.toml:3:1: the key `path` does not belong here
@@ -61,7 +61,7 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:4:1: unknown key `saok`, did you mean `soak`?
       hint: write `soak`
     promote.toml:2:1: unknown key `a\u{1b}[31mb`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app
+      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request
     ");
 }
 
@@ -69,13 +69,10 @@ fn unknown_keys_name_the_nearest() {
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\nsoak = '24h'",
-        "deliver = \"pr\"",
         "require-online = true",
     ]), @r#"
     promote.toml:4:1: `soak` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
       hint: remove `soak`, or use a newer version that enforces it
-    promote.toml:2:11: `deliver = "pr"` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `deliver = "pr"`, or use a newer version that enforces it
     promote.toml:2:1: `require-online` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
       hint: remove `require-online`, or use a newer version that enforces it
     "#);
@@ -86,26 +83,17 @@ fn settings_of_a_newer_version_are_refused_and_not_ignored() {
         "health",
         "rollback",
         "approvals",
-        "reviewers",
         "protected",
         "require-trailers",
         "registry",
         "pin",
         "context",
         "namespace",
-        "auto-merge",
-        "deliver",
     ];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
     }
-    for table in ["[forge]\nkind = 'github'", "[pull-request]\nflow = 'per-env'"] {
-        let said = refused(&[table]);
-        assert!(said.contains("is part of the contract but not enforced"), "{said}");
-    }
-    let said = refused(&["[[app]]\nname = 'x'\nsource = 'https://example.org'"]);
-    assert!(said.contains("`source` is part of the contract"), "{said}");
 }
 
 #[test]
@@ -295,6 +283,6 @@ fn overrides_apps_and_tags_name_what_exists() {
     promote.toml:2:22: `{b` is not a valid glob: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)
       hint: write it like `legacy-*`; `[` starts a set and `[[]` is the bracket itself
     promote.toml:2:11: `psuh` is not a value of `deliver`
-      hint: write one of: commit
+      hint: write one of: commit, push, pr
     ");
 }

@@ -120,10 +120,6 @@ fn a_written_config_explains_itself() {
     insta::assert_snapshot!(to_toml(&imported.config, &imported.notes), @r#"
     # What `git promote` knows of this repository: the environments, the order
     # between them, and where each one keeps what it runs.
-    #
-    # Not carried over:
-    #   line 1: `prflow: per-env` groups pull requests, this version commits instead
-    #   line 2: `auto: true` merges pull requests by itself, this version merges none
     version = 1
     deliver = "commit"
 
@@ -136,6 +132,7 @@ fn a_written_config_explains_itself() {
     # The order of this list is the order of promotion.
     [[environment]]
     name = "dev"
+    auto-merge = true
 
     [[environment]]
     name = "prod"
@@ -268,7 +265,7 @@ fn the_schema_accepts_the_sample_and_refuses_what_the_reader_refuses() {
         (environment.to_owned(), "\"version\" is missing"),
         ("version = 1\n".to_owned(), "\"environment\" is missing"),
         (format!("version = 1\n{environment}soak = '1h'\n"), "unknown key soak"),
-        (format!("version = 1\ndeliver = 'pr'\n{environment}"), "\"pr\" fits none of anyOf"),
+        (format!("version = 1\ndeliver = 'mail'\n{environment}"), "\"mail\" fits none of anyOf"),
         (format!("version = 1\n{environment}[[app]]\npolicy = 'off'\n"), "\"name\" is missing"),
     ] {
         assert_eq!(check(&text), Err(reason.to_owned()), "{text}");

@@ -219,12 +219,14 @@ fn flags_that_make_no_config_write_nothing() {
 
 #[test]
 fn files_of_other_tools_are_imported_with_notes() {
-    let gitops = "prflow: per-app\nenvironments:\n- name: one\n  auto: true\n- name: two\n";
+    let gitops = "status_timeout_minutes: 5\nprflow: per-app\nenvironments:\n- name: one\n  auto: \
+                  true\n- name: two\n";
     let sandbox = repo(&["dev"], &[("gitops-promotion.yaml", gitops)]);
     let (code, out, err) = said(&sandbox, &["init", "--print"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("# Not carried over:\n#   line 1: "), "{out}");
     assert!(out.contains("\"{group}/{env}/**\"") && out.contains("name = \"two\""), "{out}");
+    assert!(out.contains("auto-merge = true") && out.contains("flow = \"per-app\""), "{out}");
     assert!(err.starts_with("note: imported gitops-promotion.yaml\n"), "{err}");
 
     let approvals = "environments:\n- name: staging\n- name: prod\n  approval: {required: true}\n";

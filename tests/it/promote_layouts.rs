@@ -445,9 +445,14 @@ fn config_show_and_validate() {
     # The order of this list is the order of promotion.
     [[environment]]
     name = "dev"
+    auto-merge = true
 
     [[environment]]
     name = "qa"
+
+    [pull-request]
+    flow = "per-app"
+    merge-method = "squash"
     "#);
     save(&repo, "Config", &[("promote.toml", &config("\"apps/{app}/{env}\""))]);
     assert_snapshot!(run(&repo, &["config", "show"]).text(), @r#"
