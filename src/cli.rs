@@ -120,8 +120,9 @@ enum Command {
     Version,
     /// Print this help, or that of a command
     Help {
-        /// The command
-        command: Option<String>,
+        /// The command, and the one below it
+        #[arg(value_name = "COMMAND")]
+        commands: Vec<String>,
     },
 }
 
@@ -261,7 +262,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Explain(args)) => command::explain::run(context, &args),
         Some(Command::Demo(args)) => command::demo::run(context, &args),
         Some(Command::Version) => Ok(Answer::done(version(context.front))),
-        Some(Command::Help { command }) => help(context.front, command.as_deref(), &commands),
+        Some(Command::Help { commands: asked }) => help(context.front, &asked, &commands),
     }
 }
 
@@ -269,18 +270,18 @@ fn version(front: Front) -> String {
     format!("{} {}\n", front.name(), env!("CARGO_PKG_VERSION"))
 }
 
-fn help(front: Front, command: Option<&str>, commands: &[String]) -> Result<Answer, Failure> {
+fn help(front: Front, asked: &[String], commands: &[String]) -> Result<Answer, Failure> {
     let mut tree = tree(front);
     tree.build();
-    let Some(name) = command else { return Ok(Answer::done(tree.render_long_help().to_string())) };
-    match tree.find_subcommand_mut(name) {
-        Some(found) => Ok(Answer::done(found.render_long_help().to_string())),
-        None => {
+    let mut found = &mut tree;
+    for name in asked {
+        found = found.find_subcommand_mut(name).ok_or_else(|| {
             let near = crate::model::nearest::nearest(name, commands.iter().map(String::as_str));
-            Err(Failure::usage(format!("there is no command `{name}`"))
-                .maybe_hint(near.map(|near| format!("{} help {near}", front.name()))))
-        }
+            Failure::usage(format!("there is no command `{}`", asked.join(" ")))
+                .maybe_hint(near.map(|near| format!("{} help {near}", front.name())))
+        })?;
     }
+    Ok(Answer::done(found.render_long_help().to_string()))
 }
 
 /// Notes, then standard output, then what follows from it; a closed pipe is

@@ -69,6 +69,8 @@ pub struct PromotionReport {
     pub commit: Option<CommitLine>,
     /// The branch, unless HEAD is detached.
     pub branch: Option<String>,
+    /// The remote that it was pushed to.
+    pub remote: Option<String>,
     /// The pull request, if there is one.
     pub request: Option<RequestLine>,
     /// The unified diff, where it was asked for.

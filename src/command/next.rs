@@ -37,7 +37,7 @@ pub struct NextArgs {
     /// Push to the base branch instead of opening pull requests
     #[arg(long)]
     pub push: bool,
-    /// The remote, by its name or address
+    /// The remote, by its name
     #[arg(long, value_name = "REMOTE")]
     pub remote: Option<String>,
     /// The branch that environments are deployed from

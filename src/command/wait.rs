@@ -12,7 +12,7 @@ use crate::config::{Config, placeholders};
 use crate::discover::{Cell, CellKey};
 use crate::forge::{self, Check, CheckState, Forge, Limits, Place, Sources, Told};
 use crate::git::{ObjectId, Repository};
-use crate::model::{AppId, EnvironmentName, Pin, Promotion, Snapshot};
+use crate::model::{AppId, EnvironmentName, Pin, Promotion, Snapshot, quoted};
 use crate::output::{self, Format};
 use crate::report::{WaitReport, WaitRow, WaitState};
 
@@ -85,15 +85,32 @@ pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
     let waiting = Waiting { args, forge: connect(&repo, args, &base)?, subjects };
     let (rows, exit) = waiting.until_known()?;
     let report = WaitReport { rows };
-    let hint = match exit {
-        Exit::Done => None,
-        Exit::Refused => Some(format!("{} status", context.front.name())),
-        _ => {
-            Some(format!("{} wait --timeout 1h --context '{}'", context.front.name(), args.context))
-        }
-    };
-    let remarks = hint.into_iter().map(Remark::Hint).collect();
+    let remarks = ending(context, args, exit);
     Ok(Answer { text: render(context, &report), remarks, exit })
+}
+
+/// Why it is not well, and the command that goes on.
+fn ending(context: &Context, args: &WaitArgs, exit: Exit) -> Vec<Remark> {
+    let program = context.front.name();
+    match exit {
+        Exit::Done => Vec::new(),
+        Exit::Refused => vec![
+            Remark::Error("an environment before is not healthy".to_owned()),
+            Remark::Hint(format!("{program} status")),
+        ],
+        _ => {
+            let seconds = args.timeout.as_secs();
+            let environment =
+                args.environment.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            let context = quoted(&args.context);
+            vec![
+                Remark::Error(format!("not known to be healthy after {seconds} s")),
+                Remark::Hint(format!(
+                    "{program} wait{environment} --timeout 1h --context {context}"
+                )),
+            ]
+        }
+    }
 }
 
 /// The base, with its config, and what has to be healthy with the commits that

@@ -61,7 +61,8 @@ fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     Some(Acceptance { why: Why::Sibling, text })
 }
 
-fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+/// Whether it goes back to what ran here, and was not itself gone back from.
+pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     if case.check.is_none() && !case.rollback {
         return None;
     }

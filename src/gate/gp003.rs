@@ -31,6 +31,9 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     if let Some(rollback) = accepted::otherwise(case, planned).filter(|a| a.why == Why::Rollback) {
         return about(Rule::GP003, promotion, Outcome::Pass, rollback.text);
     }
+    if case.rollback {
+        return way_back(case, planned);
+    }
     let cut = timeline.is_none_or(|timeline| !timeline.complete) && case.history == Past::CutOff;
     if let Some(check) = case.check.filter(|_| cut) {
         return cut_off(promotion, check.cure);
@@ -65,6 +68,24 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         _ => format!("{} did not run {new} before", promotion.to),
     };
     about(Rule::GP003, promotion, Outcome::Pass, message)
+}
+
+/// A rollback is asked for: only what ran here is one.
+fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
+    if let Some(rollback) = accepted::rollback(case, promotion) {
+        return about(Rule::GP003, promotion, Outcome::Pass, rollback.text);
+    }
+    let (to, new) = (&promotion.to, &promotion.version);
+    let timeline = case.timelines.get(&CellKey::of(promotion, to));
+    if timeline.is_none_or(|timeline| !timeline.complete) && case.history == Past::CutOff {
+        let message = format!("the history is cut off: whether {to} ran {new} is not known");
+        let mut finding = about(Rule::GP003, promotion, Outcome::Fail, message);
+        finding.hint = Some("git fetch --unshallow".to_owned());
+        return placed(finding, planned);
+    }
+    let message = format!("no way back: {to} did not run {new}, or went back from it");
+    refuse(case, planned, message)
 }
 
 fn refuse(case: &Case<'_>, planned: &Planned, message: String) -> Finding {

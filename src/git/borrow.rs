@@ -53,6 +53,23 @@ pub fn borrow(url: &str, branch: Option<&str>) -> Result<Borrowed, RemoteError> 
     Ok(Borrowed { repo, tip: Tip { branch: name, id }, _directory: directory })
 }
 
+impl Borrowed {
+    /// Brings the history of the branch too, without its files.
+    pub fn deepen(self) -> Result<Self, RemoteError> {
+        let branch = &self.tip.branch;
+        let refspec = format!("+refs/heads/{branch}:refs/remotes/origin/{branch}");
+        let flags = ["fetch", "--quiet", "--no-tags", "--unshallow", "--filter=blob:none"];
+        let mut args: Vec<String> = flags.map(str::to_owned).to_vec();
+        args.extend(["--end-of-options", "origin", refspec.as_str()].map(str::to_owned));
+        let output = remote::run(&self.repo, &args)?;
+        if !output.status.success() {
+            return Err(classify("origin", &child::words(&output.stderr)));
+        }
+        let repo = Repository::open(self.repo.git_dir())?.with_promised_files("origin");
+        Ok(Self { repo, ..self })
+    }
+}
+
 /// Runs a git command that speaks with nobody.
 fn plain(dir: &Path, args: &[&str]) -> Result<(), RemoteError> {
     let failed = |message: String| GitError::Child { command: args.join(" "), message };

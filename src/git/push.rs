@@ -2,6 +2,7 @@
 
 use gix::ObjectId;
 
+use super::commit::has_hook;
 use super::remote::{classify, one_line, run, shown};
 use super::{RemoteError, Repository, child};
 
@@ -101,7 +102,7 @@ impl Repository {
         let said = child::words(&output.stderr);
         let report = String::from_utf8_lossy(&output.stdout).into_owned();
         let Some(summary) = report.lines().find_map(|line| line.strip_prefix("!\t")) else {
-            return Err(unreported(remote, branch, &said));
+            return Err(self.unreported(remote, branch, &said));
         };
         let reason = summary.rsplit('\t').next().unwrap_or(summary);
         let (remote_name, branch) = (shown(remote), branch.to_owned());
@@ -138,19 +139,22 @@ impl Repository {
     }
 }
 
-/// A push that ended before the remote said anything of the branch: a hook of
-/// ours refused, or there was no connection.
-fn unreported(remote: &str, branch: &str, said: &str) -> RemoteError {
-    let hook = said.is_empty() || said.contains("failed to push some refs");
-    let silent = !said.contains("unable to access") && !said.contains("Could not read from");
-    if hook && silent {
-        return RemoteError::Refused {
-            remote: shown(remote),
-            branch: branch.to_owned(),
-            message: format!("the pre-push hook refused: {}", one_line(said)),
-        };
+impl Repository {
+    /// A push that ended before the remote said anything of the branch: a hook
+    /// of ours refused, or there was no connection.
+    fn unreported(&self, remote: &str, branch: &str, said: &str) -> RemoteError {
+        let hook = said.is_empty() || said.contains("failed to push some refs");
+        let reached = ["unable to access", "Could not read from", "http-push", "return code"];
+        let silent = !reached.iter().any(|words| said.contains(words));
+        if hook && silent && has_hook(self, "pre-push") {
+            return RemoteError::Refused {
+                remote: shown(remote),
+                branch: branch.to_owned(),
+                message: format!("the pre-push hook refused: {}", one_line(said)),
+            };
+        }
+        classify(remote, said)
     }
-    classify(remote, said)
 }
 
 /// Why the remote refuses: its reason, and what its hooks said.

@@ -24,6 +24,13 @@ pub struct Remote {
     pub push_url: String,
 }
 
+impl Remote {
+    /// What is pushed to, as people may see it: without what may be secret.
+    pub fn pushed_to(&self) -> String {
+        shown(&self.push_name)
+    }
+}
+
 /// The tip of a branch of a remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tip {

@@ -148,16 +148,21 @@ fn painted_diff(unified: &str, paint: Paint) -> String {
 fn ending(report: &PromotionReport) -> String {
     match (&report.commit, report.ending) {
         (Some(commit), _) => format!(
-            "[{} {}] {}\n{}",
+            "[{} {}] {}\n{}{}",
             clean(report.branch.as_deref().unwrap_or("detached HEAD")),
             short_id(&commit.id),
             clean(&commit.subject),
+            report.remote.as_ref().map(|name| pushed(name)).unwrap_or_default(),
             report.request.as_ref().map(request).unwrap_or_default(),
         ),
         (None, Ending::Planned) => "dry run: nothing was written\n".to_owned(),
         (None, Ending::Edited) => "edited, not committed\n".to_owned(),
         (None, _) => String::new(),
     }
+}
+
+fn pushed(remote: &str) -> String {
+    format!("pushed to {}\n", clean(remote))
 }
 
 /// The pull request: what became of it, and where it is.

@@ -88,7 +88,8 @@ pub fn next_table(report: &NextReport) -> Table {
     let mut table = Table::new(&["APP", "TO", "VERSION", "RESULT", "WHY"]);
     for row in &report.rows {
         let rule = row.rule.map(|rule| format!("{rule} ")).unwrap_or_default();
-        let why = row.message.as_ref().map(|message| format!("{rule}{message}"));
+        let line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let why = row.message.as_ref().map(|message| format!("{rule}{}", line(message)));
         let why = why.or_else(|| row.url.clone()).unwrap_or_else(|| "-".to_owned());
         table.push(&[
             row.app.to_string(),

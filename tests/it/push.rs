@@ -254,6 +254,9 @@ fn a_branch_for_a_request_touches_nothing_here() {
     let document = run(&sandbox, &["web@v1.2.3", "staging", "--pr", "-o", "json"]).json(0);
     assert_eq!(document["result"], "pushed");
     assert_eq!(document["branch"], BRANCH);
+    let said = run(&sandbox, &["web@v1.2.3", "staging", "--pr", "-q"]).output();
+    let error = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(error.contains("no pull request was opened: no forge is known for origin"), "{error}");
     assert_eq!(sandbox.state(), state);
     assert!(there(&sandbox, &remote, BRANCH, &at("web", "staging")).contains("v1.2.3"));
     assert!(there(&sandbox, &remote, "main", &at("web", "staging")).contains("v1.2.2"));

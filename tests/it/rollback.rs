@@ -39,6 +39,11 @@ fn a_version_that_never_ran_here_is_no_rollback() {
     let sandbox = line();
     let said = run(&sandbox, &["rollback", "staging", "web@v0.1"]).output();
     assert_eq!(said.status.code(), Some(3));
+    // Dev runs it: a promotion, and no way back.
+    let said = run(&sandbox, &["rollback", "staging", "web@v1.2.3"]).output();
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(3), "{text}");
+    assert!(text.contains("fail  GP003  no way back: staging did not run v1.2.3"), "{text}");
     let said = run(&sandbox, &["rollback", "prod", "-a", "web"]).output();
     let error = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said.status.code(), Some(5), "{error}");
@@ -53,7 +58,9 @@ fn the_app_has_to_be_clear() {
     let error = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said.status.code(), Some(2), "{error}");
     assert!(error.contains("hint: git promote rollback staging -a APP"), "{error}");
-    assert_eq!(run(&sandbox, &["rollback", "staging"]).dir("apps/web").code(), 0);
+    assert_eq!(run(&sandbox, &["rollback", "staging", "-n"]).dir("apps/web").code(), 0);
+    let said = run(&sandbox, &["rollback", "staging", "web"]).stdout(0);
+    assert!(said.contains("web  staging  v2 -> v1.2.2"), "{said}");
 }
 
 #[test]
@@ -65,4 +72,35 @@ fn a_rollback_can_be_pushed() {
     let text = sandbox.git_in(&remote, ["show", &format!("main:{}", at("web", "staging"))]);
     assert!(text.contains("v1.2.2"), "{text}");
     assert_eq!(run(&sandbox, &["check", "HEAD~1..HEAD"]).code(), 0);
+}
+
+#[test]
+fn what_a_shallow_clone_does_not_know_is_said() {
+    let sandbox = line();
+    let remote = with_remote(&sandbox);
+    assert_eq!(run(&sandbox, &["web@v1.2.3", "staging", "--push"]).code(), 0);
+    let url = format!("file://{}", remote.display());
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("repo");
+    sandbox.git(["clone", "-q", "--depth=1", &url, &root.display().to_string()]);
+    let shallow = crate::testkit::Sandbox { dir, root };
+    for args in [&["rollback", "staging", "web"][..], &["rollback", "staging", "web@v1.2.2"]] {
+        let said = run(&shallow, args).output();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&said.stdout),
+            String::from_utf8_lossy(&said.stderr)
+        );
+        assert!(matches!(said.status.code(), Some(3 | 5)), "{text}");
+        assert!(text.contains("the history is cut off"), "{text}");
+        assert!(text.contains("git fetch --unshallow"), "{text}");
+    }
+    // Without a checkout the history is fetched for it.
+    sandbox.git_in(&remote, ["config", "uploadpack.allowFilter", "true"]);
+    let outside = tempfile::tempdir().unwrap();
+    let elsewhere = outside.path().display().to_string();
+    let args = ["-C", &elsewhere, "rollback", "staging", "web", "--push", "--remote", &url];
+    assert_eq!(run(&sandbox, &args).code(), 0);
+    let text = sandbox.git_in(&remote, ["show", &format!("main:{}", at("web", "staging"))]);
+    assert!(text.contains("v1.2.2"), "{text}");
 }

@@ -90,8 +90,8 @@ pub struct CommonArgs {
     #[arg(long, value_name = "TEXT", requires = "overrides", help_heading = "Rules")]
     pub reason: Option<String>,
 
-    /// Go back: the version ran in the environment before, and was not itself
-    /// gone back from; the record says so
+    /// Go back: the environment ran the version at some time, and did not go back
+    /// from it; the record says so
     #[arg(long, help_heading = "Rules")]
     pub rollback: bool,
 

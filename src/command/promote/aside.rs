@@ -168,6 +168,7 @@ fn push(
     let how = PushHow { expect: Expect::Ancestor, verify: !args.no_verify, options: &[] };
     workspace.repo.push(&remote.push_name, pushed, how).map_err(raced)?;
     report.ending = Ending::Pushed;
+    report.remote = Some(remote.pushed_to());
     Ok(End { remarks: follow(workspace, base, commit), exit: Exit::Done })
 }
 

@@ -63,7 +63,9 @@ impl Step<'_> {
         let expect = Expect::Exactly(branch.tip);
         let how = PushHow { expect, verify: !args.no_verify, options };
         let name = self.destination.remote.push_name.as_str();
-        workspace.repo.push(name, (&self.branch, commit), how).map_err(raced)
+        workspace.repo.push(name, (&self.branch, commit), how).map_err(raced)?;
+        report.remote = Some(self.destination.remote.pushed_to());
+        Ok(())
     }
 
     /// The parent of a commit that changes on it just what the plan changes on

@@ -97,6 +97,7 @@ impl Promoting<'_> {
             ending: Ending::Refused,
             commit: None,
             branch: self.workspace.branch.clone(),
+            remote: None,
             request: None,
             unified: None,
         };

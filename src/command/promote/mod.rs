@@ -31,7 +31,7 @@ use crate::diff::{self, Effect, Effects};
 use crate::discover::Inventory;
 use crate::gate::{self, Approved};
 use crate::git::{self, Repository};
-use crate::model::{Finding, Snapshot};
+use crate::model::{Finding, Snapshot, Sources};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
@@ -131,12 +131,19 @@ impl Asked<'_> {
 
     /// In a repository of which there is no checkout.
     fn borrowed(&self, url: &str, flagged: Option<Way>) -> Result<Outcome, Failure> {
-        let borrowed = git::borrow(url, self.args.base.as_deref())?;
+        let mut borrowed = git::borrow(url, self.args.base.as_deref())?;
+        if self.args.rollback {
+            borrowed = borrowed.deepen()?;
+        }
         let workspace = Workspace::at(self.context, &borrowed.repo, &borrowed.tip)?;
-        let way = match flagged {
-            Some(way) => way,
-            None => Way::of(self.args, &workspace.config, &self.request(&workspace)?.to),
-        };
+        let to = self.request(&workspace)?.to;
+        let way = flagged.unwrap_or_else(|| Way::of(self.args, &workspace.config, &to));
+        let first = workspace.config.environment(to.as_str());
+        let first = first.is_some_and(|environment| environment.sources == Sources::First);
+        if !first && !self.args.rollback {
+            // Whether the version was left before, only the history tells.
+            borrowed = borrowed.deepen()?;
+        }
         if way.is_aside() {
             return self.aside(&borrowed.repo, way);
         }
@@ -312,6 +319,7 @@ impl Promoting<'_> {
             ending: Ending::Unchanged,
             commit: None,
             branch: self.workspace.branch.clone(),
+            remote: None,
             request: None,
             unified: self.args.diff.then(|| diff::unified(&plan.files)),
         }

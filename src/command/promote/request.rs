@@ -97,11 +97,19 @@ impl Step<'_> {
         report.ending = Ending::Pushed;
         let mut remarks = Vec::new();
         if let Some(place) = place {
-            remarks.push(Remark::Note(format!("there is no token for {}", place.host)));
+            let why = format!("no pull request was opened: there is no token for {}", place.host);
+            // GitLab opens one by the push.
+            let told = if options.is_empty() { Remark::Warning } else { Remark::Note };
+            remarks.push(told(why));
             let without = |what: &String| Remark::Note(format!("left out without one: {what}"));
             remarks.extend(left_out.iter().map(without));
             let (base, branch) = (&self.destination.base.branch, &self.branch);
             remarks.push(Remark::Hint(place.compare_url(base, branch)));
+        } else {
+            let name = &self.destination.remote.name;
+            let why = format!("no pull request was opened: no forge is known for {name}");
+            remarks.push(Remark::Warning(why));
+            remarks.push(Remark::Hint("git promote config show".to_owned()));
         }
         Ok(End { remarks, exit: Exit::Done })
     }

@@ -20,15 +20,25 @@ pub(super) fn completed(
     around: (&Context, &Workspace, &CommonArgs),
     request: Request,
 ) -> Result<Request, Failure> {
-    if matches!(request.what, What::Apps(_)) {
-        return Ok(request);
-    }
+    let named = match &request.what {
+        What::Apps(apps) if apps.iter().any(|(_, version)| !version.is_empty()) => {
+            return Ok(request);
+        }
+        What::Apps(apps) => apps.iter().map(|(app, _)| app.clone()).collect(),
+        _ => Vec::new(),
+    };
     let (context, workspace, args) = around;
     let to = &request.to;
     let overlays = scope::overlays(workspace, args, &request)?;
     let here = |overlay: &crate::discover::Overlay| overlay.environment == *to;
     let inventory = crate::discover::read(&workspace.snapshot, &workspace.config, overlays, &here)?;
-    let apps = meant(around, &inventory, to)?;
+    let apps = match named.as_slice() {
+        [] => meant(around, &inventory, to)?,
+        named => {
+            let answers = |key: &&CellKey| named.iter().any(|name| key.app.answers_to(name));
+            inventory.cells.keys().filter(answers).map(|key| key.app.clone()).collect()
+        }
+    };
     if let What::Version(version) = &request.what {
         let words = apps.iter().map(|app| (app.to_string(), version.clone())).collect();
         return Ok(Request { to: to.clone(), what: What::Apps(words) });
@@ -48,6 +58,13 @@ pub(super) fn completed(
     }
     if versions.is_empty() {
         let apps: Vec<String> = apps.iter().map(ToString::to_string).collect();
+        if timelines.values().any(|timeline| !timeline.complete) {
+            return Err(Failure::not_found(format!(
+                "the history is cut off: what {to} ran of {} before is not known",
+                apps.join(", ")
+            ))
+            .hint("git fetch --unshallow"));
+        }
         return Err(Failure::not_found(format!(
             "{to} ran no version of {} before that it could go back to",
             apps.join(", ")

@@ -111,8 +111,16 @@ impl Known<'_> {
         words: &[String],
     ) -> Result<Request, Failure> {
         let to = self.environment(environment, &[])?;
+        let mut apps = Vec::new();
+        for word in words {
+            if (self.is_app)(word)? {
+                // Without a version: the one that ran before.
+                apps.push((word.clone(), Pin::default()));
+            }
+        }
         let what = match words {
             [] => What::RunsIn(None),
+            words if apps.len() == words.len() => What::Apps(apps),
             words => self.versions(words, &to)?,
         };
         Ok(Request { to, what })

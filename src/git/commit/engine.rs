@@ -50,7 +50,7 @@ fn hook(repo: &Repository, no_verify: bool) -> Option<String> {
 }
 
 /// Whether a hook of that name would run.
-pub(super) fn has_hook(repo: &Repository, name: &str) -> bool {
+pub(in super::super) fn has_hook(repo: &Repository, name: &str) -> bool {
     is_executable(&hooks_dir(repo).join(name)) || repo.has_config_section("hook")
 }
 

@@ -20,6 +20,7 @@ use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
 pub use aside::build;
+pub(super) use engine::has_hook;
 pub(super) use native::{bring, bring_back, read_index, write_index};
 pub(super) use sync::Durability;
 pub(super) use targets::{Target, inspect};
