@@ -79,6 +79,15 @@ fn gone(
     let Some(bytes) = sides.head.read(&site.path)? else {
         return replaced(sides, key, site, &said);
     };
+    let of_it = |other: &&Site| (&other.path, &other.policy) == (&site.path, &site.policy);
+    let mut moved = all().filter(of_it).peekable();
+    if site.policy.is_some()
+        && moved.peek().is_some()
+        && !moved.any(|other| shape(&other.field) == shape(&site.field))
+    {
+        // Nothing tells that the other field makes the same image.
+        return Ok(Some(doubt(key, site, format!("{said} moved to another field"))));
+    }
     let path = site.field.clone();
     let field = FieldSpec { path, image: false };
     let still = match kustomize::read_sites(&site.path, &bytes, &[field]) {
@@ -87,6 +96,12 @@ fn gone(
     };
     let message = format!("{said} is gone, and the value is still there: it is judged no more");
     Ok(still.then(|| doubt(key, site, message)))
+}
+
+/// The keys of a field path: places in lists may shift.
+fn shape(field: &str) -> Vec<&str> {
+    let keys = field.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+    keys.collect()
 }
 
 /// A file that held a marker goes while others come into the overlay.
