@@ -216,8 +216,19 @@ impl Variables {
         for part in template {
             let values = match part {
                 Part::Text(text) => vec![Some(text.as_str())],
-                Part::Variable(name) => self.of(name),
+                Part::Variable(name) => {
+                    let mut hidden = self.values.get(name).into_iter().flatten();
+                    // What is put together there may be any text.
+                    if hidden.any(|value| value.contains("{{") && !is_variable(value)) {
+                        return None;
+                    }
+                    self.of(name)
+                }
             };
+            // A path that climbs may lead out of what is known of it.
+            if values.iter().flatten().any(|text| text.contains("..")) {
+                return None;
+            }
             let (open, ended): (BTreeSet<_>, BTreeSet<_>) =
                 all.into_iter().partition(|directory| directory.whole);
             all = ended;
@@ -230,6 +241,13 @@ impl Variables {
         found.extend(all);
         (found.len() <= MOST).then_some(())
     }
+}
+
+/// Whether a text is one variable and nothing else.
+fn is_variable(text: &str) -> bool {
+    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._- /".contains(c);
+    inner.is_some_and(|inner| inner.chars().all(plain))
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -94,8 +94,14 @@ fn gone(
         Ok(found) => found.sites.iter().any(|other| other.field == site.field),
         Err(_) => true,
     };
-    let message = format!("{said} is gone, and the value is still there: it is judged no more");
-    Ok(still.then(|| doubt(key, site, message)))
+    if still {
+        let message = format!("{said} is gone, and the value is still there: it is judged no more");
+        return Ok(Some(doubt(key, site, message)));
+    }
+    // The image of a container goes with the container, which is rendered.
+    let container = site.kind == SiteKind::Marker && site.field.ends_with(".image");
+    let message = format!("{said} is gone: what comes in its place is not known");
+    Ok((!container).then(|| doubt(key, site, message)))
 }
 
 /// The keys of a field path: places in lists may shift.

@@ -230,9 +230,10 @@ impl Scope<'_> {
     fn changed(&self, old: &Pointer, new: &Pointer) -> Result<Option<Doubt>, SnapshotError> {
         let before: BTreeSet<(&str, &str)> = old.fields.iter().map(pair).collect();
         let after: BTreeSet<(&str, &str)> = new.fields.iter().map(pair).collect();
+        let lists = Lists::of(old, new);
         let changed = new.fields.iter().filter(|field| {
             let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
-            self.matters(field) && !same && !is_added(old, new, field)
+            self.matters(field) && !same && !lists.is_added(field)
         });
         for field in changed {
             if !shared::is_free(self.sides, field)? {
@@ -242,8 +243,7 @@ impl Scope<'_> {
             }
         }
         let lost = old.fields.iter().filter(|field| {
-            let kept = |other: &&PointerField| other.path == field.path;
-            let gone = !after.contains(&pair(field)) && !new.fields.iter().any(|o| kept(&o));
+            let gone = !after.contains(&pair(field)) && !lists.paths.contains(field.path.as_str());
             self.matters(field) && gone && element_of(&field.path).is_none()
         });
         for lost in lost {
@@ -424,15 +424,39 @@ fn element_of(path: &str) -> Option<&str> {
     path.split_once("[~").map(|(list, _)| list)
 }
 
-/// Whether the field belongs to an element that is only added to such a list,
-/// and names no image.
-fn is_added(old: &Pointer, new: &Pointer, field: &PointerField) -> bool {
-    let Some(list) = element_of(&field.path) else { return false };
-    let kept = |before: &PointerField| new.fields.iter().any(|after| after.path == before.path);
-    let gone = |before: &PointerField| element_of(&before.path) == Some(list) && !kept(before);
-    let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
-    let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
-    !image && !old.fields.iter().any(gone)
+/// The lists of an object whose elements have no order.
+struct Lists<'p> {
+    /// Every field after the change.
+    paths: BTreeSet<&'p str>,
+    /// Lists from which an element goes.
+    shrunk: BTreeSet<&'p str>,
+    /// Texts that say where from, with variables in them.
+    templates: Vec<&'p str>,
+}
+
+impl<'p> Lists<'p> {
+    fn of(old: &'p Pointer, new: &'p Pointer) -> Self {
+        let paths: BTreeSet<&str> = new.fields.iter().map(|field| field.path.as_str()).collect();
+        let gone = old.fields.iter().filter(|field| !paths.contains(field.path.as_str()));
+        let shrunk = gone.filter_map(|field| element_of(&field.path)).collect();
+        let leads = |field: &&PointerField| {
+            let from = is_path(&field.path) || is_source(&field.path) && !is_target(&field.path);
+            from && field.value.contains("{{") && element_of(&field.path).is_none()
+        };
+        let templates = new.fields.iter().filter(leads).map(|field| field.value.as_str());
+        Self { paths, shrunk, templates: templates.collect() }
+    }
+
+    /// Whether the field belongs to an element that is only added to such a
+    /// list, names no image, and is no part of where the content comes from.
+    fn is_added(&self, field: &PointerField) -> bool {
+        let Some(list) = element_of(&field.path) else { return false };
+        let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
+        let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
+        let name = last(&field.path);
+        let leads = self.templates.iter().any(|template| template.contains(name));
+        !image && !leads && !self.shrunk.contains(list)
+    }
 }
 
 /// Whether a new field names an image. The name of a directory may hold that

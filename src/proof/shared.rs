@@ -192,10 +192,6 @@ fn is_yaml(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }
 
-/// Words of a line in which a variable may give an image, or lead elsewhere.
-const GIVES: [&[u8]; 9] =
-    [b"image", b"tag", b"digest", b"newname", b"repo", b"version", b"path", b"url", b"ref"];
-
 /// Variables that Flux takes from a `ConfigMap` or a `Secret` and puts into
 /// what it applies: one that changes must not be part of an image.
 pub(super) fn variables(
@@ -246,9 +242,9 @@ fn users(sides: &Sides<'_>, keys: &[Variable]) -> Result<BTreeMap<usize, RepoPat
             }
         }
     };
-    let search = Search { wanted: &is_yaml, show: &show, link: &|_, _| {}, most: usize::MAX };
+    let search = Search { wanted: &is_text, show: &show, link: &|_, _| {}, most: usize::MAX };
     sides.base.scan(&search)?;
-    for path in sides.changed.iter().filter(|path| is_yaml(path.file_name())) {
+    for path in sides.changed.iter().filter(|path| is_text(path.file_name())) {
         show(path, &sides.head.read(path)?.unwrap_or_default());
     }
     let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -302,24 +298,18 @@ fn keys(old: &[u8], new: &[u8]) -> BTreeSet<Variable> {
     differ.chain(new.iter().filter_map(key).filter(|(_, odd)| *odd)).collect()
 }
 
-/// Whether a text uses a variable in a line that may give an image, or that
-/// does not tell what it gives.
-fn gives(text: &[u8], (key, odd): &Variable) -> bool {
+/// Files in which a variable may be used: whatever kustomize may take in.
+fn is_text(name: &str) -> bool {
+    !name.rsplit_once('.').is_some_and(|(_, end)| end == "md")
+}
+
+/// Whether a text uses a variable. Where it is used does not matter: a value may
+/// be taken on from any field into an image.
+fn gives(text: &[u8], (key, _): &Variable) -> bool {
     let needle = format!("${{{key}");
     memmem::find_iter(text, needle.as_bytes()).any(|at| {
         let after = text.get(at + needle.len());
-        if after.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
-            return false;
-        }
-        let before = text.get(..at).unwrap_or_default();
-        let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        let own = before.get(start..).unwrap_or_default();
-        let rest = text.get(at + needle.len()..).unwrap_or_default();
-        let rest = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        // The name of the variable says nothing of where it is used.
-        let line = [own, rest].join(&b' ').to_ascii_lowercase();
-        let told = own.contains(&b':');
-        *odd || !told || GIVES.iter().any(|word| memmem::find(&line, word).is_some())
+        !after.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     })
 }
 
@@ -328,13 +318,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_gives_an_image_where_its_line_says_so() {
+    fn a_variable_may_give_an_image_wherever_it_is_used() {
         let tag = ("web_tag".to_owned(), false);
         assert!(gives(b"a: 1\nnewTag: ${web_tag}\n", &tag));
         assert!(gives(b"- ${web_tag:=v1}\n", &tag));
-        assert!(!gives(b"host: ${web_tag}\nimage: x\n", &tag));
+        assert!(gives(b"app: &x ${web_tag}\nimage: *x\n", &tag));
         assert!(!gives(b"newTag: ${web_tag_2}\n", &tag));
-        assert!(gives(b"host: ${web_tag}\n", &("web_tag".to_owned(), true)));
     }
 
     #[test]

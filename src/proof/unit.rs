@@ -168,6 +168,7 @@ impl<'a> Judging<'a> {
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
         self.opaque(unit, (&base, &head), proof)?;
         entries::gone(unit, (&base, &head), &mut proof.doubts);
+        proof.doubts.extend(entries::settings_gone(unit, self.sides, (&base, &head))?);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);

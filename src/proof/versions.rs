@@ -37,7 +37,8 @@ impl Moved {
         if self.source.local {
             return format!("{would}, and what such a chart makes is not known");
         }
-        let lacking = self.from.iter().find(|(_, has)| !has.contains(&self.source));
+        let has = |has: &[Source]| has.iter().any(|source| source.is(&self.source));
+        let lacking = self.from.iter().find(|(_, found)| !has(found));
         match lacking {
             Some((before, has)) if has.is_empty() => {
                 format!("{would}, which {before} does not have")
@@ -66,7 +67,8 @@ impl Judging<'_> {
         };
         let mut old = base.iter().flat_map(|rendered| &rendered.opaque).filter(was);
         let Some(first) = old.next() else { return Ok(None) };
-        let same = |old: &Opaque| old.source.as_ref() == Some(source);
+        let mut own = first.source.clone();
+        let same = |old: &Opaque| old.source.as_ref().is_some_and(|old| old.is(source));
         if same(first) || old.any(same) {
             return Ok(None);
         }
@@ -75,12 +77,22 @@ impl Judging<'_> {
         for before in sources.names() {
             from.push((before.clone(), self.has(unit, before, &source.name)?));
         }
-        let has = |(_, has): &(_, Vec<Source>)| has.contains(source);
+        // Other ways to inflate it are no part of the version: they stay, or are
+        // those of the environment before.
+        own.take_if(|own| own.rest != source.rest);
+        let alike =
+            |other: &Source| other.is(source) && (own.is_some() || other.rest == source.rest);
+        let has = |(_, has): &(_, Vec<Source>)| has.iter().any(alike);
         let vouched = match sources {
             Sources::First => true,
             Sources::All(_) => from.iter().all(has),
             Sources::Any(_) => from.iter().any(has),
         };
+        let known = from.iter().any(|(_, has)| has.iter().any(|other| other.is(source)));
+        if !vouched && known && own.is_none() {
+            // The version is not what is refused.
+            return Ok(None);
+        }
         Ok(Some(Moved {
             environment: unit.environment.clone(),
             app: unit.key.app().cloned(),

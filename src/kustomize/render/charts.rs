@@ -36,12 +36,17 @@ pub(super) fn chart(
     let home = [chart.shown_at("chartHome"), globals.map_or("", |g| g.shown_at("chartHome"))];
     let home = home.into_iter().find(|home| !home.is_empty()).unwrap_or("charts");
     let version = chart.shown_at("version");
-    let mut source = named(chart, &name, version);
+    let mut source = named((chart, globals), &name, version);
+    if is_odd(chart, globals, (&name, version)) {
+        (evidence, source) = (evidence.partial(), None);
+    }
     // A chart that was pulled lies in a directory that is named by its version.
     for place in [name.clone(), format!("{name}-{version}")] {
-        if let Some(path) = dir.resolve(home).map(|home| home.join(&place))
-            && ctx.snapshot.list(&path)?.is_some()
-        {
+        let Some(path) = dir.resolve(home).map(|home| home.join(&place)) else { continue };
+        if ctx.is_hidden(&path)? {
+            // What lies behind a link is not looked at.
+            (evidence, source) = (evidence.partial(), None);
+        } else if ctx.snapshot.list(&path)?.is_some() {
             evidence = content(ctx, &path, ".", evidence)?;
             source = local(ctx, &path, &name)?;
         }
@@ -73,6 +78,51 @@ pub(super) fn chart(
         }
     }
     Ok(())
+}
+
+/// Keys of a chart, of the generator that inflates one, and of the settings for
+/// all of them (kustomize 5.5). It reads them whatever their case.
+const KEYS: [&str; 29] = [
+    "additionalValuesFiles",
+    "apiVersion",
+    "apiVersions",
+    "chartHome",
+    "chartName",
+    "chartRepo",
+    "chartVersion",
+    "configHome",
+    "debug",
+    "devel",
+    "helmBin",
+    "helmHome",
+    "includeCRDs",
+    "kind",
+    "kubeVersion",
+    "metadata",
+    "name",
+    "nameTemplate",
+    "namespace",
+    "releaseName",
+    "releaseNamespace",
+    "repo",
+    "skipHooks",
+    "skipTests",
+    "values",
+    "valuesFile",
+    "valuesInline",
+    "valuesMerge",
+    "version",
+];
+
+/// Whether a chart is named in a way by which helm finds another one than is
+/// looked at here: other keys, a name or version that is a path, a home that
+/// is no directory of the repository.
+fn is_odd(chart: &Value, globals: Option<&Value>, (name, version): (&str, &str)) -> bool {
+    let all = || std::iter::once(chart).chain(globals);
+    let unknown = all().flat_map(Value::pairs).any(|(key, _)| !KEYS.contains(&key.as_str()));
+    let homes = all().map(|value| value.shown_at("chartHome"));
+    let path = |text: &str| text.contains(['/', '\\']) || text.contains("..");
+    unknown || path(name) || path(version) || homes.into_iter().any(|home| home.starts_with('/'))
 }
 
 /// What a file of a chart comes to.
@@ -130,13 +180,18 @@ fn values_of(
 }
 
 /// A chart of a repository, and its version.
-fn named(chart: &Value, name: &str, version: &str) -> Option<Source> {
+fn named((chart, globals): (&Value, Option<&Value>), name: &str, version: &str) -> Option<Source> {
     let repo = match chart.shown_at("repo") {
         "" => chart.shown_at("chartRepo"),
         repo => repo,
     };
     let known = !repo.is_empty() && !version.is_empty();
+    let said = |key: &String| key != "version" && !SETTINGS.contains(&key.as_str());
+    let rest: Vec<_> = chart.pairs().iter().filter(|(key, _)| said(key)).cloned().collect();
+    let rest = Evidence::value(&Value::map(chart.at, rest));
+    let rest = globals.map_or(rest.clone(), |globals| rest.and(globals));
     known.then(|| Source {
+        rest: rest.digest(),
         name: format!("the chart {}/{name}", repo.trim_end_matches('/')),
         version: version.to_owned(),
         local: false,
@@ -152,6 +207,7 @@ fn local(ctx: &Context<'_>, path: &RepoPath, name: &str) -> Result<Option<Source
         name: format!("the chart {name}"),
         version: version.trim().trim_matches(['"', '\'']).to_owned(),
         local: true,
+        rest: [0; 32],
     }))
 }
 
@@ -167,7 +223,7 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
                     kind: ImageKind::Setting,
                     object: format!("chart {chart}"),
                     field: path.to_owned(),
-                    reference: format!("{path}={text}"),
+                    reference: format!("{chart} {path}={text}"),
                     origin,
                     set_by: None,
                 });

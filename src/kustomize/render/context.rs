@@ -67,6 +67,11 @@ impl Evidence {
         self
     }
 
+    /// Its hash.
+    pub(super) fn digest(self) -> [u8; 32] {
+        self.hash.finalize().into()
+    }
+
     /// The same, told to be less than everything.
     pub(super) fn partial(self) -> Self {
         Self { partial: true, ..self }

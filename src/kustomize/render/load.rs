@@ -116,7 +116,7 @@ fn at_ref(text: &str) -> Option<Source> {
     let (refs, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_ref);
     let [version] = *refs.as_slice() else { return None };
     let name = if rest.is_empty() { url.to_owned() } else { format!("{url}?{}", rest.join("&")) };
-    Some(Source { name, version: version.to_owned(), local: false })
+    Some(Source { name, version: version.to_owned(), local: false, rest: [0; 32] })
 }
 
 /// Whether kustomize may take it for a URL.

@@ -108,6 +108,15 @@ pub struct Source {
     pub version: String,
     /// Whether its content lies in the repository, whatever the version.
     pub local: bool,
+    /// A hash of all that is said of it beside name, version and settings.
+    pub rest: [u8; 32],
+}
+
+impl Source {
+    /// Whether it is the same version of the same thing.
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.name, &self.version, self.local) == (&other.name, &other.version, other.local)
+    }
 }
 
 /// A construct that is not followed and could make or change an image.

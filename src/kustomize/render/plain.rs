@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::accumulate::{Walk, finish, manifests};
-use super::context::Context;
+use super::context::{Context, Evidence};
 use super::patches::Objects;
 use super::spec::Role;
 use super::value::Place;
@@ -35,6 +35,11 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
             let path = dir.join(&entry.name);
             match entry.kind {
                 EntryKind::Directory => open.push(path),
+                EntryKind::Symlink | EntryKind::Submodule => {
+                    let start = Place { file: walk.ctx.file(&path), line: 1 };
+                    let evidence = Evidence::text(&entry.name).partial();
+                    walk.ctx.opaque(start, "a link in a directory of manifests", evidence);
+                }
                 _ if is_manifest(&entry.name) => file(walk.ctx, &path, &mut objects)?,
                 _ => {}
             }
