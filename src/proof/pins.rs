@@ -99,9 +99,13 @@ fn gone(
         return Ok(Some(doubt(key, site, message)));
     }
     // The image of a container goes with the container, which is rendered.
-    let container = site.kind == SiteKind::Marker && site.field.ends_with(".image");
+    let container = site.kind == SiteKind::Marker && last_key(&site.field) == "image";
     let message = format!("{said} is gone: what comes in its place is not known");
     Ok((!container).then(|| doubt(key, site, message)))
+}
+
+fn last_key(field: &str) -> &str {
+    field.rsplit('.').next().unwrap_or(field)
 }
 
 /// The keys of a field path: places in lists may shift.

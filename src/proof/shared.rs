@@ -300,7 +300,7 @@ fn keys(old: &[u8], new: &[u8]) -> BTreeSet<Variable> {
 
 /// Files in which a variable may be used: whatever kustomize may take in.
 fn is_text(name: &str) -> bool {
-    !name.rsplit_once('.').is_some_and(|(_, end)| end == "md")
+    name.rsplit_once('.').is_none_or(|(_, end)| end != "md")
 }
 
 /// Whether a text uses a variable. Where it is used does not matter: a value may

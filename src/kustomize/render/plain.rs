@@ -40,8 +40,8 @@ pub(super) fn render(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered
                     let evidence = Evidence::text(&entry.name).partial();
                     walk.ctx.opaque(start, "a link in a directory of manifests", evidence);
                 }
-                _ if is_manifest(&entry.name) => file(walk.ctx, &path, &mut objects)?,
-                _ => {}
+                EntryKind::File if is_manifest(&entry.name) => file(walk.ctx, &path, &mut objects)?,
+                EntryKind::File => {}
             }
         }
     }
