@@ -233,7 +233,7 @@ impl Scope<'_> {
         let lists = Lists::of(old, new);
         let changed = new.fields.iter().filter(|field| {
             let same = before.contains(&pair(field)) || self.is_judged(&field.origin);
-            self.matters(field) && !same && !lists.is_added(field)
+            self.matters(field) && !same && !lists.is_added(self.sides, field)
         });
         for field in changed {
             if !shared::is_free(self.sides, field)? {
@@ -430,8 +430,9 @@ struct Lists<'p> {
     paths: BTreeSet<&'p str>,
     /// Lists from which an element goes.
     shrunk: BTreeSet<&'p str>,
-    /// Texts that say where from, with variables in them.
-    templates: Vec<&'p str>,
+    /// Texts that say where from, with variables in them; whether each is the
+    /// path in the source.
+    templates: Vec<(&'p str, bool)>,
 }
 
 impl<'p> Lists<'p> {
@@ -443,20 +444,38 @@ impl<'p> Lists<'p> {
             let from = is_path(&field.path) || is_source(&field.path) && !is_target(&field.path);
             from && field.value.contains("{{") && element_of(&field.path).is_none()
         };
-        let templates = new.fields.iter().filter(leads).map(|field| field.value.as_str());
+        let templates = new.fields.iter().filter(leads);
+        let templates = templates.map(|field| (field.value.as_str(), is_path(&field.path)));
         Self { paths, shrunk, templates: templates.collect() }
     }
 
     /// Whether the field belongs to an element that is only added to such a
     /// list, names no image, and is no part of where the content comes from.
-    fn is_added(&self, field: &PointerField) -> bool {
+    fn is_added(&self, sides: &Sides<'_>, field: &PointerField) -> bool {
         let Some(list) = element_of(&field.path) else { return false };
         let text = format!("{} {}", field.path, field.value).to_ascii_lowercase();
         let image = ["image", "tag", "digest", "@sha256"].iter().any(|word| text.contains(word));
-        let name = last(&field.path);
-        let leads = self.templates.iter().any(|template| template.contains(name));
+        let name = field.path.rsplit_once("[~").and_then(|(_, rest)| rest.split_once(']'));
+        let name = name.map_or(field.path.as_str(), |(_, name)| name);
+        let name = name.trim_matches(['.', '[', ']', '"']);
+        let inner = is_inner(sides, &field.value);
+        let leads = self.templates.iter().any(|(template, path)| {
+            let first = template.trim_start_matches(['{', ' ', '.']).starts_with(name);
+            template.contains(name) && !(*path && inner && !first)
+        });
         !image && !leads && !self.shrunk.contains(list)
     }
+}
+
+/// Whether a text is the name of one directory that means no environment: in
+/// the middle of a path it leads to no other environment.
+fn is_inner(sides: &Sides<'_>, text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let mut environments = sides.config.pipeline.environments().iter();
+    let named = environments.any(|one| {
+        one.name.as_str() == text || one.dirs.iter().any(|dir| dir.split('/').any(|d| d == text))
+    });
+    !text.is_empty() && text.chars().all(plain) && !named
 }
 
 /// Whether a new field names an image. The name of a directory may hold that
