@@ -14,6 +14,11 @@ use crate::kit::{at, line, overlay, put, run, skipped};
 use crate::testkit::{Sandbox, environment, hook_in};
 
 const RENAMES: &str = "rename,renameat,renameat2";
+/// What is renamed to become journal, branch and index: strace 6.1 knows the call
+/// `rename` by its first path.
+const JOURNAL: &str = ".git/git-promote.journal.new";
+const BRANCH: &str = ".git/refs/heads/main.lock";
+const INDEX: &str = ".git/index.git-promote.new";
 const PROMOTE: [&str; 2] = ["web@v1.2.3", "staging"];
 
 /// Whether a process can be traced here; says so where it cannot.
@@ -31,7 +36,8 @@ pub(crate) fn can_trace() -> bool {
 fn signalled(sandbox: &Sandbox, (signal, path): (&str, &str), args: &[&str]) -> Option<i32> {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={RENAMES}")]);
-    command.args(["-e", &format!("inject={RENAMES}:signal={signal}:when=1")]);
+    command.args(["-e", &format!("inject={RENAMES}:signal={signal}:when=1+")]);
+    // Counted are all calls, filtered by path or not: so each one that is met.
     command.arg("-P").arg(sandbox.root.join(path));
     command.arg(env!("CARGO_BIN_EXE_git-promote")).args(args).current_dir(&sandbox.root);
     command.envs(environment(sandbox.dir.path()));
@@ -85,7 +91,7 @@ fn a_commit_without_its_files_goes_forward() {
     if !can_trace() {
         return;
     }
-    for path in [staging(), ".git/index".to_owned()] {
+    for path in [staging(), INDEX.to_owned()] {
         let repo = line();
         let base = repo.head();
         kill(&repo, &path, &PROMOTE);
@@ -134,7 +140,7 @@ fn before_the_branch_moves_nothing_was_done() {
     if !can_trace() {
         return;
     }
-    for path in [".git/git-promote.journal", ".git/refs/heads/main"] {
+    for path in [JOURNAL, BRANCH] {
         let repo = line();
         let (base, before) = (repo.head(), repo.state());
         kill(&repo, path, &PROMOTE);
@@ -153,7 +159,7 @@ fn before_the_branch_moves_nothing_was_done() {
         assert_nothing_left(&repo);
         // The reflog of HEAD is written before the branch moves, as git does it.
         assert_eq!(repo.git(["status", "--porcelain"]), "");
-        if path.ends_with("journal") {
+        if path == JOURNAL {
             assert_eq!(repo.state(), before);
         }
         assert_eq!(run(&repo, &PROMOTE).code(), 0);
@@ -166,7 +172,7 @@ fn a_recovery_that_is_killed_is_taken_up_again() {
     if !can_trace() {
         return;
     }
-    for path in [staging(), ".git/index".to_owned()] {
+    for path in [staging(), INDEX.to_owned()] {
         let repo = line();
         kill(&repo, &staging(), &PROMOTE);
         kill(&repo, &path, &["doctor", "--recover"]);
@@ -175,10 +181,12 @@ fn a_recovery_that_is_killed_is_taken_up_again() {
     }
 }
 
-/// A promotion that was killed between branch and files, and then `act`.
+/// A promotion that was killed between branch and files, and then `act`, once
+/// the lock was removed as git tells people to.
 fn then(act: impl Fn(&Sandbox)) -> Sandbox {
     let repo = line();
     kill(&repo, &staging(), &PROMOTE);
+    fs::remove_file(repo.root.join(".git/index.lock")).unwrap();
     act(&repo);
     repo
 }
@@ -255,8 +263,8 @@ fn files_alone_are_all_there_or_none() {
     }
     for stage in [&["--worktree"][..], &["--worktree", "--stage"]] {
         let args = [&["web@v1.2.3", "api@v1.2.3", "staging"][..], stage].concat();
-        for path in [at("web", "staging"), at("api", "staging"), ".git/index".to_owned()] {
-            if path == ".git/index" && stage.len() == 1 {
+        for path in [at("web", "staging"), at("api", "staging"), INDEX.to_owned()] {
+            if path == INDEX && stage.len() == 1 {
                 continue;
             }
             let repo = two();
@@ -335,7 +343,7 @@ fn a_signal_at_any_name_leaves_nothing_or_all() {
     if !can_trace() {
         return;
     }
-    let paths = [".git/git-promote.journal", ".git/refs/heads/main", &staging(), ".git/index"];
+    let paths = [JOURNAL, BRANCH, &staging(), INDEX];
     for (at, path) in paths.iter().enumerate() {
         let repo = line();
         let base = repo.head();
