@@ -1,6 +1,6 @@
 //! Patches in all their spellings.
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::document::{self, Source};
 use super::merge::{self, Trouble};
 use super::resource::{self, Resource};
@@ -216,9 +216,9 @@ fn by_target(
     patch: &Value,
     (target, options): (&Selector, Options),
 ) {
-    if objects.open && merge::may_hold_image(patch) {
-        let what = "a patch that may apply to objects which are not known";
-        ctx.opaque(patch.at, what, Evidence::value(patch));
+    if objects.open {
+        let decides = merge::may_hold_image(patch) || unknown::decides(patch, target.kind());
+        over_unknown(ctx, patch, decides);
     }
     for index in selected(ctx, objects, patch, target) {
         let Some(resource) = objects.all.get(index) else { continue };
@@ -227,6 +227,19 @@ fn by_target(
         apply(ctx, objects, index, (own, options));
     }
     objects.all.retain(|resource| !resource.value.is_empty());
+}
+
+/// Tells of a patch that may apply to objects which are not known. Where one
+/// decides what runs, whatever makes it apply or not is told, too.
+fn over_unknown(ctx: &mut Context<'_>, patch: &Value, decides: bool) {
+    let what = "a patch that may apply to objects which are not known";
+    if decides {
+        ctx.opaque(patch.at, what, Evidence::value(patch));
+        ctx.copies = Copies::Maybe;
+    } else {
+        let whole = ctx.described(patch.at, (what.to_owned(), None), Evidence::value(patch));
+        ctx.tell_part(None, whole);
+    }
 }
 
 /// The indices of the objects that fit.
@@ -325,9 +338,10 @@ fn operate(
 ) {
     let mut operations = operations.clone();
     mark(&mut operations);
-    if objects.open && json_patch::may_make_image(&operations) {
-        let what = "a patch that may apply to objects which are not known";
-        ctx.opaque(operations.at, what, Evidence::value(&operations));
+    if objects.open {
+        let decides = json_patch::may_make_image(&operations)
+            || json_patch::may_decide(&operations, target.kind());
+        over_unknown(ctx, &operations, decides);
     }
     for index in selected(ctx, objects, &operations, target) {
         let Some(resource) = objects.all.get_mut(index) else { continue };

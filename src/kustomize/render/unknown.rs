@@ -19,6 +19,42 @@ const GROUPS: [&str; 7] = [
     "rbac.authorization.k8s.io",
 ];
 
+/// Kinds that take nothing from elsewhere but by images.
+const KINDS: [&str; 21] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Job",
+    "Namespace",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodDisruptionBudget",
+    "ReplicaSet",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "StatefulSet",
+];
+
+/// Whether a patch for objects of that kind which are not known may say what
+/// they take from elsewhere.
+pub(super) fn decides(patch: &Value, kind: &str) -> bool {
+    patch.any(&mut |value| value.pairs().iter().any(|(key, _)| key_decides(key, kind)))
+}
+
+/// The same of a key.
+pub(super) fn key_decides(key: &str, kind: &str) -> bool {
+    !KINDS.contains(&kind) && key != "apiVersion" && (ends(key, &NAMES) || ends(key, &POINTS))
+}
+
 /// What is left of a patch for an object that is not known, where all else
 /// that it says can change none of its images: what the object is.
 pub(super) fn harmless(patch: &Value) -> Option<String> {
