@@ -11,19 +11,21 @@ use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError
 
 use super::affected::Affected;
 use super::expand::{Directory, Expansion, expand};
+use super::followed::versions;
 use super::renders::Side;
 use super::shared::{self, Shared};
 use super::unit::{Judging, Unit};
-use super::{Doubt, Proof, Sides};
+use super::{Doubt, Moved, Proof, Sides};
 
 /// What points elsewhere after the change.
 pub(super) fn doubts(
     judging: &Judging<'_>,
     affected: &Affected,
     proof: &Proof,
-) -> Result<Vec<Doubt>, SnapshotError> {
+) -> Result<(Vec<Doubt>, Vec<Moved>), SnapshotError> {
     let sides = judging.sides;
     let mut found = Vec::new();
+    let mut moved = Vec::new();
     for unit in judging.units.values() {
         if !judging.is_touched(unit)? {
             continue;
@@ -33,8 +35,16 @@ pub(super) fn doubts(
         let first = judging.sources(unit) == Sources::First;
         let scope =
             Scope { sides, proof, environment: Some(&unit.environment), first, goes: false };
-        let head = vouched(judging, unit, &pointers(&base), pointers(&head))?;
-        let told = scope.compare(&pointers(&base), &head, &[])?;
+        let base = pointers(&base);
+        let mut head = vouched(judging, unit, &base, pointers(&head))?;
+        if !first {
+            let judged = |at: &(RepoPath, u32)| scope.is_judged(at);
+            let followed = judging.follow(unit, &base, head, &judged)?;
+            head = followed.head;
+            moved.extend(followed.moved);
+            found.extend(followed.doubts);
+        }
+        let told = scope.compare(&base, &head, &[])?;
         let known = |doubt: Doubt| Doubt { app: unit.key.app().cloned(), ..doubt };
         found.extend(told.into_iter().map(known));
     }
@@ -52,11 +62,18 @@ pub(super) fn doubts(
         }
         found.extend(scope.compare(&base, &head, &beside)?);
     }
-    Ok(found)
+    Ok((found, moved))
+}
+
+/// Where marked and declared versions stand.
+pub(super) fn held(proof: &Proof) -> BTreeSet<(RepoPath, u32)> {
+    let sites = proof.after.cells.values().flat_map(|cell| &cell.sites);
+    sites.map(|site| (site.path.clone(), site.line)).collect()
 }
 
 /// The objects of a unit, without those that are new and that every
-/// environment before has alike: a source, which says all that it deploys.
+/// environment before has alike: a source, which says all that it deploys, or
+/// a release, whose values are judged for themselves.
 fn vouched(
     judging: &Judging<'_>,
     unit: &Unit<'_>,
@@ -79,7 +96,7 @@ fn vouched(
         theirs.push(pointers(&rendered).iter().map(own).collect::<Vec<_>>());
     }
     head.retain(|pointer| {
-        let source = ["HelmRepository/", "GitRepository/", "OCIRepository/", "Bucket/"];
+        let source = ["Helm", "GitRepository/", "OCIRepository/", "Bucket/"];
         let old = base.iter().any(|other| other.object == pointer.object);
         let is_source = source.iter().any(|kind| pointer.object.starts_with(kind));
         old || !is_source || !theirs.iter().all(|theirs| theirs.contains(&own(pointer)))
@@ -117,7 +134,7 @@ fn render_file_if(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Vec<Pointe
     Ok(if is_file { render_file(snapshot, path)?.pointers } else { Vec::new() })
 }
 
-fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
+pub(super) fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
     rendered.iter().flat_map(|rendered| rendered.pointers.clone()).collect()
 }
 
@@ -219,7 +236,8 @@ impl Scope<'_> {
     fn matters(&self, field: &PointerField) -> bool {
         // The namespace is the app's own affair.
         let namespace = field.path.ends_with("spec.destination.namespace");
-        !namespace && (!self.first || is_target(&field.path) || field.path == WRITTEN)
+        let aims = is_target(&field.path) || is_making(&field.path) || field.path == WRITTEN;
+        !namespace && (!self.first || aims)
     }
 
     fn doubt(&self, at: &(RepoPath, u32), message: String) -> Doubt {
@@ -320,6 +338,13 @@ impl Scope<'_> {
             let shared = Shared { sides: self.sides, usual, goes: self.goes };
             if let Some((at, what)) = shared.objection(pointer)? {
                 return Ok(Some(self.doubt(&at, format!("{object} {what}"))));
+            }
+        }
+        if self.environment.is_some() && !self.first {
+            let taken: BTreeSet<_> = usual.iter().flat_map(|other| versions(other)).collect();
+            if object.starts_with("HelmRelease/") || !versions(pointer).is_subset(&taken) {
+                let message = format!("{object} is new, and not as in the environments before");
+                return Ok(Some(self.doubt(&pointer.origin, message)));
             }
         }
         // In a first environment the first of its kind decides.
@@ -518,6 +543,13 @@ pub(super) fn is_source(path: &str) -> bool {
 /// The last name of a field path.
 pub(super) fn last(path: &str) -> &str {
     path.rsplit(['.', ']']).next().unwrap_or(path)
+}
+
+/// Fields that say what a set makes of all its others, its targets too.
+fn is_making(path: &str) -> bool {
+    ["spec.applyNestedSelectors", "spec.goTemplate", "spec.templatePatch"]
+        .iter()
+        .any(|making| path.starts_with(making))
 }
 
 /// Fields that say where the content goes.

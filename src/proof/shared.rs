@@ -222,7 +222,10 @@ pub(super) fn variables(
 
 /// Which of some variables files may put into an image, and one such file of
 /// each; none where Flux takes variables from nowhere.
-fn users(sides: &Sides<'_>, keys: &[Variable]) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
+pub(super) fn users(
+    sides: &Sides<'_>,
+    keys: &[Variable],
+) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
     let taken = Mutex::new(false);
     let used: Mutex<BTreeMap<usize, RepoPath>> = Mutex::default();
     let show = |path: &RepoPath, text: &[u8]| {
@@ -274,7 +277,7 @@ fn holds_settings(path: &RepoPath, text: &[u8]) -> bool {
 }
 
 /// A variable, and whether its value may be more than the value of a field.
-type Variable = (String, bool);
+pub(super) type Variable = (String, bool);
 
 /// What stands before the first `:` or `=` of the lines that differ, and of
 /// those that do not tell all of the value.

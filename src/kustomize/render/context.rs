@@ -22,6 +22,10 @@ pub(super) struct Context<'s> {
     pub(super) snapshot: &'s dyn Snapshot,
     pub(super) files: BTreeSet<RepoPath>,
     pub(super) opaque: Vec<Opaque>,
+    /// What secrets hold that are generated, by their names.
+    pub(super) secrets: Vec<(String, Value)>,
+    /// Charts, as settings name them.
+    pub(super) charts: BTreeSet<String>,
     /// Settings of charts that name images.
     pub(super) settings: Vec<RenderedImage>,
     /// What is opaque only where a kustomization may copy from one object to
@@ -78,7 +82,8 @@ impl Evidence {
     }
 }
 
-/// Whether a kustomization may take what one object says into another.
+/// Whether a kustomization may take what one object says into another, or
+/// select by it what it does to objects that are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copies {
     No,
@@ -91,6 +96,8 @@ impl<'s> Context<'s> {
             snapshot,
             files: BTreeSet::new(),
             opaque: Vec::new(),
+            secrets: Vec::new(),
+            charts: BTreeSet::new(),
             settings: Vec::new(),
             copied: Vec::new(),
             copies: Copies::No,
