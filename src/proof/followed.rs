@@ -8,11 +8,11 @@
 use std::collections::BTreeSet;
 
 use crate::kustomize::render::{Pointer, PointerField, Source};
-use crate::model::{EnvironmentName, RepoPath, SnapshotError, Sources};
+use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
 
 use super::pointers::pointers;
 use super::renders::Side;
-use super::unit::{Judging, Unit, doubt};
+use super::unit::{Judging, Unit};
 use super::{Doubt, Moved};
 
 /// What the objects of a unit take at the head, judged.
@@ -103,17 +103,17 @@ pub(super) fn versions(pointer: &Pointer) -> BTreeSet<(String, String)> {
 const VALUES: [&str; 3] =
     ["spec.valuesFrom", "spec.chart.spec.valuesFile", "spec.chart.spec.valuesFiles"];
 
+/// The environments before one, and what their objects are at the base.
+pub(super) struct Line<'a> {
+    pub(super) environment: &'a EnvironmentName,
+    pub(super) app: Option<&'a AppId>,
+    pub(super) sources: Sources,
+    pub(super) before: Vec<(EnvironmentName, Vec<Pointer>)>,
+}
+
 impl Judging<'_> {
-    /// Judges the versions that the objects of a unit take, and the values that
-    /// they take from elsewhere.
-    pub(super) fn follow(
-        &self,
-        unit: &Unit<'_>,
-        base: &[Pointer],
-        head: Vec<Pointer>,
-        judged: &dyn Fn(&(RepoPath, u32)) -> bool,
-    ) -> Result<Followed, SnapshotError> {
-        let mut found = Followed { head: Vec::new(), moved: Vec::new(), doubts: Vec::new() };
+    /// The environments before that of a unit.
+    pub(super) fn line<'u>(&self, unit: &'u Unit<'_>) -> Result<Line<'u>, SnapshotError> {
         let sources = self.sources(unit);
         let mut before = Vec::new();
         for source in sources.names() {
@@ -123,7 +123,20 @@ impl Judging<'_> {
             };
             before.push((source.clone(), pointers(&rendered)));
         }
-        let says = Says { sources: &sources, before: &before, head: &head };
+        Ok(Line { environment: &unit.environment, app: unit.key.app(), sources, before })
+    }
+}
+
+impl Line<'_> {
+    /// Judges the versions that objects take, and the values that they take
+    /// from elsewhere.
+    pub(super) fn follow(
+        &self,
+        base: &[Pointer],
+        head: Vec<Pointer>,
+        judged: &dyn Fn(&(RepoPath, u32)) -> bool,
+    ) -> Followed {
+        let mut found = Followed { head: Vec::new(), moved: Vec::new(), doubts: Vec::new() };
         let mut settled = head.clone();
         for pointer in &mut settled {
             let Some(old) = base.iter().find(|old| old.object == pointer.object) else { continue };
@@ -137,40 +150,25 @@ impl Judging<'_> {
                 if judged(&new.place) {
                     continue;
                 }
-                let moved = says.moved(unit, pointer, &new);
+                let moved = self.moved(&head, pointer, &new);
                 if !moved.vouched {
-                    found.doubts.push(doubt(unit, new.place.clone(), says.refusal(&moved)));
+                    found.doubts.push(self.refusal(&moved));
                 }
                 found.moved.push(moved);
             }
             for slot in VALUES {
-                if says.has_alike(pointer, slot) {
+                if self.has_alike(pointer, slot) {
                     settle(pointer, old, slot);
                 }
             }
         }
         found.head = settled;
-        Ok(found)
+        found
     }
-}
 
-/// Takes the fields of a slot from the object of the base.
-fn settle(pointer: &mut Pointer, old: &Pointer, slot: &str) {
-    pointer.fields.retain(|field| !is_below(field, slot));
-    pointer.fields.extend(old.fields.iter().filter(|field| is_below(field, slot)).cloned());
-}
-
-/// What the environments before say of objects.
-struct Says<'a> {
-    sources: &'a Sources,
-    before: &'a [(EnvironmentName, Vec<Pointer>)],
-    head: &'a [Pointer],
-}
-
-impl Says<'_> {
     fn all(&self, mut says: impl FnMut(&[Pointer]) -> bool) -> bool {
         let mut answers = self.before.iter().map(|(_, theirs)| says(theirs));
-        match self.sources {
+        match &self.sources {
             Sources::First => true,
             Sources::All(_) => answers.all(|answer| answer),
             Sources::Any(_) => answers.any(|answer| answer),
@@ -204,70 +202,83 @@ impl Says<'_> {
         of(&|other| named(&other.object).0 == named(&pointer.object).0)
     }
 
-    fn moved(&self, unit: &Unit<'_>, pointer: &Pointer, new: &Taken) -> Moved {
+    fn moved(&self, head: &[Pointer], pointer: &Pointer, new: &Taken) -> Moved {
         let version = source(new);
-        let used = self.all(|theirs| self.is_used_alike(pointer, theirs));
         let has = |theirs: &[Pointer]| {
             Self::has(theirs, pointer, new).iter().any(|other| other.is(&version))
+                && is_used_alike(pointer, head, theirs)
         };
         let from = self
             .before
             .iter()
             .map(|(environment, theirs)| (environment.clone(), Self::has(theirs, pointer, new)));
         Moved {
-            environment: unit.environment.clone(),
-            app: unit.key.app().cloned(),
+            environment: self.environment.clone(),
+            app: self.app.cloned(),
             place: new.place.clone(),
-            vouched: used && self.all(has),
+            vouched: self.all(has),
             from: from.collect(),
             source: version,
         }
     }
 
-    /// Whether the objects that take from this one take the same of it as those
-    /// of an environment before. An artifact may hold a directory for each.
-    fn is_used_alike(&self, pointer: &Pointer, theirs: &[Pointer]) -> bool {
-        let (kind, name) = named(&pointer.object);
-        if kind != "OCIRepository" {
-            return true;
-        }
-        let refers = |user: &Pointer, by: &str| {
-            value(user, &format!("{by}.kind")) == kind && value(user, &format!("{by}.name")) == name
-        };
-        let path = |user: &Pointer| {
-            let path = value(user, "spec.path").trim_start_matches("./").trim_matches('/');
-            path.to_owned()
-        };
-        let mut users = 0;
-        for user in self.head {
-            if refers(user, "spec.chartRef") {
-                users += 1;
-            } else if refers(user, "spec.sourceRef") {
-                let mut same = theirs.iter().filter(|other| refers(other, "spec.sourceRef"));
-                if !same.any(|other| path(other) == path(user)) {
-                    return false;
-                }
-                users += 1;
-            }
-        }
-        users > 0
-    }
-
-    fn refusal(&self, moved: &Moved) -> String {
+    fn refusal(&self, moved: &Moved) -> Doubt {
         let known = self.all(|theirs| {
             let mut all = theirs.iter().flat_map(taken);
             all.any(|one| source(&one).is(&moved.source))
         });
-        if known {
-            let Moved { environment, source, .. } = moved;
-            return format!(
-                "{environment} would take {} {}, and what it takes of that is not known to be the \
-                 same as before",
-                source.name, source.version
-            );
+        let Moved { environment, source: Source { name, version, .. }, .. } = moved;
+        let message = match known {
+            false => moved.refusal(),
+            true => format!(
+                "{environment} would take {name} {version}, and what it takes of that is not known \
+                 to be the same as before"
+            ),
+        };
+        let (path, line) = moved.place.clone();
+        Doubt {
+            environment: Some(environment.clone()),
+            app: moved.app.clone(),
+            path,
+            line,
+            message,
         }
-        moved.refusal()
     }
+}
+
+/// Whether the objects that take from this one take the same of it as those
+/// of an environment before. An artifact may hold a directory for each.
+fn is_used_alike(pointer: &Pointer, head: &[Pointer], theirs: &[Pointer]) -> bool {
+    let (kind, name) = named(&pointer.object);
+    if kind != "OCIRepository" {
+        return true;
+    }
+    let refers = |user: &Pointer, by: &str| {
+        value(user, &format!("{by}.kind")) == kind && value(user, &format!("{by}.name")) == name
+    };
+    let path = |user: &Pointer| {
+        let path = value(user, "spec.path").trim_start_matches("./").trim_matches('/');
+        path.to_owned()
+    };
+    let mut users = 0;
+    for user in head {
+        if refers(user, "spec.chartRef") {
+            users += 1;
+        } else if refers(user, "spec.sourceRef") {
+            let mut same = theirs.iter().filter(|other| refers(other, "spec.sourceRef"));
+            if !same.any(|other| path(other) == path(user)) {
+                return false;
+            }
+            users += 1;
+        }
+    }
+    users > 0
+}
+
+/// Takes the fields of a slot from the object of the base.
+fn settle(pointer: &mut Pointer, old: &Pointer, slot: &str) {
+    pointer.fields.retain(|field| !is_below(field, slot));
+    pointer.fields.extend(old.fields.iter().filter(|field| is_below(field, slot)).cloned());
 }
 
 fn source(taken: &Taken) -> Source {

@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use crate::discover::{self, Overlay};
 use crate::kustomize::is_kustomization;
-use crate::kustomize::render::{Pointer, PointerField, Rendered, render, render_file};
+use crate::kustomize::render::{Pointer, PointerField, Rendered, render_file};
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError, Sources};
 
 use super::affected::Affected;
 use super::expand::{Directory, Expansion, expand};
-use super::followed::versions;
+use super::followed::{Line, versions};
+use super::outside::{is_manifest, outside};
 use super::renders::Side;
 use super::shared::{self, Shared};
 use super::unit::{Judging, Unit};
@@ -39,7 +40,7 @@ pub(super) fn doubts(
         let mut head = vouched(judging, unit, &base, pointers(&head))?;
         if !first {
             let judged = |at: &(RepoPath, u32)| scope.is_judged(at);
-            let followed = judging.follow(unit, &base, head, &judged)?;
+            let followed = judging.line(unit)?.follow(&base, head, &judged);
             head = followed.head;
             moved.extend(followed.moved);
             found.extend(followed.doubts);
@@ -51,12 +52,21 @@ pub(super) fn doubts(
     let goes = goes(sides, affected)?;
     let left: Vec<Pointer> = goes.iter().flat_map(|(_, left)| left.clone()).collect();
     for place in outside(sides, affected)? {
-        let (base, head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
+        let (base, mut head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
         let environment = sides.environment_of(&place.path);
         let first = environment.is_some_and(|name| sides.is_first(name));
         let goes = goes.iter().any(|(deploys, _)| *deploys);
         let scope = Scope { sides, proof, environment, first, goes };
         let mut beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        if let (Some(environment), false) = (environment, first) {
+            let sources = environment_sources(sides, environment);
+            let before = place.before(sides, environment, &sources)?;
+            let line = Line { environment, app: None, sources, before };
+            let followed = line.follow(&base, head, &|at| scope.is_judged(at));
+            head = followed.head;
+            moved.extend(followed.moved);
+            found.extend(followed.doubts);
+        }
         if environment.is_none() {
             beside.extend(left.iter().cloned());
         }
@@ -138,62 +148,6 @@ pub(super) fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
     rendered.iter().flat_map(|rendered| rendered.pointers.clone()).collect()
 }
 
-/// A file, or a kustomization, that no overlay holds.
-struct Outside {
-    path: RepoPath,
-    is_file: bool,
-}
-
-impl Outside {
-    fn pointers(&self, snapshot: &dyn Snapshot) -> Result<Vec<Pointer>, SnapshotError> {
-        if self.is_file {
-            return Ok(render_file(snapshot, &self.path)?.pointers);
-        }
-        let entries = snapshot.list(&self.path)?.unwrap_or_default();
-        if entries.iter().any(|entry| is_kustomization(&entry.name)) {
-            return Ok(render(snapshot, &self.path)?.pointers);
-        }
-        Ok(Vec::new())
-    }
-
-    /// The pointers in the files beside it: what is usual here.
-    fn beside(&self, snapshot: &dyn Snapshot) -> Result<Vec<Pointer>, SnapshotError> {
-        let dir = self.path.parent().filter(|_| self.is_file).unwrap_or(self.path.clone());
-        let mut found = Vec::new();
-        let entries = snapshot.list(&dir)?.unwrap_or_default();
-        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
-        for entry in files.filter(|entry| is_manifest(&entry.name)).take(MOST_BESIDE) {
-            found.extend(render_file(snapshot, &dir.join(&entry.name))?.pointers);
-        }
-        Ok(found)
-    }
-}
-
-/// Of a directory with more files only these are looked at.
-const MOST_BESIDE: usize = 500;
-
-fn is_manifest(name: &str) -> bool {
-    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) && !is_kustomization(name)
-}
-
-/// The kustomizations and files outside of overlays that change.
-fn outside(sides: &Sides<'_>, affected: &Affected) -> Result<Vec<Outside>, SnapshotError> {
-    let overlays = || affected.base.iter().chain(&affected.head);
-    let mut found = Vec::new();
-    for dir in &affected.reached {
-        if !overlays().any(|overlay| dir.is_within(&overlay.path)) {
-            found.push(Outside { path: dir.clone(), is_file: false });
-        }
-    }
-    for path in &affected.outside {
-        let there = sides.head.kind(path)? == Some(EntryKind::File);
-        if there && is_manifest(path.file_name()) {
-            found.push(Outside { path: path.clone(), is_file: true });
-        }
-    }
-    Ok(found)
-}
-
 /// Where an automation of Flux writes.
 const WRITTEN: &str = "spec.update.path";
 
@@ -236,6 +190,10 @@ impl Scope<'_> {
     fn matters(&self, field: &PointerField) -> bool {
         // The namespace is the app's own affair.
         let namespace = field.path.ends_with("spec.destination.namespace");
+        // A release of no environment takes its charts as it pleases.
+        if self.environment.is_none() && is_value_or_version(&field.path) {
+            return false;
+        }
         let aims = is_target(&field.path) || is_making(&field.path) || field.path == WRITTEN;
         !namespace && (!self.first || aims)
     }
@@ -543,6 +501,19 @@ pub(super) fn is_source(path: &str) -> bool {
 /// The last name of a field path.
 pub(super) fn last(path: &str) -> &str {
     path.rsplit(['.', ']']).next().unwrap_or(path)
+}
+
+/// Fields of a Helm release that say which values and which version of its
+/// chart it takes.
+fn is_value_or_version(path: &str) -> bool {
+    ["spec.valuesFrom", "spec.chart.spec.version", "spec.chart.spec.valuesFile"]
+        .iter()
+        .any(|field| path.starts_with(field))
+}
+
+fn environment_sources(sides: &Sides<'_>, environment: &EnvironmentName) -> Sources {
+    let environment = sides.config.environment(environment.as_str());
+    environment.map_or(Sources::First, |environment| environment.sources.clone())
 }
 
 /// Fields that say what a set makes of all its others, its targets too.

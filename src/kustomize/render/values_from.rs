@@ -84,7 +84,11 @@ pub(super) fn entries(ctx: &Context<'_>, holder: &Resource) -> Vec<(String, Opti
     let pairs = |field: &str| holder.value.get(field).map(Value::pairs).unwrap_or_default();
     let plain = |(key, value): &(String, Value)| (key.clone(), Some(value.clone()));
     match holder.kind() {
-        "ConfigMap" => pairs("data").iter().map(plain).collect(),
+        "ConfigMap" => {
+            let encoded = pairs("binaryData").iter();
+            let encoded = encoded.map(|(key, value)| (key.clone(), decoded(value)));
+            encoded.chain(pairs("data").iter().map(plain)).collect()
+        }
         "Secret" => {
             let name = holder.original().name;
             let made = ctx.secrets.iter().filter(|(own, _)| *own == name);
