@@ -133,11 +133,11 @@ impl Line<'_> {
     pub(super) fn follow(
         &self,
         base: &[Pointer],
-        head: Vec<Pointer>,
+        head: &[Pointer],
         judged: &dyn Fn(&(RepoPath, u32)) -> bool,
     ) -> Followed {
         let mut found = Followed { head: Vec::new(), moved: Vec::new(), doubts: Vec::new() };
-        let mut settled = head.clone();
+        let mut settled = head.to_vec();
         for pointer in &mut settled {
             let Some(old) = base.iter().find(|old| old.object == pointer.object) else { continue };
             for new in taken(pointer) {
@@ -150,7 +150,7 @@ impl Line<'_> {
                 if judged(&new.place) {
                     continue;
                 }
-                let moved = self.moved(&head, pointer, &new);
+                let moved = self.moved(head, pointer, &new);
                 if !moved.vouched {
                     found.doubts.push(self.refusal(&moved));
                 }
@@ -228,12 +228,13 @@ impl Line<'_> {
             all.any(|one| source(&one).is(&moved.source))
         });
         let Moved { environment, source: Source { name, version, .. }, .. } = moved;
-        let message = match known {
-            false => moved.refusal(),
-            true => format!(
+        let message = if known {
+            format!(
                 "{environment} would take {name} {version}, and what it takes of that is not known \
                  to be the same as before"
-            ),
+            )
+        } else {
+            moved.refusal()
         };
         let (path, line) = moved.place.clone();
         Doubt {

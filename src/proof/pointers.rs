@@ -40,7 +40,7 @@ pub(super) fn doubts(
         let mut head = vouched(judging, unit, &base, pointers(&head))?;
         if !first {
             let judged = |at: &(RepoPath, u32)| scope.is_judged(at);
-            let followed = judging.line(unit)?.follow(&base, head, &judged);
+            let followed = judging.line(unit)?.follow(&base, &head, &judged);
             head = followed.head;
             moved.extend(followed.moved);
             found.extend(followed.doubts);
@@ -62,7 +62,7 @@ pub(super) fn doubts(
             let sources = environment_sources(sides, environment);
             let before = place.before(sides, environment, &sources)?;
             let line = Line { environment, app: None, sources, before };
-            let followed = line.follow(&base, head, &|at| scope.is_judged(at));
+            let followed = line.follow(&base, &head, &|at| scope.is_judged(at));
             head = followed.head;
             moved.extend(followed.moved);
             found.extend(followed.doubts);
@@ -369,6 +369,17 @@ impl Scope<'_> {
     ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
         let Some(path) = RepoPath::root().resolve(directory.known()) else { return Ok(None) };
         let mut found = BTreeSet::new();
+        // Behind a link lies what belongs to somebody else.
+        let link = |kind| matches!(kind, EntryKind::Symlink | EntryKind::Submodule);
+        for above in path.ancestors() {
+            if snapshot.kind(&above)?.is_some_and(link) {
+                return Ok(None);
+            }
+        }
+        let entries = snapshot.list(&path)?.unwrap_or_default();
+        if !directory.whole && entries.iter().any(|entry| link(entry.kind)) {
+            return Ok(None);
+        }
         for overlay in self.overlays_at(snapshot, &path)? {
             if !path.is_within(&overlay.path) {
                 if overlay.path.is_within(&path) {

@@ -53,17 +53,10 @@ impl Judging<'_> {
             }
         }
         for (source, theirs) in &before {
-            let lacking = settings(theirs).find_map(|image| {
-                let object = new.iter().find(|own| named(own) == named(&image.object))?;
-                let set =
-                    |other: &RenderedImage| other.object == **object && other.field == image.field;
-                (!images(head).any(set)).then_some((image, object))
-            });
-            if let Some((image, object)) = lacking {
+            if let Some((object, field)) = lacking(&new, head, theirs) {
                 let message = format!(
-                    "{object} is new and does not set {}, which {source} does: what it takes is \
-                     not known",
-                    image.field
+                    "{object} is new and does not set {field}, which {source} does: what it takes \
+                     is not known"
                 );
                 doubts.push(doubt(unit, (unit.path(), 0), message));
             }
@@ -142,4 +135,18 @@ fn lacks_alike(image: &RenderedImage, head: &Rendering, theirs: &Rendering) -> b
         fits.flat_map(versions).collect()
     };
     release(head) == release(theirs)
+}
+
+/// A new object, and a setting of it that an environment before has and that it
+/// has not.
+fn lacking<'r>(
+    new: &BTreeSet<&'r str>,
+    head: &Rendering,
+    theirs: &'r Rendering,
+) -> Option<(&'r str, &'r str)> {
+    settings(theirs).find_map(|image| {
+        let object = new.iter().find(|own| named(own) == named(&image.object))?;
+        let set = |other: &RenderedImage| other.object == **object && other.field == image.field;
+        (!images(head).any(set)).then_some((*object, image.field.as_str()))
+    })
 }

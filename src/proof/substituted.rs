@@ -27,7 +27,7 @@ impl Judging<'_> {
         // One that goes lets through what stands there for want of it.
         let differ = new.difference(&old).chain(old.difference(&new));
         let mut changed: Vec<&Said<'_>> = differ.filter(|said| is_name(said.1)).collect();
-        changed.retain(|said| !origins(&head, said).any(|at| judged(at)));
+        changed.retain(|said| !origins(&head, said).any(judged));
         if changed.is_empty() {
             return Ok(Vec::new());
         }

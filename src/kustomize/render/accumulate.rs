@@ -77,6 +77,10 @@ pub(super) fn finish(
             ctx.copies = Copies::Maybe;
         }
     }
+    // What is filled in when it is applied may come from any of them.
+    if images.iter().any(|image| image.reference.contains("${")) {
+        ctx.copies = Copies::Maybe;
+    }
     images.append(&mut ctx.settings);
     ctx.tell_copied();
     Rendered {

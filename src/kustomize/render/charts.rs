@@ -35,8 +35,6 @@ pub(super) fn chart(
     if let Some(globals) = globals {
         evidence = evidence.and(globals);
     }
-    let config = [Some(chart), globals].into_iter().flatten();
-    let config = config.map(|value| value.shown_at("configHome")).find(|home| !home.is_empty());
     let home = [chart.shown_at("chartHome"), globals.map_or("", |g| g.shown_at("chartHome"))];
     let home = home.into_iter().find(|home| !home.is_empty()).unwrap_or("charts");
     let version = chart.shown_at("version");
@@ -44,8 +42,8 @@ pub(super) fn chart(
     if is_odd(chart, globals, (&name, version)) {
         (evidence, source) = (evidence.partial(), None);
     }
-    // Helm reads its settings there, and runs what it finds as plugins.
-    if let Some(path) = config.and_then(|home| dir.resolve(home)) {
+    for path in configs(dir, chart, globals) {
+        // Helm reads its settings there, and runs what it finds as plugins.
         if ctx.is_hidden(&path)? {
             (evidence, source) = (evidence.partial(), None);
         } else if ctx.snapshot.list(&path)?.is_some() {
@@ -74,9 +72,29 @@ pub(super) fn chart(
     };
     let part = (!data).then(|| ctx.described(chart.at, told, evidence));
     ctx.tell_part(part, whole);
-    for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
+    all_settings(ctx, dir, chart, &owner)
+}
+
+/// The directories of helm's own settings.
+fn configs<'c>(
+    dir: &'c RepoPath,
+    chart: &'c Value,
+    globals: Option<&'c Value>,
+) -> impl Iterator<Item = RepoPath> + 'c {
+    let all = std::iter::once(chart).chain(globals).map(|value| value.shown_at("configHome"));
+    all.filter(|home| !home.is_empty()).filter_map(|home| dir.resolve(home))
+}
+
+/// Takes what all settings of a chart say of images.
+fn all_settings(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    chart: &Value,
+    owner: &Owner,
+) -> Result<(), SnapshotError> {
+    for (_, value) in chart.pairs().iter().filter(|(key, _)| SETTINGS.contains(&key.as_str())) {
         if matches!(value.kind, Kind::Map(_)) {
-            settings(ctx, &owner, value, "");
+            settings(ctx, owner, value, "");
             continue;
         }
         let files =
@@ -85,7 +103,7 @@ pub(super) fn chart(
             let Some((path, text)) = load::file(ctx, dir, file.shown(), file.at)? else { continue };
             let start = super::value::Place { file: ctx.file(&path), line: 1 };
             for found in document::all(ctx, document::Source { text: &text, at: start }) {
-                settings(ctx, &owner, &found, "");
+                settings(ctx, owner, &found, "");
             }
         }
     }

@@ -93,7 +93,7 @@ impl Walk<'_, '_> {
         // These are an image together.
         let whole = has("repository") && (has("tag") || has("digest"));
         if let Some((reference, at)) = collect::in_parts(pairs).filter(|_| self.further) {
-            let found = self.image(ImageKind::Field, at, path, reference);
+            let found = self.image((ImageKind::Field, reference), at, path);
             self.found.push(found);
         }
         // The name of what is called an image; containers have names too.
@@ -116,16 +116,15 @@ impl Walk<'_, '_> {
 
     fn push(&mut self, value: &Value, path: &str, text: &str) {
         let reference = format!("{} {path}={text}", self.owner);
-        let found = self.image(ImageKind::Setting, value, path, reference);
+        let found = self.image((ImageKind::Setting, reference), value, path);
         self.found.push(found);
     }
 
     fn image(
         &self,
-        kind: ImageKind,
+        (kind, reference): (ImageKind, String),
         value: &Value,
         path: &str,
-        reference: String,
     ) -> RenderedImage {
         RenderedImage {
             kind,

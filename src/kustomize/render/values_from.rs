@@ -59,9 +59,8 @@ fn taken(ctx: &mut Context<'_>, source: &Value, all: &[Resource]) -> Vec<Value> 
         let entry = entries(ctx, holder).into_iter().find(|entry| entry.0 == key);
         let value = match &entry {
             Some((_, Some(text))) => read(ctx, text, target),
-            Some((_, None)) => None,
             None if holder.kind() == kind => continue,
-            None => None,
+            Some((_, None)) | None => None,
         };
         match value {
             Some(value) => found.push(value),
