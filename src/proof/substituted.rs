@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use memchr::memmem;
+
 use crate::kustomize::render::{Datum, Rendered};
 use crate::model::{RepoPath, SnapshotError, Sources};
 
 use super::Doubt;
+use super::followed::named;
 use super::renders::Side;
 use super::shared::{Variable, users};
 use super::unit::{Judging, Unit, doubt};
@@ -33,12 +36,15 @@ impl Judging<'_> {
         }
         let keys: Vec<Variable> =
             changed.iter().map(|(_, key, value)| ((*key).to_owned(), !is_plain(value))).collect();
-        let told = users(self.sides, &keys)?.into_iter().filter_map(|(index, user)| {
-            let said = changed.get(index)?;
-            let at = origins(&head, said).chain(origins(&base, said)).next()?.clone();
-            let message = format!("Flux may put `{}` into an image: {user} uses it", said.1);
-            Some(doubt(unit, at, message))
-        });
+        let names: BTreeSet<&str> = changed.iter().map(|said| named(said.0).1).collect();
+        let told = users(self.sides, &keys, &|text| may_name(text, &names))?
+            .into_iter()
+            .filter_map(|(index, user)| {
+                let said = changed.get(index)?;
+                let at = origins(&head, said).chain(origins(&base, said)).next()?.clone();
+                let message = format!("Flux may put `{}` into an image: {user} uses it", said.1);
+                Some(doubt(unit, at, message))
+            });
         Ok(told.collect())
     }
 }
@@ -59,6 +65,13 @@ fn origins<'r>(
     let all = rendered.iter().flat_map(|rendered| &rendered.data);
     all.filter(|datum| (datum.object.as_str(), datum.key.as_str()) == (said.0, said.1))
         .map(|datum| &datum.origin)
+}
+
+/// Whether a text may name one of these, if only in a way that hides it.
+fn may_name(text: &[u8], names: &BTreeSet<&str>) -> bool {
+    let hides = ["\\", "!!", "fieldPaths"];
+    let mut all = names.iter().chain(&hides);
+    all.any(|name| memmem::find(text, name.as_bytes()).is_some())
 }
 
 /// Whether it may be the name of a variable.

@@ -31,6 +31,10 @@ pub(super) struct Context<'s> {
     /// What is opaque only where a kustomization may copy from one object to
     /// another, and what stands for it elsewhere.
     copied: Vec<(Option<Opaque>, Opaque)>,
+    /// What may give other names to objects that are not known.
+    pub(super) woken: Vec<Opaque>,
+    /// Whether a patch decides by their names what such objects run.
+    pub(super) selects: bool,
     /// Whether one may.
     pub(super) copies: Copies,
     /// Whether a bound ended the work early.
@@ -100,6 +104,8 @@ impl<'s> Context<'s> {
             charts: BTreeSet::new(),
             settings: Vec::new(),
             copied: Vec::new(),
+            woken: Vec::new(),
+            selects: false,
             copies: Copies::No,
             cut: false,
             apart: false,
@@ -172,6 +178,10 @@ impl<'s> Context<'s> {
 
     /// Tells of what may be copied, where anything may.
     pub(super) fn tell_copied(&mut self) {
+        let woken = std::mem::take(&mut self.woken);
+        if self.selects {
+            woken.into_iter().for_each(|one| self.tell(one));
+        }
         let copied = std::mem::take(&mut self.copied);
         if self.copies == Copies::No {
             return;
