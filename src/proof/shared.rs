@@ -222,17 +222,17 @@ pub(super) fn variables(
 
 /// Which of some variables files may put into an image, and one such file of
 /// each; none where Flux takes variables from nowhere, or no file that says so
-/// `takes` these.
+/// `reads` these.
 pub(super) fn users(
     sides: &Sides<'_>,
     keys: &[Variable],
-    takes: &(dyn Fn(&[u8]) -> bool + Sync),
+    reads: &(dyn Fn(&[u8]) -> bool + Sync),
 ) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
     let taken = Mutex::new(false);
     let used: Mutex<BTreeMap<usize, RepoPath>> = Mutex::default();
     let show = |path: &RepoPath, text: &[u8]| {
         // The field of Flux that holds both ways to give variables.
-        if memmem::find(text, b"postBuild").is_some() && takes(text) {
+        if memmem::find(text, b"postBuild").is_some() && reads(text) {
             *taken.lock().unwrap_or_else(PoisonError::into_inner) = true;
         }
         if memmem::find(text, b"${").is_none() {

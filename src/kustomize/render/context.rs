@@ -34,7 +34,7 @@ pub(super) struct Context<'s> {
     /// What may give other names to objects that are not known.
     pub(super) woken: Vec<Opaque>,
     /// Whether a patch decides by their names what such objects run.
-    pub(super) selects: bool,
+    pub(super) selects: Copies,
     /// Whether one may.
     pub(super) copies: Copies,
     /// Whether a bound ended the work early.
@@ -105,7 +105,7 @@ impl<'s> Context<'s> {
             settings: Vec::new(),
             copied: Vec::new(),
             woken: Vec::new(),
-            selects: false,
+            selects: Copies::No,
             copies: Copies::No,
             cut: false,
             apart: false,
@@ -179,8 +179,10 @@ impl<'s> Context<'s> {
     /// Tells of what may be copied, where anything may.
     pub(super) fn tell_copied(&mut self) {
         let woken = std::mem::take(&mut self.woken);
-        if self.selects {
-            woken.into_iter().for_each(|one| self.tell(one));
+        if self.selects == Copies::Maybe {
+            for one in woken {
+                self.tell(one);
+            }
         }
         let copied = std::mem::take(&mut self.copied);
         if self.copies == Copies::No {

@@ -222,7 +222,7 @@ fn by_target(
             selects: target.has_labels(),
             renames: options.name_change || options.kind_change,
         };
-        over_unknown(ctx, patch, over);
+        over_unknown(ctx, patch, &over);
     }
     for index in selected(ctx, objects, patch, target) {
         let Some(resource) = objects.all.get(index) else { continue };
@@ -235,11 +235,11 @@ fn by_target(
 
 /// Tells of a patch that may apply to objects which are not known. Where one
 /// decides what runs, whatever makes it apply or not is told, too.
-fn over_unknown(ctx: &mut Context<'_>, patch: &Value, what: Over) {
+fn over_unknown(ctx: &mut Context<'_>, patch: &Value, what: &Over) {
     let message = "a patch that may apply to objects which are not known";
     if what.decides {
         ctx.opaque(patch.at, message, Evidence::value(patch));
-        ctx.selects = true;
+        ctx.selects = Copies::Maybe;
         if what.selects {
             ctx.copies = Copies::Maybe;
         }
@@ -365,7 +365,7 @@ fn operate(
             selects: target.has_labels() || json_patch::goes_by_place(&operations),
             renames: json_patch::renames(&operations),
         };
-        over_unknown(ctx, &operations, over);
+        over_unknown(ctx, &operations, &over);
     }
     for index in selected(ctx, objects, &operations, target) {
         let Some(resource) = objects.all.get_mut(index) else { continue };
