@@ -34,19 +34,22 @@ impl<'a> Filters<'a> {
         Ok(Self { repo, pipeline, attributes: stack, drivers })
     }
 
-    /// The filter program that is configured for `path`, if any.
+    /// What is configured for `path` that only git can carry out, if anything:
+    /// the name of a filter program, or of an encoding (gix 0.90 writes UTF-8
+    /// where UTF-16 is asked for).
     pub(super) fn program(&mut self, path: &RepoPath) -> Result<Option<String>, GitError> {
-        if self.drivers.is_empty() {
-            return Ok(None);
-        }
         let mut outcome = gix::attrs::search::Outcome::default();
         let collection = self.attributes.attributes_collection();
-        outcome.initialize_with_selection(collection, ["filter"]);
+        outcome.initialize_with_selection(collection, ["filter", "working-tree-encoding"]);
         let bytes: &BStr = path.as_str().into();
         let platform = self.attributes.at_entry(bytes, None, &self.repo.gix.objects);
         platform.map_err(|error| failed(path, error))?.matching_attributes(&mut outcome);
         let found = outcome.iter_selected().find_map(|found| {
             let name = found.assignment.state.as_bstr()?.to_str().ok()?;
+            if found.assignment.name.as_str() == "working-tree-encoding" {
+                let utf8 = ["utf-8", "utf8"].iter().any(|usual| usual.eq_ignore_ascii_case(name));
+                return (!utf8).then(|| name.to_owned());
+            }
             self.drivers.iter().find(|driver| *driver == name).cloned()
         });
         Ok(found)

@@ -2,7 +2,7 @@
 
 use super::commit::{Durability, Target, bring, bring_back, inspect, read_index, write_index};
 use super::index::{Index, IndexLock, Rewrite};
-use super::{CommitError, GitError, Repository, child};
+use super::{CommitError, Difference, GitError, Repository, child};
 use crate::model::FileChange;
 
 /// Writes the changes to the work tree, all or none of them; with `stage` also
@@ -44,8 +44,8 @@ fn look<'c>(
     let base = head.commit.ok_or(GitError::Unborn { branch })?;
     let targets = inspect(repo, base, index, changes)?;
     if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let reason = "it is outside of the sparse checkout".to_owned();
-        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
+        let (path, difference) = (target.change.path.clone(), Difference::NotCheckedOut);
+        return Err(CommitError::DirtyTarget { path, difference });
     }
     Ok(targets)
 }
