@@ -129,16 +129,34 @@ impl<'a> Filters<'a> {
     /// Has git run the filter program that cleans.
     fn cleaned_by_program(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, GitError> {
         let by_path = format!("--path={path}");
-        let id = child::answer(self.repo, &["hash-object", "-w", "--stdin", &by_path], bytes)?;
-        let id = String::from_utf8_lossy(&id).trim().to_owned();
-        child::answer(self.repo, &["cat-file", "blob", &id], b"")
+        self.by_way_of_blob(&["hash-object", "-w", "--stdin", &by_path], bytes, &[])
     }
 
     /// Has git run the filter program that smudges.
     fn smudged_by_program(&self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
-        let id = self.repo.gix.write_blob(blob).map_err(|error| failed(path, error))?.to_string();
         let by_path = format!("--path={path}");
-        child::answer(self.repo, &["cat-file", "--filters", &by_path, &id], b"")
+        let args = ["hash-object", "-w", "--stdin", "--no-filters"];
+        self.by_way_of_blob(&args, blob, &["--filters", &by_path])
+    }
+
+    /// Has git make a blob of `bytes`, and print it. The repository does not
+    /// get it: a dry run writes nothing.
+    fn by_way_of_blob(
+        &self,
+        hash: &[&str],
+        bytes: &[u8],
+        show: &[&str],
+    ) -> Result<Vec<u8>, GitError> {
+        let write = |error: std::io::Error| GitError::Write {
+            what: "a temporary directory".to_owned(),
+            message: error.to_string(),
+        };
+        let aside = tempfile::tempdir().map_err(write)?;
+        let id = child::answer_aside(self.repo, aside.path(), hash, bytes)?;
+        let id = String::from_utf8_lossy(&id).trim().to_owned();
+        let show = if show.is_empty() { &["blob"] } else { show };
+        let args = [&["cat-file"], show, &[id.as_str()]].concat();
+        child::answer_aside(self.repo, aside.path(), &args, b"")
     }
 }
 

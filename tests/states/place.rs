@@ -89,7 +89,9 @@ impl Place {
             self.write(&format!("notes/{name}"), "old\n");
         }
         self.save("Start");
-        self.write("apps/web/overlays/dev/kustomization.yaml", &overlay("web", "v1.2.3"));
+        // Another file than staging will be, so that a blob is written for that.
+        let dev = overlay("web", "v1.2.3").replace("# keep", "# dev");
+        self.write("apps/web/overlays/dev/kustomization.yaml", &dev);
         self.save("web v1.2.3 in dev");
     }
 
