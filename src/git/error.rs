@@ -196,7 +196,7 @@ impl GitError {
                 Some("git status".to_owned())
             }
             Self::Unmerged { .. } => Some("git mergetool".to_owned()),
-            _ => None,
+            Self::NotARepository => None,
         }
     }
 

@@ -140,3 +140,25 @@ fn mutants_are_edited_right() {
 fn mutants_are_read_as_configs() {
     hold("config", properties::config);
 }
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[test]
+#[ignore = "the full test: builds with nightly, and takes minutes"]
+fn the_fuzz_targets_find_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cargo = |args: &[&str]| {
+        // The toolchain of this run must not be that of the other.
+        let mut command = std::process::Command::new("cargo");
+        command.args(args).current_dir(root).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+        command.status()
+    };
+    if !cargo(&["+nightly", "fuzz", "--version"]).is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: cargo-fuzz and nightly Rust; mutants_* are the same on stable");
+        return;
+    }
+    let seconds = format!("-max_total_time={}", number("PROMOTE_FUZZ_SECONDS", 60));
+    for target in ["editor", "config"] {
+        let run = ["+nightly", "fuzz", "run", target, "--", &seconds, "-rss_limit_mb=2048"];
+        assert!(cargo(&run).unwrap().success(), "{target}");
+    }
+}

@@ -130,7 +130,12 @@ fn flags_of_the_target() {
             || made(|p| unmerged(p, TARGET)),
             (6, "cannot write `apps/web/overlays/staging/kustomization.yaml`: it is not merged"),
         ),
-        works("another file is unmerged, without a merge", || made(|p| unmerged(p, "notes/a"))),
+        State {
+            after: After::NoCommit,
+            ..works("another file is unmerged, without a merge", || {
+                made(|p| unmerged(p, "notes/a"))
+            })
+        },
     ]);
 }
 
