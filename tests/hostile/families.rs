@@ -64,9 +64,10 @@ fn bomb(head: &str, levels: usize, merge: bool) -> Vec<u8> {
     for level in 1..=levels {
         let alias = format!("*a{}", level - 1);
         let list = [alias.as_str(); 9].join(", ");
-        match merge {
-            true => writeln!(text, "a{level}: &a{level} {{<<: [{list}], k{level}: {alias}}}"),
-            false => writeln!(text, "a{level}: &a{level} [{list}]"),
+        if merge {
+            writeln!(text, "a{level}: &a{level} {{<<: [{list}], k{level}: {alias}}}")
+        } else {
+            writeln!(text, "a{level}: &a{level} [{list}]")
         }
         .unwrap();
     }

@@ -7,6 +7,8 @@
 //! limits, `independent` has another parser look at what was edited, `mutate`
 //! runs the properties of the fuzz targets on mutants of their corpora.
 
+#![expect(clippy::too_many_lines, reason = "a table is as long as what it lists")]
+
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]

@@ -107,9 +107,8 @@ fn settings() {
         works("core.sharedRepository=0660", || configured(&[("core.sharedRepository", "0660")])),
         works("core.ignoreCase", || configured(&[("core.ignoreCase", "true")])),
         works("core.ignoreCase, and a file in another case", || {
-            configured(&[("core.ignoreCase", "true")]).map(|p| {
+            configured(&[("core.ignoreCase", "true")]).inspect(|p| {
                 p.write("Notes/A", "mine\n");
-                p
             })
         }),
         works("paths that differ in case alone", || {
@@ -120,10 +119,9 @@ fn settings() {
             })
         }),
         works("core.precomposeUnicode, and names that are not ASCII", || {
-            configured(&[("core.precomposeUnicode", "true")]).map(|p| {
+            configured(&[("core.precomposeUnicode", "true")]).inspect(|p| {
                 p.write("notes/a\u{308}", "mine\n");
                 p.save("names");
-                p
             })
         }),
         works("core.quotePath off", || configured(&[("core.quotePath", "false")])),
@@ -133,9 +131,8 @@ fn settings() {
         works("core.untrackedCache keep", || configured(&[("core.untrackedCache", "keep")])),
         works("core.commentChar", || configured(&[("core.commentChar", ";")])),
         works("status.showUntrackedFiles=no", || {
-            configured(&[("status.showUntrackedFiles", "no")]).map(|p| {
+            configured(&[("status.showUntrackedFiles", "no")]).inspect(|p| {
                 p.write("mine", "mine\n");
-                p
             })
         }),
         works("commit.cleanup=scissors", || configured(&[("commit.cleanup", "scissors")])),

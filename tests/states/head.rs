@@ -72,7 +72,7 @@ fn where_head_points() {
             "the branch names a commit that is not there",
             || {
                 made(|p| {
-                    p.write(".git/refs/heads/main", "1111111111111111111111111111111111111111\n")
+                    p.write(".git/refs/heads/main", "1111111111111111111111111111111111111111\n");
                 })
             },
             (5, "the commit [ID] is not in this clone"),
@@ -126,7 +126,7 @@ fn work_trees() {
         }),
         works("linked, with a relative way back", || {
             linked(|p| {
-                fs::write(p.root.join(".git"), "gitdir: ../repo/.git/worktrees/linked\n").unwrap()
+                fs::write(p.root.join(".git"), "gitdir: ../repo/.git/worktrees/linked\n").unwrap();
             })
         }),
         nothing(

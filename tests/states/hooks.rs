@@ -78,12 +78,11 @@ fn hooks_that_refuse() {
         refused(
             "while the user has work staged",
             || {
-                hooked("pre-commit", "echo no >&2; exit 1").map(|p| {
+                hooked("pre-commit", "echo no >&2; exit 1").inspect(|p| {
                     p.write("notes/a", "mine\n");
                     p.git(["add", "notes/a"]);
                     p.write("notes/new", "mine\n");
                     p.git(["add", "-N", "notes/new"]);
-                    p
                 })
             },
             "git commit refused: no",
@@ -96,11 +95,10 @@ fn hooks_that_let_through() {
     hold(&[
         works("pre-commit", || hooked("pre-commit", "exit 0")),
         works("while the user has work staged", || {
-            hooked("pre-commit", "exit 0").map(|p| {
+            hooked("pre-commit", "exit 0").inspect(|p| {
                 p.write("notes/a", "mine\n");
                 p.git(["add", "notes/a"]);
                 p.write("notes/a", "newer\n");
-                p
             })
         }),
         works("post-commit that fails", || hooked("post-commit", "exit 1")),

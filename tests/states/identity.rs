@@ -93,9 +93,8 @@ fn signatures() {
     hold(&[
         works("signed", || signed(SIGNS)),
         works("signed by git, for a hook", || {
-            signed(SIGNS).map(|p| {
+            signed(SIGNS).inspect(|p| {
                 p.hook("post-commit", "exit 0");
-                p
             })
         }),
         State {
@@ -118,9 +117,8 @@ fn signatures() {
         State {
             promote: Does::GitRefuses(128, "failed to sign the commit: …"),
             ..works("the program fails, and there is a hook", || {
-                signed("echo 'no secret key' >&2; exit 2").map(|p| {
+                signed("echo 'no secret key' >&2; exit 2").inspect(|p| {
                     p.hook("post-commit", "exit 0");
-                    p
                 })
             })
         },

@@ -42,9 +42,8 @@ fn forms() {
             })
         }),
         works("no tree cache", || {
-            busy(|p| _ = p.git(["read-tree", "--empty"])).map(|p| {
+            busy(|p| _ = p.git(["read-tree", "--empty"])).inspect(|p| {
                 p.git(["reset", "-q"]);
-                p
             })
         }),
         works("fsmonitor by a hook", || {
@@ -193,9 +192,8 @@ fn sparse_checkouts() {
             ..refuses(
                 "cone and a hook, the target outside",
                 || {
-                    sparse(&["--cone", "--no-sparse-index"], &["apps/api"]).map(|p| {
+                    sparse(&["--cone", "--no-sparse-index"], &["apps/api"]).inspect(|p| {
                         p.hook("pre-commit", "exit 0");
-                        p
                     })
                 },
                 (
@@ -205,15 +203,13 @@ fn sparse_checkouts() {
             )
         },
         works("sparse index, all of it checked out again", || {
-            sparse(&["--cone", "--sparse-index"], &["apps/web"]).map(|p| {
+            sparse(&["--cone", "--sparse-index"], &["apps/web"]).inspect(|p| {
                 p.git(["sparse-checkout", "disable"]);
-                p
             })
         }),
         works("cone, and the target written there all the same", || {
-            sparse(&["--cone", "--no-sparse-index"], &["apps/api"]).map(|p| {
+            sparse(&["--cone", "--no-sparse-index"], &["apps/api"]).inspect(|p| {
                 p.write(TARGET, &crate::place::overlay("web", "v1.2.2"));
-                p
             })
         }),
     ]);

@@ -147,7 +147,7 @@ impl Cell<'_> {
         let head = ask(&["rev-parse", "HEAD"]);
         let entries = if asked { self.entries() } else { String::new() };
         let said = self.carry_out();
-        let held = match does {
+        let outcome = match does {
             Works => said.ends(0).and_then(|()| self.worked((&head, &entries))),
             Refuses(code, message) => said
                 .ends(code)
@@ -156,10 +156,10 @@ impl Cell<'_> {
             GitRefuses(code, message) => said
                 .ends(code)
                 .and_then(|()| said.says(&format!("error: {message}")))
-                .and_then(|()| self.unchanged(|path| self.may_be_gits(path)))
+                .and_then(|()| self.unchanged(may_be_gits))
                 .and_then(|()| same("entries of the index", &entries, &self.entries())),
         };
-        held.map_err(|why| format!("\n  {}: {why}\n    {}", self.command, said.whole))
+        outcome.map_err(|why| format!("\n  {}: {why}\n    {}", self.command, said.whole))
     }
 
     fn carry_out(&self) -> Said {
@@ -189,13 +189,6 @@ impl Cell<'_> {
         let ends = format!("\t{}", self.place.target);
         let lines: Vec<&str> = listed.lines().filter(|line| !line.ends_with(&ends)).collect();
         lines.join("\n")
-    }
-
-    /// What git may leave where it was asked and refused.
-    fn may_be_gits(&self, path: &Path) -> bool {
-        let parts: Vec<_> = path.components().map(|part| part.as_os_str()).collect();
-        let ends = ["index", "COMMIT_EDITMSG"].iter().any(|name| path.ends_with(name));
-        ends || parts.iter().any(|part| *part == "objects")
     }
 
     /// Nothing is another, but what `but` says.
@@ -237,7 +230,7 @@ impl Cell<'_> {
         };
         let others = |files: &Files| -> String {
             let others = files.iter().filter(|(path, _)| mine(path));
-            others.map(|file| format!("{file:?}\n")).collect()
+            others.map(|file| format!("{file:?}")).collect::<Vec<_>>().join("\n")
         };
         if self.state.after != After::Edited {
             same("files", &others(&self.before), &others(&after))?;
@@ -320,6 +313,12 @@ impl Cell<'_> {
         same("promoted", &new, &shown[third..2 * third])?;
         same("after the next commit", &new, &shown[2 * third..])
     }
+}
+
+/// What git may leave where it was asked and refused.
+fn may_be_gits(path: &Path) -> bool {
+    let objects = path.components().any(|part| part.as_os_str() == "objects");
+    objects || ["index", "COMMIT_EDITMSG"].iter().any(|name| path.ends_with(name))
 }
 
 impl Said {

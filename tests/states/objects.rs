@@ -56,9 +56,8 @@ fn stores() {
         works("bitmaps", || made(|p| _ = p.git(["repack", "-q", "-a", "-d", "-b"]))),
         works("alternates", || cloned(&["--shared"])),
         works("alternates by a relative path", || {
-            cloned(&["--shared"]).map(|p| {
+            cloned(&["--shared"]).inspect(|p| {
                 p.write(".git/objects/info/alternates", "../../../repo/.git/objects\n");
-                p
             })
         }),
         works("core.compression=0", || made(|p| _ = p.git(["config", "core.compression", "0"]))),
@@ -73,10 +72,9 @@ fn stores() {
             (5, "the tree [ID] is not in this clone"),
         ),
         works("partial, without trees, after what the hint says", || {
-            cloned(&["--filter=tree:0"]).map(|p| {
+            cloned(&["--filter=tree:0"]).inspect(|p| {
                 let fetch = ["fetch", "-q", "--no-auto-maintenance", "--refetch"];
                 p.git(fetch.iter().chain(&["--filter=blob:none", "origin"]));
-                p
             })
         }),
         works("one branch", || cloned(&["--single-branch", "--no-tags"])),

@@ -220,11 +220,11 @@ impl Place {
             return true;
         }
         self.user = Some(SOMEONE);
-        self.give_away(&self.home.clone())
+        Self::give_away(&self.home)
     }
 
     /// Gives a directory to [`SOMEONE`]; false where that is not possible.
-    pub(crate) fn give_away(&self, dir: &Path) -> bool {
+    pub(crate) fn give_away(dir: &Path) -> bool {
         let owner = format!("{SOMEONE}:{SOMEONE}");
         let mut command = Command::new("chown");
         command.args(["-h", "-R", &owner]).arg(dir).stderr(Stdio::null());
