@@ -54,10 +54,21 @@ impl ErrorKind {
             Self::NotFound => 5,
             Self::Unfinished => 9,
             Self::Interrupted(signal) => 128 + signal,
-            Self::BadTarget | Self::Io => 8,
+            Self::BadTarget => 8,
             _ => 128,
         }
     }
+}
+
+/// How much a repository has of the one that it was cloned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloneKind {
+    /// Everything: what is missing is broken.
+    Whole,
+    /// History was cut off.
+    Shallow,
+    /// Objects are fetched when git needs them.
+    Partial,
 }
 
 /// Why a repository cannot be opened or read.
@@ -66,6 +77,12 @@ pub enum GitError {
     /// No repository at the directory or above.
     #[error("not a git repository (or any of the parent directories): .git")]
     NotARepository,
+    /// What `GIT_DIR` names is none.
+    #[error("not a git repository: '{}'", path.display())]
+    NoGitDirectory {
+        /// What it names.
+        path: PathBuf,
+    },
     /// The repository belongs to someone else.
     #[error("detected dubious ownership in repository at '{}'", path.display())]
     Untrusted {
@@ -98,8 +115,8 @@ pub enum GitError {
         kind: &'static str,
         /// The object.
         id: gix::ObjectId,
-        /// Whether the clone is shallow.
-        shallow: bool,
+        /// What sort of clone it is.
+        clone: CloneKind,
     },
     /// The index holds a conflict.
     #[error("the index has conflicts, `{path}` is one of them")]
@@ -111,6 +128,14 @@ pub enum GitError {
     #[error("cannot read {what}: {message}")]
     Read {
         /// What could not be read.
+        what: String,
+        /// What stood in the way.
+        message: String,
+    },
+    /// An object cannot be written.
+    #[error("cannot write {what}: {message}")]
+    Write {
+        /// What could not be written.
         what: String,
         /// What stood in the way.
         message: String,
@@ -139,12 +164,14 @@ impl GitError {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotARepository | Self::Untrusted { .. } => ErrorKind::NotARepository,
+            Self::NotARepository | Self::NoGitDirectory { .. } | Self::Untrusted { .. } => {
+                ErrorKind::NotARepository
+            }
             Self::Unborn { .. } => ErrorKind::Unborn,
             Self::Bare => ErrorKind::Bare,
             Self::InProgress(_) | Self::Unmerged { .. } => ErrorKind::InProgress,
             Self::UnknownRevision { .. } | Self::Missing { .. } => ErrorKind::NotFound,
-            Self::Read { .. } => ErrorKind::Io,
+            Self::Read { .. } | Self::Write { .. } => ErrorKind::Io,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Child { .. } => ErrorKind::Refused,
         }
@@ -156,17 +183,26 @@ impl GitError {
             Self::Untrusted { path } => {
                 Some(format!("git config --global --add safe.directory '{}'", path.display()))
             }
+            Self::NoGitDirectory { .. } => Some("unset GIT_DIR".to_owned()),
             Self::Unborn { .. } => Some("git commit --allow-empty -m 'Start'".to_owned()),
             Self::Bare => Some("git promote ... --pr".to_owned()),
             Self::InProgress(operation) => Some(operation.way_out().to_owned()),
             Self::UnknownRevision { .. } => Some("git fetch".to_owned()),
             // A depth would make a whole clone shallow.
-            Self::Missing { id, shallow: true, .. } => {
+            Self::Missing { id, clone: CloneKind::Shallow, .. } => {
                 Some(format!("git fetch --depth=1 origin {id}"))
             }
+            // One tree would lead to the next: all of them are needed.
+            Self::Missing { kind: "tree", clone: CloneKind::Partial, .. } => {
+                Some("git fetch --refetch --filter=blob:none origin".to_owned())
+            }
             Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),
+            Self::Read { .. } => Some("git fsck".to_owned()),
+            Self::Unsupported { .. } | Self::Child { .. } | Self::Write { .. } => {
+                Some("git status".to_owned())
+            }
             Self::Unmerged { .. } => Some("git mergetool".to_owned()),
-            _ => None,
+            Self::NotARepository => None,
         }
     }
 
@@ -190,6 +226,9 @@ pub enum Difference {
     /// The index holds a conflict.
     #[error("it is not merged")]
     Unmerged,
+    /// Sparse checkout left the file out of the work tree.
+    #[error("it is outside of the sparse checkout")]
+    NotCheckedOut,
     /// The file in the work tree is gone.
     #[error("it is deleted in the work tree")]
     Deleted,
@@ -343,6 +382,9 @@ impl CommitError {
                 }
                 Difference::Untracked => format!("git clean -i -- '{path}'"),
                 Difference::Deleted => format!("git restore -- '{path}'"),
+                Difference::NotCheckedOut => {
+                    format!("git sparse-checkout add '{}'", path.parent().unwrap_or_default())
+                }
                 _ => format!("git stash push -- '{path}'"),
             }),
             Self::Moved { .. } => Some("run the same command again".to_owned()),
@@ -350,18 +392,28 @@ impl CommitError {
             Self::Busy { .. } => Some("git promote doctor".to_owned()),
             Self::Unfinished { .. } => Some("git promote doctor --recover".to_owned()),
             Self::Interrupted { .. } => Some("git promote status".to_owned()),
+            Self::NoIdentity { message } if is_of_the_name(message) => {
+                Some("git config --global user.name \"Your Name\"".to_owned())
+            }
             Self::NoIdentity { .. } => {
                 Some("git config --global user.email \"you@example.com\"".to_owned())
             }
             Self::Signing { .. } => {
                 Some("git config --get-regexp '^(gpg|user\\.signingkey)'".to_owned())
             }
+            Self::BadTarget { path, .. } => Some(format!("git status -- '{path}'")),
+            Self::Unsupported { .. } | Self::Write { .. } => Some("git status".to_owned()),
             Self::Refused { .. } => {
                 Some("--no-verify leaves the pre-commit and commit-msg hooks out".to_owned())
             }
             _ => None,
         }
     }
+}
+
+/// Whether git's words on an identity are of the name in it alone.
+fn is_of_the_name(message: &str) -> bool {
+    message.contains("empty ident name") || message.contains("name consists only")
 }
 
 impl From<WorktreeError> for CommitError {

@@ -26,13 +26,7 @@ pub(super) fn commit(
     (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
     let Prepared { lock, targets, branch, .. } = prepared;
-    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let path = &target.change.path;
-        let message = format!(
-            "`{path}` is not checked out, and git cannot commit it then (needed: {reason})"
-        );
-        return Err(CommitError::Unsupported { message });
-    }
+    check_files(&targets, reason)?;
     if targets.iter().all(|target| target.change.old.as_deref() == target.change.after()) {
         return Err(CommitError::NothingToCommit);
     }
@@ -85,6 +79,16 @@ pub(super) fn commit(
     // One that stays is found to be done.
     let _met_by_the_next_run = Journal::drop_from(repo);
     Ok(committed)
+}
+
+/// Every file is checked out, which git needs to commit it.
+pub(super) fn check_files(targets: &[Target<'_>], reason: &str) -> Result<(), CommitError> {
+    let Some(target) = targets.iter().find(|target| target.file.is_none()) else { return Ok(()) };
+    let path = &target.change.path;
+    let message = format!(
+        "`{path}` is not checked out, and only git can commit it here, which needs that ({reason})"
+    );
+    Err(CommitError::Unsupported { message })
 }
 
 fn write_files<'a>(
@@ -234,6 +238,9 @@ fn finish(
     for change in request.changes {
         if snapshot.read(&change.path).ok().flatten().as_deref() != change.after() {
             committed.notes.push(format!("`{}` was committed otherwise than planned", change.path));
+            // A hook added it to the index of the commit alone: in the other
+            // one it would be taken back by the user's next commit.
+            let _best_effort = child::run(repo, &["reset", "-q", "--", change.path.as_str()], b"");
         }
     }
     Ok(committed)
