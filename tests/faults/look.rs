@@ -26,7 +26,7 @@ pub(crate) struct End {
     /// The tree after it.
     pub(crate) tree: String,
     /// The trees of the user's next two commits: what was staged, and all.
-    pub(crate) next: [String; 2],
+    pub(crate) next: String,
     /// What `git status` says after it.
     pub(crate) status: String,
     /// The files below `.git` that may be there, beside objects.
@@ -49,6 +49,12 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// A copy that nothing has touched yet.
+    pub(crate) fn untouched(root: &Path) -> Self {
+        let (files, entries) = (files(root), entries(root));
+        Self { tip: Tip::Old, files, entries, fsck: String::new() }
+    }
+
     pub(crate) fn at(root: &Path, end: &End) -> Self {
         Self { tip: tip(root, end), files: files(root), entries: entries(root), fsck: fsck(root) }
     }

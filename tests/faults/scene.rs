@@ -43,9 +43,14 @@ pub(crate) fn target(app: &str) -> String {
     format!("apps/{app}/overlays/staging/kustomization.yaml")
 }
 
-/// What an overlay holds.
+/// What the target of an app holds.
 pub(crate) fn overlay(app: &str, tag: &str) -> String {
-    format!("images:\n- name: registry.example/acme/{app}\n  newTag: {tag} # set by us\n")
+    overlay_in(app, "staging", tag)
+}
+
+/// No two are alike, so that each promotion makes a blob.
+fn overlay_in(app: &str, env: &str, tag: &str) -> String {
+    format!("images: # of {env}\n- name: registry.example/acme/{app}\n  newTag: {tag} # ours\n")
 }
 
 /// A directory with a repository in it.
@@ -96,8 +101,9 @@ pub(crate) fn hermetic(command: &mut Command) -> &mut Command {
     command.env("GIT_PROMOTE_LOCK_TIMEOUT", "200")
 }
 
-/// The repository before the promotion.
-pub(crate) fn template() -> Copy {
+/// The repository before the promotion; its branch has a file of its own, or
+/// is only in `packed-refs`.
+pub(crate) fn template(packed: bool) -> Copy {
     let copy = Copy { dir: scratch() };
     fs::create_dir(copy.root()).unwrap();
     copy.git(&["init", "-q", "-b", "main", "--template="]);
@@ -107,10 +113,8 @@ pub(crate) fn template() -> Copy {
     copy.write("promote.toml", CONFIG);
     for app in APPS {
         for env in ["dev", "staging", "prod"] {
-            copy.write(
-                &format!("apps/{app}/overlays/{env}/kustomization.yaml"),
-                &overlay(app, "v1"),
-            );
+            let path = format!("apps/{app}/overlays/{env}/kustomization.yaml");
+            copy.write(&path, &overlay_in(app, env, "v1"));
         }
     }
     for name in ["staged", "both", "unstaged", "skipped", "assumed", "deleted", "gone", "plain"] {
@@ -121,10 +125,16 @@ pub(crate) fn template() -> Copy {
     copy.git(&["add", "-A"]);
     copy.git(&["commit", "-q", "-m", "Start"]);
     for app in APPS {
-        copy.write(&format!("apps/{app}/overlays/dev/kustomization.yaml"), &overlay(app, "v2"));
+        let path = format!("apps/{app}/overlays/dev/kustomization.yaml");
+        copy.write(&path, &overlay_in(app, "dev", "v2"));
     }
     copy.git(&["commit", "-q", "-am", "v2 in dev"]);
     copy.git(&["gc", "-q"]);
+    if !packed {
+        let tip = copy.git(&["rev-parse", "HEAD"]);
+        copy.git(&["update-ref", "refs/heads/main", "HEAD^"]);
+        copy.git(&["update-ref", "refs/heads/main", tip.trim()]);
+    }
     users_work(&copy);
     copy
 }

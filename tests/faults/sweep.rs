@@ -76,7 +76,7 @@ impl Scene {
         command: Vec<String>,
         recover: Vec<String>,
     ) -> Self {
-        let (template, end, points) = (template(), End::default(), Vec::new());
+        let (template, end, points) = (template(apps.len() == 1), End::default(), Vec::new());
         let mut scene = Self { template, apps, command, recover, end, points, writers: 0 };
         let clean = copy(&scene.template.root());
         let root = clean.root();
@@ -103,7 +103,7 @@ impl Scene {
     }
 
     pub(crate) fn case(&self, root: &Path) -> Case<'_> {
-        Case { apps: self.apps, end: &self.end, before: Look::at(root, &self.end) }
+        Case { apps: self.apps, end: &self.end, before: Look::untouched(root) }
     }
 
     /// Runs one of the scene's commands undisturbed.
@@ -149,7 +149,7 @@ impl Scene {
         let can = match point.kind {
             Kind::Write => true,
             Kind::Say => fault != Fault::Error("EMFILE"),
-            Kind::End => !fault.is_error(),
+            Kind::End => fault == Fault::Kill,
             Kind::Read => ["EIO", "EACCES", "EMFILE"].map(Fault::Error).contains(&fault),
         };
         match fault {

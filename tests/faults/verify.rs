@@ -6,7 +6,7 @@ use std::process::Output;
 
 use crate::fault::Fault;
 use crate::look::{End, Look, Tip, litter, say, torn_reflog};
-use crate::scene::{git, overlay, target};
+use crate::scene::{overlay, target};
 use crate::trace::{Kind, Point};
 
 /// What no run may leave, in a word and in detail.
@@ -219,8 +219,7 @@ impl Case<'_> {
 
     /// The user's next commits hold the promotion and what was theirs.
     pub(crate) fn next(&self, root: &Path) -> Vec<Violation> {
-        let trees = next_trees(root);
-        if trees == self.end.next {
+        if next_trees(root) == self.end.next {
             return Vec::new();
         }
         let what = format!("the next commits hold {}", say(root, &["log", "--stat", "-3"]));
@@ -229,14 +228,10 @@ impl Case<'_> {
 }
 
 /// The trees of a plain commit of what is staged, and of one of everything.
-pub(crate) fn next_trees(root: &Path) -> [String; 2] {
-    [["commit", "-qm", "Staged"], ["commit", "-qam", "All"]].map(|args| {
-        let output = git(root, &args);
-        if !output.status.success() {
-            return String::from_utf8_lossy(&output.stderr).into_owned();
-        }
-        say(root, &["rev-parse", "HEAD^{tree}"]).trim().to_owned()
-    })
+pub(crate) fn next_trees(root: &Path) -> String {
+    let commits = [["commit", "-qm", "Staged"], ["commit", "-qam", "All"]];
+    let said = commits.map(|args| say(root, &args)).concat();
+    format!("{said}{}", say(root, &["log", "-2", "--format=%T"]))
 }
 
 /// Whether all may be there and yet be lost by a power loss.
