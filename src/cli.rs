@@ -12,6 +12,7 @@ use crate::command::audit::AuditArgs;
 use crate::command::check::CheckArgs;
 use crate::command::config::ConfigArgs;
 use crate::command::demo::DemoArgs;
+use crate::command::doctor::DoctorArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::init::InitArgs;
@@ -110,6 +111,8 @@ enum Command {
     Init(InitArgs),
     /// Show or validate the config
     Config(ConfigArgs),
+    /// Look for locks and for promotions that were broken off
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of a kind of document
     Schema(SchemaArgs),
     /// Explain a rule, or list all of them
@@ -258,6 +261,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),
         Some(Command::Config(args)) => command::config::run(context, &args),
+        Some(Command::Doctor(args)) => command::doctor::run(context, &args),
         Some(Command::Schema(args)) => command::schema::run(&args),
         Some(Command::Explain(args)) => command::explain::run(context, &args),
         Some(Command::Demo(args)) => command::demo::run(context, &args),

@@ -438,3 +438,59 @@ pub struct WaitReport {
     /// One row an environment and app.
     pub rows: Vec<WaitRow>,
 }
+
+/// What `doctor` looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ailment {
+    /// A promotion is under way.
+    Running,
+    /// A lock that a promotion left.
+    OwnLock,
+    /// A lock of git or another program.
+    ForeignLock,
+    /// A promotion that was broken off.
+    BrokenOff,
+    /// A journal that cannot be read.
+    DamagedJournal,
+}
+
+/// One thing that `doctor` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorRow {
+    /// What it is.
+    pub ailment: Ailment,
+    /// The file that it is about.
+    pub path: Option<String>,
+    /// The process that holds it, where that is known.
+    pub owner: Option<String>,
+    /// For how many seconds.
+    pub seconds: u64,
+    /// The commit of a promotion that was broken off, where it is known.
+    pub commit: Option<String>,
+    /// Its files.
+    pub files: Vec<String>,
+    /// What is wrong with it.
+    pub reason: Option<String>,
+}
+
+/// What became of what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorRecovery {
+    /// Whether the promotion is committed; `None` where it never began.
+    pub committed: Option<bool>,
+    /// Files that were brought to where they belong.
+    pub mended: Vec<String>,
+    /// Files that were left as they are, and why.
+    pub left: Vec<(String, String)>,
+    /// What could not be done.
+    pub failed: Vec<String>,
+}
+
+/// What `doctor` found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorReport {
+    /// What is there (after `--recover`: what still is).
+    pub rows: Vec<DoctorRow>,
+    /// What `--recover` did, if there was anything to do.
+    pub recovery: Option<DoctorRecovery>,
+}

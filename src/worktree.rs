@@ -2,6 +2,7 @@
 //! through a symbolic link, and only where the bytes are still the expected
 //! ones.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -128,16 +129,57 @@ pub fn write_beneath(
     new: NewFile<'_>,
 ) -> Result<(), WorktreeError> {
     let file = check_way(root, path)?;
-    if let (Some(dir), None) = (file.parent(), expected_old) {
-        let made = fs::create_dir_all(dir);
-        made.map_err(|source| WorktreeError::Io { path: path.to_string(), source })?;
+    let failed = |source| WorktreeError::Io { path: path.to_string(), source };
+    if expected_old.is_none() {
+        let made = missing_directories(root, std::iter::once(path));
+        if let Some(dir) = file.parent() {
+            again(|| fs::create_dir_all(dir)).map_err(failed)?;
+        }
+        if new.durable {
+            let mut made = made.iter().map(|dir| root.join(dir.as_str()));
+            made.try_for_each(|dir| sync_directory_of(&dir)).map_err(failed)?;
+        }
     }
-    replace(&file, path.as_str(), expected_old, new)
+    let name = temporary_name(&file);
+    let temporary = write_temporary(&file, Some(&name), new).map_err(failed)?;
+    replace((&file, path.as_str()), expected_old, temporary, new.durable)
+}
+
+/// The directories that have to be made before these files can be, the deepest
+/// last.
+pub(crate) fn missing_directories<'p>(
+    root: &Path,
+    paths: impl Iterator<Item = &'p RepoPath>,
+) -> Vec<RepoPath> {
+    let mut missing = BTreeSet::new();
+    for path in paths {
+        let above = std::iter::successors(path.parent(), RepoPath::parent);
+        let absent = |dir: &RepoPath| fs::symlink_metadata(root.join(dir.as_str())).is_err();
+        missing.extend(above.take_while(absent));
+    }
+    missing.into_iter().collect()
+}
+
+/// Removes the file that a killed run wrote beside `path`, before it was given
+/// the name; tells whether one was there.
+pub(crate) fn remove_temporary(root: &Path, path: &RepoPath) -> Result<bool, WorktreeError> {
+    let file = check_way(root, path)?;
+    let dir = file.parent().unwrap_or(root);
+    match again(|| fs::remove_file(dir.join(temporary_name(&file)))) {
+        Ok(()) => Ok(true),
+        Err(error) if is_missing(&error) => Ok(false),
+        Err(source) => Err(WorktreeError::Io { path: path.to_string(), source }),
+    }
 }
 
 /// Removes the file at `path` beneath `root`, if its bytes are `expected`, and
 /// then the directories that are empty without it.
-pub fn remove_beneath(root: &Path, path: &RepoPath, expected: &[u8]) -> Result<(), WorktreeError> {
+pub fn remove_beneath(
+    root: &Path,
+    path: &RepoPath,
+    expected: &[u8],
+    durable: bool,
+) -> Result<(), WorktreeError> {
     let file = check_way(root, path)?;
     let found = read_file(&file, path.as_str())?;
     match found {
@@ -147,15 +189,16 @@ pub fn remove_beneath(root: &Path, path: &RepoPath, expected: &[u8]) -> Result<(
         }
         Some(_) => {}
     }
-    let removed = fs::remove_file(&file);
-    removed.map_err(|source| WorktreeError::Io { path: path.to_string(), source })?;
-    let parents = file.ancestors().skip(1).take_while(|dir| *dir != root);
-    for dir in parents {
-        if fs::remove_dir(dir).is_err() {
+    let failed = |source| WorktreeError::Io { path: path.to_string(), source };
+    again(|| fs::remove_file(&file)).map_err(failed)?;
+    let mut gone = file.as_path();
+    for dir in file.ancestors().skip(1).take_while(|dir| *dir != root) {
+        if again(|| fs::remove_dir(dir)).is_err() {
             break;
         }
+        gone = dir;
     }
-    Ok(())
+    if durable { sync_directory_of(gone).map_err(failed) } else { Ok(()) }
 }
 
 /// Replaces a file that belongs to no repository. Directories on the way may
@@ -163,7 +206,10 @@ pub fn remove_beneath(root: &Path, path: &RepoPath, expected: &[u8]) -> Result<(
 pub fn write_file(path: &Path, old: Option<&[u8]>, new: &[u8]) -> Result<(), WorktreeError> {
     let name = path.display().to_string();
     refuse_link(path, &name, &name)?;
-    replace(path, &name, old, NewFile { bytes: new, executable: false, durable: true })
+    let new = NewFile { bytes: new, executable: false, durable: true };
+    let temporary = write_temporary(path, None, new);
+    let temporary = temporary.map_err(|source| WorktreeError::Io { path: name.clone(), source })?;
+    replace((path, &name), old, temporary, true)
 }
 
 /// What a file is to hold.
@@ -231,13 +277,12 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 fn replace(
-    file: &Path,
-    path: &str,
+    (file, path): (&Path, &str),
     expected_old: Option<&[u8]>,
-    new: NewFile<'_>,
+    temporary: tempfile::NamedTempFile,
+    durable: bool,
 ) -> Result<(), WorktreeError> {
     let failed = |source| WorktreeError::Io { path: path.to_owned(), source };
-    let temporary = write_temporary(file, new).map_err(failed)?;
     // The last look is after the slow part, so that what an editor saved in
     // the meantime is seen.
     let found = read_file(file, path)?;
@@ -251,22 +296,52 @@ fn replace(
         (Some(found), Some(_)) => Some(found.metadata.permissions()),
     };
     if let Some(permissions) = permissions {
-        fs::set_permissions(temporary.path(), permissions).map_err(failed)?;
-        temporary.persist(file).map_err(|error| failed(error.error))?;
+        again(|| fs::set_permissions(temporary.path(), permissions.clone())).map_err(failed)?;
+        let mut temporary = Some(temporary);
+        again(|| match temporary.take().map(|whole| whole.persist(file)) {
+            Some(Err(error)) => {
+                temporary = Some(error.file);
+                Err(error.error)
+            }
+            _ => Ok(()),
+        })
+        .map_err(failed)?;
     } else {
         temporary.persist_noclobber(file).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => WorktreeError::Exists { path: path.to_owned() },
             _ => failed(error.error),
         })?;
     }
-    if new.durable { sync_directory_of(file).map_err(failed) } else { Ok(()) }
+    if durable { sync_directory_of(file).map_err(failed) } else { Ok(()) }
 }
 
-/// Writes the bytes beside `file`, with the mode that the umask gives a new file.
-fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedTempFile> {
+/// The name of the file that becomes `file`: always the same, so that it is
+/// known where a killed run left it. One run at a time writes in a work tree.
+fn temporary_name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+    // FNV-1a: short whatever the name is, and the same in every version.
+    let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!(".git-promote-{hash:016x}.tmp")
+}
+
+/// Writes the bytes beside `file`, with the mode that the umask gives a new
+/// file; under this name, whoever left it there, or under one of its own.
+fn write_temporary(
+    file: &Path,
+    name: Option<&str>,
+    new: NewFile<'_>,
+) -> io::Result<tempfile::NamedTempFile> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix(".git-promote-").suffix(".tmp");
+    let builder = match name {
+        Some(name) => match again(|| fs::remove_file(dir.join(name))) {
+            Err(error) if !is_missing(&error) => return Err(error),
+            _ => builder.prefix(name).rand_bytes(0),
+        },
+        None => builder.prefix(".git-promote-").suffix(".tmp"),
+    };
     #[cfg(unix)]
     let builder = {
         use std::os::unix::fs::PermissionsExt;
@@ -278,6 +353,17 @@ fn write_temporary(file: &Path, new: NewFile<'_>) -> io::Result<tempfile::NamedT
         temporary.as_file().sync_all()?;
     }
     Ok(temporary)
+}
+
+/// Repeats what a signal broke off.
+pub(crate) fn again<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..100 {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            ended => return ended,
+        }
+    }
+    attempt()
 }
 
 /// Makes a rename in the directory of `file` last across a power loss.
@@ -325,7 +411,7 @@ mod tests {
         write_beneath(root, &path("a/b"), Some(b"1"), new(b"2")).unwrap();
         assert_eq!(fs::read(root.join("a/b")).unwrap(), b"2");
         assert_eq!(fs::read_dir(root.join("a")).unwrap().count(), 1, "no temporary file stays");
-        remove_beneath(root, &path("a/b"), b"2").unwrap();
+        remove_beneath(root, &path("a/b"), b"2", true).unwrap();
         assert!(!root.join("a").exists());
     }
 

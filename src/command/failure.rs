@@ -36,8 +36,14 @@ pub enum Exit {
     Bug = 70,
     /// Git refused.
     Git = 128,
+    /// The terminal went away before anything was changed.
+    HungUp = 129,
+    /// Interrupted before anything was changed.
+    Interrupted = 130,
     /// The reader of the output went away.
     ClosedPipe = 141,
+    /// Told to end before anything was changed.
+    Terminated = 143,
 }
 
 /// A command that did not do what it was asked for.
@@ -96,6 +102,9 @@ fn git_exit(code: u8) -> Exit {
         7 => Exit::Unavailable,
         8 => Exit::Invalid,
         9 => Exit::Partly,
+        129 => Exit::HungUp,
+        130 => Exit::Interrupted,
+        143 => Exit::Terminated,
         _ => Exit::Git,
     }
 }
@@ -112,7 +121,9 @@ impl From<GitError> for Failure {
 
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
-        Self::new(git_exit(error.kind().exit_code()), error.to_string()).maybe_hint(error.hint())
+        let lost_race = matches!(error, CommitError::Moved { .. });
+        let failure = Self::new(git_exit(error.kind().exit_code()), error.to_string());
+        Self { lost_race, ..failure.maybe_hint(error.hint()) }
     }
 }
 

@@ -19,7 +19,7 @@ use super::moved::{Moved, moved};
 use super::preview::{Overwrite, standing_overwrites};
 use super::promote::{self, CommonArgs, Outcome, Request, What};
 use super::status::{self, StatusArgs};
-use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
 
 /// Promote what was merged to the environments that come after it.
 ///
@@ -54,6 +54,7 @@ type Moves = BTreeMap<(EnvironmentName, AppId), BTreeSet<Pin>>;
 /// `git promote next [RANGE]`
 pub fn run(context: &Context, args: &NextArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
+    let settled = leftovers::settle(&workspace.repo, args.dry_run)?;
     let (range, moves) = if args.due {
         (None, due(context, &workspace)?)
     } else {
@@ -74,6 +75,7 @@ pub fn run(context: &Context, args: &NextArgs) -> Result<Answer, Failure> {
         exits.push(exit);
     }
     let report = NextReport { range, rows };
+    remarks.splice(0..0, settled);
     Ok(Answer { text: render(context, &report), remarks, exit: worst(&exits) })
 }
 

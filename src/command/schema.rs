@@ -11,7 +11,7 @@ use super::{Answer, Failure};
 /// Print the JSON Schema of a kind of document
 #[derive(Debug, Clone, Args)]
 pub struct SchemaArgs {
-    /// config, promotion, status, edit, check, audit, replay, next, wait or preview
+    /// config, promotion, status, edit, check, audit, replay, next, wait, preview or doctor
     #[arg(value_name = "KIND")]
     pub kind: String,
 }

@@ -50,7 +50,11 @@ fn pending(repo: &Repository, snapshot: &TreeSnapshot) -> Option<Pending> {
 impl Workspace {
     /// Opens the repository around the directory and reads its config.
     pub fn open(context: &Context) -> Result<Self, Failure> {
-        let repo = Repository::open(&context.directory)?;
+        Self::of(context, Repository::open(&context.directory)?)
+    }
+
+    /// The same of a repository that is open already.
+    pub(super) fn of(context: &Context, repo: Repository) -> Result<Self, Failure> {
         let head = repo.head()?;
         let unborn = || GitError::Unborn { branch: head.branch.clone().unwrap_or_default() };
         let base = head.commit.ok_or_else(unborn)?;

@@ -25,6 +25,10 @@ pub enum ErrorKind {
     Moved,
     /// Another process holds a lock.
     Locked,
+    /// What an earlier run left stands in the way.
+    Unfinished,
+    /// A signal asked for an end.
+    Interrupted(u8),
     /// A hook, or git itself, refused.
     Refused,
     /// Git does not know who commits.
@@ -48,6 +52,8 @@ impl ErrorKind {
         match self {
             Self::DirtyTarget | Self::Moved | Self::Locked => 6,
             Self::NotFound => 5,
+            Self::Unfinished => 9,
+            Self::Interrupted(signal) => 128 + signal,
             Self::BadTarget | Self::Io => 8,
             _ => 128,
         }
@@ -226,12 +232,34 @@ pub enum CommitError {
         now: String,
     },
     /// A lock file is held.
-    #[error("unable to create '{}': file exists, held for {} s, perhaps by a git process that is gone", path.display(), age.as_secs())]
+    #[error("unable to create '{}': file exists, held for {} s by {}", path.display(), age.as_secs(), owner.as_deref().unwrap_or("a process that cannot be seen, perhaps one that is gone"))]
     Locked {
         /// The lock file.
         path: PathBuf,
         /// How long it has been there.
         age: std::time::Duration,
+        /// The process that has it open, where that can be seen.
+        owner: Option<String>,
+    },
+    /// Another run writes in this work tree.
+    #[error("another promotion is under way here for {} s: {}", age.as_secs(), process.as_deref().unwrap_or("a process that did not say which it is"))]
+    Busy {
+        /// The process.
+        process: Option<String>,
+        /// How long it has been at it.
+        age: std::time::Duration,
+    },
+    /// What an earlier run left cannot be brought to its end.
+    #[error("an earlier promotion was broken off, and cannot be brought to its end: {message}")]
+    Unfinished {
+        /// What stands in the way.
+        message: String,
+    },
+    /// A signal asked for an end before anything was changed.
+    #[error("broken off by a signal; nothing was changed")]
+    Interrupted {
+        /// Its number.
+        signal: u8,
     },
     /// A target that must not be written.
     #[error("cannot write `{path}`: {reason}")]
@@ -293,7 +321,9 @@ impl CommitError {
             Self::Git(error) => error.kind(),
             Self::DirtyTarget { .. } => ErrorKind::DirtyTarget,
             Self::Moved { .. } => ErrorKind::Moved,
-            Self::Locked { .. } => ErrorKind::Locked,
+            Self::Locked { .. } | Self::Busy { .. } => ErrorKind::Locked,
+            Self::Unfinished { .. } => ErrorKind::Unfinished,
+            Self::Interrupted { signal } => ErrorKind::Interrupted(*signal),
             Self::BadTarget { .. } => ErrorKind::BadTarget,
             Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
             Self::NoIdentity { .. } => ErrorKind::NoIdentity,
@@ -317,6 +347,9 @@ impl CommitError {
             }),
             Self::Moved { .. } => Some("run the same command again".to_owned()),
             Self::Locked { path, .. } => Some(format!("rm -i '{}'", path.display())),
+            Self::Busy { .. } => Some("git promote doctor".to_owned()),
+            Self::Unfinished { .. } => Some("git promote doctor --recover".to_owned()),
+            Self::Interrupted { .. } => Some("git promote status".to_owned()),
             Self::NoIdentity { .. } => {
                 Some("git config --global user.email \"you@example.com\"".to_owned())
             }

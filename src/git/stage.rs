@@ -1,9 +1,15 @@
 //! Files changed without a commit: `--worktree`, and `--stage` with it.
 
-use super::commit::{Durability, Target, bring, bring_back, inspect, read_index, write_index};
+use gix::ObjectId;
+
+use super::commit::{
+    Durability, Target, bring, bring_back, inspect, read_index, sync_objects, write_index,
+};
 use super::index::{Index, IndexLock, Rewrite};
+use super::journal::{Journal, Kind, Turn, interrupted, recover_in};
 use super::{CommitError, GitError, Repository, child};
-use crate::model::FileChange;
+use crate::model::{FileChange, RepoPath};
+use crate::worktree::{NewFile, WorktreeError, write_beneath};
 
 /// Writes the changes to the work tree, all or none of them; with `stage` also
 /// to the index. Targets must be what HEAD holds, in index and work tree.
@@ -18,12 +24,42 @@ pub fn apply_to_worktree(
     if changes.is_empty() {
         return Ok(());
     }
-    let lock = IndexLock::acquire(&repo.gix.index_path())?;
+    let turn = Turn::wait(repo)?;
+    recover_in(&turn, repo)?.settled()?;
+    let lock = IndexLock::acquire(&turn, &repo.gix.index_path())?;
     let index = read_index(repo, lock.index(), changes)?;
-    let targets = look(repo, &index, changes)?;
-    write_all(repo, &targets)?;
-    let staged = if stage { add(repo, lock, index, &targets) } else { Ok(()) };
-    staged.inspect_err(|_| take_back(repo, &targets))
+    let (base, targets) = look(repo, &index, changes)?;
+    interrupted()?;
+    let kind = if stage { Kind::Staged } else { Kind::Files };
+    Journal::new(repo, kind, (base, None), &targets)?.write(&turn, repo)?;
+    let written = write_all(repo, &targets);
+    let done = written.map_err(|(error, done)| (error, targets.get(..done).unwrap_or_default()));
+    let done = done.and_then(|()| {
+        let staged = if stage { add(repo, lock, index, &targets) } else { Ok(()) };
+        staged.map_err(|error| (error, targets.as_slice()))
+    });
+    if let Err((error @ CommitError::Unfinished { .. }, _)) = done {
+        return Err(error);
+    }
+    let back = done.as_ref().err().is_none_or(|(_, written)| take_back(repo, written));
+    if back {
+        // One that stays is found to be done, or undone.
+        let _met_by_the_next_run = Journal::drop_from(repo);
+    }
+    done.map_err(|(error, _)| error)
+}
+
+/// Writes a file that no commit is made of, as whole as those of a promotion.
+pub fn put(
+    repo: &Repository,
+    path: &RepoPath,
+    old: Option<&[u8]>,
+    new: NewFile<'_>,
+) -> Result<(), CommitError> {
+    let root = repo.work_tree()?;
+    let turn = Turn::wait(repo)?;
+    recover_in(&turn, repo)?.settled()?;
+    Ok(write_beneath(root, path, old, new)?)
 }
 
 /// Whether [`apply_to_worktree`] would start now; writes nothing.
@@ -38,7 +74,7 @@ fn look<'c>(
     repo: &Repository,
     index: &Index,
     changes: &'c [FileChange],
-) -> Result<Vec<Target<'c>>, CommitError> {
+) -> Result<(ObjectId, Vec<Target<'c>>), CommitError> {
     let head = repo.head()?;
     let branch = head.branch.unwrap_or_default();
     let base = head.commit.ok_or(GitError::Unborn { branch })?;
@@ -47,30 +83,36 @@ fn look<'c>(
         let reason = "it is outside of the sparse checkout".to_owned();
         return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
     }
-    Ok(targets)
+    Ok((base, targets))
 }
 
-fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitError> {
-    let root = repo.work_tree()?;
+/// An error tells how many files were written before.
+fn write_all(repo: &Repository, targets: &[Target<'_>]) -> Result<(), (CommitError, usize)> {
+    let root = repo.work_tree().map_err(|error| (error.into(), 0))?;
     let durable = Durability::of(repo).objects;
     for (done, target) in targets.iter().enumerate() {
         let Some(file) = &target.file else { continue };
-        if let Err(error) = bring(root, target, file, durable) {
-            take_back(repo, targets.get(..done).unwrap_or_default());
-            return Err(error.into());
-        }
+        // Nothing says that it is too late before all of them are there.
+        let brought = bring(root, target, file, durable).map_err(CommitError::from);
+        brought.and_then(|()| interrupted()).map_err(|error| (error, done + 1))?;
     }
     Ok(())
 }
 
-fn take_back(repo: &Repository, targets: &[Target<'_>]) {
-    let Some(root) = repo.root() else { return };
+/// Gives files their bytes back; tells whether all is as it was.
+fn take_back(repo: &Repository, targets: &[Target<'_>]) -> bool {
+    let Some(root) = repo.root() else { return false };
+    let mut whole = true;
     for target in targets {
         let Some(file) = &target.file else { continue };
         let left = (!target.change.removed).then_some(file.after.as_slice());
-        // What someone else wrote in the meantime is theirs, and stays.
-        let _best_effort = bring_back(root, target, file, left);
+        match bring_back(root, target, file, left) {
+            // What someone else wrote in the meantime is theirs, and stays.
+            Err(WorktreeError::Io { .. }) => whole = false,
+            _ => {}
+        }
     }
+    whole
 }
 
 /// Adds the files to the index: in place, or by git where only git can.
@@ -80,22 +122,37 @@ fn add(
     index: Index,
     targets: &[Target<'_>],
 ) -> Result<(), CommitError> {
+    let failed = |error: &dyn std::fmt::Display| CommitError::write("an object", error);
+    let mut ids = Vec::new();
     for target in targets {
         let Some(bytes) = target.change.after() else { continue };
-        repo.gix.write_blob(bytes).map_err(|error| CommitError::write("an object", error))?;
+        ids.push(repo.gix.write_blob(bytes).map_err(|error| failed(&error))?.detach());
+    }
+    if Durability::of(repo).objects {
+        sync_objects(repo, &ids).map_err(|error| failed(&error))?;
     }
     if index.needs_git()?.is_some() {
         drop(lock);
-        let mut info = Vec::new();
-        for target in targets {
-            // Mode 0 takes an entry away.
-            let mode = if target.change.removed { 0 } else { target.mode };
-            let (id, path) = (target.id, &target.change.path);
-            info.extend_from_slice(format!("{mode:o} {id} 0\t{path}\0").as_bytes());
-        }
-        child::answer(repo, &["update-index", "--add", "-z", "--index-info"], &info)?;
-        return Ok(());
+        return add_by_git(repo, targets);
     }
+    write_index(repo, (lock, index), targets, invalidated(targets))
+}
+
+/// Git writes the index: one that is split or sparse.
+pub(super) fn add_by_git(repo: &Repository, targets: &[Target<'_>]) -> Result<(), CommitError> {
+    let mut info = Vec::new();
+    for target in targets {
+        // Mode 0 takes an entry away.
+        let mode = if target.change.removed { 0 } else { target.mode };
+        let (id, path) = (target.id, &target.change.path);
+        info.extend_from_slice(format!("{mode:o} {id} 0\t{path}\0").as_bytes());
+    }
+    child::answer(repo, &["update-index", "--add", "-z", "--index-info"], &info)?;
+    Ok(())
+}
+
+/// The trees of these targets are not known any more.
+pub(super) fn invalidated(targets: &[Target<'_>]) -> Rewrite {
     let mut rewrite = Rewrite::default();
     for target in targets {
         let mut above = target.change.path.parent();
@@ -104,5 +161,5 @@ fn add(
             above = dir.parent();
         }
     }
-    write_index(repo, (lock, index), targets, rewrite)
+    rewrite
 }

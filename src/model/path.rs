@@ -2,13 +2,21 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A path relative to the root of the repository: UTF-8, `/` between parts, no
 /// leading or trailing `/`, no `.` or `..`. The empty path is the root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct RepoPath(String);
+
+impl<'de> Deserialize<'de> for RepoPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let outside = || serde::de::Error::custom(format!("`{text}` is outside"));
+        Self::normalize(&text).ok_or_else(outside)
+    }
+}
 
 impl RepoPath {
     /// The root of the repository.

@@ -338,7 +338,18 @@ pub fn edit_value(report: &EditReport) -> Value {
 
 /// The kinds that [`schema`] knows.
 pub fn schema_kinds() -> &'static [&'static str] {
-    &["promotion", "status", "edit", "check", "audit", "replay", "next", "wait", "preview"]
+    &[
+        "promotion",
+        "status",
+        "edit",
+        "check",
+        "audit",
+        "replay",
+        "next",
+        "wait",
+        "preview",
+        "doctor",
+    ]
 }
 
 /// The JSON Schema of a kind, whatever its case.
@@ -350,6 +361,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "next" => schema_for!(super::next::WireNext),
         "preview" => schema_for!(super::preview::WirePreviews),
         "wait" => schema_for!(super::wait::WireWait),
+        "doctor" => schema_for!(super::doctor::WireDoctor),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

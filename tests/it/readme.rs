@@ -193,8 +193,11 @@ fn the_exit_codes_are_those_of_the_code() {
         Exit::Invalid => Some(Exit::Partly),
         Exit::Partly => Some(Exit::Bug),
         Exit::Bug => Some(Exit::Git),
-        Exit::Git => Some(Exit::ClosedPipe),
-        Exit::ClosedPipe => None,
+        Exit::Git => Some(Exit::HungUp),
+        Exit::HungUp => Some(Exit::Interrupted),
+        Exit::Interrupted => Some(Exit::ClosedPipe),
+        Exit::ClosedPipe => Some(Exit::Terminated),
+        Exit::Terminated => None,
     };
     let held: Vec<u8> = std::iter::successors(Some(Exit::Done), |exit| next(*exit))
         .map(|exit| exit as u8)

@@ -14,11 +14,11 @@ use clap::Args;
 
 use crate::config::{self, Config, LayoutPath, Origin, PROMOTE_TOML};
 use crate::discover;
-use crate::git::Repository;
+use crate::git::{self, Repository};
 use crate::model::{EnvironmentName, MemorySnapshot, Pipeline, RepoPath, Snapshot, Sources};
-use crate::worktree::{NewFile, read_beneath, write_beneath};
+use crate::worktree::{NewFile, read_beneath};
 
-use super::{Answer, Context, Exit, Failure, Remark};
+use super::{Answer, Context, Exit, Failure, Remark, leftovers};
 use draft::Draft;
 use order::Order;
 
@@ -43,6 +43,7 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Answer, Failure> {
     if !args.print {
         refuse_existing(context, &repo)?;
     }
+    let settled = leftovers::settle(&repo, args.print)?;
     let head = repo.head()?.commit.map(|commit| repo.snapshot(commit)).transpose()?;
     let nothing = MemorySnapshot::default();
     let snapshot: &dyn Snapshot = head.as_ref().map_or(&nothing, |head| head);
@@ -57,8 +58,10 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Answer, Failure> {
         return Ok(Answer { remarks, ..Answer::done(text) });
     }
     let file = NewFile { bytes: text.as_bytes(), executable: false, durable: true };
-    write_beneath(repo.work_tree()?, &RepoPath::root().join(PROMOTE_TOML), None, file)?;
-    init.written()
+    git::put(&repo, &RepoPath::root().join(PROMOTE_TOML), None, file)?;
+    let mut answer = init.written()?;
+    answer.remarks.splice(0..0, settled);
+    Ok(answer)
 }
 
 /// A config that is there is never written over.

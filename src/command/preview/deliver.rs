@@ -12,7 +12,7 @@ use crate::model::{EnvironmentName, FileChange, ForgeKind, RepoPath};
 use crate::report::{CommitLine, Ending, PreviewAction, PreviewReport, PreviewRow, RequestLine};
 
 use super::super::promote::{self, End, LostRace, Way};
-use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
+use super::super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
 use super::{DeliveryArgs, answer, create};
 
 /// The pause before a request is looked for that may have been opened.
@@ -44,8 +44,15 @@ pub(super) struct Delivering<'a> {
 impl Delivering<'_> {
     /// Plans and delivers.
     pub(super) fn perform(&self, plan: Plan<'_>) -> Result<Answer, Failure> {
-        let common = self.args.common();
         let here = Workspace::open(self.context)?;
+        let remarks = leftovers::settle(&here.repo, self.args.dry_run)?;
+        let mut answer = self.deliver(&here, plan)?;
+        answer.remarks.splice(0..0, remarks);
+        Ok(answer)
+    }
+
+    fn deliver(&self, here: &Workspace, plan: Plan<'_>) -> Result<Answer, Failure> {
+        let common = self.args.common();
         let way = match Way::flagged(&common) {
             Some(way) => way,
             None => {
@@ -59,8 +66,11 @@ impl Delivering<'_> {
                 return Err(Failure::usage("--remote and --base are for --push and --pr")
                     .hint("git promote preview create ... --pr"));
             }
-            let planned = plan(&here)?;
-            return self.run((&here, planned), &|step, report| self.local(step, report));
+            return LostRace::default().until(|| {
+                let here = Workspace::of(self.context, here.repo.clone())?;
+                let planned = plan(&here)?;
+                self.run((&here, planned), &|step, report| self.local(step, report))
+            });
         }
         let name = std::env::var("GIT_PROMOTE_REMOTE").ok().filter(|name| !name.is_empty());
         let remote = here.repo.remote(self.args.remote.as_deref().or(name.as_deref()))?;

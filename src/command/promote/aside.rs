@@ -122,16 +122,16 @@ fn pause(attempt: u32) -> Duration {
 }
 
 /// What the target held when the promotion was planned first.
-struct Before(BTreeMap<(AppId, String), Pin>);
+pub(super) struct Before(BTreeMap<(AppId, String), Pin>);
 
 impl Before {
-    fn of(promotions: &[Promotion]) -> Self {
+    pub(super) fn of(promotions: &[Promotion]) -> Self {
         let one = |p: &Promotion| ((p.app.clone(), p.image.clone()), p.previous.clone());
         Self(promotions.iter().map(one).collect())
     }
 
     /// Refuses where somebody else set another version in the meantime.
-    fn agree(&self, report: &PromotionReport) -> Result<(), Failure> {
+    pub(super) fn agree(&self, report: &PromotionReport) -> Result<(), Failure> {
         let other = report.promotions.iter().find(|promotion| {
             let key = (promotion.app.clone(), promotion.image.clone());
             self.0.get(&key).is_some_and(|before| *before != promotion.previous)
@@ -140,7 +140,7 @@ impl Before {
         Err(Failure::new(
             Exit::Conflict,
             format!(
-                "somebody set {} of {} to {} in the meantime; nothing was pushed",
+                "somebody set {} of {} to {} in the meantime; nothing was changed",
                 promotion.app, promotion.to, promotion.previous
             ),
         )

@@ -96,8 +96,8 @@ pub(in super::super) fn done(
     }
     for unfinished in &committed.unfinished {
         remarks.push(Remark::Warning(format!("committed, but {}", told(unfinished))));
-        remarks.push(Remark::Hint(unfinished.command()));
     }
+    remarks.extend(committed.unfinished.first().map(|it| Remark::Hint(it.command().to_owned())));
     End { remarks, exit: Exit::Partly }
 }
 

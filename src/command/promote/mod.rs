@@ -27,6 +27,8 @@ pub(super) use message::{message_text, options};
 pub(super) use way::Way;
 pub(super) use words::{Request, What};
 
+use std::cell::RefCell;
+
 use crate::diff::{self, Effect, Effects};
 use crate::discover::Inventory;
 use crate::gate::{self, Approved};
@@ -35,9 +37,10 @@ use crate::model::{Finding, Snapshot, Sources};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
 
 use apps::{Choosing, Chosen};
+use aside::Before;
 use ending::refusal;
 use words::Known;
 
@@ -109,24 +112,49 @@ impl Asked<'_> {
         if let Some(url) = self.args.remote.as_deref().filter(|remote| is_address(remote)) {
             return self.borrowed(url, flagged);
         }
+        let repo = Repository::open(&self.context.directory)?;
+        let remarks = leftovers::settle(&repo, self.args.dry_run)?;
         // A flag counts before it is known what the words mean here: they may
         // mean something on the remote alone.
-        if let Some(way) = flagged.filter(|way| way.is_aside()) {
-            return self.aside(&Repository::open(&self.context.directory)?, way);
-        }
-        let here = Workspace::open(self.context)?;
-        let request = self.request(&here)?;
-        match Way::of(self.args, &here.config, &request.to) {
-            way @ (Way::Push | Way::Pr) => self.aside(&here.repo, way),
-            _ if self.args.remote.is_some() || self.args.base.is_some() => {
-                Err(Failure::usage("--remote and --base are for --push and --pr")
-                    .hint(format!("{} ... --pr", self.context.front.name())))
+        let mut outcome = match flagged.filter(|way| way.is_aside()) {
+            Some(way) => self.aside(&repo, way),
+            None => self.here(&repo),
+        }?;
+        outcome.remarks.splice(0..0, remarks);
+        Ok(outcome)
+    }
+
+    /// In this checkout. Where somebody else commits in the meantime, all of it
+    /// is planned and judged again.
+    fn here(&self, repo: &Repository) -> Result<Outcome, Failure> {
+        let first: RefCell<Option<Before>> = RefCell::default();
+        LostRace::default().until(|| {
+            let here = Workspace::of(self.context, repo.clone())?;
+            let request = self.request(&here)?;
+            match Way::of(self.args, &here.config, &request.to) {
+                way @ (Way::Push | Way::Pr) => {
+                    let lost = |failure| Failure { lost_race: false, ..failure };
+                    self.aside(&here.repo, way).map_err(lost)
+                }
+                _ if self.args.remote.is_some() || self.args.base.is_some() => {
+                    Err(Failure::usage("--remote and --base are for --push and --pr")
+                        .hint(format!("{} ... --pr", self.context.front.name())))
+                }
+                Way::Commit | Way::Worktree => {
+                    let carry = |promoting: &Promoting<'_>,
+                                 approved: &Approved,
+                                 report: &mut PromotionReport| {
+                        let mut first = first.borrow_mut();
+                        first
+                            .get_or_insert_with(|| Before::of(&report.promotions))
+                            .agree(report)?;
+                        deliver::deliver(promoting, approved, report)
+                    };
+                    let (context, args) = (self.context, self.args);
+                    Promoting { context, workspace: &here, args, request }.run(&carry)
+                }
             }
-            Way::Commit | Way::Worktree => {
-                Promoting { context: self.context, workspace: &here, args: self.args, request }
-                    .run(&deliver::deliver)
-            }
-        }
+        })
     }
 
     /// In a repository of which there is no checkout.

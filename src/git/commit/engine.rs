@@ -33,6 +33,9 @@ pub(super) fn asks_for_git(
     if let Some(setting) = setting(repo) {
         return Ok(Some(setting));
     }
+    if super::reference::is_symbolic(repo) {
+        return Ok(Some("the branch is a symbolic reference".to_owned()));
+    }
     if let Some(target) = prepared.targets.iter().find(|target| target.filtered_by_program) {
         return Ok(Some(format!("a filter program for `{}`", target.change.path)));
     }

@@ -8,18 +8,19 @@ use std::process::Stdio;
 use gix::ObjectId;
 
 use super::super::child;
+use super::super::journal::{Journal, Kind, Turn, interrupted, wait_for};
 use super::native::{Prepared, bring, bring_back};
 use super::{
     CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
-    SignChoice, Target, Unfinished, check_head,
+    SignChoice, Target, Unfinished, check_head, head_ref,
 };
 use crate::model::{FileChange, RepoPath, Snapshot};
 use crate::worktree::read_beneath;
 
 /// Commits by `git commit --only`.
 pub(super) fn commit(
-    repo: &Repository,
-    request: &CommitRequest<'_>,
+    turn: &Turn,
+    (repo, request): (&Repository, &CommitRequest<'_>),
     prepared: Prepared<'_>,
     (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
@@ -34,12 +35,15 @@ pub(super) fn commit(
     if targets.iter().all(|target| target.change.old.as_deref() == target.change.after()) {
         return Err(CommitError::NothingToCommit);
     }
+    interrupted()?;
+    Journal::new(repo, Kind::ByGit, (request.base, None), &targets)?.write(turn, repo)?;
     let mut undo = Undo { repo, written: Vec::new(), added: Vec::new() };
     let outcome = write_files(repo, &targets, &mut undo).and_then(|()| {
         // Git takes the lock itself.
         drop(lock);
         add_new(repo, &targets, &mut undo)?;
         check_head(repo, request.base)?;
+        interrupted()?;
         run(repo, request, &targets, message)
     });
     let said = match outcome {
@@ -53,12 +57,25 @@ pub(super) fn commit(
             return Ok(committed);
         }
         Err(error) => {
-            undo.restore();
+            if undo.restore() {
+                // One that stays is found to be undone.
+                let _met_by_the_next_run = Journal::drop_from(repo);
+            }
+            interrupted()?;
             check_head(repo, request.base)?;
             return Err(error);
         }
     };
-    finish(repo, request, branch, &said)
+    let mut committed = finish(repo, request, branch, &said)?;
+    if Durability::of(repo).refs
+        && let Err(error) = head_ref(repo)
+    {
+        committed.unfinished.push(Unfinished::NotDurable { message: error.to_string() });
+        return Ok(committed);
+    }
+    // One that stays is found to be done.
+    let _met_by_the_next_run = Journal::drop_from(repo);
+    Ok(committed)
 }
 
 fn write_files<'a>(
@@ -111,6 +128,10 @@ fn run(
     }
     let paths = temporary(repo, &paths)?;
     let mut command = child::git(repo);
+    if repo.config_string("core.fsync").is_none() {
+        // Git leaves objects and index to the system otherwise.
+        command.args(["-c", "core.fsync=loose-object,reference,index"]);
+    }
     command.args(["commit", "--quiet", "--only", "--pathspec-file-nul"]);
     command.arg("--file").arg(message.path());
     command.arg(format!("--pathspec-from-file={}", paths.path().display()));
@@ -133,7 +154,7 @@ fn run(
         message: error.to_string(),
     };
     let child = command.spawn().map_err(failed)?;
-    let output = child.wait_with_output().map_err(failed)?;
+    let output = wait_for(child).map_err(failed)?;
     let said = child::words(&output.stderr);
     if output.status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
 }
@@ -218,19 +239,22 @@ struct Undo<'a> {
 
 impl Undo<'_> {
     /// Gives the files their bytes back, also where a hook changed them: they
-    /// were clean before.
-    fn restore(&self) {
-        let Some(root) = self.repo.root() else { return };
+    /// were clean before. Tells whether all is as it was.
+    fn restore(&self) -> bool {
+        let Some(root) = self.repo.root() else { return false };
+        let mut whole = true;
         for target in &self.written {
-            let path = &target.change.path;
-            let Ok(now) = read_beneath(root, path) else { continue };
             let Some(file) = &target.file else { continue };
-            let now = now.map(|now| now.bytes);
-            let _best_effort = bring_back(root, target, file, now.as_deref());
+            let now = read_beneath(root, &target.change.path);
+            let back = now.and_then(|now| {
+                bring_back(root, target, file, now.as_ref().map(|now| now.bytes.as_slice()))
+            });
+            whole &= back.is_ok();
         }
         for path in &self.added {
             let args = ["update-index", "--force-remove", "--", path.as_str()];
-            let _best_effort = child::run(self.repo, &args, b"");
+            whole &= child::answer(self.repo, &args, b"").is_ok();
         }
+        whole
     }
 }

@@ -11,19 +11,22 @@ mod handoff;
 mod identity;
 mod message;
 mod native;
+mod reference;
 mod sync;
 mod targets;
 
 use gix::ObjectId;
 
+use super::journal::{Turn, recover_in};
 use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
 pub use aside::build;
 pub(super) use engine::has_hook;
 pub(super) use native::{bring, bring_back, read_index, write_index};
-pub(super) use sync::Durability;
-pub(super) use targets::{Target, inspect};
+pub(super) use reference::Files;
+pub(super) use sync::{Durability, head_ref, objects as sync_objects};
+pub(super) use targets::{Checkout, Entry, MODE_EXECUTABLE, MODE_FILE, Target, entries, inspect};
 
 /// Whether to sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,16 +96,8 @@ pub enum Unfinished {
 
 impl Unfinished {
     /// The command that continues.
-    pub fn command(&self) -> String {
-        match self {
-            Self::File { path, changed: true, .. } => format!("git diff -- '{path}'"),
-            Self::File { path, .. } => format!("git restore -- '{path}'"),
-            Self::Index { paths, .. } => {
-                let paths: Vec<String> = paths.iter().map(|path| format!("'{path}'")).collect();
-                format!("git reset -q -- {}", paths.join(" "))
-            }
-            Self::NotDurable { .. } => "sync".to_owned(),
-        }
+    pub fn command(&self) -> &'static str {
+        "git promote doctor --recover"
     }
 }
 
@@ -128,11 +123,13 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
         return Err(CommitError::NothingToCommit);
     }
     repo.work_tree()?;
-    let prepared = native::prepare(repo, request)?;
+    let turn = Turn::wait(repo)?;
+    recover_in(&turn, repo)?.settled()?;
+    let prepared = native::prepare(&turn, repo, request)?;
     let message = message::compose(repo, request)?;
     match engine::asks_for_git(repo, request.options, &prepared)? {
-        Some(reason) => handoff::commit(repo, request, prepared, (&message, &reason)),
-        None => native::commit(repo, request, prepared, &message),
+        Some(reason) => handoff::commit(&turn, (repo, request), prepared, (&message, &reason)),
+        None => native::commit(&turn, (repo, request), prepared, &message),
     }
 }
 

@@ -6,12 +6,13 @@ use std::path::Path;
 use gix::ObjectId;
 use gix::actor::Signature;
 use gix::index::entry::Stat;
-use gix::refs::transaction::{Change as RefChange, LogChange, PreviousValue, RefEdit, RefLog};
 
 use super::super::child;
-use super::super::index::{Change, Index, IndexLock, Rewrite, age_of};
+use super::super::index::{Change, Index, IndexLock, Rewrite};
+use super::super::journal::{Journal, Kind, Turn, interrupted};
 use super::super::tree::{Leaf, TreeWriter};
 use super::identity::{Role, signature};
+use super::reference::{self, Step};
 use super::targets::{Checkout, MODE_EXECUTABLE};
 use super::{
     CommitError, CommitRequest, Committed, Durability, Repository, SignChoice, Target, Unfinished,
@@ -31,10 +32,11 @@ pub(super) struct Prepared<'a> {
 
 /// Locks the index, and only then looks at HEAD, index and files.
 pub(super) fn prepare<'a>(
+    turn: &Turn,
     repo: &Repository,
     request: &CommitRequest<'a>,
 ) -> Result<Prepared<'a>, CommitError> {
-    let lock = IndexLock::acquire(&repo.gix.index_path())?;
+    let lock = IndexLock::acquire(turn, &repo.gix.index_path())?;
     let branch = check_head(repo, request.base)?;
     let index = read_index(repo, lock.index(), request.changes)?;
     let targets = inspect(repo, request.base, &index, request.changes)?;
@@ -67,8 +69,8 @@ pub(in super::super) fn read_index(
 
 /// Commits, and brings files and index along.
 pub(super) fn commit(
-    repo: &Repository,
-    request: &CommitRequest<'_>,
+    turn: &Turn,
+    (repo, request): (&Repository, &CommitRequest<'_>),
     prepared: Prepared<'_>,
     message: &str,
 ) -> Result<Committed, CommitError> {
@@ -86,8 +88,27 @@ pub(super) fn commit(
         let ids: Vec<ObjectId> = trees.chain(blobs).chain([id]).collect();
         sync::objects(repo, &ids).map_err(|error| CommitError::write("the objects", error))?;
     }
-    move_head(repo, request.base, (id, message), &committer)?;
+    interrupted()?;
+    let commits = (request.base, Some(id));
+    Journal::new(repo, Kind::Commit, commits, &prepared.targets)?.write(turn, repo)?;
+    let (from, durable) = (request.base, durability.refs);
+    let step = Step { from, to: id, message, committer: &committer, durable };
+    if let Err(error) = reference::advance(turn, repo, step) {
+        // One that stays says that nothing was done.
+        let _met_by_the_next_run = Journal::drop_from(repo);
+        return Err(error);
+    }
     // From here on the commit is there: what fails is reported, not failed.
+    Ok(follow((repo, request), (id, durability), prepared, rewrite))
+}
+
+/// Brings files and index along, and drops the journal once all is done.
+fn follow(
+    (repo, request): (&Repository, &CommitRequest<'_>),
+    (id, durability): (ObjectId, Durability),
+    prepared: Prepared<'_>,
+    rewrite: Rewrite,
+) -> Committed {
     let mut unfinished = Vec::new();
     if durability.refs
         && let Err(error) = sync::head_ref(repo)
@@ -100,7 +121,11 @@ pub(super) fn commit(
         let paths = request.changes.iter().map(|change| change.path.clone()).collect();
         unfinished.push(Unfinished::Index { paths, message: error.to_string() });
     }
-    Ok(Committed { id, branch, notes: Vec::new(), unfinished })
+    if unfinished.is_empty() {
+        // One that stays is found to be done.
+        let _met_by_the_next_run = Journal::drop_from(repo);
+    }
+    Committed { id, branch, notes: Vec::new(), unfinished }
 }
 
 /// Blobs and trees of a commit that is to be made.
@@ -203,54 +228,6 @@ fn chain(error: &gix::Error) -> String {
     text.join(": ")
 }
 
-/// Moves the branch (HEAD itself where it is detached) from `base` to `id`,
-/// unless it is elsewhere by now, and writes the reflog of both.
-fn move_head(
-    repo: &Repository,
-    base: ObjectId,
-    (id, message): (ObjectId, &str),
-    committer: &Signature,
-) -> Result<(), CommitError> {
-    let action = std::env::var("GIT_REFLOG_ACTION").unwrap_or_else(|_| "commit".to_owned());
-    let edit = RefEdit {
-        change: RefChange::Update {
-            log: LogChange {
-                mode: RefLog::AndReference,
-                force_create_reflog: false,
-                message: reflog_line(&action, message).into(),
-            },
-            expected: PreviousValue::MustExistAndMatch(gix::refs::Target::Object(base)),
-            new: gix::refs::Target::Object(id),
-        },
-        name: "HEAD".try_into().map_err(|error| CommitError::write("HEAD", error))?,
-        deref: true,
-    };
-    let mut time = gix::date::parse::TimeBuf::default();
-    let moved = repo.gix.edit_references_as([edit], Some(committer.to_ref(&mut time)));
-    if let Err(error) = moved {
-        // A lost race, a held lock and a full disk come as the same type.
-        check_head(repo, base)?;
-        let locked = held_ref_lock(repo);
-        return Err(locked.unwrap_or_else(|| CommitError::write("HEAD", error)));
-    }
-    Ok(())
-}
-
-/// The lock that keeps HEAD or its branch from being moved.
-fn held_ref_lock(repo: &Repository) -> Option<CommitError> {
-    let branch = repo.gix.head_name().ok().flatten();
-    let branch = branch.map(|name| repo.common_dir().join(format!("{}.lock", name.as_bstr())));
-    let mut locks = branch.into_iter().chain([repo.git_dir().join("HEAD.lock")]);
-    let path = locks.find(|lock| lock.exists())?;
-    Some(CommitError::Locked { age: age_of(&path), path })
-}
-
-/// The action and the first line of the message, blanks as git folds them.
-fn reflog_line(action: &str, message: &str) -> String {
-    let line = format!("{action}: {}", message.lines().next().unwrap_or_default());
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn write_files(
     repo: &Repository,
     targets: &[Target<'_>],
@@ -277,7 +254,7 @@ pub(in super::super) fn bring(
 ) -> Result<(), WorktreeError> {
     let (path, before) = (&target.change.path, file.before.as_deref());
     if target.change.removed {
-        return remove_beneath(root, path, before.unwrap_or_default());
+        return remove_beneath(root, path, before.unwrap_or_default(), durable);
     }
     let new = NewFile { bytes: &file.after, executable: target.change.executable, durable };
     write_beneath(root, path, before, new)
@@ -297,7 +274,7 @@ pub(in super::super) fn bring_back(
             let executable = target.mode == MODE_EXECUTABLE;
             write_beneath(root, path, now, NewFile { bytes: before, executable, durable: true })
         }
-        (None, Some(now)) => remove_beneath(root, path, now),
+        (None, Some(now)) => remove_beneath(root, path, now, true),
         (None, None) => Ok(()),
     }
 }
@@ -326,7 +303,7 @@ pub(in super::super) fn write_index(
     }
     let data = index.rewritten(rewrite, root)?;
     let durable = Durability::of(repo).index;
-    lock.write(&data, durable).map_err(|error| CommitError::write("the index", error))
+    lock.write(&data, durable)
 }
 
 /// The metadata of the file, if it holds what was to be written; else zeros,

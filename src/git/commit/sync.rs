@@ -47,7 +47,7 @@ impl Durability {
 }
 
 /// Syncs loose objects and their directories. Those in packs are long on disk.
-pub(super) fn objects(repo: &Repository, ids: &[ObjectId]) -> io::Result<()> {
+pub(in super::super) fn objects(repo: &Repository, ids: &[ObjectId]) -> io::Result<()> {
     let store = repo.common_dir().join("objects");
     let mut directories = BTreeSet::new();
     for id in ids {
@@ -67,18 +67,15 @@ pub(super) fn objects(repo: &Repository, ids: &[ObjectId]) -> io::Result<()> {
     Ok(())
 }
 
-/// Syncs the file of HEAD's branch, or HEAD itself where it is detached.
-pub(super) fn head_ref(repo: &Repository) -> io::Result<()> {
+/// Makes the last move of HEAD's branch (HEAD itself where it is detached) last.
+/// Its content was synced before it was given the name.
+pub(in super::super) fn head_ref(repo: &Repository) -> io::Result<()> {
     let name = repo.gix.head_name().ok().flatten();
     let file: PathBuf = match name {
         Some(name) => repo.common_dir().join(name.as_bstr().to_string()),
         None => repo.git_dir().join("HEAD"),
     };
-    match sync(&file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => crate::worktree::sync_directory_of(&file),
-    }
+    if file.exists() { crate::worktree::sync_directory_of(&file) } else { Ok(()) }
 }
 
 #[cfg(test)]

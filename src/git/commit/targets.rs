@@ -15,8 +15,8 @@ use super::{CommitError, GitError, Repository};
 use crate::model::{EntryKind, FileChange, RepoPath, Snapshot};
 use crate::worktree::read_beneath;
 
-const MODE_FILE: u32 = 0o100_644;
-pub(super) const MODE_EXECUTABLE: u32 = 0o100_755;
+pub(in super::super) const MODE_FILE: u32 = 0o100_644;
+pub(in super::super) const MODE_EXECUTABLE: u32 = 0o100_755;
 
 /// A file that is to be written.
 #[derive(Debug)]
@@ -139,17 +139,17 @@ fn check_names(change: &FileChange) -> Result<(), CommitError> {
 
 /// What the index has at a target's path.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+pub(in super::super) struct Entry {
     /// Where the entry starts in the file; 0 where git listed it.
-    offset: usize,
-    id: ObjectId,
-    mode: u32,
-    unmerged: bool,
-    intent_to_add: bool,
+    pub(in super::super) offset: usize,
+    pub(in super::super) id: ObjectId,
+    pub(in super::super) mode: u32,
+    pub(in super::super) unmerged: bool,
+    pub(in super::super) intent_to_add: bool,
     skip_worktree: bool,
 }
 
-impl Seen {
+impl Entry {
     fn new(entry: &RawEntry<'_>) -> Self {
         Self {
             offset: entry.offset,
@@ -180,42 +180,59 @@ impl Seen {
     }
 }
 
+/// The entries of these paths, however they are.
+pub(in super::super) fn entries<'a>(
+    repo: &Repository,
+    index: &Index,
+    paths: impl Iterator<Item = &'a RepoPath>,
+) -> Result<HashMap<&'a [u8], Entry>, CommitError> {
+    let wanted = paths.map(|path| path.as_str().as_bytes()).collect();
+    let mut scan = Scan { wanted, added: Vec::new(), found: HashMap::new(), conflict: None };
+    scan.all(repo, index)?;
+    Ok(scan.found)
+}
+
 /// The entries of the targets. New files also need that no entry is above or
 /// below them.
 fn scan<'a>(
     repo: &Repository,
     index: &Index,
     changes: &'a [FileChange],
-) -> Result<HashMap<&'a [u8], Seen>, CommitError> {
+) -> Result<HashMap<&'a [u8], Entry>, CommitError> {
     let mut scan = Scan {
         wanted: changes.iter().map(|change| change.path.as_str().as_bytes()).collect(),
         added: changes.iter().filter(|change| change.old.is_none()).collect(),
         found: HashMap::new(),
         conflict: None,
     };
-    if index.needs_git()?.is_some() {
-        // Entries may be in another file, or be whole directories.
-        let listed = child::answer(repo, &["ls-files", "-s", "-v", "-z"], b"")?;
-        for line in listed.split(|byte| *byte == 0) {
-            if let Some((path, seen)) = Seen::parse(line) {
-                scan.see(path, seen.mode, || seen);
-            }
-        }
-    } else {
-        index.for_each(|entry| scan.see(entry.path, entry.mode(), || Seen::new(entry)))?;
-    }
+    scan.all(repo, index)?;
     scan.conflict.map_or(Ok(scan.found), Err)
 }
 
 struct Scan<'a> {
     wanted: HashSet<&'a [u8]>,
     added: Vec<&'a FileChange>,
-    found: HashMap<&'a [u8], Seen>,
+    found: HashMap<&'a [u8], Entry>,
     conflict: Option<CommitError>,
 }
 
 impl Scan<'_> {
-    fn see(&mut self, path: &[u8], mode: u32, entry: impl FnOnce() -> Seen) {
+    fn all(&mut self, repo: &Repository, index: &Index) -> Result<(), CommitError> {
+        if index.needs_git()?.is_none() {
+            index.for_each(|entry| self.see(entry.path, entry.mode(), || Entry::new(entry)))?;
+            return Ok(());
+        }
+        // Entries may be in another file, or be whole directories.
+        let listed = child::answer(repo, &["ls-files", "-s", "-v", "-z"], b"")?;
+        for line in listed.split(|byte| *byte == 0) {
+            if let Some((path, seen)) = Entry::parse(line) {
+                self.see(path, seen.mode, || seen);
+            }
+        }
+        Ok(())
+    }
+
+    fn see(&mut self, path: &[u8], mode: u32, entry: impl FnOnce() -> Entry) {
         if let Some(path) = self.wanted.get(path) {
             // Of an unmerged path the first stage is enough to refuse it.
             self.found.entry(*path).or_insert_with(entry);
@@ -244,7 +261,7 @@ fn conflict_with(entry: &[u8], mode: u32, change: &FileChange) -> Option<CommitE
 fn check_entry(
     snapshot: &TreeSnapshot,
     change: &FileChange,
-    entry: Option<&Seen>,
+    entry: Option<&Entry>,
 ) -> Result<(), CommitError> {
     let path = &change.path;
     let Some(entry) = entry else {

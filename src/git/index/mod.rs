@@ -20,7 +20,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::index::entry::Stat;
 
-pub(super) use lock::{IndexLock, age_of};
+pub(super) use lock::{Beside, IndexLock};
 pub(super) use rewrite::{Change, Rewrite};
 
 use super::GitError;
