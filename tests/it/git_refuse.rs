@@ -260,7 +260,7 @@ fn a_held_branch_lock_changes_nothing() {
     let sandbox = Sandbox::new();
     let before = sandbox.state();
     fs::write(sandbox.root.join(".git/refs/heads/main.lock"), "").unwrap();
-    let refused = sandbox.commit(&web());
+    let refused = Driver::new(&sandbox).env("GIT_PROMOTE_LOCK_TIMEOUT", "300").commit(&web());
     assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Locked", Some(6)));
     fs::remove_file(sandbox.root.join(".git/refs/heads/main.lock")).unwrap();
     assert_eq!(sandbox.state(), before);

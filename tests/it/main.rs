@@ -48,9 +48,15 @@ mod config_refusals;
 #[cfg(test)]
 mod config_roundtrip;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod deliver;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod durability;
 #[cfg(test)]
 mod edit_cases;
 #[cfg(test)]
