@@ -169,7 +169,8 @@ fn is_object(name: &str) -> bool {
 
 /// The lines of the reflogs that are none.
 pub(crate) fn torn_reflog(root: &Path) -> Vec<String> {
-    let line = regex::Regex::new(r"^[0-9a-f]{40} [0-9a-f]{40} .+ <.*> \d+ [+-]\d{4}\t.*$").unwrap();
+    let line =
+        regex::Regex::new(r"^[0-9a-f]{40} [0-9a-f]{40} .+ <.*> \d+ [+-]\d{4}(\t.*)?$").unwrap();
     let mut found = Vec::new();
     for name in ["logs/HEAD", "logs/refs/heads/main"] {
         let text = fs::read_to_string(root.join(".git").join(name)).unwrap_or_default();

@@ -123,6 +123,7 @@ impl Case<'_> {
             (0, Tip::New) if followed && left.is_empty() => None,
             (0, _) => Some("success"),
             (9, Tip::New) if !followed || !left.is_empty() || may_not_last(stroke) => None,
+            (9, Tip::New) if about_output(stroke) => None,
             (9, _) => Some("something left"),
             (101 | 134 | 70, _) => Some("a panic"),
             (130 | 143, Tip::Old) if !left.is_empty() => Some("a clean stop"),

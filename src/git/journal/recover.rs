@@ -15,6 +15,7 @@ use super::super::index::{Beside, Index, IndexLock};
 use super::super::stage::{add_by_git, invalidated};
 use super::super::{CommitError, Repository};
 use super::entry::{self, Journal};
+use super::halves::remove_halves;
 use super::linked::{clear, remove};
 use super::turn::{self, Turn};
 use super::verdict::{Put, Step, verdict};
@@ -99,6 +100,9 @@ pub(in super::super) fn recover_in(
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
     done.found |= !done.notes.is_empty();
+    if done.found {
+        remove_halves(repo);
+    }
     let Some(journal) = journal else { return Ok(done) };
     done.found = true;
     mend(turn, repo, (&journal, &mut done))?;
