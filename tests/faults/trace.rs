@@ -148,10 +148,14 @@ pub(crate) enum Kind {
 }
 
 impl Point {
-    /// What stays the same between two runs, to tell points of two runs apart.
+    /// The call and what it is about, without what differs from run to run.
     pub(crate) fn shape(&self) -> String {
-        let name = Regex::new(r"\.tmp\w{6}|-\w{6}\.tmp|\d+</?|promote-faults-\w+").unwrap();
-        format!("{} {}", self.call, name.replace_all(&self.line, "_"))
+        let name = Regex::new(r"\.tmp\w{6}|promote-faults-\w+|[0-9a-f]{38,}").unwrap();
+        let path = Regex::new("/repo/([^>\"]*)").unwrap();
+        let line = name.replace_all(&self.line, "_");
+        let paths: Vec<&str> =
+            path.captures_iter(&line).map(|found| found.extract::<1>().1[0]).collect();
+        format!("{} {}", self.call, paths.join(" "))
     }
 }
 

@@ -20,10 +20,11 @@ fn every_fault_of_a_promotion() {
 #[ignore = "part of the whole sweep"]
 fn every_fault_of_a_recovery() {
     if trace::available() {
-        for (apps, name) in [(1, "one file, recovery"), (5, "five files, recovery")] {
+        for (apps, step, name) in [(1, 1, "one file, recovery"), (5, 3, "five files, recovery")] {
             let scene = Scene::promotion(apps);
             let crashes = crashes(&scene, &scene.recover);
-            sweep(&jobs(&scene, &scene.recover, &crashes, &ALL)).settle(name);
+            let jobs = jobs(&scene, &scene.recover, &crashes, &ALL);
+            sweep(&jobs.into_iter().step_by(step).collect::<Vec<_>>()).settle(name);
         }
     }
 }
@@ -33,9 +34,11 @@ fn every_fault_of_a_recovery() {
 #[ignore = "part of the whole sweep"]
 fn every_kill_of_a_retry() {
     if trace::available() {
-        for (apps, name) in [(1, "one file, retry killed"), (5, "five files, retry killed")] {
+        let scenes = [(1, 3, "one file, retry killed"), (5, 9, "five files, retry killed")];
+        for (apps, step, name) in scenes {
             let scene = Scene::promotion(apps);
             let crashes = crashes(&scene, &scene.command);
+            let crashes: Vec<_> = crashes.into_iter().step_by(step).collect();
             sweep(&jobs(&scene, &scene.command, &crashes, &[Fault::Kill])).settle(name);
         }
     }
@@ -45,8 +48,8 @@ fn every_kill_of_a_retry() {
 #[ignore = "part of the whole sweep"]
 fn every_torn_write() {
     if trace::available() {
-        torn(&Scene::promotion(1), 2).settle("one file, torn");
-        torn(&Scene::promotion(5), 5).settle("five files, torn");
+        torn(&Scene::promotion(1), 5).settle("one file, torn");
+        torn(&Scene::promotion(5), 11).settle("five files, torn");
     }
 }
 
