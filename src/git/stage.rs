@@ -106,10 +106,9 @@ fn take_back(repo: &Repository, targets: &[Target<'_>]) -> bool {
     for target in targets {
         let Some(file) = &target.file else { continue };
         let left = (!target.change.removed).then_some(file.after.as_slice());
-        match bring_back(root, target, file, left) {
-            // What someone else wrote in the meantime is theirs, and stays.
-            Err(WorktreeError::Io { .. }) => whole = false,
-            _ => {}
+        // What someone else wrote in the meantime is theirs, and stays.
+        if let Err(WorktreeError::Io { .. }) = bring_back(root, target, file, left) {
+            whole = false;
         }
     }
     whole

@@ -1,14 +1,14 @@
 //! `images:` entries over what is not followed: what they pin is not seen, so
 //! neither an entry nor the order of entries may just change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::kustomize::render::{ImageKind, Rendered, RenderedImage};
-use crate::model::{RepoPath, SnapshotError};
+use crate::kustomize::render::{ImageKind, Rendered};
+use crate::model::RepoPath;
 
+use super::Doubt;
 use super::unit::{Unit, doubt, images};
-use super::{Doubt, Sides};
 
 /// An `images:` entry that pinned what lies in something not followed must
 /// not just go: nobody sees what comes through then.
@@ -32,38 +32,6 @@ pub(super) fn gone(
         );
         doubts.push(doubt(unit, at.clone(), message));
     }
-}
-
-/// A setting that says which image a chart or a custom resource takes must not
-/// just go: what comes in its place nobody sees.
-pub(super) fn settings_gone(
-    unit: &Unit<'_>,
-    sides: &Sides<'_>,
-    (base, head): (&[Rc<Rendered>], &[Rc<Rendered>]),
-) -> Result<Vec<Doubt>, SnapshotError> {
-    let setting = |image: &&RenderedImage| image.kind == ImageKind::Setting;
-    let place = |image: &RenderedImage| (image.object.clone(), image.field.clone());
-    let left: BTreeSet<(String, String)> = images(head).filter(setting).map(place).collect();
-    // An object that goes as a whole takes its settings with it.
-    let objects: BTreeSet<&str> = images(head).map(|image| image.object.as_str()).collect();
-    let mut doubts = Vec::new();
-    for image in images(base).filter(setting).filter(|image| !left.contains(&place(image))) {
-        let there = sides.head.kind(&image.origin.0)?.is_some();
-        if there && (objects.contains(image.object.as_str()) || is_chart(image, head)) {
-            let message = format!(
-                "{} of {} is gone: what it takes then is not known",
-                image.field, image.object
-            );
-            doubts.push(doubt(unit, image.origin.clone(), message));
-        }
-    }
-    Ok(doubts)
-}
-
-/// Whether the chart of a setting is there still.
-fn is_chart(image: &RenderedImage, head: &[Rc<Rendered>]) -> bool {
-    let charts = head.iter().flat_map(|rendered| &rendered.opaque);
-    image.object.starts_with("chart ") && charts.into_iter().any(|one| one.what.contains("Helm"))
 }
 
 /// The first kustomization whose entries come in an order that is not the one

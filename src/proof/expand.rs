@@ -67,6 +67,9 @@ impl Expansion {
     }
 }
 
+/// How the templates are filled in, and which selectors count.
+const WAYS: [&str; 2] = ["spec.goTemplate", "spec.applyNestedSelectors"];
+
 /// Expands an object; `None` where something of it is not understood.
 pub(super) fn expand(pointer: &Pointer) -> Option<Expansion> {
     pointer.object.starts_with("ApplicationSet/").then_some(())?;
@@ -84,6 +87,8 @@ pub(super) fn expand(pointer: &Pointer) -> Option<Expansion> {
             found.fixed.insert((field.path.clone(), field.value.clone()));
         } else if field.path.starts_with("spec.template.spec.destination.") {
             given.aim(&field.value)?;
+            found.fixed.insert((field.path.clone(), field.value.clone()));
+        } else if WAYS.iter().any(|way| field.path.starts_with(way)) {
             found.fixed.insert((field.path.clone(), field.value.clone()));
         } else {
             return None;

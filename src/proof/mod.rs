@@ -9,10 +9,12 @@ mod affected;
 mod entries;
 mod expand;
 mod files;
+mod followed;
 mod lifecycle;
 mod linked;
 mod links;
 mod loosened;
+mod outside;
 mod past;
 mod pins;
 mod plugins;
@@ -20,8 +22,10 @@ mod pointers;
 mod reach;
 mod renders;
 mod selector;
+mod settings;
 mod shared;
 mod standing;
+mod substituted;
 mod unit;
 mod versions;
 
@@ -257,8 +261,13 @@ pub fn prove(sides: &Sides<'_>) -> Result<Proof, SnapshotError> {
     proof.after = read(sides.head, &affected.head)?;
     pins::take_out(&mut proof);
     pins::doubts(sides, &mut proof)?;
-    let pointing = pointers::doubts(&judging, &affected, &proof)?;
+    let (pointing, moved) = pointers::doubts(&judging, &affected, &proof)?;
     proof.doubts.extend(pointing);
+    proof.moved.extend(moved);
+    let held = pointers::held(&proof);
+    for unit in units.values().filter(|unit| touched.contains(&unit.key)) {
+        proof.doubts.extend(judging.substituted(unit, &|at| held.contains(at))?);
+    }
     proof.doubts.extend(shared::workloads(sides, &affected.outside)?);
     proof.doubts.extend(shared::variables(sides, &affected.outside)?);
     proof.doubts.sort();

@@ -6,24 +6,27 @@ use std::rc::Rc;
 
 use crate::discover::{self, Overlay};
 use crate::kustomize::is_kustomization;
-use crate::kustomize::render::{Pointer, PointerField, Rendered, render, render_file};
+use crate::kustomize::render::{Pointer, PointerField, Rendered, render_file};
 use crate::model::{EntryKind, EnvironmentName, RepoPath, Snapshot, SnapshotError, Sources};
 
 use super::affected::Affected;
 use super::expand::{Directory, Expansion, expand};
+use super::followed::{Line, versions};
+use super::outside::{is_manifest, outside};
 use super::renders::Side;
 use super::shared::{self, Shared};
 use super::unit::{Judging, Unit};
-use super::{Doubt, Proof, Sides};
+use super::{Doubt, Moved, Proof, Sides};
 
 /// What points elsewhere after the change.
 pub(super) fn doubts(
     judging: &Judging<'_>,
     affected: &Affected,
     proof: &Proof,
-) -> Result<Vec<Doubt>, SnapshotError> {
+) -> Result<(Vec<Doubt>, Vec<Moved>), SnapshotError> {
     let sides = judging.sides;
     let mut found = Vec::new();
+    let mut moved = Vec::new();
     for unit in judging.units.values() {
         if !judging.is_touched(unit)? {
             continue;
@@ -33,30 +36,54 @@ pub(super) fn doubts(
         let first = judging.sources(unit) == Sources::First;
         let scope =
             Scope { sides, proof, environment: Some(&unit.environment), first, goes: false };
-        let head = vouched(judging, unit, &pointers(&base), pointers(&head))?;
-        let told = scope.compare(&pointers(&base), &head, &[])?;
+        let base = pointers(&base);
+        let mut head = vouched(judging, unit, &base, pointers(&head))?;
+        if !first {
+            let judged = |at: &(RepoPath, u32)| scope.is_judged(at);
+            let followed = judging.line(unit)?.follow(&base, &head, &judged);
+            head = followed.head;
+            moved.extend(followed.moved);
+            found.extend(followed.doubts);
+        }
+        let told = scope.compare(&base, &head, &[])?;
         let known = |doubt: Doubt| Doubt { app: unit.key.app().cloned(), ..doubt };
         found.extend(told.into_iter().map(known));
     }
     let goes = goes(sides, affected)?;
     let left: Vec<Pointer> = goes.iter().flat_map(|(_, left)| left.clone()).collect();
     for place in outside(sides, affected)? {
-        let (base, head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
+        let (base, mut head) = (place.pointers(sides.base)?, place.pointers(sides.head)?);
         let environment = sides.environment_of(&place.path);
         let first = environment.is_some_and(|name| sides.is_first(name));
         let goes = goes.iter().any(|(deploys, _)| *deploys);
         let scope = Scope { sides, proof, environment, first, goes };
         let mut beside = if head.is_empty() { Vec::new() } else { place.beside(sides.base)? };
+        if let (Some(environment), false) = (environment, first) {
+            let sources = environment_sources(sides, environment);
+            let before = place.before(sides, environment, &sources)?;
+            let line = Line { environment, app: None, sources, before };
+            let followed = line.follow(&base, &head, &|at| scope.is_judged(at));
+            head = followed.head;
+            moved.extend(followed.moved);
+            found.extend(followed.doubts);
+        }
         if environment.is_none() {
             beside.extend(left.iter().cloned());
         }
         found.extend(scope.compare(&base, &head, &beside)?);
     }
-    Ok(found)
+    Ok((found, moved))
+}
+
+/// Where marked and declared versions stand.
+pub(super) fn held(proof: &Proof) -> BTreeSet<(RepoPath, u32)> {
+    let sites = proof.after.cells.values().flat_map(|cell| &cell.sites);
+    sites.map(|site| (site.path.clone(), site.line)).collect()
 }
 
 /// The objects of a unit, without those that are new and that every
-/// environment before has alike: a source, which says all that it deploys.
+/// environment before has alike: a source, which says all that it deploys, or
+/// a release, whose values are judged for themselves.
 fn vouched(
     judging: &Judging<'_>,
     unit: &Unit<'_>,
@@ -79,7 +106,7 @@ fn vouched(
         theirs.push(pointers(&rendered).iter().map(own).collect::<Vec<_>>());
     }
     head.retain(|pointer| {
-        let source = ["HelmRepository/", "GitRepository/", "OCIRepository/", "Bucket/"];
+        let source = ["Helm", "GitRepository/", "OCIRepository/", "Bucket/"];
         let old = base.iter().any(|other| other.object == pointer.object);
         let is_source = source.iter().any(|kind| pointer.object.starts_with(kind));
         old || !is_source || !theirs.iter().all(|theirs| theirs.contains(&own(pointer)))
@@ -117,64 +144,8 @@ fn render_file_if(snapshot: &dyn Snapshot, path: &RepoPath) -> Result<Vec<Pointe
     Ok(if is_file { render_file(snapshot, path)?.pointers } else { Vec::new() })
 }
 
-fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
+pub(super) fn pointers(rendered: &[Rc<Rendered>]) -> Vec<Pointer> {
     rendered.iter().flat_map(|rendered| rendered.pointers.clone()).collect()
-}
-
-/// A file, or a kustomization, that no overlay holds.
-struct Outside {
-    path: RepoPath,
-    is_file: bool,
-}
-
-impl Outside {
-    fn pointers(&self, snapshot: &dyn Snapshot) -> Result<Vec<Pointer>, SnapshotError> {
-        if self.is_file {
-            return Ok(render_file(snapshot, &self.path)?.pointers);
-        }
-        let entries = snapshot.list(&self.path)?.unwrap_or_default();
-        if entries.iter().any(|entry| is_kustomization(&entry.name)) {
-            return Ok(render(snapshot, &self.path)?.pointers);
-        }
-        Ok(Vec::new())
-    }
-
-    /// The pointers in the files beside it: what is usual here.
-    fn beside(&self, snapshot: &dyn Snapshot) -> Result<Vec<Pointer>, SnapshotError> {
-        let dir = self.path.parent().filter(|_| self.is_file).unwrap_or(self.path.clone());
-        let mut found = Vec::new();
-        let entries = snapshot.list(&dir)?.unwrap_or_default();
-        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
-        for entry in files.filter(|entry| is_manifest(&entry.name)).take(MOST_BESIDE) {
-            found.extend(render_file(snapshot, &dir.join(&entry.name))?.pointers);
-        }
-        Ok(found)
-    }
-}
-
-/// Of a directory with more files only these are looked at.
-const MOST_BESIDE: usize = 500;
-
-fn is_manifest(name: &str) -> bool {
-    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) && !is_kustomization(name)
-}
-
-/// The kustomizations and files outside of overlays that change.
-fn outside(sides: &Sides<'_>, affected: &Affected) -> Result<Vec<Outside>, SnapshotError> {
-    let overlays = || affected.base.iter().chain(&affected.head);
-    let mut found = Vec::new();
-    for dir in &affected.reached {
-        if !overlays().any(|overlay| dir.is_within(&overlay.path)) {
-            found.push(Outside { path: dir.clone(), is_file: false });
-        }
-    }
-    for path in &affected.outside {
-        let there = sides.head.kind(path)? == Some(EntryKind::File);
-        if there && is_manifest(path.file_name()) {
-            found.push(Outside { path: path.clone(), is_file: true });
-        }
-    }
-    Ok(found)
 }
 
 /// Where an automation of Flux writes.
@@ -219,7 +190,12 @@ impl Scope<'_> {
     fn matters(&self, field: &PointerField) -> bool {
         // The namespace is the app's own affair.
         let namespace = field.path.ends_with("spec.destination.namespace");
-        !namespace && (!self.first || is_target(&field.path) || field.path == WRITTEN)
+        // A release of no environment takes its charts as it pleases.
+        if self.environment.is_none() && is_value_or_version(&field.path) {
+            return false;
+        }
+        let aims = is_target(&field.path) || is_making(&field.path) || field.path == WRITTEN;
+        !namespace && (!self.first || aims)
     }
 
     fn doubt(&self, at: &(RepoPath, u32), message: String) -> Doubt {
@@ -322,6 +298,13 @@ impl Scope<'_> {
                 return Ok(Some(self.doubt(&at, format!("{object} {what}"))));
             }
         }
+        if self.environment.is_some() && !self.first {
+            let taken: BTreeSet<_> = usual.iter().flat_map(|other| versions(other)).collect();
+            if object.starts_with("HelmRelease/") || !versions(pointer).is_subset(&taken) {
+                let message = format!("{object} is new, and not as in the environments before");
+                return Ok(Some(self.doubt(&pointer.origin, message)));
+            }
+        }
         // In a first environment the first of its kind decides.
         let alone = self.first && usual.is_empty();
         // What belongs to no environment may come, but carry no image.
@@ -386,6 +369,17 @@ impl Scope<'_> {
     ) -> Result<Option<BTreeSet<EnvironmentName>>, SnapshotError> {
         let Some(path) = RepoPath::root().resolve(directory.known()) else { return Ok(None) };
         let mut found = BTreeSet::new();
+        // Behind a link lies what belongs to somebody else.
+        let link = |kind| matches!(kind, EntryKind::Symlink | EntryKind::Submodule);
+        for above in path.ancestors() {
+            if snapshot.kind(&above)?.is_some_and(link) {
+                return Ok(None);
+            }
+        }
+        let entries = snapshot.list(&path)?.unwrap_or_default();
+        if !directory.whole && entries.iter().any(|entry| link(entry.kind)) {
+            return Ok(None);
+        }
         for overlay in self.overlays_at(snapshot, &path)? {
             if !path.is_within(&overlay.path) {
                 if overlay.path.is_within(&path) {
@@ -518,6 +512,26 @@ pub(super) fn is_source(path: &str) -> bool {
 /// The last name of a field path.
 pub(super) fn last(path: &str) -> &str {
     path.rsplit(['.', ']']).next().unwrap_or(path)
+}
+
+/// Fields of a Helm release that say which values and which version of its
+/// chart it takes.
+fn is_value_or_version(path: &str) -> bool {
+    ["spec.valuesFrom", "spec.chart.spec.version", "spec.chart.spec.valuesFile"]
+        .iter()
+        .any(|field| path.starts_with(field))
+}
+
+fn environment_sources(sides: &Sides<'_>, environment: &EnvironmentName) -> Sources {
+    let environment = sides.config.environment(environment.as_str());
+    environment.map_or(Sources::First, |environment| environment.sources.clone())
+}
+
+/// Fields that say what a set makes of all its others, its targets too.
+fn is_making(path: &str) -> bool {
+    ["spec.applyNestedSelectors", "spec.goTemplate", "spec.templatePatch"]
+        .iter()
+        .any(|making| path.starts_with(making))
 }
 
 /// Fields that say where the content goes.

@@ -211,7 +211,7 @@ pub(super) fn variables(
         return Ok(Vec::new());
     }
     let keys: Vec<Variable> = changed.iter().map(|(_, key)| key.clone()).collect();
-    let told = users(sides, &keys)?.into_iter().filter_map(|(index, user)| {
+    let told = users(sides, &keys, &|_| true)?.into_iter().filter_map(|(index, user)| {
         let (path, (key, _)) = changed.get(index)?;
         let message = format!("Flux may put `{key}` into an image: {user} uses it");
         let environment = sides.environment_of(path).cloned();
@@ -221,13 +221,18 @@ pub(super) fn variables(
 }
 
 /// Which of some variables files may put into an image, and one such file of
-/// each; none where Flux takes variables from nowhere.
-fn users(sides: &Sides<'_>, keys: &[Variable]) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
+/// each; none where Flux takes variables from nowhere, or no file that says so
+/// `reads` these.
+pub(super) fn users(
+    sides: &Sides<'_>,
+    keys: &[Variable],
+    reads: &(dyn Fn(&[u8]) -> bool + Sync),
+) -> Result<BTreeMap<usize, RepoPath>, SnapshotError> {
     let taken = Mutex::new(false);
     let used: Mutex<BTreeMap<usize, RepoPath>> = Mutex::default();
     let show = |path: &RepoPath, text: &[u8]| {
         // The field of Flux that holds both ways to give variables.
-        if memmem::find(text, b"postBuild").is_some() {
+        if memmem::find(text, b"postBuild").is_some() && reads(text) {
             *taken.lock().unwrap_or_else(PoisonError::into_inner) = true;
         }
         if memmem::find(text, b"${").is_none() {
@@ -259,7 +264,7 @@ pub(super) fn is_free(sides: &Sides<'_>, field: &PointerField) -> Result<bool, S
         Some(key) if key.chars().all(plain) => {
             // Flux puts it in as text, whatever that makes of the YAML.
             let odd = !field.value.chars().all(|c| plain(c) || "./-".contains(c));
-            Ok(users(sides, &[(key.to_owned(), odd)])?.is_empty())
+            Ok(users(sides, &[(key.to_owned(), odd)], &|_| true)?.is_empty())
         }
         _ => Ok(false),
     }
@@ -274,7 +279,7 @@ fn holds_settings(path: &RepoPath, text: &[u8]) -> bool {
 }
 
 /// A variable, and whether its value may be more than the value of a field.
-type Variable = (String, bool);
+pub(super) type Variable = (String, bool);
 
 /// What stands before the first `:` or `=` of the lines that differ, and of
 /// those that do not tell all of the value.

@@ -168,7 +168,7 @@ impl<'a> Judging<'a> {
         let (base, head) = (self.rendered(unit, Side::Base)?, self.rendered(unit, Side::Head)?);
         self.opaque(unit, (&base, &head), proof)?;
         entries::gone(unit, (&base, &head), &mut proof.doubts);
-        proof.doubts.extend(entries::settings_gone(unit, self.sides, (&base, &head))?);
+        proof.doubts.extend(self.settings_gone(unit, (&base, &head))?);
         let mut known: BTreeSet<String> = references(&base);
         if unit.base.is_empty() {
             known.extend(self.moved(unit)?);
@@ -446,7 +446,7 @@ fn references(rendered: &[Rc<Rendered>]) -> BTreeSet<String> {
     images(rendered).map(|image| image.reference.clone()).collect()
 }
 
-fn same(a: &Opaque, b: &Opaque) -> bool {
+pub(super) fn same(a: &Opaque, b: &Opaque) -> bool {
     (&a.what, a.content, a.complete) == (&b.what, b.content, b.complete)
 }
 

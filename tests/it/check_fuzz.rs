@@ -12,11 +12,14 @@ use promote::model::{Finding, Outcome};
 use similar::TextDiff;
 
 use crate::check_cases::{Case, Node, cases};
-use crate::check_gate::{Files, changed, files_of, findings, linked, refusals, worst};
+use crate::check_gate::{
+    Files, changed, files_of, findings, linked, refusals, target, worst, write,
+};
 use crate::check_mutate::{Mutator, Vocabulary};
 use crate::check_oracle::{Base, render};
 use crate::krew::skip;
-use crate::render_compare::kustomize;
+use crate::oracle;
+use crate::render_compare::{kustomize, rendered_by_kustomize, rendered_by_program};
 use crate::render_fuzz::Random;
 
 /// The shared trees that mutants are made of.
@@ -218,6 +221,36 @@ fn run(first: u64, mutants: u64) -> Counts {
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+#[test]
+fn the_library_renders_what_the_program_renders() {
+    if kustomize().is_none() || oracle::program().is_none() {
+        skip("kustomize 5.5 or target/render-oracle is missing, they were not compared");
+        return;
+    }
+    let seeds = seeds();
+    let (mut texts, mut refused) = (0, 0);
+    for (_, files, done) in (1..90).map(|number| mutant(number, &seeds)) {
+        if files.values().filter_map(|bytes| target(bytes)).any(|link| link.contains('\0')) {
+            continue;
+        }
+        let top = tempfile::tempdir().unwrap();
+        let root = top.path().canonicalize().unwrap();
+        write(&files, &root);
+        let dirs = files.keys().filter_map(|path| path.strip_suffix("/prod/kustomization.yaml"));
+        for dir in dirs.map(|dir| root.join(dir).join("prod")) {
+            match (rendered_by_kustomize(&dir), rendered_by_program(&dir)) {
+                (Ok(library), Ok(program)) => {
+                    assert_eq!(library, program, "{done:?}");
+                    texts += 1;
+                }
+                (Err(_), Err(_)) => refused += 1,
+                (library, program) => panic!("{done:?}\n{library:?}\n{program:?}"),
+            }
+        }
+    }
+    assert!(texts > 40 && refused > 0, "{texts} {refused}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn parse(text: &str, root: &Path) -> Vec<Call> {
         let last = || below(&quoted.captures_iter(rest).last().unwrap()[1]);
         match &found[1] {
             "fsync" | "fdatasync" => {
-                calls.push(Call::Sync(below(&open.captures(rest).unwrap()[1])))
+                calls.push(Call::Sync(below(&open.captures(rest).unwrap()[1])));
             }
             "unlink" | "unlinkat" => calls.push(Call::Unlink(last())),
             name if name.starts_with("rename") || name.starts_with("link") => {

@@ -98,6 +98,8 @@ mod next;
 #[cfg(test)]
 mod no_skip;
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod preview;
 #[cfg(test)]
 mod preview_places;

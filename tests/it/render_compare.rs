@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use promote::kustomize::render::{ImageKind, Rendered, RenderedImage, render, render_plain};
 use promote::model::{Entry, EntryKind, MemorySnapshot, RepoPath, Snapshot, SnapshotError};
 
+use crate::oracle;
+
 /// A directory of this machine as a snapshot.
 pub(crate) struct Disk(pub(crate) PathBuf);
 
@@ -79,6 +81,11 @@ pub(crate) fn kustomize() -> Option<&'static [&'static str]> {
 
 /// What kustomize writes for a directory; `Err` with what it says where it refuses.
 pub(crate) fn rendered_by_kustomize(dir: &Path) -> Result<String, String> {
+    oracle::render(dir).unwrap_or_else(|| rendered_by_program(dir))
+}
+
+/// The same by a process of its own.
+pub(crate) fn rendered_by_program(dir: &Path) -> Result<String, String> {
     let (program, arguments) = kustomize().unwrap().split_first().unwrap();
     let output = Command::new("timeout")
         .args(["20", program])
@@ -98,7 +105,7 @@ pub(crate) fn rendered_by_kustomize(dir: &Path) -> Result<String, String> {
 }
 
 /// A path on which there is no git.
-fn restricted_path() -> &'static Path {
+pub(crate) fn restricted_path() -> &'static Path {
     static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
     let dir = DIR.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
@@ -115,11 +122,13 @@ fn restricted_path() -> &'static Path {
 }
 
 /// The images as lines that can be compared. Generated objects have a hash
-/// in their name that the resolver does not know.
+/// in their name that the resolver does not know, and what a Secret holds is
+/// encoded: a key `image` of it is none.
 pub(crate) fn lines(images: &[RenderedImage]) -> Vec<String> {
     let mut lines: Vec<String> = images
         .iter()
         .filter(|image| !matches!(image.kind, ImageKind::Entry | ImageKind::Setting))
+        .filter(|image| !(image.object.starts_with("Secret/") && image.field.starts_with("data.")))
         .map(|image| {
             let generated =
                 ["ConfigMap/", "Secret/"].iter().find(|k| image.object.starts_with(**k));

@@ -107,6 +107,7 @@ fn told(unfinished: &Unfinished) -> String {
             format!("{path} was not brought along: {message}")
         }
         Unfinished::Index { message, .. } => format!("the index was not brought along: {message}"),
+        Unfinished::Locked => "a lock of HEAD or of the branch stays".to_owned(),
         Unfinished::NotDurable { message } => {
             format!("it may be lost if the machine stops now: {message}")
         }

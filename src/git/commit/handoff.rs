@@ -8,7 +8,8 @@ use std::process::Stdio;
 use gix::ObjectId;
 
 use super::super::child;
-use super::super::journal::{Journal, Kind, Turn, interrupted, wait_for};
+use super::super::index::Beside;
+use super::super::journal::{Journal, Kind, Turn, interrupted, patiently, wait_for};
 use super::native::{Prepared, bring, bring_back};
 use super::{
     CommitError, CommitOptions, CommitRequest, Committed, Durability, GitError, Repository,
@@ -44,7 +45,15 @@ pub(super) fn commit(
         add_new(repo, &targets, &mut undo)?;
         check_head(repo, request.base)?;
         interrupted()?;
-        run(repo, request, &targets, message)
+        patiently(&Beside::of(&repo.gix.index_path()).lock, || {
+            match run(repo, request, &targets, message) {
+                // Somebody took it in between; git does not wait.
+                Err(CommitError::Refused { message }) if message.contains("index.lock'") => {
+                    Ok(None)
+                }
+                ended => ended.map(Some),
+            }
+        })
     });
     let said = match outcome {
         Ok(said) => said,

@@ -87,6 +87,8 @@ pub enum Unfinished {
         /// What stood in the way.
         message: String,
     },
+    /// A lock of HEAD or of the branch could not be removed.
+    Locked,
     /// The commit may be lost by a power loss.
     NotDurable {
         /// What stood in the way.

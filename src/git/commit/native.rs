@@ -121,6 +121,9 @@ fn follow(
         let paths = request.changes.iter().map(|change| change.path.clone()).collect();
         unfinished.push(Unfinished::Index { paths, message: error.to_string() });
     }
+    if reference::Files::records(repo).iter().any(|record| record.exists()) {
+        unfinished.push(Unfinished::Locked);
+    }
     if unfinished.is_empty() {
         // One that stays is found to be done.
         let _met_by_the_next_run = Journal::drop_from(repo);

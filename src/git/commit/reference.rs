@@ -40,6 +40,11 @@ pub(in super::super) struct Files {
 }
 
 impl Files {
+    /// The records of these locks. None of them is there once they are let go.
+    pub(in super::super) fn records(repo: &Repository) -> [PathBuf; 2] {
+        ["git-promote.head", "git-promote.ref"].map(|name| repo.git_dir().join(name))
+    }
+
     /// Those of a branch, in full; of HEAD alone where it is detached.
     pub(in super::super) fn of(repo: &Repository, branch: Option<&str>) -> Self {
         let (own, common) = (repo.git_dir(), repo.common_dir());

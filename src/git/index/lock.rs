@@ -13,7 +13,7 @@ use crate::worktree::{again, sync_directory_of};
 #[derive(Debug)]
 pub(in super::super) struct IndexLock {
     index: PathBuf,
-    _lock: LinkedLock,
+    lock: LinkedLock,
 }
 
 /// The files beside an index that belong to its lock.
@@ -51,7 +51,7 @@ impl IndexLock {
         let index = index.canonicalize().unwrap_or_else(|_| index.to_owned());
         let Beside { lock, record, .. } = Beside::of(&index);
         let held = LinkedLock::take(turn, (lock, record), &Token::process(), false)?;
-        Ok(Self { index, _lock: held })
+        Ok(Self { index, lock: held })
     }
 
     /// The index that is locked.
@@ -60,7 +60,8 @@ impl IndexLock {
     }
 
     /// Replaces the index by `data` and lets the lock go. With
-    /// [`CommitError::Unfinished`] it is replaced, and may not last.
+    /// [`CommitError::Unfinished`] it is replaced, but may not last, or the
+    /// lock stays.
     pub(in super::super) fn write(self, data: &[u8], durable: bool) -> Result<(), CommitError> {
         let new = Beside::of(&self.index).new;
         let written = File::create(&new).and_then(|mut file| {
@@ -75,10 +76,8 @@ impl IndexLock {
             let _met_by_the_next_run = fs::remove_file(&new);
             return Err(CommitError::write("the index", error));
         }
-        if durable {
-            let lasting = sync_directory_of(&self.index);
-            lasting.map_err(|error| CommitError::Unfinished { message: error.to_string() })?;
-        }
-        Ok(())
+        let lasting = if durable { sync_directory_of(&self.index) } else { Ok(()) };
+        let released = lasting.and(self.lock.release());
+        released.map_err(|error| CommitError::Unfinished { message: error.to_string() })
     }
 }

@@ -167,23 +167,27 @@ impl Journal {
         let _held = turn;
         let durability = Durability::of(repo);
         let durable = durability.objects || durability.refs || durability.index;
-        self.save(&path(repo), durable).map_err(|error| CommitError::write("the journal", error))
+        let saved = self.save((&path(repo), &new_path(repo)), durable);
+        saved.map_err(|error| {
+            // One that stays says that nothing was done.
+            let _met_by_the_next_run = Self::drop_from(repo);
+            CommitError::write("the journal", error)
+        })
     }
 
-    fn save(&self, path: &Path, durable: bool) -> io::Result<()> {
+    fn save(&self, (path, new): (&Path, &Path), durable: bool) -> io::Result<()> {
         let mut text = serde_json::to_string(self)?;
         let sum = checksum(&text);
         text.push('\n');
         text.push_str(&sum);
         text.push('\n');
-        let new = path.with_extension("journal.new");
-        let written = File::create(&new).and_then(|mut file| {
+        let written = File::create(new).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             if durable { file.sync_all() } else { Ok(()) }
         });
-        let written = written.and_then(|()| again(|| fs::rename(&new, path)));
+        let written = written.and_then(|()| again(|| fs::rename(new, path)));
         if let Err(error) = written {
-            let _gone = remove(&new);
+            let _gone = remove(new);
             return Err(error);
         }
         if durable { sync_directory_of(path) } else { Ok(()) }
@@ -218,6 +222,11 @@ impl Journal {
 /// Where the journal is.
 pub(super) fn path(repo: &Repository) -> PathBuf {
     repo.git_dir().join(NAME)
+}
+
+/// What becomes the journal.
+pub(super) fn new_path(repo: &Repository) -> PathBuf {
+    repo.git_dir().join("git-promote.journal.new")
 }
 
 fn checksum(line: &str) -> String {

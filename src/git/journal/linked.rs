@@ -100,6 +100,11 @@ impl LinkedLock {
     pub(in super::super) fn commit(self, target: &Path) -> io::Result<()> {
         again(|| fs::rename(&self.lock, target))
     }
+
+    /// Lets go; an error tells that the lock stays.
+    pub(in super::super) fn release(self) -> io::Result<()> {
+        clear(&self.lock, &self.record).map(drop)
+    }
 }
 
 impl Drop for LinkedLock {

@@ -105,7 +105,6 @@ fn examine_lock(running: bool, lock: &Path, record: &Path) -> Option<Finding> {
     let (path, there) = (lock.to_owned(), lock.symlink_metadata().is_ok());
     let ours = if there { is_ours(lock, record) } else { record.exists() };
     match (ours, running) {
-        (true, true) => None,
         (true, false) => {
             let path = if there { path } else { record.to_owned() };
             Some(Finding::OwnLock { age: age_of(&path), path })
@@ -113,6 +112,6 @@ fn examine_lock(running: bool, lock: &Path, record: &Path) -> Option<Finding> {
         (false, _) if there => {
             Some(Finding::ForeignLock { age: age_of(lock), owner: holder(lock), path })
         }
-        (false, _) => None,
+        _ => None,
     }
 }

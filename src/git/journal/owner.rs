@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// Tries until it succeeds, ten seconds at most; then the holder of `lock` is
 /// named.
-pub(super) fn patiently<T>(
+pub(in super::super) fn patiently<T>(
     lock: &Path,
     attempt: impl FnMut() -> Result<Option<T>, CommitError>,
 ) -> Result<T, CommitError> {

@@ -80,7 +80,8 @@ pub fn settle(repo: &Repository) -> Result<Recovered, CommitError> {
 /// Whether a run is at it, or left something.
 pub fn is_anything_left(repo: &Repository) -> bool {
     let Beside { record, new, .. } = Beside::of(&repo.gix.index_path());
-    [turn::path(repo), entry::path(repo), record, new].iter().any(|path| path.exists())
+    let own = [turn::path(repo), entry::path(repo), entry::new_path(repo), record, new];
+    own.iter().chain(&Files::records(repo)).any(|path| path.exists())
 }
 
 /// Brings what an earlier run left to its end.
@@ -125,11 +126,13 @@ fn clear_locks(repo: &Repository, journal: Option<&Journal>) -> io::Result<bool>
         let Beside { lock, record, new } = Beside::of(index);
         any |= clear(&lock, &record)? | remove(&new)?;
     }
-    let files = Files::of(repo, journal.and_then(|journal| journal.branch.as_deref()));
+    let now = repo.gix.head_name().ok().flatten().map(|name| name.as_bstr().to_string());
+    let branch = journal.map_or(now, |journal| journal.branch.clone());
+    let files = Files::of(repo, branch.as_deref());
     for (lock, record) in files.branch.iter().chain([&files.head]) {
         any |= clear(lock, record)?;
     }
-    Ok(any | remove(&entry::path(repo).with_extension("journal.new"))?)
+    Ok(any | remove(&entry::new_path(repo))?)
 }
 
 /// Brings files and index to where they belong.

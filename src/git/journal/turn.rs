@@ -8,6 +8,7 @@ use super::super::{CommitError, Repository};
 use super::linked::has_name;
 use super::owner::{age_of, name_of, wait};
 use super::signals::Hold;
+use crate::worktree::again;
 
 /// The lock of our own, in the git directory of the work tree. It is held by
 /// `flock`, so that it is free once its holder is gone, however it went.
@@ -56,7 +57,7 @@ impl Drop for Turn {
     /// that it has no name any more, and opens the next one.
     fn drop(&mut self) {
         if cfg!(unix) && has_name(&self.file, &self.path) {
-            let _stays_unlocked = fs::remove_file(&self.path);
+            let _stays_unlocked = again(|| fs::remove_file(&self.path));
         }
     }
 }
@@ -72,11 +73,13 @@ fn open(path: &Path) -> Result<Option<File>, CommitError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path).map_err(failed)?;
-    match fs4::FileExt::try_lock(&file) {
-        Ok(()) if has_name(&file, path) => Ok(Some(file)),
-        Ok(()) | Err(fs4::TryLockError::WouldBlock) => Ok(None),
-        Err(fs4::TryLockError::Error(error)) => Err(failed(error)),
-    }
+    let locked = again(|| match fs4::FileExt::try_lock(&file) {
+        Ok(()) => Ok(true),
+        Err(fs4::TryLockError::WouldBlock) => Ok(false),
+        Err(fs4::TryLockError::Error(error)) => Err(error),
+    });
+    let ours = locked.map_err(failed)? && has_name(&file, path);
+    Ok(ours.then_some(file))
 }
 
 /// The process whose turn it is, as it signed.

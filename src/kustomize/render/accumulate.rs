@@ -1,7 +1,7 @@
 //! Kustomizations in kustomize's own order: resources and bases, generators,
 //! components, then patches, names, labels, images and replacements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Copies, Evidence};
 use super::document::{self, Source};
@@ -11,11 +11,11 @@ use super::patches::{self, Objects};
 use super::resource::{self, Resource};
 use super::spec::{Role, Spec};
 use super::unfollowed;
-use super::value::Place;
+use super::value::{Place, Value};
 use super::variables::Variable;
 use super::{
-    ImageKind, Rendered, RenderedImage, collect, generate, metadata, parts, pointer, replacements,
-    variables,
+    Datum, ImageKind, Rendered, RenderedImage, collect, generate, metadata, parts, pointer,
+    replacements, values_from, variables,
 };
 use crate::kustomize::is_kustomization;
 use crate::model::{EntryKind, RepoPath, Snapshot, SnapshotError};
@@ -61,10 +61,25 @@ pub(super) fn finish(
 ) -> Rendered {
     variables::uses(&mut ctx, variables, &objects.all);
     let mut pointers = Vec::new();
+    let mut titles = std::mem::take(&mut ctx.charts);
+    let mut custom = BTreeSet::new();
+    let mut data = Vec::new();
     for resource in objects.all.iter().filter(|resource| !resource::is_local(&resource.value)) {
         ctx.apart(|ctx| collect::of(ctx, resource, &mut images));
-        parts::of(&ctx, resource, &objects.all, &mut images);
+        parts::of(&mut ctx, resource, &objects.all, &mut images);
         pointers.extend(pointer::of(&ctx, resource));
+        titles.insert(resource.title());
+        if parts::is_custom(resource) {
+            custom.insert(resource.title());
+        }
+        data.extend(known_data(&ctx, resource));
+        if values_from::takes(resource) {
+            ctx.copies = Copies::Maybe;
+        }
+    }
+    // What is filled in when it is applied may come from any of them.
+    if images.iter().any(|image| image.reference.contains("${")) {
+        ctx.copies = Copies::Maybe;
     }
     images.append(&mut ctx.settings);
     ctx.tell_copied();
@@ -72,10 +87,38 @@ pub(super) fn finish(
         images,
         opaque: ctx.opaque,
         pointers,
+        objects: titles,
+        custom,
+        data,
         cut: ctx.cut,
         files: ctx.files,
         entries: BTreeMap::new(),
     }
+}
+
+/// What an object says under a name that does not change with what it says.
+fn known_data(ctx: &Context<'_>, resource: &Resource) -> Vec<Datum> {
+    if resource.hashed {
+        return Vec::new();
+    }
+    let datum = |(key, value): (String, Option<Value>)| {
+        // What cannot be read is told apart by how it is written.
+        let written = || resource.value.get("data").and_then(|data| data.get(&key)).cloned();
+        let value = value.or_else(written);
+        Datum {
+            object: resource.title(),
+            value: value.as_ref().map_or("", Value::shown).to_owned(),
+            origin: ctx.place(value.map_or(resource.value.at, |value| value.at)),
+            key,
+        }
+    };
+    let mut found = values_from::entries(ctx, resource);
+    if resource.kind() == "SealedSecret" {
+        let sealed = resource.value.get("spec").and_then(|spec| spec.get("encryptedData"));
+        let pairs = sealed.map(Value::pairs).unwrap_or_default();
+        found.extend(pairs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
+    }
+    found.into_iter().map(datum).collect()
 }
 
 /// A walk down the kustomizations.
@@ -166,6 +209,9 @@ impl Walk<'_, '_> {
     ) -> Result<(), SnapshotError> {
         objects.open |= unfollowed::changers(self.ctx, dir, spec, &objects.all)?;
         patches::strategic(self.ctx, dir, spec, objects)?;
+        if objects.open {
+            metadata::unknown(self.ctx, spec);
+        }
         metadata::apply(self.ctx, spec, &mut objects.all);
         patches::json(self.ctx, dir, spec, objects)?;
         for field in ["images", "imageTags"] {

@@ -27,6 +27,8 @@ pub(super) fn chart(
         "" => chart.shown_at("chartName").to_owned(),
         name => name.to_owned(),
     };
+    let owner = owner(chart, &name);
+    ctx.charts.insert(owner.1.clone());
     let settled = |key: &String| SETTINGS.contains(&key.as_str());
     let own: Vec<_> = chart.pairs().iter().filter(|(key, _)| !settled(key)).cloned().collect();
     let mut evidence = Evidence::value(&Value::map(chart.at, own));
@@ -39,6 +41,14 @@ pub(super) fn chart(
     let mut source = named((chart, globals), &name, version);
     if is_odd(chart, globals, (&name, version)) {
         (evidence, source) = (evidence.partial(), None);
+    }
+    for path in configs(dir, chart, globals) {
+        // Helm reads its settings there, and runs what it finds as plugins.
+        if ctx.is_hidden(&path)? {
+            (evidence, source) = (evidence.partial(), None);
+        } else if ctx.snapshot.list(&path)?.is_some() {
+            (evidence, source) = (content(ctx, &path, ".", evidence)?, None);
+        }
     }
     // A chart that was pulled lies in a directory that is named by its version.
     for place in [name.clone(), format!("{name}-{version}")] {
@@ -62,9 +72,29 @@ pub(super) fn chart(
     };
     let part = (!data).then(|| ctx.described(chart.at, told, evidence));
     ctx.tell_part(part, whole);
-    for (_, value) in chart.pairs().iter().filter(|(key, _)| settled(key)) {
+    all_settings(ctx, dir, chart, &owner)
+}
+
+/// The directories of helm's own settings.
+fn configs<'c>(
+    dir: &'c RepoPath,
+    chart: &'c Value,
+    globals: Option<&'c Value>,
+) -> impl Iterator<Item = RepoPath> + 'c {
+    let all = std::iter::once(chart).chain(globals).map(|value| value.shown_at("configHome"));
+    all.filter(|home| !home.is_empty()).filter_map(|home| dir.resolve(home))
+}
+
+/// Takes what all settings of a chart say of images.
+fn all_settings(
+    ctx: &mut Context<'_>,
+    dir: &RepoPath,
+    chart: &Value,
+    owner: &Owner,
+) -> Result<(), SnapshotError> {
+    for (_, value) in chart.pairs().iter().filter(|(key, _)| SETTINGS.contains(&key.as_str())) {
         if matches!(value.kind, Kind::Map(_)) {
-            settings(ctx, &name, value, "");
+            settings(ctx, owner, value, "");
             continue;
         }
         let files =
@@ -73,7 +103,7 @@ pub(super) fn chart(
             let Some((path, text)) = load::file(ctx, dir, file.shown(), file.at)? else { continue };
             let start = super::value::Place { file: ctx.file(&path), line: 1 };
             for found in document::all(ctx, document::Source { text: &text, at: start }) {
-                settings(ctx, &name, &found, "");
+                settings(ctx, owner, &found, "");
             }
         }
     }
@@ -211,8 +241,25 @@ fn local(ctx: &Context<'_>, path: &RepoPath, name: &str) -> Result<Option<Source
     }))
 }
 
+/// A chart by its name, and told apart from others of that name.
+type Owner = (String, String);
+
+fn owner(chart: &Value, name: &str) -> Owner {
+    let of = |keys: [&str; 2]| {
+        keys.into_iter().map(|key| chart.shown_at(key)).find(|text| !text.is_empty())
+    };
+    let mut title = format!("chart {name}");
+    if let Some(release) = of(["releaseName", "nameTemplate"]) {
+        title = format!("{title} as {release}");
+    }
+    if let Some(namespace) = of(["namespace", "releaseNamespace"]) {
+        title = format!("{title} in {namespace}");
+    }
+    (name.to_owned(), title)
+}
+
 /// The settings that name an image or a version, as they are said.
-fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
+fn settings(ctx: &mut Context<'_>, owner: &Owner, value: &Value, path: &str) {
     match &value.kind {
         Kind::Scalar(text, form) => {
             let key = path.rsplit(['.', ']']).next().unwrap_or(path).to_ascii_lowercase();
@@ -221,9 +268,9 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
                 let origin = ctx.place(value.at);
                 ctx.settings.push(RenderedImage {
                     kind: ImageKind::Setting,
-                    object: format!("chart {chart}"),
+                    object: owner.1.clone(),
                     field: path.to_owned(),
-                    reference: format!("{chart} {path}={text}"),
+                    reference: format!("{} {path}={text}", owner.0),
                     origin,
                     set_by: None,
                 });
@@ -232,12 +279,12 @@ fn settings(ctx: &mut Context<'_>, chart: &str, value: &Value, path: &str) {
         Kind::Map(pairs) => {
             for (key, value) in pairs {
                 let dot = if path.is_empty() { "" } else { "." };
-                settings(ctx, chart, value, &format!("{path}{dot}{}", step(key)));
+                settings(ctx, owner, value, &format!("{path}{dot}{}", step(key)));
             }
         }
         Kind::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                settings(ctx, chart, item, &format!("{path}[{index}]"));
+                settings(ctx, owner, item, &format!("{path}[{index}]"));
             }
         }
     }

@@ -138,7 +138,7 @@ impl Walk<'_, '_> {
 
 /// An image whose repository and version stand in fields of their own, as in
 /// the values of a chart; with the value that gives the version.
-fn in_parts(pairs: &[(String, Value)]) -> Option<(String, &Value)> {
+pub(super) fn in_parts(pairs: &[(String, Value)]) -> Option<(String, &Value)> {
     let get = |name: &str| {
         let found = pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value);
         found.filter(|value| !value.shown().is_empty())

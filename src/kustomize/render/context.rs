@@ -22,11 +22,19 @@ pub(super) struct Context<'s> {
     pub(super) snapshot: &'s dyn Snapshot,
     pub(super) files: BTreeSet<RepoPath>,
     pub(super) opaque: Vec<Opaque>,
+    /// What secrets hold that are generated, by their names.
+    pub(super) secrets: Vec<(String, Value)>,
+    /// Charts, as settings name them.
+    pub(super) charts: BTreeSet<String>,
     /// Settings of charts that name images.
     pub(super) settings: Vec<RenderedImage>,
     /// What is opaque only where a kustomization may copy from one object to
     /// another, and what stands for it elsewhere.
     copied: Vec<(Option<Opaque>, Opaque)>,
+    /// What may give other names to objects that are not known.
+    pub(super) woken: Vec<Opaque>,
+    /// Whether a patch decides by their names what such objects run.
+    pub(super) selects: Copies,
     /// Whether one may.
     pub(super) copies: Copies,
     /// Whether a bound ended the work early.
@@ -78,7 +86,8 @@ impl Evidence {
     }
 }
 
-/// Whether a kustomization may take what one object says into another.
+/// Whether a kustomization may take what one object says into another, or
+/// select by it what it does to objects that are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copies {
     No,
@@ -91,8 +100,12 @@ impl<'s> Context<'s> {
             snapshot,
             files: BTreeSet::new(),
             opaque: Vec::new(),
+            secrets: Vec::new(),
+            charts: BTreeSet::new(),
             settings: Vec::new(),
             copied: Vec::new(),
+            woken: Vec::new(),
+            selects: Copies::No,
             copies: Copies::No,
             cut: false,
             apart: false,
@@ -165,6 +178,12 @@ impl<'s> Context<'s> {
 
     /// Tells of what may be copied, where anything may.
     pub(super) fn tell_copied(&mut self) {
+        let woken = std::mem::take(&mut self.woken);
+        if self.selects == Copies::Maybe {
+            for one in woken {
+                self.tell(one);
+            }
+        }
         let copied = std::mem::take(&mut self.copied);
         if self.copies == Copies::No {
             return;

@@ -60,10 +60,21 @@ impl Generator<'_, '_> {
         made.set("apiVersion", Value::text(at, "v1"));
         made.set("kind", Value::text(at, self.kind));
         made.set("metadata", self.metadata(arguments));
+        let data = Value::map(at, data);
         if self.kind == "ConfigMap" {
-            made.set("data", Value::map(at, data));
+            made.set("data", data);
+        } else {
+            self.ctx.secrets.push((arguments.shown_at("name").to_owned(), data));
         }
-        Ok((Resource::new(made), behavior))
+        let mut made = Resource::new(made);
+        made.hashed = self.is_hashed(arguments);
+        Ok((made, behavior))
+    }
+
+    /// Whether the name gets a hash of the content.
+    fn is_hashed(&self, arguments: &Value) -> bool {
+        let options = [self.globals, arguments.get("options")];
+        !options.into_iter().flatten().any(|options| options.get("disableNameSuffixHash").is_some())
     }
 
     fn metadata(&mut self, arguments: &Value) -> Value {

@@ -1,6 +1,7 @@
 //! JSON 6902 patches as `evanphx/json-patch` 4 applies them.
 
 use super::merge::{Merged, Trouble, may_hold_image};
+use super::unknown;
 use super::value::{Kind, MAX_DEPTH, Place, Value};
 
 /// A patched object may not grow beyond this.
@@ -150,6 +151,42 @@ fn remove(object: &mut Value, path: &[String]) -> Option<Value> {
         }
         Kind::Scalar(..) => None,
     }
+}
+
+/// Whether operations could decide what an object of that kind, which is not
+/// known, takes from elsewhere.
+pub(super) fn may_decide(operations: &Value, kind: &str) -> bool {
+    operations.items().iter().any(|operation| {
+        let names = pointer(operation.shown_at("path")).unwrap_or_default();
+        names.iter().any(|name| unknown::key_decides(name, kind))
+            || operation.get("value").is_some_and(|value| unknown::decides(value, kind))
+    })
+}
+
+/// Whether operations go by places in lists. What is only put into one does
+/// not.
+pub(super) fn goes_by_place(operations: &Value) -> bool {
+    let by_place = |path: &str| path.split('/').any(|part| part.parse::<usize>().is_ok());
+    operations.items().iter().any(|operation| {
+        let path = operation.shown_at("path");
+        let path = match operation.shown_at("op") {
+            "add" => path.rsplit_once('/').map_or("", |(above, _)| above),
+            _ => path,
+        };
+        by_place(path) || by_place(operation.shown_at("from"))
+    })
+}
+
+/// Whether operations could give an object another kind or name.
+pub(super) fn renames(operations: &Value) -> bool {
+    operations.items().iter().any(|operation| {
+        let names = pointer(operation.shown_at("path")).unwrap_or_default();
+        match names.as_slice() {
+            [top] => ["", "metadata", "kind", "apiVersion"].contains(&top.as_str()),
+            [top, name] => top == "metadata" && ["name", "namespace"].contains(&name.as_str()),
+            _ => false,
+        }
+    })
 }
 
 /// Whether operations could make or move an image in an object that is not known.

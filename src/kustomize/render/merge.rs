@@ -243,6 +243,10 @@ fn walk_list(dest: Option<Value>, origin: Value, list: &MergedList) -> Merged<Op
     if let Some(again) = given_twice(&new, &list.keys) {
         return trouble(again.at, "a `$patch` for an item that the patch gives twice");
     }
+    if let Some(item) = new.iter().find(|item| is_nameless(item, &list.keys)) {
+        // kyaml then pairs items by whichever key it finds, and loses some.
+        return trouble(item.at, "an item of a list without the key that tells it apart");
+    }
     let mut merged = Vec::new();
     for item in new {
         merged.extend(walk_item(&mut old, item, list)?);
@@ -259,6 +263,12 @@ fn given_twice<'a>(items: &'a [Value], keys: &[&str]) -> Option<&'a Value> {
         others.any(|(_, other)| is_map(other) && same_item(other, item, keys))
     };
     directed.filter(|(index, item)| twice(*index, item)).map(|(_, item)| item).next()
+}
+
+/// Whether an item of a patch lacks what tells the items of its list apart.
+fn is_nameless(item: &Value, keys: &[&str]) -> bool {
+    let is_named = keys.first().is_none_or(|key| !item.shown_at(key).is_empty());
+    is_map(item) && !is_named
 }
 
 fn is_empty_map(value: &Value) -> bool {

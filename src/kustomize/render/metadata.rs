@@ -38,6 +38,21 @@ pub(super) fn apply(ctx: &mut Context<'_>, spec: &Spec, resources: &mut [Resourc
     }
 }
 
+/// Tells of what sets these on objects that are not known, where something
+/// selects by them.
+pub(super) fn unknown(ctx: &mut Context<'_>, spec: &Spec) {
+    const FIELDS: [&str; 6] =
+        ["namespace", "namePrefix", "nameSuffix", "labels", "commonLabels", "commonAnnotations"];
+    for (field, value) in FIELDS.iter().filter_map(|field| Some((field, spec.given(field)?))) {
+        let what = format!("`{field}` of objects which are not known");
+        let whole = ctx.described(value.at, (what, None), Evidence::value(value));
+        if field.starts_with("name") {
+            ctx.woken.push(whole.clone());
+        }
+        ctx.tell_part(None, whole);
+    }
+}
+
 /// A part of a name; told where it could make an image.
 fn name_part(ctx: &mut Context<'_>, spec: &Spec, field: &str) -> Option<(Place, String)> {
     let at = spec.given(field)?.at;

@@ -38,6 +38,7 @@ mod spec;
 mod unfollowed;
 mod unknown;
 mod value;
+mod values_from;
 mod variables;
 
 pub use pointer::{Pointer, PointerField};
@@ -155,10 +156,29 @@ pub struct Rendered {
     pub opaque: Vec<Opaque>,
     /// Objects that say what else is deployed.
     pub pointers: Vec<Pointer>,
+    /// Every object and every chart, as `RenderedImage::object` names it.
+    pub objects: BTreeSet<String>,
+    /// Those of them whose fields mean what only a controller knows.
+    pub custom: BTreeSet<String>,
+    /// What `ConfigMap`s and `Secret`s say under names that others can know.
+    pub data: Vec<Datum>,
     /// Whether a bound ended the work before everything was followed.
     pub cut: bool,
     /// Every file that was read or looked for.
     pub files: BTreeSet<RepoPath>,
+}
+
+/// An entry of a `ConfigMap` or a `Secret`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Datum {
+    /// The object that holds it.
+    pub object: String,
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// File and 1-based line where the value stands.
+    pub origin: (RepoPath, u32),
 }
 
 /// An object of a kustomization.

@@ -7,7 +7,7 @@
 use super::context::Context;
 use super::resource::Resource;
 use super::value::{Form, Kind, Value};
-use super::{ImageKind, RenderedImage};
+use super::{ImageKind, RenderedImage, collect, values_from};
 use crate::kustomize::file::step;
 
 /// Groups whose objects are compared as a whole (see `pointer`).
@@ -20,16 +20,12 @@ const COMPARED: [&str; 4] = [
 
 /// The settings of an object among all that are rendered.
 pub(super) fn of(
-    ctx: &Context<'_>,
+    ctx: &mut Context<'_>,
     resource: &Resource,
     all: &[Resource],
     found: &mut Vec<RenderedImage>,
 ) {
-    let version = resource.api_version();
-    let (group, _) = version.split_once('/').unwrap_or_default();
-    let own = !group.contains('.') || group.ends_with(".k8s.io");
-    let known = own && !version.is_empty() || COMPARED.contains(&group);
-    if known {
+    if !is_custom(resource) {
         return;
     }
     let kind = resource.kind();
@@ -38,14 +34,15 @@ pub(super) fn of(
     let title = resource.title();
     let name = title.rsplit('/').next().unwrap_or_default();
     let owner = if alone { kind.to_owned() } else { format!("{kind}/{name}") };
-    let mut walk = Walk { ctx, title, owner, found };
-    if group == "helm.toolkit.fluxcd.io" {
-        let values = resource.value.get("spec").and_then(|spec| spec.get("values"));
+    if resource.api_version().starts_with("helm.toolkit.fluxcd.io/") {
+        let (values, further) = values_from::values(ctx, resource, all);
+        let mut walk = Walk { ctx, title, owner, further, found };
         if let Some(values) = values {
-            walk.value(values, "spec.values", false);
+            walk.value(&values, "spec.values", false);
         }
         return;
     }
+    let mut walk = Walk { ctx, title, owner, further: false, found };
     let about = ["apiVersion", "kind", "metadata"];
     let own = resource.value.pairs().iter().filter(|(key, _)| !about.contains(&key.as_str()));
     walk.pairs(&own.cloned().collect::<Vec<_>>(), "", false);
@@ -56,10 +53,21 @@ pub(super) fn of(
     walk.pairs(&odd.cloned().collect::<Vec<_>>(), "metadata", false);
 }
 
+/// Whether what the fields of an object mean is not known.
+pub(super) fn is_custom(resource: &Resource) -> bool {
+    let version = resource.api_version();
+    let (group, _) = version.split_once('/').unwrap_or_default();
+    let own = !group.contains('.') || group.ends_with(".k8s.io");
+    !(own && !version.is_empty() || COMPARED.contains(&group))
+}
+
 struct Walk<'w, 's> {
     ctx: &'w Context<'s>,
     title: String,
     owner: String,
+    /// Whether values come from other objects, so that what these are together
+    /// stands nowhere in this one.
+    further: bool,
     found: &'w mut Vec<RenderedImage>,
 }
 
@@ -84,6 +92,10 @@ impl Walk<'_, '_> {
             |name: &str| pairs.iter().any(|(key, value)| key == name && !value.shown().is_empty());
         // These are an image together.
         let whole = has("repository") && (has("tag") || has("digest"));
+        if let Some((reference, at)) = collect::in_parts(pairs).filter(|_| self.further) {
+            let found = self.image((ImageKind::Field, reference), at, path);
+            self.found.push(found);
+        }
         // The name of what is called an image; containers have names too.
         let own = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase().contains("image");
         for (key, value) in pairs {
@@ -103,14 +115,25 @@ impl Walk<'_, '_> {
     }
 
     fn push(&mut self, value: &Value, path: &str, text: &str) {
-        self.found.push(RenderedImage {
-            kind: ImageKind::Setting,
+        let reference = format!("{} {path}={text}", self.owner);
+        let found = self.image((ImageKind::Setting, reference), value, path);
+        self.found.push(found);
+    }
+
+    fn image(
+        &self,
+        (kind, reference): (ImageKind, String),
+        value: &Value,
+        path: &str,
+    ) -> RenderedImage {
+        RenderedImage {
+            kind,
             object: self.title.clone(),
             field: path.to_owned(),
-            reference: format!("{} {path}={text}", self.owner),
+            reference,
             origin: self.ctx.place(value.at),
             set_by: value.set_by.map(|place| self.ctx.place(place)),
-        });
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Patches in all their spellings.
 
-use super::context::{Context, Evidence};
+use super::context::{Context, Copies, Evidence};
 use super::document::{self, Source};
 use super::merge::{self, Trouble};
 use super::resource::{self, Resource};
@@ -216,9 +216,13 @@ fn by_target(
     patch: &Value,
     (target, options): (&Selector, Options),
 ) {
-    if objects.open && merge::may_hold_image(patch) {
-        let what = "a patch that may apply to objects which are not known";
-        ctx.opaque(patch.at, what, Evidence::value(patch));
+    if objects.open {
+        let over = Over {
+            decides: merge::may_hold_image(patch) || unknown::decides(patch, target.kind()),
+            selects: target.has_labels(),
+            renames: options.name_change || options.kind_change,
+        };
+        over_unknown(ctx, patch, &over);
     }
     for index in selected(ctx, objects, patch, target) {
         let Some(resource) = objects.all.get(index) else { continue };
@@ -227,6 +231,35 @@ fn by_target(
         apply(ctx, objects, index, (own, options));
     }
     objects.all.retain(|resource| !resource.value.is_empty());
+}
+
+/// Tells of a patch that may apply to objects which are not known. Where one
+/// decides what runs, whatever makes it apply or not is told, too.
+fn over_unknown(ctx: &mut Context<'_>, patch: &Value, what: &Over) {
+    let message = "a patch that may apply to objects which are not known";
+    if what.decides {
+        ctx.opaque(patch.at, message, Evidence::value(patch));
+        ctx.selects = Copies::Maybe;
+        if what.selects {
+            ctx.copies = Copies::Maybe;
+        }
+        return;
+    }
+    let whole = ctx.described(patch.at, (message.to_owned(), None), Evidence::value(patch));
+    if what.renames {
+        ctx.woken.push(whole.clone());
+    }
+    ctx.tell_part(None, whole);
+}
+
+/// What a patch does to objects that are not known.
+struct Over {
+    /// Whether it may decide what they run.
+    decides: bool,
+    /// Whether it goes by labels, annotations or places in lists.
+    selects: bool,
+    /// Whether it may give them other names.
+    renames: bool,
 }
 
 /// The indices of the objects that fit.
@@ -325,9 +358,14 @@ fn operate(
 ) {
     let mut operations = operations.clone();
     mark(&mut operations);
-    if objects.open && json_patch::may_make_image(&operations) {
-        let what = "a patch that may apply to objects which are not known";
-        ctx.opaque(operations.at, what, Evidence::value(&operations));
+    if objects.open {
+        let over = Over {
+            decides: json_patch::may_make_image(&operations)
+                || json_patch::may_decide(&operations, target.kind()),
+            selects: target.has_labels() || json_patch::goes_by_place(&operations),
+            renames: json_patch::renames(&operations),
+        };
+        over_unknown(ctx, &operations, &over);
     }
     for index in selected(ctx, objects, &operations, target) {
         let Some(resource) = objects.all.get_mut(index) else { continue };

@@ -82,8 +82,12 @@ const SCHEMAS: [Schema; 10] = [
         rule: Fields::Only(&[
             "chart.spec.chart",
             "chart.spec.sourceRef",
+            "chart.spec.valuesFile",
+            "chart.spec.valuesFiles",
+            "chart.spec.version",
             "chartRef",
             "postRenderers",
+            "valuesFrom",
         ]),
     },
     Schema {
@@ -100,7 +104,10 @@ const SCHEMAS: [Schema; 10] = [
         group: "argoproj.io",
         kind: "ApplicationSet",
         rule: Fields::Only(&[
+            "applyNestedSelectors",
             "generators",
+            "goTemplate",
+            "goTemplateOptions",
             "template.spec.destination",
             "template.spec.source",
             "template.spec.sourceHydrator",

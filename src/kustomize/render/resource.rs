@@ -36,12 +36,14 @@ pub(super) enum Behavior {
 #[derive(Debug, Clone)]
 pub(super) struct Resource {
     pub(super) value: Value,
+    /// Whether a hash of its content is a part of its name.
+    pub(super) hashed: bool,
     earlier: Vec<Earlier>,
 }
 
 impl Resource {
     pub(super) fn new(value: Value) -> Self {
-        Self { value, earlier: Vec::new() }
+        Self { value, hashed: false, earlier: Vec::new() }
     }
 
     pub(super) fn kind(&self) -> &str {

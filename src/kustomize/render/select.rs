@@ -47,6 +47,11 @@ impl Selector {
         !self.name.is_empty()
     }
 
+    /// The kind that it names.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
+    }
+
     /// Whether it says nothing of the object's id.
     pub(super) fn names_nothing(&self) -> bool {
         let id = [&self.group, &self.version, &self.kind, &self.name, &self.namespace];

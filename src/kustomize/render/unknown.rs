@@ -19,6 +19,33 @@ const GROUPS: [&str; 7] = [
     "rbac.authorization.k8s.io",
 ];
 
+/// Kinds that say what else is deployed.
+const TAKERS: [&str; 8] = [
+    "Application",
+    "ApplicationSet",
+    "GitRepository",
+    "HelmChart",
+    "HelmRelease",
+    "HelmRepository",
+    "Kustomization",
+    "OCIRepository",
+];
+
+/// Whether a patch for objects of that kind which are not known may say what
+/// they take from elsewhere.
+pub(super) fn decides(patch: &Value, kind: &str) -> bool {
+    let kind = if kind.is_empty() { patch.shown_at("kind") } else { kind };
+    patch.any(&mut |value| value.pairs().iter().any(|(key, _)| key_decides(key, kind)))
+}
+
+/// The same of a key.
+pub(super) fn key_decides(key: &str, kind: &str) -> bool {
+    // What is no name may stand for any kind.
+    let plain = !kind.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric());
+    let takes = !plain || TAKERS.contains(&kind);
+    takes && key != "apiVersion" && (ends(key, &NAMES) || ends(key, &POINTS))
+}
+
 /// What is left of a patch for an object that is not known, where all else
 /// that it says can change none of its images: what the object is.
 pub(super) fn harmless(patch: &Value) -> Option<String> {

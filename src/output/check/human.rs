@@ -13,6 +13,7 @@ use super::super::paint::Paint;
 use super::super::text::{clean, inert, short_digests};
 use super::{
     EXIT_ZERO, command, counted, cut, excerpt, judge, message, place, ranked, shown, span, verdict,
+    vouched,
 };
 
 /// More findings with one answer than this are counted, not shown.
@@ -142,7 +143,7 @@ fn source(report: &CheckReport, finding: &Finding, paint: Paint) -> String {
 /// The rules that hold: where the versions come from, and how many others;
 /// nothing where no version moves and nobody asked.
 fn passes(report: &CheckReport, paint: Paint, verbose: bool) -> String {
-    if report.promotions.is_empty() && !verbose {
+    if report.promotions.is_empty() && vouched(report) == 0 && !verbose {
         return String::new();
     }
     let passed = |finding: &&Finding| finding.outcome == Outcome::Pass;
@@ -181,7 +182,7 @@ fn passes(report: &CheckReport, paint: Paint, verbose: bool) -> String {
 
 fn block_line(report: &CheckReport, finding: &Finding, mark: &str) -> String {
     let subject = super::subject(finding);
-    let subject = if report.promotions.len() > 1 && !subject.is_empty() {
+    let subject = if report.promotions.len() != 1 && !subject.is_empty() {
         format!("{subject}: ")
     } else {
         String::new()

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::gate::short_id;
-use crate::model::{EnvironmentName, Finding, Outcome, RepoPath};
+use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule};
 use crate::report::{CheckReport, Verdict};
 
 use super::table::Table;
@@ -189,11 +189,21 @@ fn verdict(report: &CheckReport) -> String {
         open => format!("; {} cannot be proven", counted(open, "finding")),
     };
     match report.verdict {
-        Verdict::Pass if report.promotions.is_empty() => "no version moves".to_owned(),
+        Verdict::Pass if report.promotions.is_empty() => match vouched(report) {
+            0 => "no version moves".to_owned(),
+            count => format!("{} may enter", counted(count, "version")),
+        },
         Verdict::Pass => format!("{} may enter", counted(report.promotions.len(), "version")),
         Verdict::Deny => format!("refused by {}{open_text}", counted(denied, "finding")),
         Verdict::Unverifiable => format!("no rule refuses{open_text}"),
     }
+}
+
+/// How many versions the environments before vouch for: where no image is
+/// promoted, those of charts and of remote resources.
+fn vouched(report: &CheckReport) -> usize {
+    let vouched = |f: &&Finding| f.outcome == Outcome::Pass && f.rule == Rule::GP001;
+    report.findings.iter().filter(vouched).count()
 }
 
 /// `1 finding`, `2 findings`.
