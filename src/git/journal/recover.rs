@@ -98,12 +98,14 @@ pub(in super::super) fn recover_in(
             None
         }
     };
+    // Objects are written under the lock of the index: first what its record
+    // leads to, then the record.
+    if Beside::of(&repo.gix.index_path()).record.exists() {
+        remove_halves(repo);
+    }
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
     done.found |= !done.notes.is_empty();
-    if done.found {
-        remove_halves(repo);
-    }
     let Some(journal) = journal else { return Ok(done) };
     done.found = true;
     mend(turn, repo, (&journal, &mut done))?;
