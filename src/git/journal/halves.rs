@@ -5,6 +5,7 @@
 //! not have, so they would stay for ever.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,17 +16,16 @@ use super::owner::{age_of, holder};
 /// No one writes an object for so long.
 const LONG: Duration = Duration::from_hours(24);
 
-/// Removes them, as far as no one still writes them. One that stays harms
-/// nothing, so nothing is said of it.
-pub(super) fn remove_halves(repo: &Repository) {
-    let Ok(entries) = fs::read_dir(repo.common_dir().join("objects")) else { return };
-    for entry in entries.flatten() {
+/// Removes them, as far as no one still writes them.
+pub(super) fn remove_halves(repo: &Repository) -> io::Result<()> {
+    for entry in fs::read_dir(repo.common_dir().join("objects"))?.flatten() {
         let path = entry.path();
         let is_half = entry.file_name().to_str().is_some_and(is_temporary);
         if is_half && (age_of(&path) > LONG || is_forsaken(&path)) {
-            let _harmless = remove(&path);
+            remove(&path)?;
         }
     }
+    Ok(())
 }
 
 /// The names that gix gives: `.tmp` and six letters or digits.

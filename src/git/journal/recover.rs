@@ -90,7 +90,8 @@ pub(in super::super) fn recover_in(
     repo: &Repository,
 ) -> Result<Recovered, CommitError> {
     let mut done = Recovered::default();
-    let journal = match Journal::read(repo) {
+    let read = Journal::read(repo).map_err(|error| CommitError::write("the journal", error))?;
+    let journal = match read {
         Ok(journal) => journal,
         Err(error) => {
             done.notes.push(format!("the journal of an earlier promotion is of no use: {error}"));
@@ -101,7 +102,8 @@ pub(in super::super) fn recover_in(
     // Objects are written under the lock of the index: first what its record
     // leads to, then the record.
     if Beside::of(&repo.gix.index_path()).record.exists() {
-        remove_halves(repo);
+        let removed = remove_halves(repo);
+        removed.map_err(|error| CommitError::write("the objects", error))?;
     }
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
