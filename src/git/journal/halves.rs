@@ -14,7 +14,7 @@ use super::linked::remove;
 use super::owner::{age_of, holder};
 
 /// No one writes an object for so long.
-const LONG: Duration = Duration::from_hours(24);
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Removes them, as far as no one still writes them.
 pub(super) fn remove_halves(repo: &Repository) -> io::Result<()> {
