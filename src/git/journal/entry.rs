@@ -195,12 +195,16 @@ impl Journal {
 
     /// The journal that is there; `None` where there is none, an error text
     /// where it cannot be read.
-    pub(super) fn read(repo: &Repository) -> Result<Option<Self>, String> {
-        let text = match fs::read_to_string(path(repo)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
+    pub(super) fn read(repo: &Repository) -> io::Result<Result<Option<Self>, String>> {
+        match fs::read(path(repo)) {
+            Ok(bytes) => Ok(Self::parse(&String::from_utf8_lossy(&bytes)).map(Some)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
+            // Perhaps it can be read later.
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
         let (line, sum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         if checksum(line) != sum {
@@ -210,7 +214,7 @@ impl Journal {
         if journal.version != VERSION {
             return Err(format!("it is of version {}", journal.version));
         }
-        Ok(Some(journal))
+        Ok(journal)
     }
 
     /// Drops the journal: what it says is done, or undone.

@@ -73,7 +73,7 @@ pub fn examine(repo: &Repository) -> Vec<Finding> {
     } else if own.exists() {
         found.push(Finding::OwnLock { age: age_of(&own), path: own });
     }
-    let journal = Journal::read(repo);
+    let journal = Journal::read(repo).unwrap_or_else(|error| Err(error.to_string()));
     for (lock, record) in locks(repo, journal.as_ref().ok().and_then(Option::as_ref)) {
         found.extend(examine_lock(running, &lock, &record));
     }

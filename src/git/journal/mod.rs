@@ -8,6 +8,7 @@
 //! Each step is on disk before the next one relies on it.
 
 mod entry;
+mod halves;
 mod linked;
 mod look;
 mod owner;

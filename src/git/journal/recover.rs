@@ -15,6 +15,7 @@ use super::super::index::{Beside, Index, IndexLock};
 use super::super::stage::{add_by_git, invalidated};
 use super::super::{CommitError, Repository};
 use super::entry::{self, Journal};
+use super::halves::remove_halves;
 use super::linked::{clear, remove};
 use super::turn::{self, Turn};
 use super::verdict::{Put, Step, verdict};
@@ -89,7 +90,8 @@ pub(in super::super) fn recover_in(
     repo: &Repository,
 ) -> Result<Recovered, CommitError> {
     let mut done = Recovered::default();
-    let journal = match Journal::read(repo) {
+    let read = Journal::read(repo).map_err(|error| CommitError::write("the journal", error))?;
+    let journal = match read {
         Ok(journal) => journal,
         Err(error) => {
             done.notes.push(format!("the journal of an earlier promotion is of no use: {error}"));
@@ -97,6 +99,12 @@ pub(in super::super) fn recover_in(
             None
         }
     };
+    // Objects are written under the lock of the index: first what its record
+    // leads to, then the record.
+    if Beside::of(&repo.gix.index_path()).record.exists() {
+        let removed = remove_halves(repo);
+        removed.map_err(|error| CommitError::write("the objects", error))?;
+    }
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
     done.found |= !done.notes.is_empty();
