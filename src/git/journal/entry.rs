@@ -158,13 +158,8 @@ impl Journal {
     }
 
     /// Writes it, whole or not at all; with durability it is on disk then, and
-    /// with it every lock in the same directory.
-    pub(in super::super) fn write(
-        &self,
-        turn: &Turn,
-        repo: &Repository,
-    ) -> Result<(), CommitError> {
-        let _held = turn;
+    /// with it every lock in the same directory. Only who has the turn writes.
+    pub(in super::super) fn write(&self, _: &Turn, repo: &Repository) -> Result<(), CommitError> {
         let durability = Durability::of(repo);
         let durable = durability.objects || durability.refs || durability.index;
         let saved = self.save((&path(repo), &new_path(repo)), durable);
