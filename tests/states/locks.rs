@@ -56,7 +56,7 @@ fn closed_directories() {
                 || closed(&[".git"]),
                 (
                     128,
-                    "cannot write `[HOME]/repo/.git/index.lock`: Permission denied (os error 13)",
+                    "cannot write `[HOME]/repo/.git/git-promote.lock`: Permission denied (os error 13)",
                 ),
             )
         },
