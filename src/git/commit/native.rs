@@ -30,13 +30,12 @@ pub(super) struct Prepared<'a> {
     pub(super) branch: Option<String>,
 }
 
-/// Locks the index, and only then looks at HEAD, index and files.
+/// Looks at HEAD, index and files, under the lock of the index.
 pub(super) fn prepare<'a>(
-    turn: &Turn,
+    lock: IndexLock,
     repo: &Repository,
     request: &CommitRequest<'a>,
 ) -> Result<Prepared<'a>, CommitError> {
-    let lock = IndexLock::acquire(turn, &repo.gix.index_path())?;
     let branch = check_head(repo, request.base)?;
     let index = read_index(repo, lock.index(), request.changes)?;
     let targets = inspect(repo, request.base, &index, request.changes)?;
