@@ -248,7 +248,8 @@ pub enum Difference {
 }
 
 /// Why nothing was committed. Whenever one of these is returned, ref, index
-/// and work tree are what they were before.
+/// and work tree are what they were before; [`CommitError::Kept`] alone names
+/// files that are not.
 #[derive(Debug, Error)]
 pub enum CommitError {
     /// The repository could not be read.
@@ -294,11 +295,41 @@ pub enum CommitError {
         /// What stands in the way.
         message: String,
     },
+    /// The journal of an earlier run is whole, and of another version.
+    #[error(
+        "an earlier promotion was broken off, and its journal is not for this version: {reason}"
+    )]
+    OtherJournal {
+        /// Which version wrote it.
+        reason: String,
+    },
+    /// The journal of an earlier run is of no use; it was put aside.
+    #[error("an earlier promotion was broken off, and its journal is of no use: {reason}; it is kept as '{}'{}", kept.display(), to_look_at(paths))]
+    DamagedJournal {
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is now.
+        kept: PathBuf,
+        /// Its files that differ between HEAD, index and work tree.
+        paths: Vec<RepoPath>,
+    },
     /// A signal asked for an end before anything was changed.
     #[error("broken off by a signal; nothing was changed")]
     Interrupted {
         /// Its number.
         signal: u8,
+    },
+    /// Nothing was committed, and files that somebody changed meanwhile keep
+    /// what they hold.
+    #[error(
+        "{error}; changed in the meantime, and left as it is, with the new version in it: {}",
+        listed(paths)
+    )]
+    Kept {
+        /// Why nothing was committed.
+        error: Box<Self>,
+        /// The files.
+        paths: Vec<RepoPath>,
     },
     /// A target that must not be written.
     #[error("cannot write `{path}`: {reason}")]
@@ -354,14 +385,22 @@ impl CommitError {
         Self::Write { what: what.into(), message: error.to_string() }
     }
 
+    /// The same, where these files keep what somebody made of them.
+    pub(super) fn keeping(self, paths: Vec<RepoPath>) -> Self {
+        Self::Kept { error: Box::new(self), paths }
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Git(error) => error.kind(),
+            Self::Kept { error, .. } => error.kind(),
             Self::DirtyTarget { .. } => ErrorKind::DirtyTarget,
             Self::Moved { .. } => ErrorKind::Moved,
             Self::Locked { .. } | Self::Busy { .. } => ErrorKind::Locked,
-            Self::Unfinished { .. } => ErrorKind::Unfinished,
+            Self::Unfinished { .. } | Self::OtherJournal { .. } | Self::DamagedJournal { .. } => {
+                ErrorKind::Unfinished
+            }
             Self::Interrupted { signal } => ErrorKind::Interrupted(*signal),
             Self::BadTarget { .. } => ErrorKind::BadTarget,
             Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
@@ -387,10 +426,21 @@ impl CommitError {
                 }
                 _ => format!("git stash push -- '{path}'"),
             }),
+            Self::Kept { paths, .. } => {
+                let paths = paths.iter().map(|path| format!(" '{path}'")).collect::<String>();
+                Some(format!("git restore -p --{paths}"))
+            }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
             Self::Locked { path, .. } => Some(format!("rm -i '{}'", path.display())),
             Self::Busy { .. } => Some("git promote doctor".to_owned()),
             Self::Unfinished { .. } => Some("git promote doctor --recover".to_owned()),
+            Self::OtherJournal { .. } => {
+                Some("git promote doctor --recover, with that version".to_owned())
+            }
+            Self::DamagedJournal { paths, .. } => match paths.first() {
+                Some(path) => Some(format!("git diff HEAD -- '{path}'")),
+                None => Some("git status".to_owned()),
+            },
             Self::Interrupted { .. } => Some("git promote status".to_owned()),
             Self::NoIdentity { message } if is_of_the_name(message) => {
                 Some("git config --global user.name \"Your Name\"".to_owned())
@@ -409,6 +459,16 @@ impl CommitError {
             _ => None,
         }
     }
+}
+
+/// `a`, `b`
+fn listed(paths: &[RepoPath]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The files that a person has to look at.
+fn to_look_at(paths: &[RepoPath]) -> String {
+    if paths.is_empty() { String::new() } else { format!("; look at {}", listed(paths)) }
 }
 
 /// Whether git's words on an identity are of the name in it alone.

@@ -15,6 +15,7 @@ mod owner;
 mod recover;
 mod signals;
 mod turn;
+mod unreadable;
 mod verdict;
 
 pub use look::{Finding, examine};

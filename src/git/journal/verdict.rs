@@ -124,7 +124,7 @@ pub(super) fn verdict(
             verdict.left.push(Left { path: now.entry.path.clone(), reason });
         }
     }
-    verdict.note = elsewhere(repo, journal, &verdict)?;
+    verdict.note = elsewhere(repo, (journal, &files), &verdict)?;
     Ok(verdict)
 }
 
@@ -152,23 +152,35 @@ fn look<'a>(
     }))
 }
 
-/// Whether the commit is there: in the branch that it was made on, or, where
-/// git made it, in what is checked out.
+/// Whether the commit is there: in the branch that it was made on or in what is
+/// checked out, by whatever name; or whether what is checked out has the files
+/// as it has them, as after an amend, or where git made it.
 fn is_committed(
     repo: &Repository,
     journal: &Journal,
     files: &[Now<'_>],
 ) -> Result<bool, CommitError> {
+    let there = is_there(files);
     Ok(match journal.kind {
         Kind::Files | Kind::Staged => false,
-        Kind::ByGit => files.iter().all(|now| now.head == now.entry.new),
+        Kind::ByGit => there,
         Kind::Commit => {
             let branch = journal.branch.as_deref().unwrap_or("HEAD");
-            let Some(tip) = repo.reference(branch)? else { return Ok(false) };
-            let id = journal.commit.as_deref().and_then(|id| repo.full_id(id));
-            id.is_some_and(|id| tip == id || repo.is_ancestor(id, tip).unwrap_or(false))
+            let tips = [repo.reference(branch)?, repo.head()?.commit];
+            there || tips.into_iter().flatten().any(|tip| reaches(repo, tip, journal))
         }
     })
+}
+
+/// Whether what is checked out has every file as it was to become.
+fn is_there(files: &[Now<'_>]) -> bool {
+    !files.is_empty() && files.iter().all(|now| now.head == now.entry.new)
+}
+
+/// Whether the commit of the journal is `tip` or before it.
+fn reaches(repo: &Repository, tip: ObjectId, journal: &Journal) -> bool {
+    let id = journal.commit.as_deref().and_then(|id| repo.full_id(id));
+    id.is_some_and(|id| tip == id || repo.is_ancestor(id, tip).unwrap_or(false))
 }
 
 /// Whether nothing was left to do.
@@ -183,18 +195,16 @@ fn is_done(kind: Kind, files: &[Now<'_>]) -> bool {
 /// A commit that is not in what is checked out is named.
 fn elsewhere(
     repo: &Repository,
-    journal: &Journal,
+    (journal, files): (&Journal, &[Now<'_>]),
     verdict: &Verdict,
 ) -> Result<Option<String>, CommitError> {
-    let Some(id) = journal.commit.as_deref().and_then(|id| repo.full_id(id)) else {
+    let Some(id) = journal.commit.as_deref().filter(|_| verdict.committed) else {
         return Ok(None);
     };
-    let head = repo.head()?.commit;
-    let reached =
-        head.is_some_and(|head| head == id || repo.is_ancestor(id, head).unwrap_or(false));
+    let reached = repo.head()?.commit.is_some_and(|head| reaches(repo, head, journal));
     let branch = journal.branch.as_deref().unwrap_or("a detached HEAD");
     let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-    let apart = verdict.committed && !reached;
+    let apart = !reached && !is_there(files);
     Ok(apart.then(|| format!("its commit {id} is on {branch}, which is not checked out")))
 }
 
