@@ -21,7 +21,7 @@ mod words;
 
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
-pub(super) use deliver::done;
+pub(super) use deliver::{THERE_ALREADY, done};
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
 pub(super) use way::Way;
