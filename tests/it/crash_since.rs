@@ -151,6 +151,17 @@ fn another_index_is_not_mended() {
 }
 
 #[test]
+fn programs_are_told_what_people_are() {
+    if !can_trace() {
+        return;
+    }
+    let repo = then(|repo| drop(repo.git(["checkout", "-q", "-f", "-b", "side", "HEAD~1"])));
+    let found = run(&repo, &["doctor", "--recover", "-o", "json"]).json(0);
+    let notes = found["recovery"]["notes"].to_string();
+    assert!(notes.contains("is on main, which is not checked out"), "{found}");
+}
+
+#[test]
 fn an_index_that_is_gone_can_be_made_anew() {
     if !can_trace() {
         return;
