@@ -332,7 +332,7 @@ pub enum CommitError {
     /// Nothing was committed, and files that somebody changed meanwhile keep
     /// what they hold.
     #[error(
-        "{error}; changed in the meantime, and left as it is, with the new version in it: {}",
+        "{error}; changed in the meantime, and left as it is, perhaps with the new version in it: {}",
         listed(paths)
     )]
     Kept {
