@@ -445,8 +445,8 @@ impl CommitError {
                 _ => format!("git stash push -- '{path}'"),
             }),
             Self::Kept { paths, .. } => {
-                let paths = paths.iter().map(|path| format!(" '{path}'")).collect::<String>();
-                Some(format!("git restore -p --{paths}"))
+                let paths: Vec<String> = paths.iter().map(|path| format!("'{path}'")).collect();
+                Some(format!("git restore -p -- {}", paths.join(" ")))
             }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
             Self::Locked { owner: Some(owner), .. } => Some(format!("wait for {owner}")),

@@ -5,7 +5,6 @@
 //! its name.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use insta::assert_snapshot;
@@ -381,25 +380,4 @@ fn a_signal_at_any_name_leaves_nothing_or_all() {
             assert_promoted(&repo);
         }
     }
-}
-
-#[test]
-fn who_has_the_turn_is_named() {
-    let repo = line();
-    let path: PathBuf = repo.root.join(".git/git-promote.lock");
-    fs::write(&path, std::process::id().to_string()).unwrap();
-    let file = fs::File::open(&path).unwrap();
-    fs4::FileExt::lock(&file).unwrap();
-    let text = run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
-    let process = format!("process {}", std::process::id());
-    assert!(text.starts_with("exit 6") && text.contains(&process), "{text}");
-    assert!(
-        run(&repo, &["doctor", "-o", "json"]).json(0)["findings"][0]["owner"]
-            .as_str()
-            .unwrap()
-            .starts_with(&process)
-    );
-    drop(file);
-    assert_eq!(run(&repo, &PROMOTE).code(), 0);
-    assert_promoted(&repo);
 }

@@ -157,3 +157,24 @@ fn a_lock_of_another_user_is_replaced() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!lock.exists());
 }
+
+#[test]
+fn who_has_the_turn_is_named() {
+    let repo = line();
+    let path = repo.root.join(".git/git-promote.lock");
+    fs::write(&path, std::process::id().to_string()).unwrap();
+    let file = fs::File::open(&path).unwrap();
+    fs4::FileExt::lock(&file).unwrap();
+    let text = run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
+    let process = format!("process {}", std::process::id());
+    assert!(text.starts_with("exit 6") && text.contains(&process), "{text}");
+    assert!(
+        run(&repo, &["doctor", "-o", "json"]).json(0)["findings"][0]["owner"]
+            .as_str()
+            .unwrap()
+            .starts_with(&process)
+    );
+    drop(file);
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert_promoted(&repo);
+}

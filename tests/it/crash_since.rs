@@ -39,7 +39,8 @@ fn rewrite_journal(repo: &Sandbox, change: impl Fn(&str) -> String) {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = sha2::Sha256::digest(text);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[test]
