@@ -484,6 +484,8 @@ pub struct DoctorRecovery {
     pub left: Vec<(String, String)>,
     /// What could not be done.
     pub failed: Vec<String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
 }
 
 /// What `doctor` found and did.
