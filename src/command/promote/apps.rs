@@ -1,7 +1,7 @@
 //! Which app is meant: what was named, where the user stands, what was
 //! configured, or what the versions tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 
 use globset::{Glob, GlobMatcher};
@@ -43,6 +43,14 @@ impl Choosing<'_> {
                 .collect();
             return Ok(Chosen { moves: moves?, inferred: None });
         }
+        if let What::Images(apps) = &self.request.what {
+            let to_move = |(app, images): &(AppId, BTreeMap<String, Pin>)| Move {
+                app: app.clone(),
+                wanted: Wanted::Images(images.clone()),
+                named: true,
+            };
+            return Ok(Chosen { moves: apps.iter().map(to_move).collect(), inferred: None });
+        }
         if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
             return self.by_flags();
         }
@@ -59,7 +67,9 @@ impl Choosing<'_> {
             What::Version(version) => Wanted::Version(version.clone()),
             What::RunsIn(Some(source)) => Wanted::WhatRunsIn(source.clone()),
             What::RunsIn(None) => Wanted::WhatRunsIn(self.source_of(&app)?),
-            What::Apps(_) => return Err(Failure::new(Exit::Bug, "the apps are named already")),
+            What::Apps(_) | What::Images(_) => {
+                return Err(Failure::new(Exit::Bug, "the apps are named already"));
+            }
         };
         Ok(Move { app, wanted, named })
     }
@@ -222,7 +232,7 @@ impl Choosing<'_> {
             }
             What::RunsIn(Some(source)) => runs(source, None),
             What::RunsIn(None) => sources.names().iter().any(|name| runs(name, None)),
-            What::Apps(_) => false,
+            What::Apps(_) | What::Images(_) => false,
         }
     }
 

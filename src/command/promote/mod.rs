@@ -6,6 +6,7 @@ mod apps;
 mod args;
 mod aside;
 mod branch;
+mod confirm;
 mod deliver;
 mod ending;
 mod judge;
@@ -15,6 +16,7 @@ mod place;
 mod request;
 mod rollback;
 mod scope;
+mod set;
 mod way;
 mod wording;
 mod words;
@@ -73,12 +75,20 @@ pub(super) fn carry_out(
 /// `git promote rollback ENV [[APP@]VERSION|APP ...]`
 pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Failure> {
     let common = CommonArgs { rollback: true, ..args.common.clone() };
+    let notes: RefCell<Vec<String>> = RefCell::default();
     let resolve = |workspace: &Workspace, known: &Known<'_>| {
         let request = known.resolve_rollback(&args.environment, &args.words)?;
-        rollback::completed((context, workspace, &common), request)
+        let steps = args.steps.map(usize::from);
+        let back = rollback::Back { context, workspace, args: &common, steps };
+        let Some(id) = &args.set else { return back.completed(request) };
+        let (request, said) = back.set(&request, id)?;
+        notes.replace(said);
+        Ok(request)
     };
     let asked = Asked { context, args: &common, commands: &[], resolve: &resolve };
-    Ok(asked.perform()?.answer(context))
+    let mut outcome = asked.perform()?;
+    outcome.remarks.splice(0..0, notes.take().into_iter().map(Remark::Note));
+    Ok(outcome.answer(context))
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -265,7 +275,8 @@ impl Promoting<'_> {
             images: self.args.images.clone(),
             create: self.args.create,
             never: Vec::new(),
-            drop_digest: self.args.drop_digest,
+            // What ran here before ran without it.
+            drop_digest: self.args.drop_digest || matches!(self.request.what, What::Images(_)),
         };
         let plan = plan::promote(world, &intent)?;
         let never = self.never_seen(world.inventory, &plan)?;
@@ -379,6 +390,9 @@ impl Promoting<'_> {
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(End::quiet(exit));
+        }
+        if self.args.rollback && self.context.interactive {
+            confirm::on_terminal(report)?;
         }
         carry(self, &approved, report)
     }

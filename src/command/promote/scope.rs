@@ -148,6 +148,9 @@ fn names(args: &CommonArgs, request: &Request) -> Option<Vec<String>> {
     if let What::Apps(apps) = &request.what {
         return Some(apps.iter().map(|(name, _)| name.clone()).collect());
     }
+    if let What::Images(apps) = &request.what {
+        return Some(apps.iter().map(|(app, _)| app.to_string()).collect());
+    }
     let plain = args.apps.iter().all(|name| is_plain(name));
     let only_apps = !args.apps.is_empty() && plain && !args.all && args.groups.is_empty();
     only_apps.then(|| args.apps.clone())

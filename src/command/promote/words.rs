@@ -1,7 +1,9 @@
 //! The words before the environment: versions, `APP@VERSION`, or an
 //! environment whose versions are meant.
 
-use crate::model::{EnvironmentName, Pin, Pipeline};
+use std::collections::BTreeMap;
+
+use crate::model::{AppId, EnvironmentName, Pin, Pipeline};
 
 use super::super::Failure;
 
@@ -21,6 +23,8 @@ pub(in super::super) enum What {
     Apps(Vec<(String, Pin)>),
     /// Whatever that environment runs; `None`: the one before.
     RunsIn(Option<EnvironmentName>),
+    /// Images of apps, each at its version: what a rollback comes to.
+    Images(Vec<(AppId, BTreeMap<String, Pin>)>),
 }
 
 impl Request {
@@ -33,6 +37,7 @@ impl Request {
                     apps.iter().map(|(app, version)| format!("{app}@{version}")).collect();
                 format!("{} {}", words.join(" "), self.to)
             }
+            What::Images(_) => format!("rollback {}", self.to),
             What::RunsIn(Some(source)) => format!("{source} {}", self.to),
             What::RunsIn(None) => self.to.to_string(),
         }
