@@ -21,6 +21,7 @@ use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
+use crate::command::verify::VerifyArgs;
 use crate::command::wait::WaitArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
 use crate::output::{Format, clean};
@@ -99,6 +100,8 @@ enum Command {
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
     Audit(AuditArgs),
+    /// Compare the records of promotions with what the trees and signatures say
+    Verify(VerifyArgs),
     /// Promote what was merged to the environments that come after it
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
@@ -255,6 +258,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
+        Some(Command::Verify(args)) => command::verify::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
         Some(Command::Wait(args)) => command::wait::run(context, &args),

@@ -1,5 +1,9 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+mod verify;
+
+pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
+
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;

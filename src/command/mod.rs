@@ -18,6 +18,7 @@ pub mod preview;
 pub mod promote;
 pub mod schema;
 pub mod status;
+pub mod verify;
 pub mod wait;
 mod workspace;
 

@@ -95,6 +95,12 @@ fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
     stays.find(|(_, held)| same(held)).map(|(index, _)| index)
 }
 
+/// Whether a promotion goes to what ran before the present version, and was not
+/// itself gone back from.
+pub fn is_way_back(timeline: &Timeline, promotion: &Promotion) -> bool {
+    ran(timeline, promotion).is_some_and(|held| !went_back(timeline, held, &promotion.version))
+}
+
 /// The commit that brought the version which a promotion goes back to, where
 /// the environment ran it before.
 pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {

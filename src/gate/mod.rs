@@ -20,7 +20,7 @@ mod gp014;
 mod ordering;
 mod policy;
 
-pub use accepted::gone_back_to;
+pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use ordering::by_semver;
 

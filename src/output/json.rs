@@ -349,6 +349,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "wait",
         "preview",
         "doctor",
+        "verify",
     ]
 }
 
@@ -362,6 +363,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "preview" => schema_for!(super::preview::WirePreviews),
         "wait" => schema_for!(super::wait::WireWait),
         "doctor" => schema_for!(super::doctor::WireDoctor),
+        "verify" => schema_for!(super::verify::WireVerify),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -11,6 +11,7 @@ mod preview;
 mod pull_request;
 mod table;
 mod text;
+mod verify;
 mod wait;
 
 pub use check::annotate::{Ci, CiChoice, annotations};
@@ -27,6 +28,7 @@ pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
+pub use verify::{verify, verify_table, verify_value};
 pub use wait::{wait_table, wait_value, waited};
 
 use serde_json::Value;

@@ -155,3 +155,5 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
+#[cfg(test)]
+mod verify;
