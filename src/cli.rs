@@ -12,6 +12,7 @@ use crate::command::audit::AuditArgs;
 use crate::command::check::CheckArgs;
 use crate::command::config::ConfigArgs;
 use crate::command::demo::DemoArgs;
+use crate::command::diff::DiffArgs;
 use crate::command::doctor::DoctorArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
@@ -96,6 +97,8 @@ enum Command {
     Rollback(Box<RollbackArgs>),
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
+    /// Compare two environments, or two versions of an app
+    Diff(DiffArgs),
     /// Judge a change before it is merged: was an environment skipped?
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
@@ -256,6 +259,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::To(args)) => command::promote::run_to(context, &args),
         Some(Command::Rollback(args)) => command::promote::run_rollback(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
+        Some(Command::Diff(args)) => command::diff::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Verify(args)) => command::verify::run(context, &args),

@@ -18,6 +18,8 @@ pub struct Carrier {
     pub parents: usize,
     /// Committer time, in seconds since 1970.
     pub seconds: i64,
+    /// The author's name.
+    pub author: String,
     /// The whole message.
     pub message: String,
     /// Whether it carries a signature, of whatever worth.
@@ -49,6 +51,7 @@ impl Repository {
             parent: parents.next(),
             parents: decoded.parents().count(),
             seconds: decoded.committer().map_err(failed)?.seconds(),
+            author: decoded.author().map_err(failed)?.name.to_str_lossy().into_owned(),
             message: decoded.message.to_str_lossy().into_owned(),
             is_signed: decoded.extra_headers.iter().any(|(name, _)| signed(name)),
         })

@@ -350,6 +350,8 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "preview",
         "doctor",
         "verify",
+        "diff",
+        "changes",
     ]
 }
 
@@ -363,6 +365,8 @@ pub fn schema(kind: &str) -> Option<Value> {
         "preview" => schema_for!(super::preview::WirePreviews),
         "wait" => schema_for!(super::wait::WireWait),
         "doctor" => schema_for!(super::doctor::WireDoctor),
+        "diff" => schema_for!(super::diff::WireDiff),
+        "changes" => schema_for!(super::diff::WireChanges),
         "verify" => schema_for!(super::verify::WireVerify),
         kind => return check_schema(kind),
     };

@@ -1,6 +1,7 @@
 //! Reports to text. Decides nothing: every renderer takes a report as it is.
 
 mod check;
+mod diff;
 mod doctor;
 mod human;
 mod json;
@@ -19,6 +20,7 @@ pub use check::human::check;
 pub use check::past::{audit, audit_table, replay, replay_table};
 pub use check::wire::{audit_value, check_value, replay_value};
 pub use check::{ReportKind, check_table, render};
+pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_value};
 pub use doctor::{doctor, doctor_table, doctor_value};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};

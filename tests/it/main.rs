@@ -54,6 +54,8 @@ mod crowd;
 #[cfg(test)]
 mod deliver;
 #[cfg(test)]
+mod diff;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod durability;

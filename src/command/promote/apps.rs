@@ -347,7 +347,7 @@ impl<'a> Globs<'a> {
 }
 
 /// The apps among these that the flags name; `None` where no flag names any.
-pub(super) fn flagged(
+pub(in super::super) fn flagged(
     args: &CommonArgs,
     apps: &BTreeSet<AppId>,
 ) -> Result<Option<BTreeSet<AppId>>, Failure> {
@@ -359,7 +359,7 @@ pub(super) fn flagged(
     Ok(Some(named.cloned().collect()))
 }
 
-pub(super) fn is_plain(glob: &str) -> bool {
+pub(in super::super) fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '{'])
 }
 

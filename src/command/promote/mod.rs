@@ -21,11 +21,15 @@ mod way;
 mod wording;
 mod words;
 
+pub(super) use absent::{no_match, unknown_app};
+pub(super) use apps::{flagged, is_plain};
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
 pub(super) use deliver::done;
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
+pub(super) use place::apps_at;
+pub(super) use scope::overlays;
 pub(super) use way::Way;
 pub(super) use words::{Request, What};
 
@@ -196,7 +200,7 @@ impl Asked<'_> {
             pipeline: &workspace.config.pipeline,
             commands: self.commands,
             is_app: &|name| scope::is_app(workspace, name),
-            no_app: &|name| absent::unknown_app(context, workspace, name),
+            no_app: &|name| unknown_app(context, workspace, name),
             takers: &|app, version| absent::takers(workspace, app, version),
             next: &|app| absent::next(context, workspace, app),
             of_image: &|image| absent::of_image(workspace, image),

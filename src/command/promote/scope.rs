@@ -86,7 +86,7 @@ impl Promoting<'_> {
 
 /// The overlays of the named apps, or of all; only those with the labels of
 /// `--select`.
-pub(super) fn overlays(
+pub(in super::super) fn overlays(
     workspace: &Workspace,
     args: &CommonArgs,
     request: &Request,
