@@ -53,10 +53,26 @@ fn configured() -> Sandbox {
 #[test]
 fn what_is_promoted_is_compared() {
     let sandbox = line();
-    assert_snapshot!(run(&sandbox, &["diff"]).text(), @"");
-    assert_snapshot!(run(&sandbox, &["diff", "prod"]).text(), @"");
+    assert_snapshot!(run(&sandbox, &["diff"]).text(), @"
+    exit 1
+    --- stdout
+    dev | staging
+      web  v1.2.3 | v1.2.2
+    staging and prod run the same
+    --- stderr
+    hint: git promote dev staging -a web --dry-run
+    ");
+    assert_snapshot!(run(&sandbox, &["diff", "prod"]).text(), @"
+    exit 0
+    --- stdout
+    staging and prod run the same
+    ");
     let two = run(&sandbox, &["diff", "dev", "prod", "-o", "tsv"]).stdout(1);
-    assert_snapshot!(two, @"");
+    assert_eq!(
+        two,
+        "app\tleft\tright\twhat\tfield\tleft value\tright value\tdistance\n\
+         web\tdev\tprod\tregistry.example/acme/web\t-\tv1.2.3\tv1.2.2\t-\n"
+    );
     let document = run(&sandbox, &["diff", "dev", "staging", "-o", "json"]).json(1);
     assert_eq!(document["rows"][0]["leftValue"], "v1.2.3");
     assert_eq!(document["differs"], true);
@@ -71,8 +87,34 @@ fn what_is_promoted_is_compared() {
 #[test]
 fn settings_are_told_apart_by_when_they_came() {
     let sandbox = configured();
-    assert_snapshot!(run(&sandbox, &["diff", "dev", "staging", "--config"]).text(), @"");
-    assert_snapshot!(run(&sandbox, &["diff", "prod", "--config", "-v"]).text(), @"");
+    assert_snapshot!(run(&sandbox, &["diff", "dev", "staging", "--config"]).text(), @"
+    exit 1
+    --- stdout
+    dev | staging
+      web  v1.3.0 | v1.2.4
+      web: new since the last promotion
+        Deployment/web containers[web].env[FEATURE]  x | -  came with v1.3.0
+        Deployment/web containers[web].env[TRACE]  on | -
+      web: different since before the last promotion
+        Deployment/web containers[web].env[SIZE]  1 | 5
+      web: 2 settings by design (-v)
+    --- stderr
+    warning: web: a promotion of v1.3.0 to staging does not move Deployment/web containers[web].env[FEATURE], which came to dev with it
+    hint: git promote dev staging -a web --dry-run
+    ");
+    assert_snapshot!(run(&sandbox, &["diff", "prod", "--config", "-v"]).text(), @"
+    exit 1
+    --- stdout
+    staging | prod
+      web  v1.2.4 | v1.2.3
+      web: different since before the last promotion
+        Deployment/web spec.replicas  - | 3
+      web: different by design
+        Deployment/web metadata.namespace  staging | prod
+        Deployment/web containers[web].env[HOST]  web.staging.example | web.prod.example
+    --- stderr
+    hint: git promote staging prod -a web --dry-run
+    ");
     let document = run(&sandbox, &["diff", "staging", "--config", "-o", "json"]).json(1);
     let rows = document["rows"].as_array().unwrap();
     let feature =
@@ -95,7 +137,12 @@ fn settings_are_told_apart_by_when_they_came() {
     let vars = [("SIZE", "5"), ("TRACE", "on"), ("FEATURE", "x")];
     set(&sandbox, "staging", "v1.3.0", &vars);
     set(&sandbox, "dev", "v1.3.0", &vars);
-    assert_snapshot!(run(&sandbox, &["diff", "staging", "--config"]).text(), @"");
+    assert_snapshot!(run(&sandbox, &["diff", "staging", "--config"]).text(), @"
+    exit 0
+    --- stdout
+    dev and staging run and set the same
+      web: 2 settings by design (-v)
+    ");
 }
 
 #[test]
@@ -121,7 +168,12 @@ fn what_kustomize_renders_is_compared() {
     let nothing = tempfile::tempdir().unwrap();
     let none = run(&sandbox, &["diff", "staging", "--render"])
         .env("PATH", &nothing.path().display().to_string());
-    assert_snapshot!(none.text(), @"");
+    assert_snapshot!(none.text(), @"
+    exit 5
+    --- stderr
+    error: --render needs kustomize or kubectl, and neither is installed
+    hint: git promote diff --config
+    ");
     if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
         skipped("there is no kubectl");
         return;
@@ -160,12 +212,41 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
         let text = run.text();
         regex::Regex::new(r"\b[0-9a-f]{7}\b").unwrap().replace_all(&text, "[ID]").into_owned()
     };
-    assert_snapshot!(settled(run(&sandbox, &["diff", "web@v1.2.2", "web@v1.3.0"])), @"");
+    assert_snapshot!(settled(run(&sandbox, &["diff", "web@v1.2.2", "web@v1.3.0"])), @"
+    exit 1
+    --- stdout
+    web v1.2.2 .. v1.3.0
+    https://github.com/acme/web/compare/v1.2.2...v1.3.0
+    ENVIRONMENT  VERSION  SINCE                 COMMIT
+    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
+    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
+    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
+    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
+    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
+    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+    ");
     let dir = sandbox.dir.path().join("web");
     clone(&dir, &sandbox);
     let of = dir.display().to_string();
     let args = ["diff", "web@v1.2.2", "v1.3.0", "--source", &of];
-    assert_snapshot!(settled(run(&sandbox, &args)), @"");
+    assert_snapshot!(settled(run(&sandbox, &args)), @"
+    exit 1
+    --- stdout
+    web v1.2.2 .. v1.3.0
+    https://github.com/acme/web/compare/v1.2.2...v1.3.0
+    4 commits from v1.2.2 to v1.3.0
+      [ID]  2023-11-14T22:13:20Z  Release 1.3.0  (A U Thor)
+      [ID]  2023-11-14T22:13:20Z  Change 2  (A U Thor)
+      [ID]  2023-11-14T22:13:20Z  Release 1.2.3  (A U Thor)
+      [ID]  2023-11-14T22:13:20Z  Change 1  (A U Thor)
+    ENVIRONMENT  VERSION  SINCE                 COMMIT
+    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
+    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
+    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
+    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
+    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
+    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+    ");
     let document = run(&sandbox, &[&args[..], &["-o", "json"]].concat()).json(1);
     assert_eq!(document["commits"].as_array().unwrap().len(), 4);
     assert_eq!(document["commits"][0]["subject"], "Release 1.3.0");
@@ -176,17 +257,18 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     assert!(no_tag.contains("has no tag for v7") && no_tag.starts_with("exit 5"), "{no_tag}");
     let args = ["diff", "web@v1.3.0", "v1.2.3", "--source", "nowhere"];
     assert_eq!(run(&sandbox, &args).code(), 5);
-    // A `source` that is a directory is read by itself.
-    sandbox.write(
-        "promote.toml",
-        &sandbox.read("promote.toml").replace("https://github.com/acme/web", "../web"),
-    );
-    sandbox.git(["commit", "-q", "-a", "-m", "Source"]);
+    // A clone that git's config names is read by itself.
+    sandbox.git(["config", "promote.web.source", "../web"]);
     let said = run(&sandbox, &["diff", "web@v1.2.3", "web@v1.3.0"]).stdout(1);
     assert!(said.contains("2 commits from v1.2.3 to v1.3.0\n"), "{said}");
     let said = run(&sandbox, &["diff", "api@v1.2.2", "v1.2.3"]).text();
     assert!(said.contains("note: `source` of an [[app]] in promote.toml"), "{said}");
-    assert_snapshot!(run(&sandbox, &["diff", "api@v8", "v9"]).text(), @"");
+    assert_snapshot!(run(&sandbox, &["diff", "api@v8", "v9"]).text(), @"
+    exit 5
+    --- stderr
+    error: no environment ever ran v8 or v9 of api
+    hint: git promote status
+    ");
 }
 
 #[test]
