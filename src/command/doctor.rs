@@ -103,7 +103,7 @@ fn row(finding: &Finding) -> DoctorRow {
             seconds: age.as_secs(),
             ..empty
         },
-        Finding::Damaged { path, reason } => DoctorRow {
+        Finding::Damaged { path, reason, .. } => DoctorRow {
             ailment: Ailment::DamagedJournal,
             path: Some(path.display().to_string()),
             reason: Some(reason.clone()),

@@ -35,9 +35,10 @@ mod trees;
 pub use borrow::{Borrowed, borrow};
 pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
-    CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, build, commit, rehearse,
+    CommitOptions, CommitRequest, Committed, Held, SignChoice, Unfinished, build, commit, hold,
+    rehearse,
 };
-pub use error::{CommitError, Difference, ErrorKind, GitError};
+pub use error::{CloneKind, CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use journal::{Finding, Left, Recovered, examine, is_anything_left, recover, settle};

@@ -7,7 +7,7 @@ use super::commit::{
 };
 use super::index::{Index, IndexLock, Rewrite};
 use super::journal::{Journal, Kind, Turn, interrupted, recover_in};
-use super::{CommitError, GitError, Repository, child};
+use super::{CommitError, Difference, GitError, Repository, child};
 use crate::model::{FileChange, RepoPath};
 use crate::worktree::{NewFile, WorktreeError, write_beneath};
 
@@ -80,8 +80,8 @@ fn look<'c>(
     let base = head.commit.ok_or(GitError::Unborn { branch })?;
     let targets = inspect(repo, base, index, changes)?;
     if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let reason = "it is outside of the sparse checkout".to_owned();
-        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
+        let (path, difference) = (target.change.path.clone(), Difference::NotCheckedOut);
+        return Err(CommitError::DirtyTarget { path, difference });
     }
     Ok((base, targets))
 }

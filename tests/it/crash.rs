@@ -16,10 +16,10 @@ use crate::testkit::{Sandbox, environment, hook_in};
 const RENAMES: &str = "rename,renameat,renameat2";
 /// What is renamed to become journal, branch and index: strace 6.1 knows the call
 /// `rename` by its first path.
-const JOURNAL: &str = ".git/git-promote.journal.new";
-const BRANCH: &str = ".git/refs/heads/main.lock";
-const INDEX: &str = ".git/index.git-promote.new";
-const PROMOTE: [&str; 2] = ["web@v1.2.3", "staging"];
+pub(crate) const JOURNAL: &str = ".git/git-promote.journal.new";
+pub(crate) const BRANCH: &str = ".git/refs/heads/main.lock";
+pub(crate) const INDEX: &str = ".git/index.git-promote.new";
+pub(crate) const PROMOTE: [&str; 2] = ["web@v1.2.3", "staging"];
 
 /// Whether a process can be traced here; says so where it cannot.
 pub(crate) fn can_trace() -> bool {
@@ -33,7 +33,11 @@ pub(crate) fn can_trace() -> bool {
 
 /// Runs `git-promote`, and sends it `signal` at the first of `calls` on `path`.
 /// Gives its exit code; `None` where it was killed.
-fn signalled(sandbox: &Sandbox, (signal, path): (&str, &str), args: &[&str]) -> Option<i32> {
+pub(crate) fn signalled(
+    sandbox: &Sandbox,
+    (signal, path): (&str, &str),
+    args: &[&str],
+) -> Option<i32> {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={RENAMES}")]);
     command.args(["-e", &format!("inject={RENAMES}:signal={signal}:when=1+")]);
@@ -46,25 +50,25 @@ fn signalled(sandbox: &Sandbox, (signal, path): (&str, &str), args: &[&str]) -> 
 }
 
 #[track_caller]
-fn kill(sandbox: &Sandbox, path: &str, args: &[&str]) {
+pub(crate) fn kill(sandbox: &Sandbox, path: &str, args: &[&str]) {
     assert_eq!(signalled(sandbox, ("SIGKILL", path), args), None, "it was not killed at {path}");
 }
 
-fn staging() -> String {
+pub(crate) fn staging() -> String {
     at("web", "staging")
 }
 
-fn new() -> String {
+pub(crate) fn new() -> String {
     overlay("registry.example/acme/web", "v1.2.3")
 }
 
-fn old() -> String {
+pub(crate) fn old() -> String {
     overlay("registry.example/acme/web", "v1.2.2")
 }
 
 /// Nothing of ours is in the git directory.
 #[track_caller]
-fn assert_nothing_left(sandbox: &Sandbox) {
+pub(crate) fn assert_nothing_left(sandbox: &Sandbox) {
     let names = sandbox.git(["ls-files", "-o", "--", ":(glob)**/.git-promote-*"]);
     assert_eq!(names, "", "temporary files");
     let mut open = vec![sandbox.root.join(".git")];
@@ -80,7 +84,7 @@ fn assert_nothing_left(sandbox: &Sandbox) {
 }
 
 #[track_caller]
-fn assert_promoted(sandbox: &Sandbox) {
+pub(crate) fn assert_promoted(sandbox: &Sandbox) {
     assert_eq!(sandbox.read(&staging()), new());
     assert_nothing_left(sandbox);
     sandbox.assert_clean();
@@ -183,7 +187,7 @@ fn a_recovery_that_is_killed_is_taken_up_again() {
 
 /// A promotion that was killed between branch and files, and then `act`, once
 /// the lock was removed as git tells people to.
-fn then(act: impl Fn(&Sandbox)) -> Sandbox {
+pub(crate) fn then(act: impl Fn(&Sandbox)) -> Sandbox {
     let repo = line();
     kill(&repo, &staging(), &PROMOTE);
     fs::remove_file(repo.root.join(".git/index.lock")).unwrap();
@@ -250,7 +254,7 @@ fn what_somebody_wrote_since_stays() {
 }
 
 /// A promotion of two apps.
-fn two() -> Sandbox {
+pub(crate) fn two() -> Sandbox {
     let repo = line();
     put(&repo, "api", "dev", "v1.2.3");
     repo

@@ -50,6 +50,12 @@ mod config_roundtrip;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_hooks;
+#[cfg(test)]
+mod crash_locks;
+#[cfg(test)]
+mod crash_since;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod deliver;

@@ -2,7 +2,7 @@
 
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::Approved;
-use crate::git::{self, Committed, Unfinished};
+use crate::git::{self, Committed, Held, Unfinished};
 use crate::model::Promotion;
 use crate::report::{CommitLine, Ending, PromotionReport};
 
@@ -13,20 +13,27 @@ use super::args::CommonArgs;
 use super::ending::End;
 
 /// Carries an approved plan out here: a commit on the current branch, or files
-/// of the work tree.
+/// of the work tree. Where somebody else was quicker before, the right to
+/// commit is `held` since before it was planned.
 pub(super) fn deliver(
     promoting: &Promoting<'_>,
     approved: &Approved,
     report: &mut PromotionReport,
+    held: Option<Held>,
 ) -> Result<End, Failure> {
     let Promoting { workspace, args, .. } = promoting;
     if args.worktree {
+        drop(held);
         git::apply_to_worktree(&workspace.repo, &approved.plan().files, args.stage)?;
         report.ending = Ending::Edited;
         return Ok(edited(args));
     }
     let letter = promoting.letter(report)?;
-    let committed = git::commit(&workspace.repo, &letter.request(workspace, approved))?;
+    let request = letter.request(workspace, approved);
+    let committed = match held {
+        Some(held) => held.commit(&workspace.repo, &request)?,
+        None => git::commit(&workspace.repo, &request)?,
+    };
     report.ending = Ending::Committed;
     // As it was committed: the editor or a hook may have changed it.
     let subject = workspace.repo.subject(committed.id);

@@ -139,10 +139,12 @@ impl Asked<'_> {
     }
 
     /// In this checkout. Where somebody else commits in the meantime, all of it
-    /// is planned and judged again.
+    /// is planned and judged again, and nobody else commits while it is.
     fn here(&self, repo: &Repository) -> Result<Outcome, Failure> {
         let first: RefCell<Option<Before>> = RefCell::default();
         LostRace::default().until(|| {
+            let again = first.borrow().is_some() && !self.args.dry_run;
+            let held = RefCell::new(again.then(|| git::hold(repo)).transpose()?);
             let here = Workspace::of(self.context, repo.clone())?;
             let request = self.request(&here)?;
             match Way::of(self.args, &here.config, &request.to) {
@@ -162,7 +164,7 @@ impl Asked<'_> {
                         first
                             .get_or_insert_with(|| Before::of(&report.promotions))
                             .agree(report)?;
-                        deliver::deliver(promoting, approved, report)
+                        deliver::deliver(promoting, approved, report, held.take())
                     };
                     let (context, args) = (self.context, self.args);
                     Promoting { context, workspace: &here, args, request }.run(&carry)

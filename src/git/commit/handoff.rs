@@ -16,7 +16,7 @@ use super::{
     SignChoice, Target, Unfinished, check_head, head_ref,
 };
 use crate::model::{FileChange, RepoPath, Snapshot};
-use crate::worktree::read_beneath;
+use crate::worktree::{WorktreeError, read_beneath};
 
 /// Commits by `git commit --only`.
 pub(super) fn commit(
@@ -26,13 +26,7 @@ pub(super) fn commit(
     (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
     let Prepared { lock, targets, branch, .. } = prepared;
-    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let path = &target.change.path;
-        let message = format!(
-            "`{path}` is not checked out, and git cannot commit it then (needed: {reason})"
-        );
-        return Err(CommitError::Unsupported { message });
-    }
+    check_files(&targets, reason)?;
     if targets.iter().all(|target| target.change.old.as_deref() == target.change.after()) {
         return Err(CommitError::NothingToCommit);
     }
@@ -66,13 +60,14 @@ pub(super) fn commit(
             return Ok(committed);
         }
         Err(error) => {
-            if undo.restore() {
+            let Restored { whole, kept } = undo.restore();
+            if whole {
                 // One that stays is found to be undone.
                 let _met_by_the_next_run = Journal::drop_from(repo);
             }
-            interrupted()?;
-            check_head(repo, request.base)?;
-            return Err(error);
+            let why = interrupted().and_then(|()| check_head(repo, request.base).map(drop));
+            let error = why.err().unwrap_or(error);
+            return Err(if kept.is_empty() { error } else { error.keeping(kept) });
         }
     };
     let mut committed = finish(repo, request, branch, &said)?;
@@ -85,6 +80,16 @@ pub(super) fn commit(
     // One that stays is found to be done.
     let _met_by_the_next_run = Journal::drop_from(repo);
     Ok(committed)
+}
+
+/// Every file is checked out, which git needs to commit it.
+pub(super) fn check_files(targets: &[Target<'_>], reason: &str) -> Result<(), CommitError> {
+    let Some(target) = targets.iter().find(|target| target.file.is_none()) else { return Ok(()) };
+    let path = &target.change.path;
+    let message = format!(
+        "`{path}` is not checked out, and only git can commit it here, which needs that ({reason})"
+    );
+    Err(CommitError::Unsupported { message })
 }
 
 fn write_files<'a>(
@@ -234,6 +239,9 @@ fn finish(
     for change in request.changes {
         if snapshot.read(&change.path).ok().flatten().as_deref() != change.after() {
             committed.notes.push(format!("`{}` was committed otherwise than planned", change.path));
+            // A hook added it to the index of the commit alone: in the other
+            // one it would be taken back by the user's next commit.
+            let _best_effort = child::run(repo, &["reset", "-q", "--", change.path.as_str()], b"");
         }
     }
     Ok(committed)
@@ -246,24 +254,37 @@ struct Undo<'a> {
     added: Vec<&'a RepoPath>,
 }
 
+/// What became of files that were to get their bytes back.
+struct Restored {
+    /// Whether nothing is left to be done.
+    whole: bool,
+    /// Files that somebody changed in the meantime: they stay.
+    kept: Vec<RepoPath>,
+}
+
 impl Undo<'_> {
-    /// Gives the files their bytes back, also where a hook changed them: they
-    /// were clean before. Tells whether all is as it was.
-    fn restore(&self) -> bool {
-        let Some(root) = self.repo.root() else { return false };
-        let mut whole = true;
+    /// Gives the files their bytes back, as far as they still hold what was
+    /// written: what an editor or a hook saved meanwhile is not ours to lose.
+    fn restore(&self) -> Restored {
+        let mut done = Restored { whole: true, kept: Vec::new() };
+        let Some(root) = self.repo.root() else { return Restored { whole: false, ..done } };
         for target in &self.written {
             let Some(file) = &target.file else { continue };
-            let now = read_beneath(root, &target.change.path);
-            let back = now.and_then(|now| {
-                bring_back(root, target, file, now.as_ref().map(|now| now.bytes.as_slice()))
-            });
-            whole &= back.is_ok();
+            let left = (!target.change.removed).then_some(file.after.as_slice());
+            match bring_back(root, target, file, left) {
+                Ok(()) => {}
+                Err(WorktreeError::Io { .. }) => done.whole = false,
+                Err(_) => {
+                    let now = read_beneath(root, &target.change.path).ok().flatten();
+                    let back = now.map(|now| now.bytes) == file.before;
+                    done.kept.extend((!back).then(|| target.change.path.clone()));
+                }
+            }
         }
         for path in &self.added {
             let args = ["update-index", "--force-remove", "--", path.as_str()];
-            whole &= child::answer(self.repo, &args, b"").is_ok();
+            done.whole &= child::answer(self.repo, &args, b"").is_ok();
         }
-        whole
+        done
     }
 }

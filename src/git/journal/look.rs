@@ -11,6 +11,7 @@ use super::entry::{self, Journal};
 use super::linked::is_ours;
 use super::owner::{age_of, holder};
 use super::turn;
+use super::unreadable::Unreadable;
 
 /// Something that was found in a work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,19 +48,25 @@ pub enum Finding {
         /// How long ago.
         age: Duration,
     },
-    /// A journal that cannot be read.
+    /// A journal that cannot be followed.
     Damaged {
         /// The journal.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// Whether it is whole, and for another version of this program.
+        other: bool,
     },
 }
 
 impl Finding {
     /// Whether recovering brings it to its end.
     pub fn is_recoverable(&self) -> bool {
-        matches!(self, Self::OwnLock { .. } | Self::Journal { .. } | Self::Damaged { .. })
+        match self {
+            Self::OwnLock { .. } | Self::Journal { .. } => true,
+            Self::Damaged { other, .. } => !other,
+            Self::Running { .. } | Self::ForeignLock { .. } => false,
+        }
     }
 }
 
@@ -73,7 +80,9 @@ pub fn examine(repo: &Repository) -> Vec<Finding> {
     } else if own.exists() {
         found.push(Finding::OwnLock { age: age_of(&own), path: own });
     }
-    let journal = Journal::read(repo);
+    let journal = Journal::read(repo).unwrap_or_else(|error| {
+        Err(Unreadable::Damaged { reason: error.to_string(), paths: Vec::new() })
+    });
     for (lock, record) in locks(repo, journal.as_ref().ok().and_then(Option::as_ref)) {
         found.extend(examine_lock(running, &lock, &record));
     }
@@ -87,7 +96,11 @@ pub fn examine(repo: &Repository) -> Vec<Finding> {
             files: journal.files.iter().map(|file| file.path.to_string()).collect(),
             age: age_of(&path),
         }),
-        Err(reason) => found.push(Finding::Damaged { path, reason }),
+        Err(error) => found.push(Finding::Damaged {
+            path,
+            reason: error.to_string(),
+            other: error.is_of_another_version(),
+        }),
     }
     found
 }

@@ -8,12 +8,14 @@
 //! Each step is on disk before the next one relies on it.
 
 mod entry;
+mod halves;
 mod linked;
 mod look;
 mod owner;
 mod recover;
 mod signals;
 mod turn;
+mod unreadable;
 mod verdict;
 
 pub use look::{Finding, examine};

@@ -15,8 +15,10 @@ use super::super::index::{Beside, Index, IndexLock};
 use super::super::stage::{add_by_git, invalidated};
 use super::super::{CommitError, Repository};
 use super::entry::{self, Journal};
+use super::halves::remove_halves;
 use super::linked::{clear, remove};
 use super::turn::{self, Turn};
+use super::unreadable::refused;
 use super::verdict::{Put, Step, verdict};
 use crate::model::{FileChange, RepoPath};
 use crate::worktree::{
@@ -89,17 +91,24 @@ pub(in super::super) fn recover_in(
     repo: &Repository,
 ) -> Result<Recovered, CommitError> {
     let mut done = Recovered::default();
-    let journal = match Journal::read(repo) {
+    let read = Journal::read(repo).map_err(|error| CommitError::write("the journal", error))?;
+    let journal = match read {
         Ok(journal) => journal,
-        Err(error) => {
-            done.notes.push(format!("the journal of an earlier promotion is of no use: {error}"));
-            drop_journal(repo)?;
-            None
+        Err(other) if other.is_of_another_version() => return Err(refused(repo, &other)),
+        Err(damaged) => {
+            let refused = refused(repo, &damaged);
+            clear_locks(repo, None).map_err(|error| CommitError::write("the locks", error))?;
+            return Err(refused);
         }
     };
+    // Objects are written under the lock of the index: first what its record
+    // leads to, then the record.
+    if Beside::of(&repo.gix.index_path()).record.exists() {
+        let removed = remove_halves(repo);
+        removed.map_err(|error| CommitError::write("the objects", error))?;
+    }
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
-    done.found |= !done.notes.is_empty();
     let Some(journal) = journal else { return Ok(done) };
     done.found = true;
     mend(turn, repo, (&journal, &mut done))?;

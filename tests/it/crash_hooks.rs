@@ -1,0 +1,52 @@
+//! Promotions that git commits, because of a hook, and that go wrong.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::crash::{PROMOTE, assert_nothing_left, new, old, staging};
+use crate::kit::{line, run};
+use crate::testkit::{Sandbox, hook_in};
+
+fn hook(repo: &Sandbox, name: &str, script: &str) {
+    hook_in(&repo.root.join(".git/hooks"), name, script);
+}
+
+/// Starts a promotion and waits until its hook, which makes the file `begun`,
+/// is at work.
+fn at_its_hook(repo: &Sandbox) -> Child {
+    let child = run(repo, &PROMOTE).spawn();
+    let until = Instant::now() + Duration::from_secs(20);
+    while !repo.root.join(".git/begun").exists() {
+        assert!(Instant::now() < until, "the hook did not run");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+#[test]
+fn what_is_saved_while_a_hook_refuses_stays() {
+    let repo = line();
+    hook(
+        &repo,
+        "pre-commit",
+        "touch .git/begun; while [ -e .git/begun ]; do sleep 0.02; done; exit 1\n",
+    );
+    let child = at_its_hook(&repo);
+    let saved = format!("{}# mine\n", new());
+    repo.write(&staging(), &saved);
+    std::fs::remove_file(repo.root.join(".git/begun")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(128), "{said}");
+    assert_eq!(repo.read(&staging()), saved);
+    assert!(said.contains("a hook refused the commit without a word; changed in the meantime"));
+    assert!(said.contains(&format!("hint: git restore -p -- '{}'", staging())), "{said}");
+    assert_nothing_left(&repo);
+    // Where nobody saved anything, the file is as it was.
+    repo.write(&staging(), &old());
+    hook(&repo, "pre-commit", "exit 1\n");
+    let text = run(&repo, &PROMOTE).text();
+    assert!(!text.contains("in the meantime"), "{text}");
+    assert_eq!(repo.read(&staging()), old());
+    repo.assert_clean();
+}
