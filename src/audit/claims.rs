@@ -57,7 +57,9 @@ pub fn claims(message: &str) -> Vec<Claims> {
         Some((key.to_owned(), value.trim().to_owned()))
     };
     let mut records = own(message.lines().filter_map(line).collect());
-    records.iter_mut().for_each(|record| record.in_text = true);
+    for record in &mut records {
+        record.in_text = true;
+    }
     records
 }
 
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_squash_leaves_records_in_the_text() {
-        let indented: String = RECORD.lines().map(|line| format!("    {line}\n")).collect();
+        let indented = format!("    {}", RECORD.replace('\n', "\n    "));
         let records =
             claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{RECORD}\n\nMore words.\n"));
         assert_eq!(records.len(), 2);

@@ -275,8 +275,8 @@ fn replicas(documents: &[Value]) -> BTreeMap<String, String> {
 /// What tells secret values apart and does not show them.
 fn hidden(value: &str) -> String {
     let hash = Sha256::digest(value.as_bytes());
-    let start: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("(hidden, {start})")
+    let start: [u8; 4] = std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default());
+    format!("(hidden, {:08x})", u32::from_be_bytes(start))
 }
 
 fn repository(image: &str) -> String {

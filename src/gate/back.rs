@@ -1,7 +1,7 @@
 //! What an environment goes back to: the states of an app, image by image, as
 //! its timelines tell them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::history::Timeline;
 use crate::model::Pin;
@@ -32,7 +32,7 @@ type State<'t> = BTreeMap<&'t str, usize>;
 /// only where there is another one.
 pub fn way_back(
     images: &Images<'_>,
-    order: &HashMap<String, usize>,
+    order: &BTreeMap<String, usize>,
     target: Target<'_>,
 ) -> Option<BTreeMap<String, Pin>> {
     let past = Past { images, states: states(images, order) };
@@ -43,7 +43,7 @@ pub fn way_back(
 }
 
 /// The states of an app, newest first; the first is the present one.
-fn states<'t>(images: &Images<'t>, order: &HashMap<String, usize>) -> Vec<State<'t>> {
+fn states<'t>(images: &Images<'t>, order: &BTreeMap<String, usize>) -> Vec<State<'t>> {
     let mut changes: BTreeMap<usize, Vec<(&'t str, usize)>> = BTreeMap::new();
     for (image, timeline) in images {
         for (stay, held) in timeline.held.iter().enumerate() {
@@ -57,8 +57,8 @@ fn states<'t>(images: &Images<'t>, order: &HashMap<String, usize>) -> Vec<State<
     let mut states = vec![state.clone()];
     for arrived in changes.values() {
         for (image, stay) in arrived {
-            let older = images.get(image).is_some_and(|t| t.held.len() > stay + 1);
-            if older {
+            let before = images.get(image).is_some_and(|t| t.held.len() > stay + 1);
+            if before {
                 state.insert(image, stay + 1);
             } else {
                 state.remove(image);

@@ -77,7 +77,7 @@ impl Repository {
 }
 
 /// What `git verify-commit --raw` means: the status lines of `gpg`
-/// (`doc/DETAILS` of GnuPG), or the words of `ssh-keygen -Y` and of git.
+/// (`doc/DETAILS` of `GnuPG`), or the words of `ssh-keygen -Y` and of git.
 fn judge(good: bool, said: &str) -> Signature {
     let status = |word: &str| {
         let start = format!("[GNUPG:] {word} ");

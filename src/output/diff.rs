@@ -326,7 +326,9 @@ fn settings(text: &mut String, rows: &[&DiffRow], (paint, verbose): (Paint, bool
                 continue;
             }
             let _ = writeln!(text, "  {name}: {heading}");
-            own.iter().for_each(|row| setting(text, row, paint));
+            for row in own {
+                setting(text, row, paint);
+            }
         }
     }
 }

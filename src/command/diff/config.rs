@@ -62,7 +62,7 @@ impl Diffing<'_> {
             Some(moment) => self.at(ends.inventory, moment, (pair, app))?,
             None => None,
         };
-        let came = self.came(ends, (pair, app), &found, &now)?;
+        let came = self.came(ends, (pair, app), (&found, &now))?;
         for setting in &found {
             let distance = if setting.by_design {
                 Distance::Design
@@ -141,8 +141,7 @@ impl Diffing<'_> {
         self,
         ends: &Ends<'_>,
         (pair, app): (&Pair, &AppId),
-        found: &'s [Setting],
-        now: &Both,
+        (found, now): (&'s [Setting], &Both),
     ) -> Result<Vec<(&'s Setting, Pin)>, Failure> {
         let Some((moment, pin)) = ends.newest(&pair.0, app) else { return Ok(Vec::new()) };
         let Ok(commit) = ObjectId::from_hex(moment.commit.as_bytes()) else {

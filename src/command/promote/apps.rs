@@ -311,7 +311,8 @@ impl Choosing<'_> {
                 .hint(format!("{program} -a {example} {typed}"))
                 .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
-        let chosen = question(&names, &self.request.to)?;
+        let heading = format!("Several apps can move into {}:", self.request.to);
+        let chosen = question(&names, &heading)?;
         Ok(apps
             .iter()
             .enumerate()
@@ -374,9 +375,9 @@ fn matchers(globs: &[String]) -> Result<Vec<GlobMatcher>, Failure> {
 }
 
 /// Asks which of the apps are meant; an empty answer takes none.
-fn question(names: &[String], to: &EnvironmentName) -> Result<BTreeSet<usize>, Failure> {
+pub(super) fn question(names: &[String], heading: &str) -> Result<BTreeSet<usize>, Failure> {
     let mut terminal = std::io::stderr().lock();
-    let mut text = format!("Several apps can move into {to}:\n");
+    let mut text = format!("{}\n", clean(heading));
     for (number, name) in (1..).zip(names) {
         text.push_str(&format!("  {number}) {}\n", clean(name)));
     }

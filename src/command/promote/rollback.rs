@@ -1,6 +1,6 @@
 //! Going back: which versions an environment ran before the present ones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discover::{Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Target};
@@ -10,7 +10,7 @@ use crate::model::{AppId, EnvironmentName, Pin, RepoPath, listed};
 
 use super::super::evidence::{Ground, Reach, timelines};
 use super::super::{Context, Failure, Workspace};
-use super::apps::flagged;
+use super::apps::{flagged, question};
 use super::args::CommonArgs;
 use super::place::apps_at;
 use super::words::{Request, What};
@@ -141,9 +141,15 @@ impl Back<'_> {
             all.iter().filter(|app| configured.iter().any(|name| app.answers_to(name)));
         let configured: BTreeSet<AppId> = configured.cloned().collect();
         for found in [near, configured, all.clone()] {
-            if found.len() == 1 || self.share_overlay(inventory, &found) {
+            if found.len() == 1 || share_overlay(inventory, &found) {
                 return Ok(vec![found]);
             }
+        }
+        if self.context.interactive && !all.is_empty() {
+            let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let chosen = question(&names, &format!("Which app goes back in {to}?"))?;
+            let apps = all.into_iter().enumerate().filter(|(index, _)| chosen.contains(index));
+            return Ok(apps.map(|(_, app)| alone(app)).collect());
         }
         Err(self.which(inventory, &all, to))
     }
@@ -162,16 +168,6 @@ impl Back<'_> {
             });
         }
         Ok(flagged)
-    }
-
-    fn share_overlay(self, inventory: &Inventory, apps: &BTreeSet<AppId>) -> bool {
-        let cells = inventory.cells.iter().filter(|(key, _)| apps.contains(&key.app));
-        let overlays: BTreeSet<usize> =
-            cells.flat_map(|(_, cell)| cell.overlays.iter().copied()).collect();
-        let nameless = |index: &usize| {
-            inventory.overlays.get(*index).is_some_and(|overlay| overlay.app.is_none())
-        };
-        overlays.len() == 1 && overlays.iter().all(nameless)
     }
 
     /// Which app is meant? Most likely the one that moved last.
@@ -210,7 +206,7 @@ impl Back<'_> {
         self,
         inventory: &Inventory,
         timelines: &BTreeMap<CellKey, Timeline>,
-    ) -> Result<HashMap<String, usize>, Failure> {
+    ) -> Result<BTreeMap<String, usize>, Failure> {
         let held = timelines.values().flat_map(|timeline| &timeline.held);
         let commits = held.filter_map(|held| held.since.as_ref()).map(|since| &since.commit);
         let mut wanted: BTreeSet<&String> = commits.collect();
@@ -218,7 +214,7 @@ impl Back<'_> {
         let indexes = indexes.flat_map(|cell| &cell.overlays);
         let paths: BTreeSet<RepoPath> =
             indexes.filter_map(|at| Some(inventory.overlays.get(*at)?.path.clone())).collect();
-        let mut order = HashMap::new();
+        let mut order = BTreeMap::new();
         let (repo, base) = (&self.workspace.repo, self.workspace.base);
         for (at, commit) in git::walk(repo, base, Interest::below(paths))?.enumerate() {
             if wanted.is_empty() {
@@ -236,11 +232,10 @@ impl Back<'_> {
         self,
         (keys, version): (&Group, Option<&Pin>),
         timelines: &BTreeMap<CellKey, Timeline>,
-        order: &HashMap<String, usize>,
+        order: &BTreeMap<String, usize>,
     ) -> Option<Vec<(AppId, String, Pin)>> {
         let own = keys.iter().filter_map(|key| Some((key.image.as_str(), timelines.get(key)?)));
-        let target = version
-            .map_or(Target::Steps(self.steps.unwrap_or(1)), |version| Target::Version(version));
+        let target = version.map_or(Target::Steps(self.steps.unwrap_or(1)), Target::Version);
         let moves = gate::way_back(&own.collect(), order, target)?;
         let app = |image: &String| keys.iter().find(|key| key.image == *image);
         let moves = moves.into_iter();
@@ -273,6 +268,16 @@ impl Back<'_> {
         Failure::not_found(format!("{to} {ran} {far} that it could go back to"))
             .hint(format!("{program} rollback {to} APP@VERSION"))
     }
+}
+
+/// Whether these apps are known by their images alone, and stand in one overlay.
+fn share_overlay(inventory: &Inventory, apps: &BTreeSet<AppId>) -> bool {
+    let cells = inventory.cells.iter().filter(|(key, _)| apps.contains(&key.app));
+    let overlays: BTreeSet<usize> =
+        cells.flat_map(|(_, cell)| cell.overlays.iter().copied()).collect();
+    let nameless =
+        |index: &usize| inventory.overlays.get(*index).is_some_and(|overlay| overlay.app.is_none());
+    overlays.len() == 1 && overlays.iter().all(nameless)
 }
 
 /// The request with the apps that are meant, each by its name.
