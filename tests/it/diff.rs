@@ -250,9 +250,18 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     let document = run(&sandbox, &[&args[..], &["-o", "json"]].concat()).json(1);
     assert_eq!(document["commits"].as_array().unwrap().len(), 4);
     assert_eq!(document["commits"][0]["subject"], "Release 1.3.0");
+    assert_eq!(run(&sandbox, &["diff", "web@v1.3.0", "v1.3.0"]).code(), 0);
+}
+
+#[test]
+fn a_clone_tells_the_commits_of_two_versions() {
+    let sandbox = line();
+    put(&sandbox, "web", "dev", "v1.3.0");
+    let dir = sandbox.dir.path().join("web");
+    clone(&dir, &sandbox);
+    let of = dir.display().to_string();
     let back = ["diff", "web@v1.3.0", "v1.2.3", "--source", &of, "-o", "json"];
     assert_eq!(run(&sandbox, &back).json(1)["backwards"], true);
-    assert_eq!(run(&sandbox, &["diff", "web@v1.3.0", "v1.3.0"]).code(), 0);
     let no_tag = run(&sandbox, &["diff", "web@v1.3.0", "v7", "--source", &of]).text();
     assert!(no_tag.contains("has no tag for v7") && no_tag.starts_with("exit 5"), "{no_tag}");
     let args = ["diff", "web@v1.3.0", "v1.2.3", "--source", "nowhere"];

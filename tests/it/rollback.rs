@@ -154,6 +154,14 @@ fn images_that_moved_together_go_back_together() {
     hint: git promote rollback staging APP@VERSION
     ");
     assert_eq!(run(&sandbox, &["rollback", "staging", "pair", "--steps", "0"]).code(), 2);
+}
+
+#[test]
+fn what_is_not_there_is_said_with_what_is() {
+    let sandbox = line();
+    for (x, y) in [("v1", "w1"), ("v2", "w1")] {
+        pair(&sandbox, "staging", (x, y));
+    }
     assert_snapshot!(run(&sandbox, &["rollback", "staging", "pear"]).text(), @"
     exit 5
     --- stderr
@@ -169,7 +177,7 @@ fn images_that_moved_together_go_back_together() {
     hint: git promote status
     ");
     assert_snapshot!(run(&sandbox, &["rollback", "stagin", "pair"]).text(), @"
-    exit 2
+    exit 5
     --- stderr
     error: `stagin` is no environment; environments: dev, staging, prod
     hint: did you mean staging?
@@ -206,6 +214,7 @@ fn a_whole_set_goes_back_or_a_part_of_it() {
     assert_eq!(run(&sandbox, &["rollback", "staging", "nope", "--set", &set]).code(), 2);
     assert_eq!(run(&sandbox, &["rollback", "staging", "web@v1", "--set", &set]).code(), 2);
     assert_eq!(run(&sandbox, &["rollback", "staging", "--set", "abc"]).code(), 2);
+    assert_eq!(run(&sandbox, &["rollback", "staging", "--set", "HEAD", "-n"]).code(), 0);
     assert_eq!(run(&sandbox, &["rollback", "staging", "--set", "abcdef0123"]).code(), 5);
     let said = run(&sandbox, &["rollback", "staging", "--set", &set[..10]]).stdout(0);
     assert!(said.contains("Roll back 2 apps in staging"), "{said}");

@@ -169,7 +169,7 @@ const FORGERIES: [Forgery; 16] = [
                     m.split("Promote-Id: ").next().unwrap(),
                     "Promote-Id: 0123456789abcdef0123456789abcdef"
                 )
-            })
+            });
         },
         &["0 id"],
     ),
@@ -179,7 +179,7 @@ const FORGERIES: [Forgery; 16] = [
             reword(s, &|m| {
                 let (head, tail) = m.split_once("dev@").unwrap();
                 format!("{head}dev@{}{}", "1".repeat(40), &tail[40..])
-            })
+            });
         },
         &["0 source"],
     ),

@@ -97,8 +97,13 @@ impl Diffing<'_> {
         let timelines = self.timelines(&inventory, &apps)?;
         let ends = Ends { inventory: &inventory, timelines: &timelines };
         for pair in &pairs {
+            // Apps that are known by their images share what stands beside them.
+            let mut seen = BTreeSet::new();
             for app in &apps {
                 report.rows.extend(versions_of(&inventory, pair, app));
+                if !seen.insert(overlays_of(&inventory, pair, app)) {
+                    continue;
+                }
                 if self.args.config {
                     let found = self.settings(&ends, pair, app)?;
                     remarks.extend(found.remarks);
@@ -209,6 +214,19 @@ impl Diffing<'_> {
             }
         }
     }
+}
+
+/// Where an app stands in both, as indexes into the overlays.
+fn overlays_of(
+    inventory: &Inventory,
+    (left, right): &Pair,
+    app: &AppId,
+) -> (BTreeSet<usize>, BTreeSet<usize>) {
+    let of = |environment| {
+        let cells = inventory.images(environment, app);
+        cells.flat_map(|(_, cell)| cell.overlays.iter().copied()).collect()
+    };
+    (of(left), of(right))
 }
 
 /// The versions that differ.

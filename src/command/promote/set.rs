@@ -27,10 +27,6 @@ impl Back<'_> {
     ) -> Result<(Request, Vec<String>), Failure> {
         let to = &request.to;
         let program = self.context.front.name();
-        if id.len() < SHORTEST || id.starts_with('-') {
-            let message = format!("`{id}` is no id of a promotion: at least {SHORTEST} digits");
-            return Err(Failure::usage(message).hint("git log --grep=Promote-Id"));
-        }
         let overlays = discover::overlays(&self.workspace.snapshot, &self.workspace.config, None)?;
         let (commit, parent) = self.commit_of(&overlays, id)?;
         let moved = moved_by(self.workspace, parent, &commit)?;
@@ -94,13 +90,19 @@ impl Back<'_> {
         id: &str,
     ) -> Result<(HistoryCommit, ObjectId), Failure> {
         let repo = &self.workspace.repo;
-        let named = repo.revision(id).ok();
+        let named = repo.revision(id).ok().filter(|_| !id.starts_with('-'));
+        if id.len() < SHORTEST && named.is_none() {
+            let message = format!("`{id}` is no id of a promotion: at least {SHORTEST} digits");
+            return Err(Failure::usage(message).hint("git log --grep=Promote-Id"));
+        }
         let paths = overlays.iter().map(|overlay| overlay.path.clone());
         let mut history = git::walk(repo, self.workspace.base, Interest::below(paths))?;
         for commit in history.by_ref() {
             let commit = commit?;
             let Some(parent) = commit.parent else { continue };
-            if named == Some(commit.id) || has_id(self.workspace, parent, &commit, id)? {
+            if named == Some(commit.id)
+                || id.len() >= SHORTEST && has_id(self.workspace, parent, &commit, id)?
+            {
                 return Ok((commit, parent));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{AppId, EnvironmentName, Pin, Pipeline};
 
-use super::super::Failure;
+use super::super::{Exit, Failure};
 
 /// What the words of a promotion mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,8 @@ impl Known<'_> {
         environment: &str,
         words: &[String],
     ) -> Result<Request, Failure> {
-        let to = self.environment(environment, &[])?;
+        let unknown = |failure| Failure { exit: Exit::NotFound, ..failure };
+        let to = self.environment(environment, &[]).map_err(unknown)?;
         let mut apps = Vec::new();
         for word in words {
             if (self.is_app)(word)? {
@@ -198,7 +199,6 @@ impl Known<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Exit;
     use crate::model::{Environment, EnvironmentDelivery, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {
