@@ -295,6 +295,15 @@ pub enum CommitError {
         /// What stands in the way.
         message: String,
     },
+    /// An earlier run was broken off, and the index is gone.
+    #[error("an earlier promotion was broken off, and there is no index to go on with")]
+    NoIndex,
+    /// An earlier run was broken off that used another index.
+    #[error("an earlier promotion was broken off, and it used another index: '{index}'")]
+    OtherIndex {
+        /// The index, from the git directory on.
+        index: String,
+    },
     /// The journal of an earlier run is whole, and of another version.
     #[error(
         "an earlier promotion was broken off, and its journal is not for this version: {reason}"
@@ -398,9 +407,11 @@ impl CommitError {
             Self::DirtyTarget { .. } => ErrorKind::DirtyTarget,
             Self::Moved { .. } => ErrorKind::Moved,
             Self::Locked { .. } | Self::Busy { .. } => ErrorKind::Locked,
-            Self::Unfinished { .. } | Self::OtherJournal { .. } | Self::DamagedJournal { .. } => {
-                ErrorKind::Unfinished
-            }
+            Self::Unfinished { .. }
+            | Self::NoIndex
+            | Self::OtherIndex { .. }
+            | Self::OtherJournal { .. }
+            | Self::DamagedJournal { .. } => ErrorKind::Unfinished,
             Self::Interrupted { signal } => ErrorKind::Interrupted(*signal),
             Self::BadTarget { .. } => ErrorKind::BadTarget,
             Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
@@ -431,7 +442,17 @@ impl CommitError {
                 Some(format!("git restore -p --{paths}"))
             }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
-            Self::Locked { path, .. } => Some(format!("rm -i '{}'", path.display())),
+            Self::Locked { owner: Some(owner), .. } => Some(format!("wait for {owner}")),
+            Self::Locked { path, .. } => {
+                Some(format!("rm -i '{}' once no git runs here", path.display()))
+            }
+            Self::NoIndex => Some("git reset".to_owned()),
+            Self::OtherIndex { index } if index == "index" => {
+                Some("env -u GIT_INDEX_FILE git promote doctor --recover".to_owned())
+            }
+            Self::OtherIndex { index } => {
+                Some(format!("GIT_INDEX_FILE='{index}' git promote doctor --recover"))
+            }
             Self::Busy { .. } => Some("git promote doctor".to_owned()),
             Self::Unfinished { .. } => Some("git promote doctor --recover".to_owned()),
             Self::OtherJournal { .. } => {
@@ -452,7 +473,8 @@ impl CommitError {
                 Some("git config --get-regexp '^(gpg|user\\.signingkey)'".to_owned())
             }
             Self::BadTarget { path, .. } => Some(format!("git status -- '{path}'")),
-            Self::Unsupported { .. } | Self::Write { .. } => Some("git status".to_owned()),
+            Self::Unsupported { .. } => Some("git status".to_owned()),
+            Self::Write { message, .. } => Some(way_out_of(message).to_owned()),
             Self::Refused { .. } => {
                 Some("--no-verify leaves the pre-commit and commit-msg hooks out".to_owned())
             }
@@ -464,6 +486,19 @@ impl CommitError {
 /// `a`, `b`
 fn listed(paths: &[RepoPath]) -> String {
     paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What shows why the system refused to write.
+fn way_out_of(message: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match () {
+        () if says(&["Permission denied", "Operation not permitted"]) => {
+            "ls -ld . \"$(git rev-parse --git-dir)\""
+        }
+        () if says(&["Read-only file system"]) => "findmnt -T .",
+        () if says(&["No space left", "quota"]) => "df -h . && df -i .",
+        () => "git status",
+    }
 }
 
 /// The files that a person has to look at.

@@ -33,14 +33,15 @@ pub(crate) fn can_trace() -> bool {
 
 /// Runs `git-promote`, and sends it `signal` at the first of `calls` on `path`.
 /// Gives its exit code; `None` where it was killed.
-pub(crate) fn signalled(
+fn signalled_at(
     sandbox: &Sandbox,
+    calls: &str,
     (signal, path): (&str, &str),
     args: &[&str],
 ) -> Option<i32> {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={RENAMES}")]);
-    command.args(["-e", &format!("inject={RENAMES}:signal={signal}:when=1+")]);
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+    command.args(["-e", &format!("inject={calls}:signal={signal}:when=1+")]);
     // Counted are all calls, filtered by path or not: so each one that is met.
     command.arg("-P").arg(sandbox.root.join(path));
     command.arg(env!("CARGO_BIN_EXE_git-promote")).args(args).current_dir(&sandbox.root);
@@ -49,9 +50,21 @@ pub(crate) fn signalled(
     output.status.code().filter(|_| signal != "SIGKILL" || output.status.success())
 }
 
+/// The same, at the call that gives a file its name.
+pub(crate) fn signalled(sandbox: &Sandbox, strike: (&str, &str), args: &[&str]) -> Option<i32> {
+    signalled_at(sandbox, RENAMES, strike, args)
+}
+
 #[track_caller]
 pub(crate) fn kill(sandbox: &Sandbox, path: &str, args: &[&str]) {
     assert_eq!(signalled(sandbox, ("SIGKILL", path), args), None, "it was not killed at {path}");
+}
+
+/// Kills it where it removes a file.
+#[track_caller]
+pub(crate) fn kill_at_removal(sandbox: &Sandbox, path: &str, args: &[&str]) {
+    let code = signalled_at(sandbox, "unlink,unlinkat", ("SIGKILL", path), args);
+    assert_eq!(code, None, "it was not killed at {path}");
 }
 
 pub(crate) fn staging() -> String {
@@ -77,7 +90,8 @@ pub(crate) fn assert_nothing_left(sandbox: &Sandbox) {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let end = path.extension().is_some_and(|end| end == "lock");
-            assert!(!name.contains("git-promote") && !end, "{}", path.display());
+            let ours = name.contains("git-promote") || name.starts_with("promote-");
+            assert!(!ours && !end, "{}", path.display());
             open.extend(path.is_dir().then_some(path));
         }
     }

@@ -1,9 +1,9 @@
 //! Promotions that git commits, because of a hook, and that go wrong.
 
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::crash::{PROMOTE, assert_nothing_left, new, old, staging};
+use crate::crash::{PROMOTE, assert_nothing_left, assert_promoted, new, old, staging};
 use crate::kit::{line, run};
 use crate::testkit::{Sandbox, hook_in};
 
@@ -29,7 +29,7 @@ fn what_is_saved_while_a_hook_refuses_stays() {
     hook(
         &repo,
         "pre-commit",
-        "touch .git/begun; while [ -e .git/begun ]; do sleep 0.02; done; exit 1\n",
+        "touch .git/begun; for i in $(seq 500); do [ -e .git/begun ] || break; sleep 0.02; done; exit 1\n",
     );
     let child = at_its_hook(&repo);
     let saved = format!("{}# mine\n", new());
@@ -49,4 +49,46 @@ fn what_is_saved_while_a_hook_refuses_stays() {
     assert!(!text.contains("in the meantime"), "{text}");
     assert_eq!(repo.read(&staging()), old());
     repo.assert_clean();
+}
+
+#[test]
+fn the_end_of_git_is_waited_for_and_not_that_of_its_hooks() {
+    // A signal to the promotion alone, which passes it on to git.
+    let repo = line();
+    let before = repo.state();
+    hook(&repo, "pre-commit", "touch .git/begun; sleep 8\n");
+    let child = at_its_hook(&repo);
+    let start = Instant::now();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(output.status.code(), Some(143));
+    std::fs::remove_file(repo.root.join(".git/begun")).unwrap();
+    assert_eq!(repo.state(), before);
+    assert_nothing_left(&repo);
+    // A hook that leaves a process behind.
+    let start = Instant::now();
+    hook(&repo, "pre-commit", "echo one >&2; sleep 8 &\n");
+    let text = run(&repo, &PROMOTE).text();
+    assert!(text.starts_with("exit 0") && text.contains("note: one"), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_promoted(&repo);
+}
+
+#[test]
+fn a_git_that_commits_for_us_is_no_finding() {
+    let repo = line();
+    hook(
+        &repo,
+        "pre-commit",
+        "touch .git/begun; for i in $(seq 500); do [ -e .git/begun ] || break; sleep 0.02; done\n",
+    );
+    let child = at_its_hook(&repo);
+    let found = run(&repo, &["doctor", "-o", "json"]).json(0);
+    assert_eq!(found["findings"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found["findings"][0]["finding"], "running");
+    std::fs::remove_file(repo.root.join(".git/begun")).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_promoted(&repo);
 }

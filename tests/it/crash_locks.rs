@@ -2,8 +2,12 @@
 
 use std::fs;
 
-use crate::crash::PROMOTE;
-use crate::kit::{line, run};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::crash::{PROMOTE, assert_promoted};
+use crate::kit::{line, run, skipped};
+use crate::testkit::{environment, hook_in};
 
 #[test]
 fn a_lock_of_the_same_commit_is_no_lock_of_ours() {
@@ -24,4 +28,85 @@ fn a_lock_of_the_same_commit_is_no_lock_of_ours() {
     fs::remove_file(&lock).unwrap();
     assert_eq!(run(&repo, &PROMOTE).code(), 0);
     assert_eq!(repo.head(), twin.head(), "the same commit");
+}
+
+#[test]
+fn a_lock_says_who_to_wait_for_or_what_to_remove() {
+    // Git closes the lock while its hook runs.
+    let repo = line();
+    let hook = "touch .git/begun; for i in $(seq 500); do [ -e .git/begun ] || break; sleep 0.02; done; exit 1\n";
+    hook_in(&repo.root.join(".git/hooks"), "pre-commit", hook);
+    let mut git = Command::new("git");
+    repo.write("promote.toml", &format!("{}# more\n", repo.read("promote.toml")));
+    git.args(["commit", "-q", "-m", "x", "--only", "promote.toml"]).current_dir(&repo.root);
+    let mut git = git.envs(environment(repo.dir.path())).spawn().unwrap();
+    let begun = repo.root.join(".git/begun");
+    let until = Instant::now() + Duration::from_secs(20);
+    while !begun.exists() {
+        assert!(Instant::now() < until, "the hook did not run");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let held = || run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
+    if std::path::Path::new("/proc/self/cwd").exists() {
+        let who = format!("process {} (git)", git.id());
+        let text = held();
+        assert!(text.starts_with("exit 6") && text.contains(&format!("s by {who}")), "{text}");
+        assert!(text.contains(&format!("hint: wait for {who}")), "{text}");
+        assert!(!text.contains("rm -i"), "{text}");
+    }
+    fs::remove_file(begun).unwrap();
+    git.wait().unwrap();
+    fs::remove_file(repo.root.join(".git/hooks/pre-commit")).unwrap();
+    // Nobody is there any more.
+    fs::write(repo.root.join(".git/index.lock"), "").unwrap();
+    let text = held();
+    assert!(text.contains("hint: rm -i '[ROOT]/.git/index.lock' once no git runs here"), "{text}");
+}
+
+#[test]
+fn empty_directories_where_branches_were_make_room() {
+    let repo = line();
+    repo.git(["pack-refs", "--all"]);
+    for dir in ["refs/heads/main/a/b", "refs/heads/main/c", "logs/refs/heads/side/d"] {
+        fs::create_dir_all(repo.root.join(".git").join(dir)).unwrap();
+    }
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert_promoted(&repo);
+    repo.git(["checkout", "-q", "--no-track", "-b", "old", "HEAD~1"]);
+    fs::remove_file(repo.root.join(".git/logs/refs/heads/old")).unwrap();
+    fs::create_dir_all(repo.root.join(".git/logs/refs/heads/old/x")).unwrap();
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert_promoted(&repo);
+    assert!(repo.root.join(".git/logs/refs/heads/old").is_file());
+}
+
+/// A run as root that was killed leaves a lock that others may only read.
+#[test]
+fn a_lock_of_another_user_is_replaced() {
+    let repo = line();
+    let program = env!("CARGO_BIN_EXE_git-promote");
+    let as_nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let root = rustix::process::geteuid().is_root();
+    let mut command = if root {
+        let can = Command::new("setpriv").args(as_nobody).args([program, "--version"]).output();
+        if !can.is_ok_and(|output| output.status.success()) {
+            return skipped("the program cannot be run as another user");
+        }
+        let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(repo.dir.path()).status();
+        assert!(owned.unwrap().success());
+        let mut command = Command::new("setpriv");
+        command.args(as_nobody).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    let lock = repo.root.join(".git/git-promote.lock");
+    fs::write(&lock, "1").unwrap();
+    let mut mode = fs::metadata(&lock).unwrap().permissions();
+    mode.set_readonly(true);
+    fs::set_permissions(&lock, mode).unwrap();
+    command.args(PROMOTE).current_dir(&repo.root).envs(environment(repo.dir.path()));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!lock.exists());
 }

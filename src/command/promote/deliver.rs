@@ -24,9 +24,14 @@ pub(super) fn deliver(
     let Promoting { workspace, args, .. } = promoting;
     if args.worktree {
         drop(held);
-        git::apply_to_worktree(&workspace.repo, &approved.plan().files, args.stage)?;
-        report.ending = Ending::Edited;
-        return Ok(edited(args));
+        let files = &approved.plan().files;
+        if git::apply_to_worktree(&workspace.repo, files, args.stage)? {
+            report.ending = Ending::Edited;
+            return Ok(edited(args));
+        }
+        let mut end = edited(args);
+        end.remarks.insert(0, Remark::Note(THERE_ALREADY.to_owned()));
+        return Ok(end);
     }
     let letter = promoting.letter(report)?;
     let request = letter.request(workspace, approved);
@@ -54,7 +59,7 @@ pub(super) fn rehearse(
         return Ok(());
     }
     if args.worktree {
-        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files)?);
+        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files, args.stage)?);
     }
     Ok(git::rehearse(&workspace.repo, &letter.request(workspace, approved))?)
 }
@@ -79,6 +84,9 @@ fn behind_warning(upstream: &git::Upstream) -> Remark {
         upstream.behind, upstream.name
     ))
 }
+
+/// What is said where `--worktree` finds its own work.
+pub(in super::super) const THERE_ALREADY: &str = "the files hold it already; nothing was written";
 
 fn edited(args: &CommonArgs) -> End {
     let hint = if args.stage { "git commit" } else { "git diff" };

@@ -2,8 +2,9 @@
 //! signing, editor and cleanup are right by construction. Where git refuses,
 //! the files get their bytes back.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 
 use gix::ObjectId;
 
@@ -16,7 +17,7 @@ use super::{
     SignChoice, Target, Unfinished, check_head, head_ref,
 };
 use crate::model::{FileChange, RepoPath, Snapshot};
-use crate::worktree::{WorktreeError, read_beneath};
+use crate::worktree::{WorktreeError, again, read_beneath};
 
 /// Commits by `git commit --only`.
 pub(super) fn commit(
@@ -134,21 +135,22 @@ fn run(
     message: &str,
 ) -> Result<String, CommitError> {
     let options = request.options;
-    let message = temporary(repo, message.as_bytes())?;
+    let [message_path, paths_path] = papers(repo);
+    let message = Paper::write(&message_path, message.as_bytes())?;
     let mut paths = Vec::new();
     for target in targets {
         paths.extend_from_slice(pathspec(&target.change.path).as_bytes());
         paths.push(0);
     }
-    let paths = temporary(repo, &paths)?;
+    let paths = Paper::write(&paths_path, &paths)?;
     let mut command = child::git(repo);
     if repo.config_string("core.fsync").is_none() {
         // Git leaves objects and index to the system otherwise.
         command.args(["-c", "core.fsync=loose-object,reference,index"]);
     }
     command.args(["commit", "--quiet", "--only", "--pathspec-file-nul"]);
-    command.arg("--file").arg(message.path());
-    command.arg(format!("--pathspec-from-file={}", paths.path().display()));
+    command.arg("--file").arg(&message.0);
+    command.arg(format!("--pathspec-from-file={}", paths.0.display()));
     match &options.sign {
         SignChoice::Config => {}
         SignChoice::Off => _ = command.arg("--no-gpg-sign"),
@@ -160,26 +162,52 @@ fn run(
     }
     if options.edit {
         command.arg("--edit");
-    } else {
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
     }
-    let failed = |error: std::io::Error| GitError::Child {
+    let (status, said) = listen(command, options.edit).map_err(|error| GitError::Child {
         command: "commit".to_owned(),
         message: error.to_string(),
-    };
-    let child = command.spawn().map_err(failed)?;
-    let output = wait_for(child).map_err(failed)?;
-    let said = child::words(&output.stderr);
-    if output.status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
+    })?;
+    if status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
+}
+
+/// Runs git to its end; gives what was said, unless it goes to the terminal.
+/// It is said into a file: at the end of a pipe we would wait for every process
+/// that a hook has left behind.
+fn listen(mut command: Command, aloud: bool) -> std::io::Result<(ExitStatus, String)> {
+    if aloud {
+        return Ok((wait_for(command.spawn()?)?, String::new()));
+    }
+    let mut heard = tempfile::tempfile()?;
+    command.stdout(Stdio::null()).stderr(heard.try_clone()?);
+    let status = wait_for(command.spawn()?)?;
+    let mut said = Vec::new();
+    heard.rewind()?;
+    heard.read_to_end(&mut said)?;
+    Ok((status, child::words(&said)))
+}
+
+/// The files that git reads the message and the paths from. Always the same, so
+/// that it is known where a killed run left them.
+pub(in super::super) fn papers(repo: &Repository) -> [PathBuf; 2] {
+    ["git-promote.message", "git-promote.paths"].map(|name| repo.git_dir().join(name))
 }
 
 /// A file for git to read, gone afterwards.
-fn temporary(repo: &Repository, bytes: &[u8]) -> Result<tempfile::NamedTempFile, CommitError> {
-    let failed = |error| CommitError::write("a temporary file", error);
-    let dir = std::path::absolute(repo.git_dir()).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix("promote-").tempfile_in(dir).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    Ok(file)
+struct Paper(PathBuf);
+
+impl Paper {
+    fn write(path: &Path, bytes: &[u8]) -> Result<Self, CommitError> {
+        let failed = |error| CommitError::write("a temporary file", error);
+        let paper = Self(std::path::absolute(path).map_err(failed)?);
+        std::fs::write(&paper.0, bytes).map_err(failed)?;
+        Ok(paper)
+    }
+}
+
+impl Drop for Paper {
+    fn drop(&mut self) {
+        let _met_by_the_next_run = again(|| std::fs::remove_file(&self.0));
+    }
 }
 
 /// What kept git from committing, told by its words.

@@ -24,10 +24,13 @@ use crate::model::{FileChange, RepoPath};
 
 pub use aside::build;
 pub(super) use engine::has_hook;
+pub(super) use handoff::papers;
 pub(super) use native::{bring, bring_back, read_index, write_index};
 pub(super) use reference::Files;
 pub(super) use sync::{Durability, head_ref, objects as sync_objects};
-pub(super) use targets::{Checkout, Entry, MODE_EXECUTABLE, MODE_FILE, Target, entries, inspect};
+pub(super) use targets::{
+    Checkout, Entry, MODE_EXECUTABLE, MODE_FILE, Target, blob_id, entries, inspect,
+};
 
 /// Whether to sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

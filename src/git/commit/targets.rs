@@ -84,7 +84,8 @@ pub(in super::super) fn inspect<'a>(
     Ok(targets)
 }
 
-fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
+/// The id that a blob of these bytes has.
+pub(in super::super) fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
     let id = gix::objs::compute_hash(repo.gix.object_hash(), gix::objs::Kind::Blob, bytes);
     id.map_err(|error| CommitError::write("an object", error))
 }

@@ -53,7 +53,7 @@ pub(in super::super) struct Journal {
     pub(super) commit: Option<String>,
     /// The branch that moves, in full; none where HEAD is detached.
     pub(super) branch: Option<String>,
-    /// The index, as far as its name is text.
+    /// The index, from the git directory on; as far as its name is text.
     pub(super) index: String,
     pub(super) files: Vec<Entry>,
     /// Directories that were not there, the deepest last.
@@ -154,7 +154,7 @@ impl Journal {
             base: base.to_string(),
             commit: commit.map(|id| id.to_string()),
             branch,
-            index: repo.gix.index_path().display().to_string(),
+            index: index_of(repo),
             files: targets
                 .iter()
                 .map(|target| Entry::of(repo, target))
@@ -219,10 +219,30 @@ impl Journal {
         serde_json::from_value(value).map_err(damaged)
     }
 
+    /// Whether the index of the journal is the one in force.
+    pub(super) fn is_of_this_index(&self, repo: &Repository) -> bool {
+        let there = whole(&repo.git_dir().join(&self.index));
+        self.index == index_of(repo) || there == whole(&repo.gix.index_path())
+    }
+
     /// Drops the journal: what it says is done, or undone.
     pub(in super::super) fn drop_from(repo: &Repository) -> io::Result<()> {
         remove(&path(repo)).map(drop)
     }
+}
+
+/// The index in force: from the git directory on, which may be moved, or whole
+/// where it is not in it.
+pub(super) fn index_of(repo: &Repository) -> String {
+    let index = whole(&repo.gix.index_path());
+    let within = index.strip_prefix(whole(repo.git_dir()));
+    within.unwrap_or(&index).display().to_string()
+}
+
+/// The path without links, also where the file itself is not there.
+fn whole(path: &Path) -> PathBuf {
+    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(by_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// Where the journal is.

@@ -9,7 +9,7 @@ use super::super::commit::Files;
 use super::super::index::Beside;
 use super::entry::{self, Journal};
 use super::linked::is_ours;
-use super::owner::{age_of, holder};
+use super::owner::{age_of, culprit};
 use super::turn;
 use super::unreadable::Unreadable;
 
@@ -122,8 +122,9 @@ fn examine_lock(running: bool, lock: &Path, record: &Path) -> Option<Finding> {
             let path = if there { path } else { record.to_owned() };
             Some(Finding::OwnLock { age: age_of(&path), path })
         }
-        (false, _) if there => {
-            Some(Finding::ForeignLock { age: age_of(lock), owner: holder(lock), path })
+        // While a run is at it, git may commit for it.
+        (false, false) if there => {
+            Some(Finding::ForeignLock { age: age_of(lock), owner: culprit(lock), path })
         }
         _ => None,
     }
