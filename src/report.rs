@@ -1,5 +1,12 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+mod diff;
+mod verify;
+
+pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+
+pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
+
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod edit;
 mod evidence;
@@ -18,6 +19,7 @@ pub mod preview;
 pub mod promote;
 pub mod schema;
 pub mod status;
+pub mod verify;
 pub mod wait;
 mod workspace;
 

@@ -22,6 +22,7 @@ mod pieces;
 mod promised;
 mod push;
 mod quarantine;
+mod records;
 mod remote;
 mod scan;
 mod snapshot;
@@ -44,6 +45,7 @@ pub use journal::{Finding, Left, Recovered, examine, is_anything_left, recover, 
 pub use open::Repository;
 pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
+pub use records::{Carrier, Signature};
 pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;
 pub use stage::{apply_to_worktree, put, rehearse_in_worktree};

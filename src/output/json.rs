@@ -349,6 +349,9 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "wait",
         "preview",
         "doctor",
+        "verify",
+        "diff",
+        "changes",
     ]
 }
 
@@ -362,6 +365,9 @@ pub fn schema(kind: &str) -> Option<Value> {
         "preview" => schema_for!(super::preview::WirePreviews),
         "wait" => schema_for!(super::wait::WireWait),
         "doctor" => schema_for!(super::doctor::WireDoctor),
+        "diff" => schema_for!(super::diff::WireDiff),
+        "changes" => schema_for!(super::diff::WireChanges),
+        "verify" => schema_for!(super::verify::WireVerify),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

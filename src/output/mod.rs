@@ -1,6 +1,7 @@
 //! Reports to text. Decides nothing: every renderer takes a report as it is.
 
 mod check;
+mod diff;
 mod doctor;
 mod human;
 mod json;
@@ -11,6 +12,7 @@ mod preview;
 mod pull_request;
 mod table;
 mod text;
+mod verify;
 mod wait;
 
 pub use check::annotate::{Ci, CiChoice, annotations};
@@ -18,6 +20,7 @@ pub use check::human::check;
 pub use check::past::{audit, audit_table, replay, replay_table};
 pub use check::wire::{audit_value, check_value, replay_value};
 pub use check::{ReportKind, check_table, render};
+pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_value};
 pub use doctor::{doctor, doctor_table, doctor_value};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
@@ -27,6 +30,7 @@ pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
+pub use verify::{verify, verify_table, verify_value};
 pub use wait::{wait_table, wait_value, waited};
 
 use serde_json::Value;

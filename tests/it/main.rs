@@ -60,6 +60,8 @@ mod crowd;
 #[cfg(test)]
 mod deliver;
 #[cfg(test)]
+mod diff;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod durability;
@@ -161,3 +163,5 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
+#[cfg(test)]
+mod verify;

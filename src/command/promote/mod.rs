@@ -6,6 +6,7 @@ mod apps;
 mod args;
 mod aside;
 mod branch;
+mod confirm;
 mod deliver;
 mod ending;
 mod judge;
@@ -15,15 +16,20 @@ mod place;
 mod request;
 mod rollback;
 mod scope;
+mod set;
 mod way;
 mod wording;
 mod words;
 
+pub(super) use absent::{no_match, unknown_app};
+pub(super) use apps::{flagged, is_plain};
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
 pub(super) use deliver::{THERE_ALREADY, done};
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
+pub(super) use place::apps_at;
+pub(super) use scope::overlays;
 pub(super) use way::Way;
 pub(super) use words::{Request, What};
 
@@ -73,12 +79,20 @@ pub(super) fn carry_out(
 /// `git promote rollback ENV [[APP@]VERSION|APP ...]`
 pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Failure> {
     let common = CommonArgs { rollback: true, ..args.common.clone() };
+    let notes: RefCell<Vec<String>> = RefCell::default();
     let resolve = |workspace: &Workspace, known: &Known<'_>| {
         let request = known.resolve_rollback(&args.environment, &args.words)?;
-        rollback::completed((context, workspace, &common), request)
+        let steps = args.steps.map(usize::from);
+        let back = rollback::Back { context, workspace, args: &common, steps };
+        let Some(id) = &args.set else { return back.completed(request) };
+        let (request, said) = back.set(&request, id)?;
+        notes.replace(said);
+        Ok(request)
     };
     let asked = Asked { context, args: &common, commands: &[], resolve: &resolve };
-    Ok(asked.perform()?.answer(context))
+    let mut outcome = asked.perform()?;
+    outcome.remarks.splice(0..0, notes.take().into_iter().map(Remark::Note));
+    Ok(outcome.answer(context))
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -188,7 +202,7 @@ impl Asked<'_> {
             pipeline: &workspace.config.pipeline,
             commands: self.commands,
             is_app: &|name| scope::is_app(workspace, name),
-            no_app: &|name| absent::unknown_app(context, workspace, name),
+            no_app: &|name| unknown_app(context, workspace, name),
             takers: &|app, version| absent::takers(workspace, app, version),
             next: &|app| absent::next(context, workspace, app),
             of_image: &|image| absent::of_image(workspace, image),
@@ -267,7 +281,8 @@ impl Promoting<'_> {
             images: self.args.images.clone(),
             create: self.args.create,
             never: Vec::new(),
-            drop_digest: self.args.drop_digest,
+            // What ran here before ran without it.
+            drop_digest: self.args.drop_digest || matches!(self.request.what, What::Images(_)),
         };
         let plan = plan::promote(world, &intent)?;
         let never = self.never_seen(world.inventory, &plan)?;
@@ -381,6 +396,9 @@ impl Promoting<'_> {
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(End::quiet(exit));
+        }
+        if self.args.rollback && self.context.interactive {
+            confirm::on_terminal(report)?;
         }
         carry(self, &approved, report)
     }
