@@ -4,6 +4,10 @@
 //! `git-interpret-trailers(1)`), so that `git log --format=%(trailers)` and
 //! this tool read the same.
 
+mod claims;
+
+pub use claims::{Claim, Claims, claims};
+
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};

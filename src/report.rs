@@ -1,5 +1,11 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+mod past;
+
+pub use past::{
+    LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
+};
+
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;

@@ -16,11 +16,10 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
-mod ordering;
 mod policy;
 
 pub use accepted::{before_this, gone_back_to};
-pub use ordering::by_semver;
+pub use crate::model::by_semver;
 
 use std::collections::BTreeMap;
 

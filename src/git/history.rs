@@ -11,7 +11,7 @@ use std::rc::Rc;
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::tree_diff::{self, Kept, TreeDiff};
+use super::tree_diff::{self, BlobSides, Changed, Kept, TreeDiff};
 use super::trees::Trees;
 use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
@@ -83,6 +83,8 @@ pub struct HistoryCommit {
     /// The paths of interest that differ to the first parent, sorted. At a
     /// root: all that are there. Empty where the parent is cut off.
     pub changed: Vec<RepoPath>,
+    /// What each of these holds in the first parent and here.
+    pub blobs: Vec<BlobSides>,
     repo: Rc<gix::Repository>,
     details: OnceCell<Details>,
 }
@@ -144,7 +146,7 @@ pub struct History {
     interest: Interest,
     next: Option<Step>,
     only_changes: bool,
-    ended_shallow: bool,
+    cut_at: Option<ObjectId>,
     kept: Kept,
     trees: Trees,
 }
@@ -167,7 +169,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         interest,
         next: None,
         only_changes: true,
-        ended_shallow: false,
+        cut_at: None,
         kept: Kept::new(),
         trees: Trees::default(),
     };
@@ -185,7 +187,13 @@ impl History {
 
     /// Whether the walk came to its end because a shallow clone has no more.
     pub fn ended_shallow(&self) -> bool {
-        self.ended_shallow
+        self.cut_at.is_some()
+    }
+
+    /// The commit at which it came to its end because a shallow clone has no
+    /// more.
+    pub fn cut_at(&self) -> Option<ObjectId> {
+        self.cut_at
     }
 
     fn step(&self, id: ObjectId) -> Result<Step, GitError> {
@@ -213,26 +221,27 @@ impl History {
     fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
         let Some(step) = self.next.take() else { return Ok(None) };
         let cut = step.parent.is_none() && self.shallow.contains(&step.id);
-        self.ended_shallow |= cut;
+        self.cut_at = self.cut_at.or(cut.then_some(step.id));
         let parent = step.parent.map(|parent| self.step(parent)).transpose()?;
         let before = parent.map(|parent| parent.tree);
-        let changed = if cut { Vec::new() } else { self.changes(before, step.tree)? };
+        let changed = if cut { Changed::default() } else { self.changes(before, step.tree)? };
         self.next = parent;
         Ok(Some(HistoryCommit {
             id: step.id,
             parent: step.parent,
             tree: step.tree,
             seconds: step.seconds,
-            changed,
+            changed: changed.paths,
+            blobs: changed.blobs,
             repo: self.repo.clone(),
             details: OnceCell::new(),
         }))
     }
 
-    fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
+    fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Changed, GitError> {
         let mut diff = TreeDiff::new(&self.repo, &self.interest, (&mut self.kept, &mut self.trees));
         diff.compare(old, Some(new), "")?;
-        Ok(diff.finish().paths)
+        Ok(diff.finish())
     }
 }
 

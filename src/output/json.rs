@@ -349,6 +349,10 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "wait",
         "preview",
         "doctor",
+        "log",
+        "metrics",
+        "why",
+        "versions",
     ]
 }
 
@@ -362,6 +366,10 @@ pub fn schema(kind: &str) -> Option<Value> {
         "preview" => schema_for!(super::preview::WirePreviews),
         "wait" => schema_for!(super::wait::WireWait),
         "doctor" => schema_for!(super::doctor::WireDoctor),
+        "log" => schema_for!(super::log::WireLog),
+        "metrics" => schema_for!(super::metrics::WireMetrics),
+        "why" => schema_for!(super::why::WireWhy),
+        "versions" => schema_for!(super::versions::WireVersions),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())
