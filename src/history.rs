@@ -10,7 +10,9 @@ mod steps;
 pub mod stored;
 
 pub use entries::{Entry, Names, entries};
-pub use steps::{Contents, FileStep, Place, Shift, Spot, Step, derived, needs_whole, shifts, spots};
+pub use steps::{
+    Contents, FileStep, Place, Shift, Spot, Step, derived, needs_whole, shifts, spots,
+};
 
 use std::collections::BTreeMap;
 

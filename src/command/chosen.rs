@@ -117,11 +117,7 @@ pub(super) fn environment(workspace: &Workspace, name: &str) -> Result<Environme
 }
 
 /// No app is called so.
-pub(super) fn unknown_app(
-    workspace: &Workspace,
-    apps: &BTreeSet<&AppId>,
-    name: &str,
-) -> Failure {
+pub(super) fn unknown_app(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failure {
     let environments = workspace.config.pipeline.environments().iter();
     let mut names: Vec<String> = environments.map(|e| e.name.to_string()).collect();
     names.extend(apps.iter().map(ToString::to_string));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use crate::discover::Inventory;
+use crate::discover::{CellKey, Inventory};
 use crate::history::Entry;
 use crate::model::{AppId, EnvironmentName, Pin, by_semver};
 use crate::output::{self, Format};
@@ -57,6 +57,9 @@ pub fn run(context: &Context, args: &VersionsArgs) -> Result<Answer, Failure> {
     let names = (!names.is_empty()).then_some(names.as_slice());
     let present = inventory(&workspace.snapshot, &workspace.config, names)?;
     let mut rows = rows(&workspace, &entries, &present);
+    if cut.is_some() {
+        forget_first(&mut rows, &entries, &present);
+    }
     rows.retain(|row| chosen.has_app_or_all(&row.app));
     in_order(&mut rows, args.sort);
     let mut remarks = workspace.config_notes();
@@ -107,6 +110,27 @@ fn rows(workspace: &Workspace, entries: &[Entry], present: &Inventory) -> Vec<Ve
     rows
 }
 
+/// Where the history is cut off: what stood anywhere at its beginning was first
+/// seen before it.
+fn forget_first(rows: &mut [VersionRow], entries: &[Entry], present: &Inventory) {
+    let mut oldest: BTreeMap<CellKey, Vec<&Pin>> = BTreeMap::new();
+    for (key, cell) in &present.cells {
+        oldest.insert(key.clone(), cell.pins());
+    }
+    // Newest first: the last one that is put in is the oldest.
+    for entry in entries {
+        oldest.insert(entry.key(), vec![&entry.previous]);
+    }
+    for row in rows {
+        let stood = |(key, pins): (&CellKey, &Vec<&Pin>)| {
+            key.app == row.app && key.image == row.image && pins.contains(&&row.version)
+        };
+        if oldest.iter().any(stood) {
+            row.first = None;
+        }
+    }
+}
+
 /// By app and image, then as asked for.
 fn in_order(rows: &mut [VersionRow], order: Order) {
     let time = |row: &VersionRow| row.first.as_ref().map_or(i64::MIN, |e| e.moment.seconds);
@@ -123,9 +147,7 @@ fn in_order(rows: &mut [VersionRow], order: Order) {
                 first.as_ref().is_some_and(|first| by_semver(first, &row.version).is_some())
             };
             if rows.iter().all(comparable) {
-                rows.sort_by(|a, b| {
-                    by_semver(&b.version, &a.version).unwrap_or(Ordering::Equal)
-                });
+                rows.sort_by(|a, b| by_semver(&b.version, &a.version).unwrap_or(Ordering::Equal));
             }
         }
     }

@@ -9,5 +9,5 @@ mod template;
 
 pub use guess::{guess, guess_layout};
 pub use inventory::{Cell, CellKey, Inventory, Reader, Roots, Unreadable, overlay_files, read};
-pub use owner::{Holds, Owners, holds, reach};
 pub use overlay::{Overlay, apps_on, overlays, overlays_of};
+pub use owner::{Holds, Owners, holds, reach};

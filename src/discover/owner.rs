@@ -70,7 +70,8 @@ impl<'a> Owners<'a> {
         for (index, template) in self.templates.iter().enumerate() {
             // In memory nothing fails to be read.
             for found in template.expand(&snapshot, &self.bindings).unwrap_or_default() {
-                let deeper = |best: &Overlay| found.path.parts().count() > best.path.parts().count();
+                let deeper =
+                    |best: &Overlay| found.path.parts().count() > best.path.parts().count();
                 if best.as_ref().is_none_or(deeper)
                     && let Some(mut overlay) = overlay(self.config, index, &found)
                 {

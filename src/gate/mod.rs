@@ -18,8 +18,8 @@ mod gp013;
 mod gp014;
 mod policy;
 
-pub use accepted::{before_this, gone_back_to};
 pub use crate::model::by_semver;
+pub use accepted::{before_this, gone_back_to};
 
 use std::collections::BTreeMap;
 

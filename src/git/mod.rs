@@ -49,6 +49,6 @@ pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
 pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;
-pub use tree_diff::BlobSides;
 pub use stage::{apply_to_worktree, put, rehearse_in_worktree};
 pub use state::{Head, Operation, Upstream};
+pub use tree_diff::BlobSides;

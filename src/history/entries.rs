@@ -159,7 +159,8 @@ fn entry(step: &Step, key: &CellKey, one: &Together<'_>, version: &Pin) -> Entry
 
 /// Whether the record says that this version came here.
 fn says(claims: &Claims, key: &CellKey, version: &Pin) -> bool {
-    let about = claims.about(&key.app, &key.image).filter(|_| claims.to == key.environment.as_str());
+    let about =
+        claims.about(&key.app, &key.image).filter(|_| claims.to == key.environment.as_str());
     about.is_some_and(|claim| match (&version.tag, &version.digest) {
         (Some(tag), _) => claim.new == tag.as_str(),
         (None, digest) => digest.as_ref().is_some_and(|digest| claim.new == digest.as_str()),
@@ -228,7 +229,10 @@ mod tests {
             step("b", &["a"], &["b"]),
             step("a", &[], &["a"]),
         ];
-        assert_eq!(told(&steps), ["e b -> a back", "d a -> b", "c b -> a back", "b a -> b", "a none -> a"]);
+        assert_eq!(
+            told(&steps),
+            ["e b -> a back", "d a -> b", "c b -> a back", "b a -> b", "a none -> a"]
+        );
         let by_number = [
             step("d", &["v1.0.0"], &["v1.2.0"]),
             step("c", &["v1.1.0"], &["v1.0.0"]),
@@ -242,13 +246,20 @@ mod tests {
 
     #[test]
     fn what_comes_beside_is_an_entry_and_what_goes_is_none() {
-        let steps = [step("c", &["v2"], &[]), step("b", &["v1", "v2"], &["v2"]), step("a", &["v1"], &["v1", "v2"])];
+        let steps = [
+            step("c", &["v2"], &[]),
+            step("b", &["v1", "v2"], &["v2"]),
+            step("a", &["v1"], &["v1", "v2"]),
+        ];
         assert_eq!(told(&steps), ["a v1 -> v2"]);
         let moved = {
             let mut moved = step("m", &["v1"], &[]);
             let mut there = step("m", &[], &["v1"]).shifts;
             let place = there.first_mut().unwrap();
-            place.place = Rc::new(Place { path: RepoPath::normalize("x").unwrap(), ..(*place.place).clone() });
+            place.place = Rc::new(Place {
+                path: RepoPath::normalize("x").unwrap(),
+                ..(*place.place).clone()
+            });
             moved.shifts.extend(there);
             moved
         };

@@ -93,9 +93,8 @@ struct Deployment<'a> {
 pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> bool) -> Metrics {
     let deployments = deployments(config, entries, counted);
     let times = || deployments.iter().map(|deployment| deployment.entry.moment.seconds);
-    let table = |key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>)| {
-        rows(config, &deployments, key)
-    };
+    let table =
+        |key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>)| rows(config, &deployments, key);
     let app = |entry: &Entry| Some(entry.app.clone());
     let month = |entry: &Entry| Some(month_of(entry.moment.seconds));
     Metrics {

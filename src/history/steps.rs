@@ -155,7 +155,10 @@ pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<
     }
     // Another image of the app that moved is named by a line of its own.
     let lines = claims.moves.iter().filter(|claim| {
-        claim.subject.strip_prefix(&app.to_string()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        claim
+            .subject
+            .strip_prefix(&app.to_string())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     });
     if lines.count() != 1 {
         return None;

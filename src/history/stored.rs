@@ -243,9 +243,8 @@ fn place(input: &mut Input<'_>) -> Option<Rc<Place>> {
         _ => {
             let name = input.text()?.to_owned();
             let group = input.maybe()?.map(str::to_owned);
-            let labels = input.list(|input| {
-                Some((input.text()?.to_owned(), input.text()?.to_owned()))
-            })?;
+            let labels =
+                input.list(|input| Some((input.text()?.to_owned(), input.text()?.to_owned())))?;
             let labels: BTreeMap<String, String> = labels.into_iter().collect();
             Some(AppId { name, group, from_marker: false, labels })
         }
@@ -305,9 +304,8 @@ fn claims(input: &mut Input<'_>, texts: &[Rc<str>]) -> Option<Option<Claims>> {
     let moves = input.list(|input| {
         Some(Claim { subject: read(input)?, old: read(input)?, new: read(input)? })
     })?;
-    let waivers = input.list(|input| {
-        Some(Waiver { rule: read(input)?.parse().ok()?, reason: read(input)? })
-    })?;
+    let waivers = input
+        .list(|input| Some(Waiver { rule: read(input)?.parse().ok()?, reason: read(input)? }))?;
     Some(Some(Claims { to, moves, waivers, rollback: mark == 2, preview }))
 }
 

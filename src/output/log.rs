@@ -118,7 +118,15 @@ pub fn log_value(report: &LogReport) -> Value {
 /// The same as rows and columns.
 pub fn log_table(report: &LogReport) -> Table {
     let heads = [
-        "COMMIT", "TIME", "ENVIRONMENT", "APP", "IMAGE", "PREVIOUS", "VERSION", "AUTHOR", "NOTES",
+        "COMMIT",
+        "TIME",
+        "ENVIRONMENT",
+        "APP",
+        "IMAGE",
+        "PREVIOUS",
+        "VERSION",
+        "AUTHOR",
+        "NOTES",
         "RECORDED",
     ];
     let mut table = Table::new(&heads);
@@ -153,7 +161,8 @@ pub fn log(report: &LogReport, paint: Paint, wide: bool) -> String {
     if report.entries.is_empty() {
         return String::new();
     }
-    let heads = ["COMMIT", "DATE (UTC)", "AGE", "ENV", "APP", "IMAGE", "VERSION", "AUTHOR", "NOTES"];
+    let heads =
+        ["COMMIT", "DATE (UTC)", "AGE", "ENV", "APP", "IMAGE", "VERSION", "AUTHOR", "NOTES"];
     let several = several_images(report);
     let mut table = Table::new(&heads);
     for entry in &report.entries {

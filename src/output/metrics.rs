@@ -134,8 +134,15 @@ pub fn metrics_value(report: &MetricsReport) -> Value {
 /// The finest rows, for programs.
 pub fn metrics_table(report: &MetricsReport) -> Table {
     let heads = [
-        "ENVIRONMENT", "APP", "MONTH", "DEPLOYMENTS", "ROLLBACKS", "LEAD_MEDIAN_S", "LEAD_P90_S",
-        "RESTORE_MEDIAN_S", "RESTORE_P90_S",
+        "ENVIRONMENT",
+        "APP",
+        "MONTH",
+        "DEPLOYMENTS",
+        "ROLLBACKS",
+        "LEAD_MEDIAN_S",
+        "LEAD_P90_S",
+        "RESTORE_MEDIAN_S",
+        "RESTORE_P90_S",
     ];
     let mut table = Table::new(&heads);
     let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();

@@ -106,9 +106,10 @@ pub fn versions(report: &VersionsReport, wide: bool) -> String {
     let heads =
         ["APP", "IMAGE", "VERSION", "FIRST SEEN", "AGE", "IN", "NOW IN", "COMMIT", "EVER IN"];
     let mut table = Table::new(&heads);
-    let several = report.rows.windows(2).any(|pair| {
-        matches!(pair, [a, b] if a.app == b.app && a.image != b.image)
-    });
+    let several = report
+        .rows
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.app == b.app && a.image != b.image));
     for row in &report.rows {
         let first = row.first.as_ref();
         let seconds = first.map(|entry| entry.moment.seconds);

@@ -201,9 +201,11 @@ fn head(report: &WhyReport, paint: Paint) -> String {
     let (app, environment) = (clean(&report.app.to_string()), &report.environment);
     let subject = paint.bold(&format!("{app} {}", report.version));
     let last = |step: &&WayStep| step.environment == *environment && step.entry.is_some();
-    let step = report.way.iter().filter(last).max_by_key(|step| {
-        step.entry.as_ref().map(|entry| entry.moment.seconds)
-    });
+    let step = report
+        .way
+        .iter()
+        .filter(last)
+        .max_by_key(|step| step.entry.as_ref().map(|entry| entry.moment.seconds));
     let since = step.and_then(|step| step.entry.as_ref()).map(|entry| entry.moment.seconds);
     let running: Vec<String> = report.running.iter().map(ToString::to_string).collect();
     let running = running.join(", ");

@@ -94,11 +94,17 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
+mod log_repos;
+#[cfg(test)]
 mod next;
 #[cfg(test)]
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod past_kept;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
@@ -155,3 +161,5 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
+#[cfg(test)]
+mod why;

@@ -70,7 +70,8 @@ pub(super) fn past(ground: Ground<'_>, scope: &Scope) -> Result<Past, Failure> {
         named = inventory.cells.into_keys().map(|key| (key.image, key.app)).collect();
     }
     let names = Names::new(named, &steps);
-    let entries = entries(&steps, &names);
+    let mut entries = entries(&steps, &names);
+    in_order(config, &mut entries);
     Ok(Past { entries, cut: told.cut })
 }
 
@@ -212,6 +213,17 @@ fn walked(
     let done = walk.finish()?;
     let (steps, unread, open) = (done.steps, done.unread, done.open);
     Ok(Walked { steps, commits, rest, cut, unread, open })
+}
+
+/// Of one commit, what comes first in the pipeline came first: the newest first
+/// is the last of it.
+fn in_order(config: &Config, entries: &mut [Entry]) {
+    let environments = config.pipeline.environments();
+    let rank = |entry: &Entry| environments.iter().position(|e| e.name == entry.environment);
+    let one_commit = |a: &Entry, b: &Entry| a.moment.commit == b.moment.commit;
+    for together in entries.chunk_by_mut(one_commit) {
+        together.sort_by_key(|entry| std::cmp::Reverse(rank(entry)));
+    }
 }
 
 /// Names the apps of kept steps as the overlays that are there now tell.

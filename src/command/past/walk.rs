@@ -8,9 +8,7 @@ use std::rc::Rc;
 use crate::audit::{self, Claims};
 use crate::discover::{Holds, Overlay, Owners, Reader, holds};
 use crate::git::{BlobSides, HistoryCommit, ObjectId, TreeSnapshot};
-use crate::history::{
-    Contents, FileStep, Moment, Spot, Step, derived, needs_whole, shifts, spots,
-};
+use crate::history::{Contents, FileStep, Moment, Spot, Step, derived, needs_whole, shifts, spots};
 use crate::kustomize;
 use crate::model::{RepoPath, Site};
 

@@ -78,9 +78,11 @@ fn the_app(
             Err(unknown_app(workspace, &all.apps(), name))
         }
         _ => Err(Failure::usage(format!("`{name}` is {}", crate::model::listed(&shown)))
-            .maybe_hint(shown.first().map(|app| {
-                format!("git promote why {} ENV", crate::model::quoted(app))
-            }))),
+            .maybe_hint(
+                shown
+                    .first()
+                    .map(|app| format!("git promote why {} ENV", crate::model::quoted(app))),
+            )),
     }
 }
 

@@ -18,9 +18,8 @@ impl Asking<'_> {
         if self.args.remote.is_none() && self.workspace.repo.remote_names().is_empty() {
             return (Vec::new(), Vec::new());
         }
-        let unknown = |why: &str| {
-            Remark::Note(format!("whether a pull request is open is not known: {why}"))
-        };
+        let unknown =
+            |why: &str| Remark::Note(format!("whether a pull request is open is not known: {why}"));
         match self.forge() {
             Ok(Ok(forge)) => match self.open(forge.as_ref(), version) {
                 Ok(requests) => (requests, Vec::new()),

@@ -45,8 +45,7 @@ impl Asking<'_> {
             let of_it = of_it.filter(|(_, e)| e.environment == *environment && e.image == image);
             of_it.collect::<Vec<_>>()
         };
-        let arrived =
-            |(_, entry): &&(usize, &Entry)| entry.version.carries(version);
+        let arrived = |(_, entry): &&(usize, &Entry)| entry.version.carries(version);
         // Entries are newest first: what has a higher place came earlier.
         let target = of(&self.to).iter().find(arrived).map(|(at, _)| *at);
         let mut way: Vec<WayStep> = Vec::new();
