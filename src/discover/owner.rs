@@ -112,9 +112,14 @@ pub fn holds(overlay: &Overlay, path: &RepoPath) -> Holds {
     if dirs.contains(&"templates") || *name == "Chart.yaml" { Holds::Unsure } else { Holds::Yes }
 }
 
-/// Directories that hold all overlays of these environments and apps that there
-/// ever were; of all where none is named.
-pub fn reach(config: &Config, environments: &[EnvironmentName], apps: &[String]) -> Vec<RepoPath> {
+/// The paths of all overlays of these environments and apps that there ever
+/// were, part by part, of all where none is named; `None` is any part, and what
+/// lies further down belongs to it.
+pub fn reach(
+    config: &Config,
+    environments: &[EnvironmentName],
+    apps: &[String],
+) -> Vec<Vec<Option<String>>> {
     let mut found = Vec::new();
     for layout in &config.layout {
         let named = |e: &&crate::model::Environment| {
@@ -123,11 +128,10 @@ pub fn reach(config: &Config, environments: &[EnvironmentName], apps: &[String])
         let dirs = config.pipeline.environments().iter().filter(named).flat_map(|e| &e.dirs);
         for dir in dirs {
             let template = layout.template.replace("{env}", dir);
-            let with_apps: Vec<String> = match apps {
-                [] => vec![template],
-                apps => apps.iter().map(|app| template.replace("{app}", app)).collect(),
-            };
-            found.extend(with_apps.iter().filter_map(|text| fixed_part(text)));
+            match apps {
+                [] => found.push(parts(&template)),
+                apps => found.extend(apps.iter().map(|app| parts(&template.replace("{app}", app)))),
+            }
         }
     }
     found.sort();
@@ -135,11 +139,11 @@ pub fn reach(config: &Config, environments: &[EnvironmentName], apps: &[String])
     found
 }
 
-/// The part of a template in front of the first that is not fixed.
-fn fixed_part(template: &str) -> Option<RepoPath> {
-    let fixed: Vec<&str> =
-        template.split('/').take_while(|part| !part.contains(['{', '*'])).collect();
-    RepoPath::normalize(&fixed.join("/"))
+/// The parts of a template, up to the first that may be any number of them.
+fn parts(template: &str) -> Vec<Option<String>> {
+    let parts = template.split('/').filter(|part| !part.is_empty());
+    let parts = parts.take_while(|part| *part != "**");
+    parts.map(|part| (!part.contains(['{', '*'])).then(|| part.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -200,9 +204,14 @@ dirs = ["prod/blue", "prod/green"]
                 environments.iter().map(|name| EnvironmentName::new(*name)).collect();
             let apps: Vec<String> = apps.iter().map(|app| (*app).to_owned()).collect();
             let found = reach(&config, &environments, &apps);
-            found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            let shown = |parts: &Vec<Option<String>>| {
+                let parts: Vec<&str> = parts.iter().map(|p| p.as_deref().unwrap_or("*")).collect();
+                parts.join("/")
+            };
+            found.iter().map(shown).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(shown(&[], &[]), "apps argocd/dev argocd/prod/blue argocd/prod/green x");
+        assert_eq!(shown(&["dev"], &[]), "apps/*/overlays/dev argocd/dev/* x");
         assert_eq!(shown(&["dev"], &["web"]), "apps/web/overlays/dev argocd/dev/web.yaml x");
+        assert_eq!(shown(&["prod"], &["a"]).matches("prod/blue").count(), 2);
     }
 }

@@ -192,10 +192,48 @@ fn records_are_believed_where_the_trees_agree() {
     staging web v1.2.3 -> v1.2.4 rollback=false recorded=false
     staging web v1.2.2 -> v1.2.3 rollback=false recorded=true
     ");
+    // Looked at alone, no environment hides what happened in it.
+    let all = lines(&repo, &[]);
+    for env in ["dev", "staging", "prod"] {
+        std::fs::remove_dir_all(repo.root.join(".git/promote")).unwrap();
+        let alone = lines(&repo, &[env]);
+        let of_it = all.iter().filter(|line| line.starts_with(env));
+        assert_eq!(alone, of_it.cloned().collect::<Vec<_>>());
+    }
     // Trailers in the middle of a message are none.
     let text = claim("prod", "v9.9.9", "v9.9.8") + "\nAnd more text.\n";
     message(&repo, &text, &[(&at("web", "prod"), &overlay(image, "v9.9.8"))]);
     assert_eq!(lines(&repo, &["-1"]), ["prod web v9.9.9 -> v9.9.8 rollback=false recorded=false"]);
+}
+
+#[test]
+fn what_a_record_hides_in_another_environment_is_found() {
+    let claim = "Promote\n\nPromote-To: dev\nPromote-App: web v1 -> v2\nPromote-Id: 1\n";
+    let hidden = |files: &[(&str, &str)], gone: Option<&str>| {
+        let repo = line();
+        if let Some(gone) = gone {
+            repo.git(["rm", "-q", "-r", gone]);
+        }
+        message(&repo, claim, files);
+        repo
+    };
+    let prod = |app: &str, tag: &str| (at(app, "prod"), overlay("registry.example/acme/web", tag));
+    // A change at the end, one with another on top, a new file, one that goes.
+    let (path, text) = prod("web", "v7");
+    let repo = hidden(&[(&path, &text)], None);
+    let told = "prod web v1.2.2 -> v7 rollback=false recorded=false";
+    assert_eq!(lines(&repo, &["-1", "prod"]), [told]);
+    put(&repo, "web", "prod", "v8");
+    std::fs::remove_dir_all(repo.root.join(".git/promote")).unwrap();
+    assert_eq!(lines(&repo, &["-2", "prod"])[1], told);
+    let (path, text) = prod("new", "v1");
+    let repo = hidden(&[(&path, &text)], None);
+    let told = "prod new none -> v1 rollback=false recorded=false";
+    assert_eq!(lines(&repo, &["-1", "prod"]), [told]);
+    let repo = hidden(&[], Some("apps/web/overlays/prod"));
+    put(&repo, "web", "prod", "v1.2.2");
+    let told = "prod web none -> v1.2.2 rollback=false recorded=false";
+    assert_eq!(lines(&repo, &["-1", "prod"]), [told]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::audit;
 use crate::config::Config;
 use crate::discover::{self, Owners, reach};
 use crate::git::{self, Interest, Kept};
@@ -144,9 +145,14 @@ fn told(ground: Ground<'_>, scope: &Scope, owners: &mut Owners<'_>) -> Result<To
         Some(stored) if stored.tip == base => return Ok(Told { steps: stored.steps, cut: None }),
         found => found.map(Known::new),
     };
-    let mut walked = walked(ground, (scope, owners), found.as_ref())?;
+    // What records say they did elsewhere is not looked at, unless the rest does
+    // not fit together then.
+    let mut walked = walked(ground, (scope, owners), (found.as_ref(), !shallow))?;
+    if walked.gap {
+        walked = self::walked(ground, (scope, owners), (found.as_ref(), false))?;
+    }
     if walked.rest.is_some() && walked.is_unsure(found.as_ref()) {
-        walked = self::walked(ground, (scope, owners), None)?;
+        walked = self::walked(ground, (scope, owners), (None, false))?;
     }
     let enough = walked.commits >= FEW || found.is_none();
     let (rest, unread) = (walked.rest, walked.unread);
@@ -176,6 +182,8 @@ struct Walked {
     unread: Vec<RepoPath>,
     /// Files of which it is not known what they held last.
     open: Vec<RepoPath>,
+    /// Whether a commit that was passed over changed what is wanted.
+    gap: bool,
 }
 
 impl Walked {
@@ -190,29 +198,38 @@ impl Walked {
 fn walked(
     ground: Ground<'_>,
     (scope, owners): (&Scope, &mut Owners<'_>),
-    known: Option<&Known>,
+    (known, trusting): (Option<&Known>, bool),
 ) -> Result<Walked, Failure> {
-    let paths = reach(ground.config, &scope.environments, &scope.apps);
-    let interest = Interest::below(paths);
-    let mut history = git::walk(ground.repo, ground.base, interest)?;
+    let patterns = reach(ground.config, &scope.environments, &scope.apps);
+    let mut history = git::walk(ground.repo, ground.base, Interest::matching(patterns))?;
+    let trusting = trusting && !scope.environments.is_empty();
+    if trusting {
+        let wanted = scope.environments.clone();
+        history = history.skipping(move |message| {
+            let claims = audit::claims(message);
+            claims.is_some_and(|claims| !wanted.iter().any(|name| name.as_str() == claims.to))
+        });
+    }
     if known.is_some() {
         history = history.with_unchanged();
     }
     let mut walk = Walk::new(ground, scope, owners);
-    let (mut commits, mut rest) = (0, None);
+    let (mut commits, mut rest, mut oldest) = (0, None, None);
     for commit in history.by_ref() {
         let commit = commit?;
         rest = known.and_then(|known| known.place(&commit.id.to_string()));
         if rest.is_some() {
+            oldest = Some(commit.id);
             break;
         }
         commits += 1;
         walk.pass(&commit)?;
     }
     let cut = history.cut_at().map(|id| id.to_string());
+    let gap = trusting && walk.has_gap(oldest)?;
     let done = walk.finish()?;
     let (steps, unread, open) = (done.steps, done.unread, done.open);
-    Ok(Walked { steps, commits, rest, cut, unread, open })
+    Ok(Walked { steps, commits, rest, cut, unread, open, gap })
 }
 
 /// Of one commit, what comes first in the pipeline came first: the newest first

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::audit::{self, Claims};
-use crate::discover::{Holds, Overlay, Owners, Reader, holds};
+use crate::discover::{self, Holds, Overlay, Owners, Reader, Roots, holds};
 use crate::git::{BlobSides, HistoryCommit, ObjectId, TreeSnapshot};
 use crate::history::{Contents, FileStep, Moment, Spot, Step, derived, needs_whole, shifts, spots};
 use crate::kustomize;
@@ -52,6 +52,18 @@ pub(super) struct Walk<'a, 'o, 'c> {
     reader: Reader<'a>,
     known: HashMap<RepoPath, Known>,
     drafts: Vec<Draft>,
+    chain: Chain,
+}
+
+/// Which blob each file has at the commit that is looked at, as the newer
+/// commits that were looked at leave it.
+#[derive(Default)]
+struct Chain {
+    blobs: HashMap<RepoPath, Option<ObjectId>>,
+    /// Which blob each of them has in the end.
+    newest: HashMap<RepoPath, Option<ObjectId>>,
+    /// Whether somewhere two changes of a file do not go on from one another.
+    broken: bool,
 }
 
 /// What came of a walk.
@@ -66,7 +78,8 @@ pub(super) struct Done {
 impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     pub(super) fn new(ground: Ground<'a>, scope: &'a Scope, owners: &'o mut Owners<'c>) -> Self {
         let reader = Reader::new(ground.config);
-        Self { ground, scope, owners, reader, known: HashMap::new(), drafts: Vec::new() }
+        let (known, drafts, chain) = (HashMap::new(), Vec::new(), Chain::default());
+        Self { ground, scope, owners, reader, known, drafts, chain }
     }
 
     /// Looks at the next commit back.
@@ -104,6 +117,10 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
             if how == Holds::No {
                 continue;
             }
+            let (old, new) = *blobs;
+            let before = self.chain.blobs.insert(path.clone(), old);
+            self.chain.newest.entry(path.clone()).or_insert(new);
+            self.chain.broken |= before.is_some_and(|known| known != new);
             let new = || Group { overlay: overlay.clone(), files: Vec::new(), whole: false };
             let group = groups.entry(overlay.path.clone()).or_insert_with(new);
             group.whole |= how == Holds::Unsure;
@@ -275,6 +292,50 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         let mut own = |path: &RepoPath| owners.of(path).is_some_and(|o| o.path == overlay.path);
         let sites = inventory.cells.into_values().flat_map(|cell| cell.sites);
         Ok(sites.filter(|site| own(&site.path)).collect())
+    }
+
+    /// Whether a commit that was passed over changed a file that is wanted: the
+    /// changes that were seen do not go on from one another, do not lead to
+    /// what is there now, or do not begin where the file did. `oldest` is the
+    /// commit at which the walk ended early.
+    pub(super) fn has_gap(&mut self, oldest: Option<ObjectId>) -> Result<bool, Failure> {
+        if self.chain.broken {
+            return Ok(true);
+        }
+        let now = self.ground.repo.snapshot(self.ground.base)?;
+        for (path, blob) in &self.chain.newest {
+            if now.id(path)? != *blob {
+                return Ok(true);
+            }
+        }
+        let start = oldest.map(|oldest| self.ground.repo.snapshot(oldest)).transpose()?;
+        for (path, blob) in &self.chain.blobs {
+            let first = start.as_ref().map(|start| start.id(path)).transpose()?.flatten();
+            if first != *blob {
+                return Ok(true);
+            }
+        }
+        self.has_unseen(&now, start.as_ref())
+    }
+
+    /// Whether a file is there now that no commit was seen to bring.
+    fn has_unseen(
+        &mut self,
+        now: &TreeSnapshot,
+        start: Option<&TreeSnapshot>,
+    ) -> Result<bool, Failure> {
+        let overlays = discover::overlays(now, self.ground.config, None)?;
+        let roots = Roots::of(&overlays);
+        for overlay in overlays.iter().filter(|overlay| self.wants(overlay)) {
+            for path in discover::overlay_files(now, overlay, &roots)? {
+                let seen = self.chain.newest.contains_key(&path);
+                let old = || start.map(|start| start.id(&path)).transpose().map(Option::flatten);
+                if !seen && old()? != now.id(&path)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The steps, once every record was seen to go on from what the trees say.
