@@ -6,6 +6,11 @@ mod verify;
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
+mod past;
+
+pub use past::{
+    LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
+};
 
 use std::collections::BTreeMap;
 
