@@ -5,7 +5,7 @@
 
 /// Faults by sweep.
 const EXPECTED: &[(&str, usize)] = &[
-    ("one file, killed", 214),
+    ("one file, killed", 218),
     ("one and five files, some", 176),
     ("one file, by git, some", 26),
     ("five files, files alone, some", 42),
@@ -19,10 +19,10 @@ const EXPECTED: &[(&str, usize)] = &[
     ("one file, full disks and mounts", 72),
     ("one file, every fault", 1352),
     ("five files, every fault", 2896),
-    ("one file, recovery", 4269),
-    ("five files, recovery", 3011),
-    ("one file, retry killed", 1500),
-    ("five files, retry killed", 2400),
+    ("one file, recovery", 2650),
+    ("five files, recovery", 2500),
+    ("one file, retry killed", 500),
+    ("five files, retry killed", 800),
     ("one file, torn", 1200),
     ("five files, torn", 546),
     ("one file, locked", 80),
