@@ -379,3 +379,46 @@ fn odd_places_are_told() {
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(141));
 }
+
+#[test]
+fn signatures_of_gpg_are_held_against_the_key_ring() {
+    let sandbox = line();
+    let home = sandbox.dir.path();
+    let gpg = |program: &str, args: &[&str]| {
+        let output =
+            Command::new(program).args(args).env("HOME", home).env_remove("GNUPGHOME").output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let made = [
+        "--batch",
+        "--quiet",
+        "--passphrase",
+        "",
+        "--quick-gen-key",
+        "A <a@b.c>",
+        "default",
+        "default",
+        "never",
+    ];
+    if !gpg("gpg", &made) {
+        skipped("gpg makes no key here");
+        return;
+    }
+    let signed = run(&sandbox, &["web@v1.2.3", "staging", "-Sa@b.c"]);
+    let signed = signed.env("GNUPGHOME", &home.join(".gnupg").display().to_string());
+    assert_eq!(signed.code(), 0);
+    assert_eq!(findings(&sandbox, &["--signed"]), [""; 0]);
+    let commit = sandbox.git(["cat-file", "commit", "HEAD"]);
+    let file = home.join("commit");
+    fs::write(&file, commit.replace("Promote web", "Promote the web")).unwrap();
+    let forged = sandbox.git(["hash-object", "-t", "commit", "-w", &file.display().to_string()]);
+    sandbox.git(["reset", "-q", "--hard", forged.trim()]);
+    assert_eq!(findings(&sandbox, &[]), ["0 signature"]);
+    // Nobody here knows the key.
+    sandbox.git(["reset", "-q", "--hard", "HEAD@{1}"]);
+    let _ = gpg("gpgconf", &["--kill", "gpg-agent"]);
+    fs::rename(home.join(".gnupg"), home.join("elsewhere")).unwrap();
+    assert_eq!(findings(&sandbox, &[]), [""; 0]);
+    assert_eq!(findings(&sandbox, &["--signed"]), ["0 signature"]);
+    let _ = gpg("gpgconf", &["--kill", "gpg-agent"]);
+}
