@@ -23,8 +23,7 @@ use super::{Answer, Context, Exit, Failure, Remark, Workspace, workspace};
 use commit::Judged;
 use compare::{Comparison, Wrong};
 
-/// Compare the records of promotions with what the trees say, and with their
-/// signatures.
+/// Compare the records of promotions with what trees and signatures say.
 ///
 /// Every version change of the range's first-parent commits is read from the
 /// trees again and held against the record that the commit, or those that it
