@@ -6,7 +6,7 @@
 
 mod claims;
 
-pub use claims::{ClaimedApp, Claims, claims};
+pub use claims::{ClaimedApp, Claims, claimed, claims};
 
 use std::fmt::Write as _;
 

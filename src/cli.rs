@@ -17,13 +17,16 @@ use crate::command::doctor::DoctorArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::init::InitArgs;
+use crate::command::log::LogArgs;
 use crate::command::next::NextArgs;
 use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
 use crate::command::verify::VerifyArgs;
+use crate::command::versions::VersionsArgs;
 use crate::command::wait::WaitArgs;
+use crate::command::why::WhyArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
 use crate::output::{Format, clean};
 
@@ -97,6 +100,12 @@ enum Command {
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
     Diff(DiffArgs),
+    /// Every version that entered an environment, newest first
+    Log(LogArgs),
+    /// How a version got to an environment, or what keeps it out
+    Why(WhyArgs),
+    /// Which versions there were of an app, and where they run
+    Versions(VersionsArgs),
     /// Judge a change before it is merged: was an environment skipped?
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
@@ -134,7 +143,7 @@ enum Command {
 
 /// Runs the program as its front: reads the command line, dispatches, prints.
 pub fn run(front: Front) -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
+    let args: Vec<OsString> = counted(std::env::args_os().collect());
     ExitCode::from(run_with(front, &args))
 }
 
@@ -161,6 +170,21 @@ fn run_with(front: Front, args: &[OsString]) -> u8 {
 /// `-n`, `-nprod`; under git it is `--dry-run`.
 fn is_short_n(arg: &OsString) -> bool {
     arg.as_encoded_bytes().starts_with(b"-n")
+}
+
+/// `log -5` is `log --max-count=5`, as git reads it.
+fn counted(args: Vec<OsString>) -> Vec<OsString> {
+    let log = args.iter().skip(1).position(|arg| arg == "log").map(|at| at + 1);
+    let count = |arg: &OsString| {
+        let digits = arg.to_str()?.strip_prefix('-')?;
+        let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        number.then(|| OsString::from(format!("--max-count={digits}")))
+    };
+    let read = |(at, arg): (usize, OsString)| match log {
+        Some(log) if at > log => count(&arg).unwrap_or(arg),
+        _ => arg,
+    };
+    args.into_iter().enumerate().map(read).collect()
 }
 
 fn tree(front: Front) -> clap::Command {
@@ -257,6 +281,9 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Rollback(args)) => command::promote::run_rollback(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
         Some(Command::Diff(args)) => command::diff::run(context, &args),
+        Some(Command::Log(args)) => command::log::run(context, &args),
+        Some(Command::Why(args)) => command::why::run(context, &args),
+        Some(Command::Versions(args)) => command::versions::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Verify(args)) => command::verify::run(context, &args),

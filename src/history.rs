@@ -4,6 +4,16 @@
 //! The walk over commits is the shell's; here each commit is a moment, and the
 //! versions before and after it are compared.
 
+mod entries;
+pub mod metrics;
+mod steps;
+pub mod stored;
+
+pub use entries::{Entry, Names, entries};
+pub use steps::{
+    Contents, FileStep, Place, Shift, Spot, Step, derived, needs_whole, shifts, spots,
+};
+
 use std::collections::BTreeMap;
 
 use crate::discover::CellKey;

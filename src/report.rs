@@ -6,6 +6,11 @@ mod verify;
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
+mod past;
+
+pub use past::{
+    LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
+};
 
 use std::collections::BTreeMap;
 
@@ -491,6 +496,8 @@ pub struct DoctorRecovery {
     pub left: Vec<(String, String)>,
     /// What could not be done.
     pub failed: Vec<String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
 }
 
 /// What `doctor` found and did.

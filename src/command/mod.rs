@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod check;
+mod chosen;
 pub mod config;
 pub mod demo;
 pub mod diff;
@@ -13,14 +14,18 @@ pub mod explain;
 mod failure;
 pub mod init;
 mod leftovers;
+pub mod log;
 mod moved;
 pub mod next;
+mod past;
 pub mod preview;
 pub mod promote;
 pub mod schema;
 pub mod status;
 pub mod verify;
+pub mod versions;
 pub mod wait;
+pub mod why;
 mod workspace;
 
 pub use failure::{Exit, Failure};

@@ -12,7 +12,7 @@ use crate::model::{
 use super::Overlay;
 
 /// Directories nested deeper than this below an overlay are not read.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// What identifies a version in the inventory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -274,7 +274,7 @@ impl Files<'_> {
     }
 }
 
-fn is_manifest(name: &str) -> bool {
+pub(super) fn is_manifest(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     matches!(extension, Some("yaml" | "yml" | "json")) || name == "Kustomization"
 }

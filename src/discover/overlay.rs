@@ -84,11 +84,11 @@ pub fn overlays_of(
     Ok(in_order(config, tell_apart(found)))
 }
 
-fn directories(config: &Config) -> Vec<String> {
+pub(super) fn directories(config: &Config) -> Vec<String> {
     config.pipeline.environments().iter().flat_map(|e| e.dirs.iter().cloned()).collect()
 }
 
-fn overlay(config: &Config, layout: usize, found: &Match) -> Option<Overlay> {
+pub(super) fn overlay(config: &Config, layout: usize, found: &Match) -> Option<Overlay> {
     let dir = found.names.get("env")?;
     let environment = config.pipeline.by_dir(dir)?.name.clone();
     let group = found.names.get("group").cloned();

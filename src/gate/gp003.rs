@@ -3,11 +3,10 @@
 use std::cmp::Ordering;
 
 use crate::discover::CellKey;
-use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::model::{Finding, Outcome, Promotion, Rule, by_semver};
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
-use super::ordering::by_semver;
 use super::{Ask, Case, Past, RuleInfo, about, override_hint, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {

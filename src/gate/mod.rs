@@ -17,12 +17,11 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
-mod ordering;
 mod policy;
 
+pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
-pub use ordering::by_semver;
 
 use std::collections::BTreeMap;
 

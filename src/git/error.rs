@@ -198,9 +198,8 @@ impl GitError {
             }
             Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),
             Self::Read { .. } => Some("git fsck".to_owned()),
-            Self::Unsupported { .. } | Self::Child { .. } | Self::Write { .. } => {
-                Some("git status".to_owned())
-            }
+            Self::Write { message, .. } => Some(way_out_of(message).to_owned()),
+            Self::Unsupported { .. } | Self::Child { .. } => Some("git status".to_owned()),
             Self::Unmerged { .. } => Some("git mergetool".to_owned()),
             Self::NotARepository => None,
         }
@@ -280,6 +279,8 @@ pub enum CommitError {
         age: std::time::Duration,
         /// The process that has it open, where that can be seen.
         owner: Option<String>,
+        /// The work tree in which a run of this program left it.
+        left_in: Option<PathBuf>,
     },
     /// Another run writes in this work tree.
     #[error("another promotion is under way here for {} s: {}", age.as_secs(), process.as_deref().unwrap_or("a process that did not say which it is"))]
@@ -331,7 +332,7 @@ pub enum CommitError {
     /// Nothing was committed, and files that somebody changed meanwhile keep
     /// what they hold.
     #[error(
-        "{error}; changed in the meantime, and left as it is, with the new version in it: {}",
+        "{error}; changed in the meantime, and left as it is, perhaps with the new version in it: {}",
         listed(paths)
     )]
     Kept {
@@ -355,6 +356,9 @@ pub enum CommitError {
         /// Git's words, or the hook's.
         message: String,
     },
+    /// Git made no commit, and told the terminal why.
+    #[error("git commit made no commit")]
+    NotCommitted,
     /// Git does not know who commits.
     #[error("{message}")]
     NoIdentity {
@@ -414,7 +418,10 @@ impl CommitError {
             | Self::DamagedJournal { .. } => ErrorKind::Unfinished,
             Self::Interrupted { signal } => ErrorKind::Interrupted(*signal),
             Self::BadTarget { .. } => ErrorKind::BadTarget,
-            Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
+            Self::Refused { .. }
+            | Self::NotCommitted
+            | Self::EmptyMessage
+            | Self::NothingToCommit => ErrorKind::Refused,
             Self::NoIdentity { .. } => ErrorKind::NoIdentity,
             Self::Signing { .. } => ErrorKind::Signing,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
@@ -438,11 +445,14 @@ impl CommitError {
                 _ => format!("git stash push -- '{path}'"),
             }),
             Self::Kept { paths, .. } => {
-                let paths = paths.iter().map(|path| format!(" '{path}'")).collect::<String>();
-                Some(format!("git restore -p --{paths}"))
+                let paths: Vec<String> = paths.iter().map(|path| format!("'{path}'")).collect();
+                Some(format!("git restore -p -- {}", paths.join(" ")))
             }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
             Self::Locked { owner: Some(owner), .. } => Some(format!("wait for {owner}")),
+            Self::Locked { left_in: Some(there), .. } => {
+                Some(format!("git -C '{}' promote doctor --recover", there.display()))
+            }
             Self::Locked { path, .. } => {
                 Some(format!("rm -i '{}' once no git runs here", path.display()))
             }
@@ -475,6 +485,7 @@ impl CommitError {
             Self::BadTarget { path, .. } => Some(format!("git status -- '{path}'")),
             Self::Unsupported { .. } => Some("git status".to_owned()),
             Self::Write { message, .. } => Some(way_out_of(message).to_owned()),
+            Self::NotCommitted => Some("run the same command again, and save a message".to_owned()),
             Self::Refused { .. } => {
                 Some("--no-verify leaves the pre-commit and commit-msg hooks out".to_owned())
             }
@@ -525,5 +536,18 @@ impl From<WorktreeError> for CommitError {
             (WorktreeError::Io { path, source }, _) => Self::write(format!("`{path}`"), source),
             (error, None) => Self::BadTarget { path, reason: error.reason() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way_out_of;
+
+    #[test]
+    fn a_refusal_of_the_system_is_looked_at_where_it_is() {
+        assert!(way_out_of("Permission denied (os error 13)").starts_with("ls -ld"));
+        assert_eq!(way_out_of("Read-only file system (os error 30)"), "findmnt -T .");
+        assert!(way_out_of("No space left on device (os error 28)").starts_with("df"));
+        assert_eq!(way_out_of("odd"), "git status");
     }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::tree_diff::{self, Kept, TreeDiff};
+use super::tree_diff::{self, BlobSides, Changed, Kept, TreeDiff};
 use super::trees::Trees;
 use super::{GitError, Repository, tree};
 use crate::model::RepoPath;
@@ -20,13 +20,15 @@ use crate::model::RepoPath;
 #[derive(Debug, Clone, Default)]
 pub struct Interest {
     paths: BTreeSet<String>,
+    /// Paths of which some parts may be anything (`None`).
+    patterns: Vec<Vec<Option<String>>>,
     everything: bool,
 }
 
 impl Interest {
     /// Every path of the repository.
     pub fn everything() -> Self {
-        Self { paths: BTreeSet::new(), everything: true }
+        Self { everything: true, ..Self::default() }
     }
 
     /// These paths and all below them.
@@ -34,7 +36,13 @@ impl Interest {
         let paths: BTreeSet<String> =
             paths.into_iter().map(|path| path.as_str().to_owned()).collect();
         let everything = paths.contains("");
-        Self { paths, everything }
+        Self { paths, patterns: Vec::new(), everything }
+    }
+
+    /// All below paths of which some parts (`None`) may be anything.
+    pub fn matching(patterns: Vec<Vec<Option<String>>>) -> Self {
+        let everything = patterns.iter().any(Vec::is_empty);
+        Self { paths: BTreeSet::new(), patterns, everything }
     }
 
     /// Whether `path` is one of the paths or below one.
@@ -42,12 +50,13 @@ impl Interest {
         let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         self.everything
             || ends.any(|end| path.get(..end).is_some_and(|dir| self.paths.contains(dir)))
+            || self.patterns.iter().any(|pattern| fits(pattern, path) == Some(0))
     }
 
     /// The names in the directory `dir` that lead to the paths, where they are
     /// not more than `most`; `None` also where all of it matters.
     pub(super) fn names_in(&self, dir: &str, most: usize) -> Option<BTreeSet<&str>> {
-        if self.everything || !dir.is_empty() && self.covers(dir) {
+        if self.everything || !self.patterns.is_empty() || !dir.is_empty() && self.covers(dir) {
             return None;
         }
         let start = if dir.is_empty() { String::new() } else { format!("{dir}/") };
@@ -66,7 +75,22 @@ impl Interest {
     pub(super) fn leads(&self, dir: &str) -> bool {
         let start = format!("{dir}/");
         self.paths.range(start.clone()..).next().is_some_and(|path| path.starts_with(&start))
+            || self.patterns.iter().any(|pattern| fits(pattern, dir).is_some_and(|left| left > 0))
     }
+}
+
+/// How many parts of a pattern are left behind a path; `None` where the path is
+/// not on the way to what the pattern means, nor below it.
+fn fits(pattern: &[Option<String>], path: &str) -> Option<usize> {
+    let mut left = pattern.iter();
+    for part in path.split('/') {
+        match left.next() {
+            None => return Some(0),
+            Some(Some(fixed)) if fixed != part => return None,
+            Some(_) => {}
+        }
+    }
+    Some(left.len())
 }
 
 /// One commit of the first-parent history.
@@ -83,6 +107,8 @@ pub struct HistoryCommit {
     /// The paths of interest that differ to the first parent, sorted. At a
     /// root: all that are there. Empty where the parent is cut off.
     pub changed: Vec<RepoPath>,
+    /// What each of these holds in the first parent and here.
+    pub blobs: Vec<BlobSides>,
     repo: Rc<gix::Repository>,
     details: OnceCell<Details>,
 }
@@ -135,6 +161,9 @@ struct Step {
     seconds: i64,
 }
 
+/// Whether, by its message, a commit is passed over.
+type Skip = Box<dyn Fn(&str) -> bool>;
+
 /// The first-parent history from a commit on, newest first. Commits that touch
 /// none of the paths of interest are passed over.
 pub struct History {
@@ -144,7 +173,8 @@ pub struct History {
     interest: Interest,
     next: Option<Step>,
     only_changes: bool,
-    ended_shallow: bool,
+    skip: Option<Skip>,
+    cut_at: Option<ObjectId>,
     kept: Kept,
     trees: Trees,
 }
@@ -167,7 +197,8 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         interest,
         next: None,
         only_changes: true,
-        ended_shallow: false,
+        skip: None,
+        cut_at: None,
         kept: Kept::new(),
         trees: Trees::default(),
     };
@@ -183,9 +214,23 @@ impl History {
         self
     }
 
+    /// Passes over commits by their messages: what they changed is not looked
+    /// at, and they count as changing nothing.
+    #[must_use]
+    pub fn skipping(mut self, skip: impl Fn(&str) -> bool + 'static) -> Self {
+        self.skip = Some(Box::new(skip));
+        self
+    }
+
     /// Whether the walk came to its end because a shallow clone has no more.
     pub fn ended_shallow(&self) -> bool {
-        self.ended_shallow
+        self.cut_at.is_some()
+    }
+
+    /// The commit at which it came to its end because a shallow clone has no
+    /// more.
+    pub fn cut_at(&self) -> Option<ObjectId> {
+        self.cut_at
     }
 
     fn step(&self, id: ObjectId) -> Result<Step, GitError> {
@@ -213,26 +258,37 @@ impl History {
     fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
         let Some(step) = self.next.take() else { return Ok(None) };
         let cut = step.parent.is_none() && self.shallow.contains(&step.id);
-        self.ended_shallow |= cut;
+        self.cut_at = self.cut_at.or(cut.then_some(step.id));
         let parent = step.parent.map(|parent| self.step(parent)).transpose()?;
         let before = parent.map(|parent| parent.tree);
-        let changed = if cut { Vec::new() } else { self.changes(before, step.tree)? };
+        let passed = cut || parent.is_some() && self.skips(step.id);
+        let changed = if passed { Changed::default() } else { self.changes(before, step.tree)? };
         self.next = parent;
         Ok(Some(HistoryCommit {
             id: step.id,
             parent: step.parent,
             tree: step.tree,
             seconds: step.seconds,
-            changed,
+            changed: changed.paths,
+            blobs: changed.blobs,
             repo: self.repo.clone(),
             details: OnceCell::new(),
         }))
     }
 
-    fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<RepoPath>, GitError> {
+    fn skips(&self, id: ObjectId) -> bool {
+        let Some(skip) = &self.skip else { return false };
+        let commit = self.repo.find_commit(id).ok();
+        commit.is_some_and(|commit| {
+            let message = commit.message_raw().map(|message| message.to_str_lossy().into_owned());
+            message.is_ok_and(|message| skip(&message))
+        })
+    }
+
+    fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Changed, GitError> {
         let mut diff = TreeDiff::new(&self.repo, &self.interest, (&mut self.kept, &mut self.trees));
         diff.compare(old, Some(new), "")?;
-        Ok(diff.finish().paths)
+        Ok(diff.finish())
     }
 }
 
@@ -274,5 +330,12 @@ mod tests {
         assert!(interest.covers("apps/web/prod") && interest.covers("apps/web/prod/x/y"));
         assert!(!interest.covers("apps/web/prod-eu") && !interest.covers("apps"));
         assert!(Interest::everything().covers("x"));
+        let some = |part: &str| Some(part.to_owned());
+        let interest = Interest::matching(vec![vec![some("apps"), None, some("prod")]]);
+        assert!(
+            interest.leads("apps") && interest.leads("apps/x") && !interest.leads("apps/x/prod")
+        );
+        assert!(interest.covers("apps/x/prod") && interest.covers("apps/x/prod/a/b"));
+        assert!(!interest.covers("apps/x/dev/a") && !interest.leads("apps/x/dev"));
     }
 }

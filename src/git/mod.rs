@@ -10,12 +10,14 @@ pub mod change;
 mod child;
 pub mod commit;
 mod config_env;
+mod date;
 mod error;
 mod filters;
 pub mod history;
 mod index;
 mod index_tree;
 mod journal;
+mod keep;
 mod merge;
 mod open;
 mod pieces;
@@ -38,10 +40,12 @@ pub use commit::{
     CommitOptions, CommitRequest, Committed, Held, SignChoice, Unfinished, build, commit, hold,
     rehearse,
 };
+pub use date::parse_date;
 pub use error::{CloneKind, CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use journal::{Finding, Left, Recovered, examine, is_anything_left, recover, settle};
+pub use keep::Kept;
 pub use open::Repository;
 pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
@@ -50,3 +54,4 @@ pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;
 pub use stage::{apply_to_worktree, put, rehearse_in_worktree};
 pub use state::{Head, Operation, Upstream};
+pub use tree_diff::BlobSides;

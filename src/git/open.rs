@@ -209,6 +209,15 @@ impl Repository {
         TreeSnapshot::new(self, commit)
     }
 
+    /// The bytes of a blob.
+    pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>, GitError> {
+        let missing = |error: gix::Error| tree::unreadable(&self.gix, ("blob", id), &error);
+        let blob = self.gix.find_object(id).map_err(missing)?.try_into_blob();
+        let mut blob = blob.map_err(|error| GitError::read(format!("blob {id}"), error))?;
+        tree::verify((gix::object::Kind::Blob, id), &blob.data)?;
+        Ok(std::mem::take(&mut blob.data))
+    }
+
     /// The commit that `id` is or that a tag of this id names; `None` where it
     /// is something else.
     pub fn commit_of(&self, id: ObjectId) -> Result<Option<ObjectId>, GitError> {

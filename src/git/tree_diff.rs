@@ -19,11 +19,18 @@ use crate::model::RepoPath;
 /// those of the newer side of the next one.
 pub(super) type Kept = HashMap<String, (ObjectId, Rc<Tree>)>;
 
+/// The content of a file before and after: the ids of its blobs, `None` where
+/// there is no regular file.
+pub type BlobSides = (Option<ObjectId>, Option<ObjectId>);
+
 /// The files that differ.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     /// Their paths, sorted. A change of type or mode is one too.
     pub(super) paths: Vec<RepoPath>,
+    /// What each of them holds on both sides.
+    pub(super) blobs: Vec<BlobSides>,
+    found: Vec<(RepoPath, BlobSides)>,
     /// How many changed entries have a name that is no part of a path: not
     /// UTF-8, or one that git would never check out.
     pub(super) odd_names: usize,
@@ -64,8 +71,11 @@ impl<'a> TreeDiff<'a> {
 
     /// What was found, sorted.
     pub(super) fn finish(mut self) -> Changed {
-        self.changed.paths.sort();
-        self.changed.paths.dedup();
+        let mut found = std::mem::take(&mut self.changed.found);
+        found.sort();
+        // Where a file took the place of a directory, or was written twice.
+        found.dedup_by(|next, kept| next.0 == kept.0);
+        (self.changed.paths, self.changed.blobs) = found.into_iter().unzip();
         self.changed
     }
 
@@ -163,7 +173,11 @@ impl<'a> TreeDiff<'a> {
         };
         let is_file = |side: Option<EntryRef<'_>>| side.is_some_and(|entry| !entry.mode.is_tree());
         if covered && (is_file(old) || is_file(new)) {
-            self.changed.paths.extend(RepoPath::normalize(&path));
+            let blob = |side: Option<EntryRef<'_>>| {
+                side.and_then(|entry| entry.mode.is_blob().then(|| entry.oid.to_owned()))
+            };
+            let path = RepoPath::normalize(&path);
+            self.changed.found.extend(path.map(|path| (path, (blob(old), blob(new)))));
         }
         if covered || self.interest.leads(&path) {
             self.compare(subtree(old), subtree(new), &path)?;

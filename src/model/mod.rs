@@ -10,6 +10,7 @@ pub mod environment;
 pub mod finding;
 pub mod listed;
 pub mod nearest;
+pub mod ordering;
 pub mod path;
 pub mod promotion;
 pub mod site;
@@ -23,6 +24,7 @@ pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sou
 pub use finding::{Finding, Outcome, Rule};
 pub use listed::listed;
 pub use nearest::nearest;
+pub use ordering::by_semver;
 pub use path::RepoPath;
 pub use promotion::Promotion;
 pub use site::{Site, SiteKind, Target};

@@ -352,6 +352,10 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "verify",
         "diff",
         "changes",
+        "log",
+        "metrics",
+        "why",
+        "versions",
     ]
 }
 
@@ -368,6 +372,10 @@ pub fn schema(kind: &str) -> Option<Value> {
         "diff" => schema_for!(super::diff::WireDiff),
         "changes" => schema_for!(super::diff::WireChanges),
         "verify" => schema_for!(super::verify::WireVerify),
+        "log" => schema_for!(super::log::WireLog),
+        "metrics" => schema_for!(super::metrics::WireMetrics),
+        "why" => schema_for!(super::why::WireWhy),
+        "versions" => schema_for!(super::versions::WireVersions),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

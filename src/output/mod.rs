@@ -5,7 +5,9 @@ mod diff;
 mod doctor;
 mod human;
 mod json;
+mod log;
 mod markdown;
+mod metrics;
 mod next;
 mod paint;
 mod preview;
@@ -13,7 +15,9 @@ mod pull_request;
 mod table;
 mod text;
 mod verify;
+mod versions;
 mod wait;
+mod why;
 
 pub use check::annotate::{Ci, CiChoice, annotations};
 pub use check::human::check;
@@ -24,6 +28,8 @@ pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_val
 pub use doctor::{doctor, doctor_table, doctor_value};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
+pub use log::{log, log_table, log_value};
+pub use metrics::{metrics, metrics_table, metrics_value};
 pub use next::{next, next_table, next_value};
 pub use paint::Paint;
 pub use preview::{preview, preview_table, preview_value};
@@ -31,7 +37,9 @@ pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
 pub use verify::{verify, verify_table, verify_value};
+pub use versions::{versions, versions_table, versions_value};
 pub use wait::{wait_table, wait_value, waited};
+pub use why::{why, why_table, why_value};
 
 use serde_json::Value;
 

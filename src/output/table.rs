@@ -23,6 +23,18 @@ impl Table {
         self.rows.push(row.iter().map(|cell| clean(cell)).collect());
     }
 
+    /// Without a column, by its place, where no row has anything in it.
+    pub(super) fn without_empty(mut self, column: usize) -> Self {
+        let empty = |row: &Vec<String>| row.get(column).is_none_or(String::is_empty);
+        if self.rows.iter().all(empty) && column < self.heading.len() {
+            self.heading.remove(column);
+            for row in self.rows.iter_mut().filter(|row| row.len() > column) {
+                row.remove(column);
+            }
+        }
+        self
+    }
+
     fn heads(&self) -> Vec<String> {
         let fixed = self.heading.iter().map(|head| (*head).to_owned());
         fixed.chain(self.environments.iter().map(|name| clean(name).to_uppercase())).collect()

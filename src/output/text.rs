@@ -60,6 +60,12 @@ pub fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }
 
+/// A time in UTC to the minute: `2026-03-14 09:26`.
+pub(super) fn minute(seconds: i64) -> String {
+    let time = Timestamp::from_second(seconds).map(|time| time.strftime("%Y-%m-%d %H:%M"));
+    time.map(|time| time.to_string()).unwrap_or_default()
+}
+
 /// Each text on a line of its own.
 pub(super) fn lines<T: AsRef<str>>(texts: &[T]) -> String {
     texts.iter().fold(String::new(), |all, text| all + text.as_ref() + "\n")

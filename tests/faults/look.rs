@@ -23,6 +23,8 @@ pub(crate) enum Tip {
 pub(crate) struct End {
     /// The commit before the promotion.
     pub(crate) old: String,
+    /// Whether it moves the branch.
+    pub(crate) commits: bool,
     /// The tree after it.
     pub(crate) tree: String,
     /// The trees of the user's next two commits: what was staged, and all.

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod handed;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod look;

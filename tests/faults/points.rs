@@ -7,6 +7,12 @@
 const EXPECTED: &[(&str, usize)] = &[
     ("one file, killed", 214),
     ("one and five files, some", 176),
+    ("one file, by git, some", 26),
+    ("five files, files alone, some", 42),
+    ("one file, by git", 78),
+    ("five files, by git", 134),
+    ("one file, files alone", 70),
+    ("five files, files alone", 126),
     ("recovery, some", 148),
     ("one file, torn, some", 100),
     ("one file, locked, some", 20),

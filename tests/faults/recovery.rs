@@ -22,8 +22,8 @@ pub(crate) fn crashes(scene: &Scene, command: &[String]) -> Vec<Crash> {
     let all = parallel(kills.len(), |at| {
         let (copy, _) = scene.start();
         let root = Copy::root(&copy);
-        trace::strike(&root, &scene.command, kills[at], Fault::Kill);
-        let (_, points) = trace::points(&root, command);
+        trace::strike(&root, (&scene.command, scene.whose), kills[at], Fault::Kill);
+        let (_, points) = trace::points(&root, command, scene.whose);
         assert!(trace::writers(&root) <= 1, "threads that write");
         Crash { prior: kills[at].clone(), points }
     });

@@ -164,6 +164,14 @@ fn users_work(copy: &Copy) {
     symlink("plain", copy.root().join("notes/link")).unwrap();
 }
 
+/// Adds a hook.
+pub(crate) fn add_hook(copy: &Copy, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    copy.write(&format!(".git/hooks/{name}"), &format!("#!/bin/sh\n{script}"));
+    let file = copy.root().join(".git/hooks").join(name);
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// A copy of a repository, its index in step with the copied files.
 pub(crate) fn copy(from: &Path) -> Copy {
     let copy = Copy { dir: scratch() };

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::fault::Fault;
 use crate::look::{End, Look, names, say};
 use crate::points::expected;
-use crate::scene::{APPS, Copy, copy, hermetic, tell, template};
-use crate::trace::{self, Kind, Point};
+use crate::scene::{APPS, Copy, add_hook, copy, hermetic, tell, template};
+use crate::trace::{self, Kind, Point, Whose};
 use crate::verify::{Case, Stroke, Violation, next_trees};
 
 /// A promotion that is swept.
@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     /// The command that brings the leftovers of a killed run to an end.
     pub(crate) recover: Vec<String>,
     pub(crate) end: End,
+    /// Whose calls are struck.
+    pub(crate) whose: Whose,
     pub(crate) points: Vec<Point>,
     /// How many threads and processes of it write.
     pub(crate) writers: usize,
@@ -54,21 +56,29 @@ pub(crate) struct Job<'a> {
 impl Scene {
     /// The promotion of one file, or of five, by the built program.
     pub(crate) fn promotion(apps: usize) -> Self {
-        let program = program();
-        let words = |words: &[&str]| {
-            let words = words.iter().map(|&word| word.to_owned());
-            std::iter::once(program.clone()).chain(words).collect::<Vec<_>>()
-        };
-        let command = words(if apps == 1 {
-            &["v2", "staging", "-a", "web"]
-        } else {
-            &["v2", "staging", "-A"]
-        });
-        let scene = Self::new(&APPS[..apps], command, words(&["doctor", "--recover"]));
+        let apps = &APPS[..apps];
+        let scene = Self::new(apps, words(&promotion(apps)), words(&["doctor", "--recover"]));
         // strace counts by thread: with two that write, not every call of the
         // second would be reached.
         assert_eq!(scene.writers, 1, "threads that write");
         scene
+    }
+
+    /// A promotion that git commits, because of a hook. Only our own process is
+    /// struck: git goes on without it.
+    pub(crate) fn by_git(apps: usize) -> Self {
+        let apps = &APPS[..apps];
+        let template = template(apps.len() == 1);
+        add_hook(&template, "commit-msg", "exit 0\n");
+        let commands = (words(&promotion(apps)), words(&["doctor", "--recover"]));
+        Self::of(template, apps, commands, Whose::Own)
+    }
+
+    /// A promotion that writes files alone.
+    pub(crate) fn worktree(apps: usize) -> Self {
+        let apps = &APPS[..apps];
+        let command = [&promotion(apps)[..], &["--worktree"]].concat();
+        Self::new(apps, words(&command), words(&["doctor", "--recover"]))
     }
 
     pub(crate) fn new(
@@ -76,21 +86,31 @@ impl Scene {
         command: Vec<String>,
         recover: Vec<String>,
     ) -> Self {
-        let (template, end, points) = (template(apps.len() == 1), End::default(), Vec::new());
-        let mut scene = Self { template, apps, command, recover, end, points, writers: 0 };
+        Self::of(template(apps.len() == 1), apps, (command, recover), Whose::All)
+    }
+
+    fn of(
+        template: Copy,
+        apps: &'static [&'static str],
+        (command, recover): (Vec<String>, Vec<String>),
+        whose: Whose,
+    ) -> Self {
+        let (end, points) = (End::default(), Vec::new());
+        let mut scene = Self { template, apps, command, recover, end, whose, points, writers: 0 };
         let clean = copy(&scene.template.root());
         let root = clean.root();
         let old = say(&root, &["rev-parse", "HEAD"]).trim().to_owned();
         let before = names(&root);
-        let (output, points) = trace::points(&root, &scene.command);
+        let (output, points) = trace::points(&root, &scene.command, whose);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         scene.writers = trace::writers(&root);
         let tree = say(&root, &["rev-parse", "HEAD^{tree}"]).trim().to_owned();
         let status = say(&root, &["status", "--porcelain=v2", "-uall"]);
         let names = before.union(&names(&root)).cloned().collect();
         // The user's first commit leaves its message behind.
+        let commits = say(&root, &["rev-parse", "HEAD"]).trim() != old;
         let next = next_trees(&root);
-        scene.end = End { old, tree, next, status, names };
+        scene.end = End { old, commits, tree, next, status, names };
         scene.points = points;
         scene
     }
@@ -181,9 +201,9 @@ impl Job<'_> {
         let (copy, _) = self.scene.start();
         let root = copy.root();
         if let Some(prior) = self.prior {
-            trace::strike(&root, &self.scene.command, prior, Fault::Kill);
+            trace::strike(&root, (&self.scene.command, self.scene.whose), prior, Fault::Kill);
         }
-        let (_, points) = trace::points(&root, self.command);
+        let (_, points) = trace::points(&root, self.command, self.scene.whose);
         let same = points.into_iter().filter(|point| point.shape() == self.point.shape());
         same.min_by_key(|point| point.ordinal.abs_diff(self.point.ordinal))
     }
@@ -193,9 +213,11 @@ impl Job<'_> {
         let root = copy.root();
         let mut hit = true;
         if let Some(prior) = self.prior {
-            hit &= trace::strike(&root, &self.scene.command, prior, Fault::Kill).hit;
+            hit &=
+                trace::strike(&root, (&self.scene.command, self.scene.whose), prior, Fault::Kill)
+                    .hit;
         }
-        let struck = trace::strike(&root, self.command, point, self.fault);
+        let struck = trace::strike(&root, (self.command, self.scene.whose), point, self.fault);
         hit &= struck.hit;
         let stroke = Stroke { point: Some(point), fault: self.fault };
         let mut found = match self.prior {
@@ -305,6 +327,18 @@ pub(crate) fn gather(outcomes: Vec<Outcome>) -> Tally {
         tally.add(kind, &title, found);
     }
     tally
+}
+
+/// The arguments of a promotion of these apps.
+fn promotion(apps: &[&str]) -> Vec<&'static str> {
+    let which: &[&str] = if apps.len() == 1 { &["-a", "web"] } else { &["-A"] };
+    [&["v2", "staging"], which].concat()
+}
+
+/// The program with these arguments.
+fn words(words: &[&str]) -> Vec<String> {
+    let words = words.iter().map(|&word| word.to_owned());
+    std::iter::once(program()).chain(words).collect()
 }
 
 /// The program that is swept: the built one, or that of `PROMOTE_FAULTS_PROGRAM`.

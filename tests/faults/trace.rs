@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
@@ -177,26 +178,55 @@ pub(crate) fn available() -> bool {
     false
 }
 
+/// Whose calls are struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of the program and of all that it starts.
+    All,
+    /// Those of the program alone: what it has started outlives it.
+    Own,
+}
+
+impl Whose {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &["-f"],
+            Self::Own => &[],
+        }
+    }
+}
+
 /// Runs a command in `root` and lists the points of it.
-pub(crate) fn points(root: &Path, command: &[String]) -> (Output, Vec<Point>) {
+pub(crate) fn points(root: &Path, command: &[String], whose: Whose) -> (Output, Vec<Point>) {
     let log = root.parent().unwrap().join("clean.trace");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-q", "-y", "-s", "24", "-o"]).arg(&log).args(command).current_dir(root);
+    strace.args(whose.flags()).args(["-q", "-y", "-s", "24", "-o"]).arg(&log);
+    strace.args(command).current_dir(root);
     let output = hermetic(&mut strace).output().unwrap();
     let text = fs::read_to_string(&log).unwrap();
     (output, parse(&text, root))
 }
 
+/// A call in a log: the process (none where only one is traced), name, the rest.
+fn call() -> Regex {
+    Regex::new(r"^(?:(\d+) +)?(\w+)\((.*)$").unwrap()
+}
+
+/// The process that makes a call.
+fn process(parts: &regex::Captures<'_>) -> String {
+    parts.get(1).map(|id| id.as_str().to_owned()).unwrap_or_default()
+}
+
 /// The points of a log, in their order.
 fn parse(log: &str, root: &Path) -> Vec<Point> {
-    let line = Regex::new(r"^(\d+) +(\w+)\((.*)$").unwrap();
+    let line = call();
     let root = root.display().to_string();
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut found: Vec<Point> = Vec::new();
     for text in log.lines() {
         let Some(parts) = line.captures(text) else { continue };
-        let (process, call, rest) = (&parts[1], &parts[2], &parts[3]);
-        let ordinal = counts.entry((process.to_owned(), call.to_owned())).or_default();
+        let (process, call, rest) = (process(&parts), &parts[2], &parts[3]);
+        let ordinal = counts.entry((process, call.to_owned())).or_default();
         *ordinal += 1;
         let Some(kind) = kind(call, rest, &root) else { continue };
         let point = Point { call: call.to_owned(), ordinal: *ordinal, line: rest.to_owned(), kind };
@@ -213,12 +243,12 @@ fn parse(log: &str, root: &Path) -> Vec<Point> {
 /// others are not all reached.
 pub(crate) fn writers(root: &Path) -> usize {
     let log = fs::read_to_string(root.parent().unwrap().join("clean.trace")).unwrap();
-    let line = Regex::new(r"^(\d+) +(\w+)\((.*)$").unwrap();
+    let line = call();
     let root = root.display().to_string();
     let writes = log.lines().filter_map(|text| {
         let parts = line.captures(text)?;
         let kind = kind(&parts[2], &parts[3], &root)?;
-        (kind == Kind::Write).then(|| parts[1].to_owned())
+        (kind == Kind::Write).then(|| process(&parts))
     });
     writes.collect::<BTreeSet<_>>().len()
 }
@@ -252,12 +282,18 @@ pub(crate) struct Struck {
     pub(crate) hit: bool,
 }
 
-/// Runs a command and strikes it at a point.
-pub(crate) fn strike(root: &Path, command: &[String], point: &Point, fault: Fault) -> Struck {
+/// Runs a command and strikes it at a point; waits for what outlives it.
+pub(crate) fn strike(
+    root: &Path,
+    (command, whose): (&[String], Whose),
+    point: &Point,
+    fault: Fault,
+) -> Struck {
     let log = root.parent().unwrap().join("struck.trace");
     // A run in the background is started with SIGINT ignored.
     let mut strace = Command::new("env");
-    strace.args(["--default-signal=INT,TERM", "strace", "-f", "-q", "-s", "0", "-o"]).arg(&log);
+    strace.args(["--default-signal=INT,TERM", "strace"]).args(whose.flags());
+    strace.args(["-q", "-s", "0", "-o"]).arg(&log);
     if fault.is_error() {
         // Twice as fast, but strace 6.1 then loses signals.
         strace.arg("--seccomp-bpf");
@@ -266,7 +302,10 @@ pub(crate) fn strike(root: &Path, command: &[String], point: &Point, fault: Faul
     strace.args(["-e", &format!("trace={}", point.call), "-e", &strike]);
     let output = hermetic(strace.args(command).current_dir(root)).output().unwrap();
     let text = fs::read_to_string(&log).unwrap_or_default();
-    let calls = text.lines().filter(|line| line.contains(&format!(" {}(", point.call))).count();
+    let made = call();
+    let calls = text.lines().filter_map(|line| made.captures(line));
+    let calls = calls.filter(|parts| parts[2] == point.call).count();
+    wait_for_all(root);
     let hit = calls >= point.ordinal
         && match fault {
             Fault::Kill => text.contains("+++ killed by SIGKILL"),
@@ -275,4 +314,16 @@ pub(crate) fn strike(root: &Path, command: &[String], point: &Point, fault: Faul
             Fault::Error(_) => text.contains("(INJECTED)"),
         };
     Struck { output, hit }
+}
+
+/// Waits until no process stands in a directory any more.
+fn wait_for_all(root: &Path) {
+    let until = Instant::now() + Duration::from_secs(20);
+    let stands = |process: fs::DirEntry| {
+        fs::read_link(process.path().join("cwd")).is_ok_and(|dir| dir.starts_with(root))
+    };
+    while fs::read_dir("/proc").unwrap().flatten().any(stands) {
+        assert!(Instant::now() < until, "a process does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -180,6 +180,10 @@ impl Case<'_> {
             add(format!("left {left:?}"));
         }
         let settled = match look.tip {
+            Tip::Old if !self.end.commits => {
+                let all = self.all_hold(&look, "v1") || self.all_hold(&look, "v2");
+                all && look.entries == self.before.entries
+            }
             Tip::Old => self.all_hold(&look, "v1") && look.entries == self.before.entries,
             Tip::New => self.all_hold(&look, "v2") && self.entries_follow(root),
             Tip::Other(_) => false,
@@ -199,7 +203,8 @@ impl Case<'_> {
         if code(output) != 0 {
             add(format!("exit {}: {}", code(output), String::from_utf8_lossy(&output.stderr)));
         }
-        if look.tip != Tip::New || !self.all_hold(&look, "v2") {
+        let tip = if self.end.commits { Tip::New } else { Tip::Old };
+        if look.tip != tip || !self.all_hold(&look, "v2") {
             add(format!("no promotion: tip {:?}", look.tip));
         }
         let status = say(root, &["status", "--porcelain=v2", "-uall"]);

@@ -5,7 +5,6 @@
 //! its name.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use insta::assert_snapshot;
@@ -115,6 +114,10 @@ fn a_commit_without_its_files_goes_forward() {
         kill(&repo, &path, &PROMOTE);
         assert_ne!(repo.head(), base, "{path}");
         assert_eq!(run(&repo, &["doctor"]).code(), 1);
+        for args in [&["status"][..], &["audit"]] {
+            let text = run(&repo, args).text();
+            assert!(text.contains("warning: an earlier promotion was broken off"), "{text}");
+        }
         let before = repo.state();
         let dry = run(&repo, &["-n", "web@v1.2.3", "staging"]).text();
         assert!(dry.contains("warning: an earlier promotion was broken off"), "{dry}");
@@ -136,7 +139,7 @@ fn the_doctor_tells_what_it_finds() {
     assert_snapshot!(run(&repo, &["doctor", "--recover"]).text(), @"
     exit 0
     --- stdout
-    no lock is held, and no promotion was broken off
+    nothing is left
     --- stderr
     note: an earlier promotion was broken off; it is committed; 1 file was brought along
     ");
@@ -225,7 +228,8 @@ fn what_was_done_since_stays() {
     // A commit of the old index, which takes the promotion back.
     let repo = then(|repo| drop(repo.git(["commit", "-q", "-m", "All"])));
     let text = run(&repo, &["doctor", "--recover"]).text();
-    assert!(text.contains("was left: what is checked out has the version before"), "{text}");
+    assert!(text.contains("was left: a later commit took it back"), "{text}");
+    assert!(!text.contains("hint:"), "{text}");
     assert_eq!(repo.read(&staging()), old());
     assert_nothing_left(&repo);
     repo.assert_clean();
@@ -376,25 +380,4 @@ fn a_signal_at_any_name_leaves_nothing_or_all() {
             assert_promoted(&repo);
         }
     }
-}
-
-#[test]
-fn who_has_the_turn_is_named() {
-    let repo = line();
-    let path: PathBuf = repo.root.join(".git/git-promote.lock");
-    fs::write(&path, std::process::id().to_string()).unwrap();
-    let file = fs::File::open(&path).unwrap();
-    fs4::FileExt::lock(&file).unwrap();
-    let text = run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
-    let process = format!("process {}", std::process::id());
-    assert!(text.starts_with("exit 6") && text.contains(&process), "{text}");
-    assert!(
-        run(&repo, &["doctor", "-o", "json"]).json(0)["findings"][0]["owner"]
-            .as_str()
-            .unwrap()
-            .starts_with(&process)
-    );
-    drop(file);
-    assert_eq!(run(&repo, &PROMOTE).code(), 0);
-    assert_promoted(&repo);
 }

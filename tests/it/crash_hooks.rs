@@ -92,3 +92,16 @@ fn a_git_that_commits_for_us_is_no_finding() {
     assert!(child.wait_with_output().unwrap().status.success());
     assert_promoted(&repo);
 }
+
+#[test]
+fn a_message_that_is_emptied_is_no_fault_of_a_hook() {
+    let repo = line();
+    let edited = [&PROMOTE[..], &["-e"]].concat();
+    let text = run(&repo, &edited).env("GIT_EDITOR", "truncate -s 0").text();
+    assert!(text.starts_with("exit 128"), "{text}");
+    assert!(text.contains("error: git commit made no commit\n"), "{text}");
+    assert!(text.contains("hint: run the same command again, and save a message"), "{text}");
+    assert_eq!(repo.read(&staging()), old());
+    assert_nothing_left(&repo);
+    repo.assert_clean();
+}

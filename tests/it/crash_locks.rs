@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::crash::{PROMOTE, assert_promoted};
+use crate::crash::{BRANCH, JOURNAL, PROMOTE, assert_promoted, can_trace, kill};
 use crate::kit::{line, run, skipped};
 use crate::testkit::{environment, hook_in};
 
@@ -80,6 +80,53 @@ fn empty_directories_where_branches_were_make_room() {
     assert!(repo.root.join(".git/logs/refs/heads/old").is_file());
 }
 
+#[test]
+fn a_lock_of_another_work_tree_names_it() {
+    if !can_trace() {
+        return;
+    }
+    let repo = line();
+    repo.git(["worktree", "add", "-q", "-f", "../twin", "main"]);
+    kill(&repo, BRANCH, &PROMOTE);
+    let there =
+        || run(&repo, &PROMOTE).dir("../twin").env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
+    let text = there();
+    assert!(text.starts_with("exit 6"), "{text}");
+    assert!(text.contains("hint: git -C '[ROOT]' promote doctor --recover"), "{text}");
+    let doctor = run(&repo, &["doctor"]).dir("../twin").text();
+    assert!(doctor.contains("left by a run in [ROOT]"), "{doctor}");
+    assert!(doctor.contains("hint: git -C '[ROOT]' promote doctor --recover"), "{doctor}");
+    // One that is still at it is waited for.
+    let turn = repo.root.join(".git/git-promote.lock");
+    fs::write(&turn, std::process::id().to_string()).unwrap();
+    let file = fs::File::open(&turn).unwrap();
+    fs4::FileExt::lock(&file).unwrap();
+    let text = there();
+    let who = format!("hint: wait for process {}", std::process::id());
+    assert!(text.starts_with("exit 6") && text.contains(&who), "{text}");
+    drop(file);
+    assert_eq!(run(&repo, &["doctor", "--recover"]).code(), 0);
+    assert!(there().starts_with("exit 0"));
+}
+
+#[test]
+fn the_index_of_a_run_in_another_work_tree_stays_locked() {
+    if !can_trace() {
+        return;
+    }
+    let repo = line();
+    repo.git(["worktree", "add", "-q", "-b", "side", "../twin"]);
+    kill(&repo, JOURNAL, &PROMOTE);
+    let lock = repo.root.join(".git/index.lock");
+    // As if it were still at it.
+    let file = fs::File::open(repo.root.join(".git/git-promote.lock")).unwrap();
+    fs4::FileExt::lock(&file).unwrap();
+    let index = repo.root.join(".git/index").display().to_string();
+    let run = run(&repo, &PROMOTE).dir("../twin").env("GIT_INDEX_FILE", &index);
+    let text = run.env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
+    assert!(text.starts_with("exit 6") && lock.exists(), "{text}");
+}
+
 /// A run as root that was killed leaves a lock that others may only read.
 #[test]
 fn a_lock_of_another_user_is_replaced() {
@@ -109,4 +156,25 @@ fn a_lock_of_another_user_is_replaced() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!lock.exists());
+}
+
+#[test]
+fn who_has_the_turn_is_named() {
+    let repo = line();
+    let path = repo.root.join(".git/git-promote.lock");
+    fs::write(&path, std::process::id().to_string()).unwrap();
+    let file = fs::File::open(&path).unwrap();
+    fs4::FileExt::lock(&file).unwrap();
+    let text = run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
+    let process = format!("process {}", std::process::id());
+    assert!(text.starts_with("exit 6") && text.contains(&process), "{text}");
+    assert!(
+        run(&repo, &["doctor", "-o", "json"]).json(0)["findings"][0]["owner"]
+            .as_str()
+            .unwrap()
+            .starts_with(&process)
+    );
+    drop(file);
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert_promoted(&repo);
 }

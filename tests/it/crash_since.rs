@@ -39,7 +39,8 @@ fn rewrite_journal(repo: &Sandbox, change: impl Fn(&str) -> String) {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = sha2::Sha256::digest(text);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[test]
@@ -148,6 +149,17 @@ fn another_index_is_not_mended() {
     let repo = Sandbox { root: moved, ..repo };
     assert_eq!(run(&repo, &["doctor", "--recover"]).code(), 0);
     assert_promoted(&repo);
+}
+
+#[test]
+fn programs_are_told_what_people_are() {
+    if !can_trace() {
+        return;
+    }
+    let repo = then(|repo| drop(repo.git(["checkout", "-q", "-f", "-b", "side", "HEAD~1"])));
+    let found = run(&repo, &["doctor", "--recover", "-o", "json"]).json(0);
+    let notes = found["recovery"]["notes"].to_string();
+    assert!(notes.contains("is on main, which is not checked out"), "{found}");
 }
 
 #[test]

@@ -102,11 +102,17 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
+mod log_repos;
+#[cfg(test)]
 mod next;
 #[cfg(test)]
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod past_kept;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
@@ -165,3 +171,5 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod why;

@@ -224,12 +224,13 @@ fn refused(repo: &Repository, options: &CommitOptions, said: String) -> CommitEr
     if has("Please tell me who you are") || has("empty ident name") {
         return CommitError::NoIdentity { message: said };
     }
-    let message = match (said.is_empty(), options.edit) {
-        (false, _) => said,
-        (true, true) => "`git commit` did not commit".to_owned(),
-        (true, false) => "a hook refused the commit without a word".to_owned(),
-    };
-    CommitError::Refused { message }
+    match (said.is_empty(), options.edit) {
+        (false, _) => CommitError::Refused { message: said },
+        (true, true) => CommitError::NotCommitted,
+        (true, false) => {
+            CommitError::Refused { message: "a hook refused the commit without a word".to_owned() }
+        }
+    }
 }
 
 /// Whether HEAD is the planned commit: on its base, with its files.

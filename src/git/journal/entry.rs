@@ -240,7 +240,7 @@ pub(super) fn index_of(repo: &Repository) -> String {
 }
 
 /// The path without links, also where the file itself is not there.
-fn whole(path: &Path) -> PathBuf {
+pub(super) fn whole(path: &Path) -> PathBuf {
     let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize().ok().or_else(by_parent).unwrap_or_else(|| path.to_owned())
 }

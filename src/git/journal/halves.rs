@@ -21,7 +21,7 @@ pub(super) fn remove_halves(repo: &Repository) -> io::Result<()> {
     for entry in fs::read_dir(repo.common_dir().join("objects"))?.flatten() {
         let path = entry.path();
         let is_half = entry.file_name().to_str().is_some_and(is_temporary);
-        if is_half && (age_of(&path) > LONG || is_forsaken(&path)) {
+        if is_half && is_own(&path) && (age_of(&path) > LONG || is_forsaken(&path)) {
             remove(&path)?;
         }
     }
@@ -34,14 +34,24 @@ fn is_temporary(name: &str) -> bool {
     rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Whether it is a file of the same user's that no process has open: whoever
-/// writes one has it open until it has its name.
-#[cfg(target_os = "linux")]
-fn is_forsaken(path: &Path) -> bool {
+/// Whether it is a file of the same user's: others are not ours to remove.
+#[cfg(unix)]
+fn is_own(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let own = rustix::process::geteuid().as_raw();
-    let ours = fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.uid() == own);
-    ours && Path::new("/proc/self/fd").is_dir() && holder(path).is_none()
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.uid() == own)
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Path) -> bool {
+    true
+}
+
+/// Whether no process has it open: whoever writes one has it open until it has
+/// its name.
+#[cfg(target_os = "linux")]
+fn is_forsaken(path: &Path) -> bool {
+    Path::new("/proc/self/fd").is_dir() && holder(path).is_none()
 }
 
 /// Elsewhere the system does not tell.

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::CommitError;
+use super::elsewhere::is_busy;
 use super::owner::patiently;
 use super::turn::Turn;
 use crate::worktree::{again, sync_directory_of};
@@ -51,12 +52,13 @@ impl LinkedLock {
     /// Takes the lock at `lock`, recorded at `record`; waits for whoever holds
     /// it. With `durable` the content is on disk then.
     pub(in super::super) fn take(
-        _turn: &Turn,
+        turn: &Turn,
         (lock, record): (PathBuf, PathBuf),
         token: &Token,
         durable: bool,
     ) -> Result<Self, CommitError> {
         let failed = |error| CommitError::write(format!("`{}`", lock.display()), error);
+        patiently(&lock, || Ok((!is_busy(turn.directory(), &record)).then_some(())))?;
         clear(&lock, &record).map_err(failed)?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&record).map_err(failed)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::Repository;
 use super::super::commit::Files;
 use super::super::index::Beside;
+use super::elsewhere::left_in;
 use super::entry::{self, Journal};
 use super::linked::is_ours;
 use super::owner::{age_of, culprit};
@@ -39,6 +40,15 @@ pub enum Finding {
         /// Who has it open, where that can be seen.
         owner: Option<String>,
     },
+    /// A lock that a run left which was broken off in another work tree.
+    LeftElsewhere {
+        /// The lock.
+        path: PathBuf,
+        /// How long it has been there.
+        age: Duration,
+        /// The work tree, from which it is removed.
+        work_tree: PathBuf,
+    },
     /// A promotion that was broken off.
     Journal {
         /// Its commit, where it is known.
@@ -65,7 +75,7 @@ impl Finding {
         match self {
             Self::OwnLock { .. } | Self::Journal { .. } => true,
             Self::Damaged { other, .. } => !other,
-            Self::Running { .. } | Self::ForeignLock { .. } => false,
+            Self::Running { .. } | Self::ForeignLock { .. } | Self::LeftElsewhere { .. } => false,
         }
     }
 }
@@ -123,9 +133,12 @@ fn examine_lock(running: bool, lock: &Path, record: &Path) -> Option<Finding> {
             Some(Finding::OwnLock { age: age_of(&path), path })
         }
         // While a run is at it, git may commit for it.
-        (false, false) if there => {
-            Some(Finding::ForeignLock { age: age_of(lock), owner: culprit(lock), path })
-        }
+        (false, false) if there => Some(match (culprit(lock), left_in(lock)) {
+            (None, Some(work_tree)) => {
+                Finding::LeftElsewhere { age: age_of(lock), path, work_tree }
+            }
+            (owner, _) => Finding::ForeignLock { age: age_of(lock), owner, path },
+        }),
         _ => None,
     }
 }

@@ -6,6 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::CommitError;
+use super::elsewhere::{left_in, run_with};
+use super::entry::whole;
 use super::signals::interrupted;
 
 /// How long a lock that someone else holds is waited for.
@@ -45,7 +47,8 @@ pub(in super::super) fn patiently<T>(
     wait(attempt)?.ok_or_else(|| CommitError::Locked {
         age: age_of(lock),
         owner: culprit(lock),
-        path: lock.to_owned(),
+        path: whole(lock),
+        left_in: left_in(lock),
     })
 }
 
@@ -94,10 +97,11 @@ pub(super) fn holder(file: &Path) -> Option<String> {
     })
 }
 
-/// Who holds a lock: the process that has it open, else a git at work here. Git
+/// Who holds a lock: the process that has it open, else a run of ours in another
+/// work tree, else a git at work here. Git
 /// closes the lock of the index while it runs a hook or an editor.
 pub(super) fn culprit(lock: &Path) -> Option<String> {
-    holder(lock).or_else(|| git_at_work(&work_trees(lock)))
+    holder(lock).or_else(|| run_with(lock)).or_else(|| git_at_work(&work_trees(lock)))
 }
 
 /// The work trees that a lock below a git directory may be about.

@@ -14,6 +14,7 @@ use super::super::commit::{Durability, Files, Target, head_ref, papers, write_in
 use super::super::index::{Beside, Index, IndexLock};
 use super::super::stage::{add_by_git, invalidated};
 use super::super::{CommitError, Repository};
+use super::elsewhere::is_busy;
 use super::entry::{self, Journal};
 use super::halves::remove_halves;
 use super::linked::{clear, remove};
@@ -33,6 +34,8 @@ pub struct Left {
     pub path: RepoPath,
     /// Why it was left as it is.
     pub reason: String,
+    /// Whether a person has to look at it: it is not as HEAD has it.
+    pub differs: bool,
 }
 
 /// What became of what an earlier run left.
@@ -149,7 +152,9 @@ fn drop_journal(repo: &Repository) -> Result<(), CommitError> {
 fn clear_locks(repo: &Repository, journal: Option<&Journal>) -> io::Result<bool> {
     let mut any = false;
     let Beside { lock, record, new } = Beside::of(&repo.gix.index_path());
-    any |= clear(&lock, &record)? | remove(&new)?;
+    if !is_busy(repo.git_dir(), &record) {
+        any |= clear(&lock, &record)? | remove(&new)?;
+    }
     let now = repo.gix.head_name().ok().flatten().map(|name| name.as_bstr().to_string());
     let branch = journal.map_or(now, |journal| journal.branch.clone());
     let files = Files::of(repo, branch.as_deref());

@@ -12,7 +12,7 @@ use crate::worktree::again;
 
 /// The lock of our own, in the git directory of the work tree. It is held by
 /// `flock`, so that it is free once its holder is gone, however it went.
-const OWN: &str = "git-promote.lock";
+pub(super) const OWN: &str = "git-promote.lock";
 
 /// The right to write in a work tree. Signals that ask for an end are noted
 /// meanwhile, and nothing else.
@@ -40,6 +40,11 @@ impl Turn {
         let signals = Hold::new();
         let file = open(&path)?;
         Ok(file.map(|file| Self { path, file, _signals: signals }.signed()))
+    }
+
+    /// The git directory of the work tree.
+    pub(super) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Writes down whose turn it is, for those who wait.
@@ -110,6 +115,11 @@ pub(super) fn holder(path: &Path) -> Option<String> {
 
 /// Whether a run has the turn now.
 pub(super) fn is_taken(repo: &Repository) -> bool {
-    let Ok(file) = File::open(path(repo)) else { return false };
+    is_held(&path(repo))
+}
+
+/// Whether a run has the turn that this file is for.
+pub(super) fn is_held(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
     matches!(fs4::FileExt::try_lock_shared(&file), Err(fs4::TryLockError::WouldBlock))
 }

@@ -101,7 +101,8 @@ pub(super) fn verdict(
         match look(repo, entry, (snapshot.as_ref(), &indexed))? {
             Ok(now) => files.push(now),
             Err(error) => {
-                verdict.left.push(Left { path: entry.path.clone(), reason: error.to_string() });
+                let (path, reason) = (entry.path.clone(), error.to_string());
+                verdict.left.push(Left { path, reason, differs: true });
             }
         }
     }
@@ -113,15 +114,16 @@ pub(super) fn verdict(
     if is_done(journal.kind, &files) {
         return Ok(verdict);
     }
+    let reached = repo.head()?.commit.is_some_and(|head| reaches(repo, head, journal));
     for now in &files {
-        match now.step(repo, journal.kind)? {
-            Ok(step) => verdict.steps.push(step),
-            Err(reason) => verdict.left.push(Left { path: now.entry.path.clone(), reason }),
-        }
-        if let (Some(step), Some(reason)) = (verdict.steps.last(), now.changed())
-            && step.change.path == now.entry.path
-        {
-            verdict.left.push(Left { path: now.entry.path.clone(), reason });
+        let path = now.entry.path.clone();
+        match now.step(repo, (journal.kind, reached))? {
+            Ok(step) => {
+                let changed = now.changed();
+                verdict.left.extend(changed.map(|reason| Left { path, reason, differs: true }));
+                verdict.steps.push(step);
+            }
+            Err(reason) => verdict.left.push(Left { path, reason, differs: now.differs() }),
         }
     }
     verdict.note = elsewhere(repo, (journal, &files), &verdict)?;
@@ -233,6 +235,17 @@ impl Now<'_> {
         self.id.as_deref() == content.map(|content| content.id.as_str())
     }
 
+    /// Whether file or entry are not as HEAD has them: before or after.
+    fn differs(&self) -> bool {
+        let Entry { old, new, here, before, after, .. } = self.entry;
+        let (stage, content) = match &self.head {
+            head if head == old => (Stage::Old, before),
+            head if head == new => (Stage::New, after),
+            _ => return true,
+        };
+        self.stage() != stage || (*here && !self.holds(content.as_ref()))
+    }
+
     /// Why the file stays as it is although its entry is brought along.
     fn changed(&self) -> Option<String> {
         let Entry { here, before, after, .. } = self.entry;
@@ -241,11 +254,16 @@ impl Now<'_> {
     }
 
     /// What is to be done with the file; else why it stays as it is.
-    fn step(&self, repo: &Repository, kind: Kind) -> Result<Result<Step, String>, CommitError> {
+    fn step(
+        &self,
+        repo: &Repository,
+        (kind, reached): (Kind, bool),
+    ) -> Result<Result<Step, String>, CommitError> {
         let (old, new) = (self.head == self.entry.old, self.head == self.entry.new);
         match kind {
             Kind::Commit | Kind::ByGit if new => self.forward(repo),
             Kind::ByGit | Kind::Files | Kind::Staged if old => self.back(repo),
+            Kind::Commit if old && reached => Ok(Err("a later commit took it back".to_owned())),
             Kind::Commit if old => Ok(Err("what is checked out has the version before".to_owned())),
             _ => Ok(Err("what is checked out has another content of it".to_owned())),
         }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use semver::Version;
 
-use crate::model::Pin;
+use super::Pin;
 
 /// Digits beyond this make a number a date or an abbreviated commit id rather
 /// than a build number.

@@ -1,0 +1,91 @@
+//! Where a pull request is open for a version, and what it waits for.
+
+use crate::forge::{self, CheckState, Forge, Limits, Place, Sources, Told};
+use crate::model::Pin;
+use crate::pull_request::{self, Memory};
+use crate::report::OpenRequest;
+
+use super::super::{Failure, Remark};
+use super::Asking;
+
+impl Asking<'_> {
+    /// The open requests that would bring the version, and what is not known of
+    /// them. That nobody can be asked is no failure: the rules have answered.
+    pub(super) fn requests(&self, version: &Pin) -> (Vec<OpenRequest>, Vec<Remark>) {
+        if self.args.offline {
+            return (Vec::new(), Vec::new());
+        }
+        if self.args.remote.is_none() && self.workspace.repo.remote_names().is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let unknown =
+            |why: &str| Remark::Note(format!("whether a pull request is open is not known: {why}"));
+        match self.forge() {
+            Ok(Ok(forge)) => match self.open(forge.as_ref(), version) {
+                Ok(requests) => (requests, Vec::new()),
+                Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
+            },
+            Ok(Err(why)) => (Vec::new(), vec![unknown(&why)]),
+            Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
+        }
+    }
+
+    /// The forge, or why there is none to ask.
+    fn forge(&self) -> Result<Result<Box<dyn Forge>, String>, Failure> {
+        let repo = &self.workspace.repo;
+        let remote = repo.remote(self.args.remote.as_deref())?;
+        let told = &self.workspace.config.delivery.forge;
+        let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
+        let place = Place::find(&remote.url, Told { kind: told.kind, api, repository })?;
+        let Some(place) = place else {
+            return Ok(Err(format!("no forge is known for {}", remote.name)));
+        };
+        let Some(token) = forge::find_token(&place, Sources::real(), Some(repo.place()))? else {
+            return Ok(Err(format!("there is no token for {}", place.host)));
+        };
+        Ok(Ok(forge::connect(&place, &token, Limits::default())?))
+    }
+
+    fn open(&self, forge: &dyn Forge, version: &Pin) -> Result<Vec<OpenRequest>, Failure> {
+        let mut found = Vec::new();
+        for request in forge.open_requests()? {
+            let memory = pull_request::read(&request.body);
+            if !memory.is_some_and(|memory| self.brings(&memory, version)) {
+                continue;
+            }
+            let checks = match request.tip.as_str() {
+                "" => Vec::new(),
+                tip => forge.checks(tip)?,
+            };
+            let state = |state: CheckState| match state {
+                CheckState::Success => "success",
+                CheckState::Pending => "pending",
+                CheckState::Failure => "failure",
+            };
+            let mut checks: Vec<(String, String)> = checks
+                .into_iter()
+                .map(|check| (check.context, state(check.state).to_owned()))
+                .collect();
+            checks.sort();
+            found.push(OpenRequest {
+                number: request.number,
+                url: request.url,
+                title: request.title,
+                draft: request.draft,
+                auto_merge: forge.tells_auto_merge().then_some(request.auto_merge),
+                checks,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether a request moves the app to that version in this environment.
+    fn brings(&self, memory: &Memory, version: &Pin) -> bool {
+        let app = self.app.to_string();
+        let same = |moved: &pull_request::Moved| {
+            let pin = moved.version.parse::<Pin>();
+            moved.app == app && pin.is_ok_and(|pin| pin.carries(version))
+        };
+        memory.environment == self.to.as_str() && memory.moves.iter().any(same)
+    }
+}

@@ -1,0 +1,81 @@
+//! The way of a version through the environments.
+
+use std::collections::BTreeSet;
+
+use crate::history::Entry;
+use crate::model::{EnvironmentName, Pin};
+use crate::report::WayStep;
+
+use super::Asking;
+
+impl Asking<'_> {
+    /// The way of the version, image by image: through all environments that
+    /// come before the one that is asked for, and into that.
+    pub(super) fn way(&self, entries: &[Entry], version: &Pin) -> Vec<WayStep> {
+        let environments = self.upstream();
+        let carries = |entry: &&Entry| entry.version.carries(version);
+        let mut images: BTreeSet<&str> =
+            entries.iter().filter(carries).map(|entry| entry.image.as_str()).collect();
+        for environment in &environments {
+            let here = self.present.images(environment, &self.app);
+            let here = here.filter(|(_, cell)| cell.pins().iter().any(|pin| pin.carries(version)));
+            images.extend(here.map(|(image, _)| image));
+        }
+        images.into_iter().flat_map(|image| self.of_image(entries, version, image)).collect()
+    }
+
+    /// The environments on the way, in the order of the pipeline.
+    fn upstream(&self) -> Vec<EnvironmentName> {
+        let mut found = BTreeSet::from([self.to.clone()]);
+        let mut open = vec![self.to.clone()];
+        while let Some(environment) = open.pop() {
+            for source in self.sources(&environment) {
+                if found.insert(source.clone()) {
+                    open.push(source);
+                }
+            }
+        }
+        let all = self.workspace.config.pipeline.environments().iter().map(|e| &e.name);
+        all.filter(|name| found.contains(*name)).cloned().collect()
+    }
+
+    fn of_image(&self, entries: &[Entry], version: &Pin, image: &str) -> Vec<WayStep> {
+        let of = |environment: &EnvironmentName| {
+            let of_it = entries.iter().enumerate();
+            let of_it = of_it.filter(|(_, e)| e.environment == *environment && e.image == image);
+            of_it.collect::<Vec<_>>()
+        };
+        let arrived = |(_, entry): &&(usize, &Entry)| entry.version.carries(version);
+        // Entries are newest first: what has a higher place came earlier.
+        let target = of(&self.to).iter().find(arrived).map(|(at, _)| *at);
+        let mut way: Vec<WayStep> = Vec::new();
+        for environment in self.upstream() {
+            let here = of(&environment);
+            let in_time = here.iter().position(|(at, entry)| {
+                entry.version.carries(version) && target.is_none_or(|target| *at >= target)
+            });
+            let place = in_time.or_else(|| here.iter().position(|one| arrived(&one)));
+            let entry = place.and_then(|place| here.get(place)).map(|(_, entry)| (*entry).clone());
+            let newer = place.and_then(|place| place.checked_sub(1)).and_then(|at| here.get(at));
+            let after = entry.as_ref().and_then(|entry| self.after(entry, &way));
+            let cell = self.present.cell(&environment, &self.app, image);
+            way.push(WayStep {
+                image: image.to_owned(),
+                after,
+                until: newer.map(|(_, newer)| newer.moment.seconds),
+                now: cell.is_some_and(|cell| cell.pins().iter().any(|pin| pin.carries(version))),
+                environment,
+                entry,
+            });
+        }
+        way
+    }
+
+    /// How long after the last of the environments before it.
+    fn after(&self, entry: &Entry, way: &[WayStep]) -> Option<i64> {
+        let sources = self.sources(&entry.environment);
+        let before = way.iter().filter(|step| sources.contains(&step.environment));
+        let times = before.filter_map(|step| step.entry.as_ref()).map(|e| e.moment.seconds);
+        times.max().map(|before| entry.moment.seconds - before)
+    }
+}

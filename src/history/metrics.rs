@@ -1,0 +1,249 @@
+//! Delivery metrics: how often, how fast, how often back, and how fast that.
+//!
+//! `docs/history.md` says what each number means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::Config;
+use crate::model::{AppId, EnvironmentName, Pin, Sources};
+
+use super::Entry;
+
+/// Spans of time in a row of the metrics, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spans {
+    /// How many there are.
+    pub count: usize,
+    /// The middle one, or the mean of the two in the middle.
+    pub median: i64,
+    /// The smallest that nine tenths of them do not exceed.
+    pub p90: i64,
+}
+
+impl Spans {
+    /// `None` where there are none.
+    fn of(mut spans: Vec<i64>) -> Option<Self> {
+        spans.sort_unstable();
+        let count = spans.len();
+        let at = |index: usize| spans.get(index).copied();
+        let upper = at(count / 2)?;
+        let lower = at(count.saturating_sub(1) / 2)?;
+        let median = lower + (upper - lower) / 2;
+        let p90 = at((count * 9).div_ceil(10).saturating_sub(1))?;
+        Some(Self { count, median, p90 })
+    }
+}
+
+/// What was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// How many changes of version: one an app and commit.
+    pub deployments: usize,
+    /// How many of them went back.
+    pub rollbacks: usize,
+    /// From the first environment to here.
+    pub lead: Option<Spans>,
+    /// How long what was rolled back had been there.
+    pub restore: Option<Spans>,
+}
+
+/// A row: what was delivered to one environment, of one app or of all, in one
+/// month or in all of the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app; `None`: all.
+    pub app: Option<AppId>,
+    /// The month in UTC, `2026-03`; `None`: all of the time.
+    pub month: Option<String>,
+    /// What was delivered.
+    pub delivery: Delivery,
+}
+
+/// The rows of each sort.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metrics {
+    /// The time of the oldest and newest deployment that counts.
+    pub period: Option<(i64, i64)>,
+    /// By environment.
+    pub environments: Vec<Row>,
+    /// By environment and month.
+    pub months: Vec<Row>,
+    /// By environment and app.
+    pub apps: Vec<Row>,
+    /// By environment, app and month.
+    pub rows: Vec<Row>,
+}
+
+/// One deployment: all images of an app that a commit changed in one
+/// environment.
+struct Deployment<'a> {
+    entry: &'a Entry,
+    rollback: bool,
+    lead: Option<i64>,
+    restore: Option<i64>,
+}
+
+/// Counts the `entries` (newest first) that are `counted`; the others tell when
+/// a version was first anywhere.
+pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> bool) -> Metrics {
+    let deployments = deployments(config, entries, counted);
+    let times = || deployments.iter().map(|deployment| deployment.entry.moment.seconds);
+    let table =
+        |key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>)| rows(config, &deployments, key);
+    let app = |entry: &Entry| Some(entry.app.clone());
+    let month = |entry: &Entry| Some(month_of(entry.moment.seconds));
+    Metrics {
+        period: times().min().zip(times().max()),
+        environments: table(&|_| (None, None)),
+        months: table(&|entry| (None, month(entry))),
+        apps: table(&|entry| (app(entry), None)),
+        rows: table(&|entry| (app(entry), month(entry))),
+    }
+}
+
+fn month_of(seconds: i64) -> String {
+    let time = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(TimeZone::UTC);
+    format!("{:04}-{:02}", time.year(), time.month())
+}
+
+fn deployments<'a>(
+    config: &Config,
+    entries: &'a [Entry],
+    counted: &dyn Fn(&Entry) -> bool,
+) -> Vec<Deployment<'a>> {
+    let first = |entry: &Entry| {
+        let environment = config.environment(entry.environment.as_str());
+        environment.is_some_and(|e| config.sources_for(e, &entry.app) == Sources::First)
+    };
+    // When each version was first in a first environment, and first anywhere
+    // it is; what stands in an environment, since when.
+    let mut begun: BTreeMap<(&AppId, &str, &Pin), i64> = BTreeMap::new();
+    let mut arrived: BTreeSet<(&EnvironmentName, &AppId, &str, &Pin)> = BTreeSet::new();
+    let mut standing = BTreeMap::new();
+    let mut seen: BTreeSet<(&str, &EnvironmentName, &AppId)> = BTreeSet::new();
+    let mut found: Vec<Deployment<'_>> = Vec::new();
+    for entry in entries.iter().rev() {
+        let (image, now) = (entry.image.as_str(), entry.moment.seconds);
+        if first(entry) {
+            begun.entry((&entry.app, image, &entry.version)).or_insert(now);
+        }
+        let fresh = arrived.insert((&entry.environment, &entry.app, image, &entry.version));
+        let since = standing.insert((&entry.environment, &entry.app, image), now);
+        let counts = !entry.previous.is_empty() && entry.preview.is_none() && counted(entry);
+        let one = (entry.moment.commit.as_str(), &entry.environment, &entry.app);
+        if !counts || !seen.insert(one) {
+            continue;
+        }
+        let start = begun.get(&(&entry.app, image, &entry.version));
+        let lead = start.filter(|_| fresh && !entry.rollback && !first(entry));
+        found.push(Deployment {
+            entry,
+            rollback: entry.rollback,
+            lead: lead.map(|start| (now - start).max(0)),
+            restore: since.filter(|_| entry.rollback).map(|since| (now - since).max(0)),
+        });
+    }
+    found
+}
+
+fn rows(
+    config: &Config,
+    deployments: &[Deployment<'_>],
+    key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>),
+) -> Vec<Row> {
+    let environments = config.pipeline.environments();
+    let rank = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
+    let mut groups: BTreeMap<_, Vec<&Deployment<'_>>> = BTreeMap::new();
+    for deployment in deployments {
+        let environment = &deployment.entry.environment;
+        let (app, month) = key(deployment.entry);
+        groups.entry((rank(environment), environment, app, month)).or_default().push(deployment);
+    }
+    let row = |(key, group): ((_, &EnvironmentName, _, _), Vec<&Deployment<'_>>)| Row {
+        environment: key.1.clone(),
+        app: key.2,
+        month: key.3,
+        delivery: Delivery {
+            deployments: group.len(),
+            rollbacks: group.iter().filter(|one| one.rollback).count(),
+            lead: Spans::of(group.iter().filter_map(|one| one.lead).collect()),
+            restore: Spans::of(group.iter().filter_map(|one| one.restore).collect()),
+        },
+    };
+    groups.into_iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_toml;
+    use crate::history::Moment;
+    use crate::model::RepoPath;
+
+    fn entry(commit: &str, hours: i64, environment: &str, old: &str, new: &str) -> Entry {
+        let pin = |text: &str| if text.is_empty() { Pin::default() } else { text.parse().unwrap() };
+        Entry {
+            moment: Moment {
+                commit: commit.to_owned(),
+                seconds: 1_700_000_000 + hours * 3_600,
+                author: String::new(),
+            },
+            environment: EnvironmentName::new(environment),
+            app: AppId::named("web"),
+            image: "acme/web".to_owned(),
+            previous: pin(old),
+            version: pin(new),
+            rollback: commit == "back",
+            waivers: Vec::new(),
+            preview: None,
+            recorded: false,
+            path: RepoPath::root(),
+        }
+    }
+
+    #[test]
+    fn each_number_is_what_it_is_called() {
+        let config = from_toml(
+            "version = 1\n[layout]\npaths = [\"{app}/{env}\"]\n[[environment]]\nname = \"dev\"\n\
+             [[environment]]\nname = \"prod\"\n",
+        );
+        let mut entries = vec![
+            entry("first", 0, "dev", "", "v1"),
+            entry("first", 0, "prod", "", "v1"),
+            entry("a", 10, "dev", "v1", "v2"),
+            entry("b", 30, "prod", "v1", "v2"),
+            entry("back", 33, "prod", "v2", "v1"),
+            entry("c", 40, "dev", "v2", "v3"),
+            entry("d", 44, "prod", "v1", "v3"),
+            entry("e", 45, "prod", "v3", "v9"),
+        ];
+        entries.reverse();
+        let metrics = metrics(&config.unwrap(), &entries, &|_| true);
+        let [dev, prod] = metrics.environments.as_slice() else { panic!("{metrics:?}") };
+        assert_eq!(dev.delivery.deployments, 2);
+        assert_eq!(dev.delivery.lead, None);
+        assert_eq!((prod.delivery.deployments, prod.delivery.rollbacks), (4, 1));
+        // 20 h of v2, 4 h of v3; v9 was never in dev, v1 went back.
+        let lead = Spans { count: 2, median: 12 * 3_600, p90: 20 * 3_600 };
+        assert_eq!(prod.delivery.lead, Some(lead));
+        let restore = Spans { count: 1, median: 3 * 3_600, p90: 3 * 3_600 };
+        assert_eq!(prod.delivery.restore, Some(restore));
+        let months: Vec<_> = metrics.months.iter().map(|row| row.month.clone().unwrap()).collect();
+        assert_eq!(months, ["2023-11", "2023-11"]);
+    }
+
+    #[test]
+    fn medians_and_percentiles() {
+        assert_eq!(Spans::of(vec![]), None);
+        let of = |spans: Vec<i64>| Spans::of(spans).map(|s| (s.count, s.median, s.p90));
+        assert_eq!(of(vec![7]), Some((1, 7, 7)));
+        assert_eq!(of(vec![4, 1, 2, 3]), Some((4, 2, 4)));
+        assert_eq!(of((1..=10).collect()), Some((10, 5, 9)));
+        assert_eq!(of((1..=11).collect()), Some((11, 6, 10)));
+    }
+}

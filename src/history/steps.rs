@@ -1,0 +1,216 @@
+//! What single commits did to files and their versions.
+//!
+//! A commit is told by the blobs of the files that it changed. Where what
+//! stands beside them matters too (an `image:` that an `images:` entry may
+//! rewrite), [`needs_whole`] says so, and the whole overlay is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::audit::Claims;
+use crate::discover::Overlay;
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Site, SiteKind};
+
+use super::Moment;
+
+/// A version in a file at some commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The image's identity.
+    pub image: String,
+    /// The version; never empty.
+    pub pin: Pin,
+    /// The repository, where the file tells.
+    pub repository: Option<String>,
+    /// The policy of a marker.
+    pub policy: Option<String>,
+    /// What sort of place it is.
+    pub kind: SiteKind,
+}
+
+/// The versions of a file or of an overlay; `None` where it cannot be read.
+pub type Contents = Option<Rc<[Spot]>>;
+
+/// A file (or a whole overlay, by its path) and what a commit made of it.
+#[derive(Debug, Clone)]
+pub struct FileStep {
+    /// The file.
+    pub path: RepoPath,
+    /// Its overlay.
+    pub overlay: Rc<Overlay>,
+    /// What it held in the first parent.
+    pub before: Contents,
+    /// What it holds at the commit.
+    pub after: Contents,
+}
+
+/// Whose versions an overlay holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The app, where the layout names it.
+    pub app: Option<AppId>,
+    /// `{group}` of the layout.
+    pub group: Option<String>,
+    /// The overlay.
+    pub path: RepoPath,
+}
+
+impl Place {
+    /// The place of an overlay.
+    pub fn of(overlay: &Overlay) -> Self {
+        Self {
+            environment: overlay.environment.clone(),
+            app: overlay.app.clone(),
+            group: overlay.group.clone(),
+            path: overlay.path.clone(),
+        }
+    }
+}
+
+/// One image of one overlay, before and after a commit. Never the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    /// Where.
+    pub place: Rc<Place>,
+    /// The image.
+    pub image: Rc<str>,
+    /// The policy of its marker.
+    pub policy: Option<Rc<str>>,
+    /// The repository, where the files told.
+    pub repository: Option<Rc<str>>,
+    /// The versions before; none where it was not there.
+    pub before: Vec<Pin>,
+    /// The versions after.
+    pub after: Vec<Pin>,
+}
+
+/// A commit that changed versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The commit.
+    pub moment: Moment,
+    /// What its trailers say.
+    pub claims: Option<Rc<Claims>>,
+    /// What it changed.
+    pub shifts: Vec<Shift>,
+}
+
+/// What sites hold; those without a version are left out.
+pub fn spots(sites: Vec<Site>) -> Rc<[Spot]> {
+    let spot = |site: Site| Spot {
+        image: site.image,
+        pin: site.pin,
+        repository: site.repository,
+        policy: site.policy,
+        kind: site.kind,
+    };
+    sites.into_iter().filter(|site| !site.pin.is_empty()).map(spot).collect()
+}
+
+/// Whether a kustomization may have the last word on it.
+fn is_weak(spot: &Spot) -> bool {
+    matches!(spot.kind, SiteKind::Manifest | SiteKind::Patch)
+}
+
+/// Whether what changed in a file cannot be told without the rest of the
+/// overlay: images of manifests changed, or entries that may cover some came
+/// or went.
+pub fn needs_whole(before: &[Spot], after: &[Spot]) -> bool {
+    let weak = |spots: &[Spot]| {
+        let weak = spots.iter().filter(|spot| is_weak(spot));
+        let mut weak: Vec<(String, Pin)> =
+            weak.map(|spot| (spot.image.clone(), spot.pin.clone())).collect();
+        weak.sort();
+        weak
+    };
+    let entries = |spots: &[Spot]| -> BTreeSet<String> {
+        let entries = spots.iter().filter(|spot| spot.kind == SiteKind::Kustomize);
+        entries.map(|spot| spot.image.clone()).collect()
+    };
+    weak(before) != weak(after) || entries(before) != entries(after)
+}
+
+/// What a file held before, by what the record says: of one image, at exactly
+/// the version that the record names, with no digest in it. `None` where the
+/// file has to be read.
+pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[Spot]>> {
+    let app = overlay.app.as_ref()?;
+    if claims.to != overlay.environment.as_str() {
+        return None;
+    }
+    let claim_of = |spot: &Spot| {
+        let claim = claims.about(app, &spot.image)?;
+        let tag = spot.pin.tag.as_ref()?.as_str();
+        let plain = spot.pin.digest.is_none() && !is_weak(spot);
+        (plain && claim.version == tag).then_some(claim)
+    };
+    let moved: Vec<&Spot> = after.iter().filter(|spot| claim_of(spot).is_some()).collect();
+    let (first, rest) = moved.split_first()?;
+    let old: Pin = claim_of(first)?.previous.parse().ok()?;
+    let known = old.tag.as_ref().is_some_and(|tag| tag.as_str() != "none");
+    if !known || old.digest.is_some() || rest.iter().any(|spot| spot.image != first.image) {
+        return None;
+    }
+    // Another image of the app that moved is named by a line of its own.
+    let lines = claims.apps.iter().filter(|claim| {
+        claim
+            .name
+            .strip_prefix(&app.to_string())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    });
+    if lines.count() != 1 {
+        return None;
+    }
+    let image = first.image.clone();
+    let back = |spot: &Spot| {
+        let moves = spot.image == image && claim_of(spot).is_some();
+        Spot { pin: if moves { old.clone() } else { spot.pin.clone() }, ..spot.clone() }
+    };
+    Some(after.iter().map(back).collect())
+}
+
+/// The pins of each image, in the order of the file.
+fn by_image(spots: &[Spot]) -> BTreeMap<(&str, Option<&str>), Vec<&Spot>> {
+    let mut found: BTreeMap<_, Vec<&Spot>> = BTreeMap::new();
+    for spot in spots {
+        found.entry((spot.image.as_str(), spot.policy.as_deref())).or_default().push(spot);
+    }
+    found
+}
+
+/// The pins, each once.
+fn pins(spots: &[&Spot]) -> Vec<Pin> {
+    let mut pins: Vec<Pin> = Vec::new();
+    for spot in spots {
+        if !pins.contains(&spot.pin) {
+            pins.push(spot.pin.clone());
+        }
+    }
+    pins
+}
+
+/// What changed in a file.
+pub fn shifts(step: &FileStep) -> Vec<Shift> {
+    let (Some(before), Some(after)) = (&step.before, &step.after) else { return Vec::new() };
+    let (before, after) = (by_image(before), by_image(after));
+    let place = Rc::new(Place::of(&step.overlay));
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let mut found = Vec::new();
+    for key in keys {
+        let old = before.get(key).map_or(&[][..], Vec::as_slice);
+        let new = after.get(key).map_or(&[][..], Vec::as_slice);
+        let shared = pins(old) == pins(new);
+        let repository = new.iter().chain(old).find_map(|spot| spot.repository.as_deref());
+        found.extend((!shared).then(|| Shift {
+            place: place.clone(),
+            image: key.0.into(),
+            policy: key.1.map(Into::into),
+            repository: repository.map(Into::into),
+            before: pins(old),
+            after: pins(new),
+        }));
+    }
+    found
+}

@@ -1,0 +1,297 @@
+//! How a version got somewhere, or what keeps it out; for people and programs.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::gate::{human_span, short_id};
+use crate::model::Outcome;
+use crate::report::{OpenRequest, WayStep, WhyReport};
+
+use super::json::{API_VERSION, WireFinding, word};
+use super::log::{notes, version};
+use super::paint::Paint;
+use super::table::Table;
+use super::text::{clean, day, minute, short_digests};
+
+/// The way of a version, or what keeps it out.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Why")]
+pub(super) struct WireWhy {
+    /// Always `git-promote/v1`.
+    api_version: &'static str,
+    /// Always `Why`.
+    kind: &'static str,
+    /// The app.
+    app: String,
+    /// The environment.
+    environment: String,
+    /// The version that is asked about: tag, or digest where there is no tag.
+    version: String,
+    /// What the environment runs now.
+    running: Vec<String>,
+    /// Whether the version is there now.
+    there: bool,
+    /// One row an environment on the way, and image.
+    way: Vec<WireWay>,
+    /// What the rules say of a promotion; empty where the version is there.
+    findings: Vec<WireFinding>,
+    /// Whether a rule refuses it; null where no promotion was tried.
+    refused: Option<bool>,
+    /// Why a promotion could not even be planned.
+    unplanned: Option<String>,
+    /// The open requests that would bring it, as far as the forge was asked.
+    requests: Vec<WireRequest>,
+    /// The commit at which a shallow clone ends: what came before is not known.
+    ends_at: Option<String>,
+}
+
+/// One environment on the way.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WireWay {
+    /// The environment.
+    environment: String,
+    /// The image.
+    image: String,
+    /// When the version arrived, RFC 3339; null where it never did.
+    time: Option<String>,
+    /// The commit that brought it.
+    commit: Option<String>,
+    /// Its author.
+    author: Option<String>,
+    /// How many seconds after the last of the environments before.
+    after_seconds: Option<i64>,
+    /// When another version took its place, RFC 3339.
+    until: Option<String>,
+    /// Whether it is there now.
+    now: bool,
+    /// Whether the commit carries an audit record that says the same.
+    recorded: bool,
+}
+
+/// An open request.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WireRequest {
+    /// Its number.
+    number: u64,
+    /// Where a person sees it.
+    url: String,
+    /// Its title.
+    title: String,
+    /// Whether it is not to be merged yet.
+    draft: bool,
+    /// Whether the forge merges it by itself; null where it does not tell.
+    auto_merge: Option<bool>,
+    /// The checks of its tip.
+    checks: Vec<WireCheckState>,
+    /// What is not asked: always `approvals` and `conflicts`.
+    unknown: Vec<&'static str>,
+}
+
+/// A check.
+#[derive(Serialize, JsonSchema)]
+struct WireCheckState {
+    /// Its name.
+    name: String,
+    /// One of `success pending failure`.
+    state: String,
+}
+
+/// What of a request no forge is asked for.
+const UNKNOWN: [&str; 2] = ["approvals", "conflicts"];
+
+fn way(step: &WayStep) -> WireWay {
+    let entry = step.entry.as_ref();
+    WireWay {
+        environment: step.environment.to_string(),
+        image: step.image.clone(),
+        time: entry.map(|entry| day(entry.moment.seconds)),
+        commit: entry.map(|entry| entry.moment.commit.clone()),
+        author: entry.map(|entry| entry.moment.author.clone()),
+        after_seconds: step.after,
+        until: step.until.map(day),
+        now: step.now,
+        recorded: entry.is_some_and(|entry| entry.recorded),
+    }
+}
+
+/// The document.
+pub fn why_value(report: &WhyReport) -> Value {
+    let request = |request: &OpenRequest| WireRequest {
+        number: request.number,
+        url: request.url.clone(),
+        title: request.title.clone(),
+        draft: request.draft,
+        auto_merge: request.auto_merge,
+        checks: request
+            .checks
+            .iter()
+            .map(|(name, state)| WireCheckState { name: name.clone(), state: state.clone() })
+            .collect(),
+        unknown: UNKNOWN.to_vec(),
+    };
+    word(&WireWhy {
+        api_version: API_VERSION,
+        kind: "Why",
+        app: report.app.to_string(),
+        environment: report.environment.to_string(),
+        version: version(&report.version).unwrap_or_default(),
+        running: report.running.iter().map(ToString::to_string).collect(),
+        there: report.there,
+        way: report.way.iter().map(way).collect(),
+        findings: report.findings.iter().map(WireFinding::from).collect(),
+        refused: report.refused,
+        unplanned: report.unplanned.clone(),
+        requests: report.requests.iter().map(request).collect(),
+        ends_at: report.cut.clone(),
+    })
+}
+
+/// The way as rows and columns.
+pub fn why_table(report: &WhyReport) -> Table {
+    let heads = ["ENVIRONMENT", "IMAGE", "TIME", "COMMIT", "AUTHOR", "AFTER_S", "UNTIL", "NOW"];
+    let mut table = Table::new(&heads);
+    for step in &report.way {
+        let row = way(step);
+        table.push(&[
+            row.environment,
+            row.image,
+            row.time.unwrap_or_default(),
+            row.commit.unwrap_or_default(),
+            row.author.unwrap_or_default(),
+            row.after_seconds.map(|after| after.to_string()).unwrap_or_default(),
+            row.until.unwrap_or_default(),
+            row.now.to_string(),
+        ]);
+    }
+    table
+}
+
+/// For people: where the version is, its way, and what keeps it out.
+pub fn why(report: &WhyReport, paint: Paint, verbose: bool) -> String {
+    let mut text = head(report, paint);
+    text.push_str(&way_table(report));
+    if report.there {
+        return short_digests(&text);
+    }
+    text.push('\n');
+    if let Some(why) = &report.unplanned {
+        let _ = writeln!(text, "cannot be promoted now: {}", clean(why));
+    }
+    if report.refused == Some(false) {
+        let _ = writeln!(text, "no rule keeps it out: nobody has promoted it");
+    }
+    for finding in &report.findings {
+        let passes = matches!(finding.outcome, Outcome::Pass);
+        if verbose || !passes {
+            let mark = paint.outcome(finding.outcome);
+            let _ = writeln!(text, "{mark}  {}  {}", finding.rule, clean(&finding.message));
+        }
+    }
+    text.extend(report.requests.iter().map(request_lines));
+    short_digests(&text)
+}
+
+fn head(report: &WhyReport, paint: Paint) -> String {
+    let (app, environment) = (clean(&report.app.to_string()), &report.environment);
+    let subject = paint.bold(&format!("{app} {}", report.version));
+    let last = |step: &&WayStep| step.environment == *environment && step.entry.is_some();
+    let step = report
+        .way
+        .iter()
+        .filter(last)
+        .max_by_key(|step| step.entry.as_ref().map(|entry| entry.moment.seconds));
+    let since = step.and_then(|step| step.entry.as_ref()).map(|entry| entry.moment.seconds);
+    let running: Vec<String> = report.running.iter().map(ToString::to_string).collect();
+    let running = running.join(", ");
+    match (report.there, since) {
+        (true, Some(since)) => {
+            let span = human_span(report.now - since);
+            format!("{subject} is in {environment} since {} ({span})\n", minute(since))
+        }
+        (true, None) => format!("{subject} is in {environment}, since before the history\n"),
+        (false, Some(_)) if report.running.is_empty() => {
+            format!("{subject} was in {environment}, which runs no version of {app} now\n")
+        }
+        (false, Some(_)) => {
+            format!("{subject} was in {environment}, which runs {running} now\n")
+        }
+        (false, None) if report.running.is_empty() => {
+            format!("{subject} was never in {environment}, which runs no version of {app}\n")
+        }
+        (false, None) => format!("{subject} was never in {environment}, which runs {running}\n"),
+    }
+}
+
+fn way_table(report: &WhyReport) -> String {
+    let heads = ["ENV", "IMAGE", "ARRIVED (UTC)", "AFTER", "STAYED", "COMMIT", "AUTHOR", "NOTES"];
+    let mut table = Table::new(&heads);
+    let several = report.way.windows(2).any(|w| matches!(w, [a, b] if a.image != b.image));
+    for step in &report.way {
+        let entry = step.entry.as_ref();
+        let arrived = match entry {
+            Some(entry) => minute(entry.moment.seconds),
+            None if step.now => "before the history".to_owned(),
+            None => "never".to_owned(),
+        };
+        let after = |after: i64| match after {
+            after if after < 0 => format!("{} before", human_span(-after)),
+            after => human_span(after),
+        };
+        let stayed = match (entry, step.until) {
+            (Some(entry), Some(until)) => human_span(until - entry.moment.seconds),
+            _ if step.now => "until now".to_owned(),
+            _ => String::new(),
+        };
+        table.push(&[
+            step.environment.to_string(),
+            if several { step.image.clone() } else { String::new() },
+            arrived,
+            step.after.map(after).unwrap_or_default(),
+            stayed,
+            entry.map(|e| short_id(&e.moment.commit).to_owned()).unwrap_or_default(),
+            entry.map(|entry| entry.moment.author.clone()).unwrap_or_default(),
+            entry.map(notes).unwrap_or_default(),
+        ]);
+    }
+    if report.way.is_empty() {
+        return "no environment on the way there ever ran it\n".to_owned();
+    }
+    table.without_empty(7).without_empty(1).aligned()
+}
+
+/// A request and what it waits for.
+fn request_lines(request: &OpenRequest) -> String {
+    let mut text = format!(
+        "pull request #{} is open: {}\n  {}\n",
+        request.number,
+        clean(&request.title),
+        clean(&request.url)
+    );
+    if request.draft {
+        text.push_str("  is a draft\n");
+    }
+    for (name, state) in &request.checks {
+        let says = match state.as_str() {
+            "success" => "passed",
+            "pending" => "is not done",
+            _ => "failed",
+        };
+        let _ = writeln!(text, "  check {} {says}", clean(name));
+    }
+    if request.checks.is_empty() {
+        text.push_str("  no check has reported\n");
+    }
+    let merges = match request.auto_merge {
+        Some(true) => "merges by itself once it may",
+        Some(false) => "waits for somebody to merge it",
+        None => "whether it merges by itself, the forge does not tell",
+    };
+    let _ = writeln!(text, "  {merges}; approvals and conflicts are not asked for, see the page");
+    text
+}
