@@ -96,11 +96,9 @@ struct GlobalArgs {
 enum Command {
     /// Promote into an environment whatever its name is
     To(Box<ToArgs>),
-    /// Go back to the version before, or to one that is named
     Rollback(Box<RollbackArgs>),
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
-    /// Compare two environments, or two versions of an app
     Diff(DiffArgs),
     /// Every version that entered an environment, newest first
     Log(LogArgs),
@@ -112,7 +110,6 @@ enum Command {
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
     Audit(AuditArgs),
-    /// Compare the records of promotions with what the trees and signatures say
     Verify(VerifyArgs),
     /// Promote what was merged to the environments that come after it
     Next(NextArgs),

@@ -57,8 +57,18 @@ impl Repository {
         })
     }
 
-    /// The commits that `head` has and `base` has not, newest first.
+    /// The commits that `head` has and `base` has not, newest first. Where
+    /// commits have wrong dates there may be some that both have.
     pub fn only_in(&self, base: ObjectId, head: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        Ok(Ancestry::of(self, base, head)?.only_head())
+    }
+
+    /// The same for sure, by a walk through all that `base` has.
+    pub fn surely_only_in(
+        &self,
+        base: ObjectId,
+        head: ObjectId,
+    ) -> Result<Vec<ObjectId>, GitError> {
         let mut ancestry = Ancestry::of(self, base, head)?;
         ancestry.finish()?;
         Ok(ancestry.only_head())

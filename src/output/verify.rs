@@ -100,10 +100,14 @@ pub fn verify_value(report: &VerifyReport) -> Value {
     })
 }
 
+/// More findings than this are counted, not shown.
+const MOST: usize = 200;
+
 /// One line a finding, then the counts.
-pub fn verify(report: &VerifyReport, paint: Paint) -> String {
+pub fn verify(report: &VerifyReport, paint: Paint, verbose: bool) -> String {
+    let most = if verbose { usize::MAX } else { MOST };
     let mut text = String::new();
-    for row in &report.rows {
+    for row in report.rows.iter().take(most) {
         let about = [
             row.app.as_ref().map(ToString::to_string),
             row.environment.as_ref().map(ToString::to_string),
@@ -119,6 +123,9 @@ pub fn verify(report: &VerifyReport, paint: Paint) -> String {
             paint.old(row.flaw.word()),
             clean(&short_digests(&row.message)),
         );
+    }
+    if report.rows.len() > most {
+        let _ = writeln!(text, "and {} more (-v)", report.rows.len() - most);
     }
     text.push_str(&summary(report));
     inert(&text)

@@ -103,10 +103,10 @@ impl Between<'_> {
         };
         let repo = Repository::open(dir).map_err(|error| unusable(&error))?;
         let (old, new) = (self.tag(&repo, dir, self.from)?, self.tag(&repo, dir, self.to)?);
-        let mut ids = repo.only_in(old, new)?;
+        let mut ids = repo.surely_only_in(old, new)?;
         let backwards = ids.is_empty() && old != new;
         if backwards {
-            ids = repo.only_in(new, old)?;
+            ids = repo.surely_only_in(new, old)?;
         }
         let change = |id: &ObjectId| {
             let carrier = repo.carrier(*id)?;

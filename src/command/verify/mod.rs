@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::audit::{self, Claims};
 use crate::config::{self, Config, GITOPS_PROMOTION, Origin, PROMOTE_TOML};
+use crate::gate::short_id;
 use crate::git::{self, HistoryCommit, Interest, ObjectId, Repository};
 use crate::model::{RepoPath, Snapshot as _};
 use crate::output::{self, Format};
@@ -22,8 +23,7 @@ use super::{Answer, Context, Exit, Failure, Remark, Workspace, workspace};
 use commit::Judged;
 use compare::{Comparison, Wrong};
 
-/// Compare the records of promotions with what the trees say, and with their
-/// signatures.
+/// Compare the records of promotions with what trees and signatures say.
 ///
 /// Every version change of the range's first-parent commits is read from the
 /// trees again and held against the record that the commit, or those that it
@@ -63,13 +63,15 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Answer, Failure> {
     let exit = if report.rows.is_empty() { Exit::Done } else { Exit::Differs };
     let mut all = workspace.config_notes();
     all.extend(remarks);
+    let newest = report.rows.first().map(|row| short_id(&row.commit).to_owned());
+    all.extend(newest.map(|id| Remark::Hint(format!("git show {id}"))));
     Ok(Answer { text: render(context, &workspace, &report), remarks: all, exit })
 }
 
 fn render(context: &Context, workspace: &Workspace, report: &VerifyReport) -> String {
     let paint = workspace::paint(context, &workspace.repo);
     match context.format {
-        Format::Table | Format::Wide => output::verify(report, paint),
+        Format::Table | Format::Wide => output::verify(report, paint, context.verbose),
         format => {
             let (value, table) = (output::verify_value(report), output::verify_table(report));
             output::machine(format, &value, "findings", &table)
@@ -91,7 +93,7 @@ fn verify(
     let tip = revision(repo, if to.is_empty() { "HEAD" } else { to })?;
     let from = from.filter(|from| !from.is_empty()).map(|from| revision(repo, from)).transpose()?;
     let only: Option<HashSet<ObjectId>> =
-        from.map(|from| repo.only_in(from, tip)).transpose()?.map(HashSet::from_iter);
+        from.map(|from| repo.surely_only_in(from, tip)).transpose()?.map(HashSet::from_iter);
     let mut verifying = Verifying::new(workspace, args, range);
     let mut history = git::walk(repo, tip, Interest::everything())?.with_unchanged();
     for commit in history.by_ref() {
