@@ -165,8 +165,8 @@ pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<
     }
     let image = first.image.clone();
     let back = |spot: &Spot| {
-        let moves = spot.image == image && claim_of(spot).is_some();
-        Spot { pin: if moves { old.clone() } else { spot.pin.clone() }, ..spot.clone() }
+        let goes_back = spot.image == image && claim_of(spot).is_some();
+        Spot { pin: if goes_back { old.clone() } else { spot.pin.clone() }, ..spot.clone() }
     };
     Some(after.iter().map(back).collect())
 }
