@@ -12,6 +12,7 @@ use crate::command::audit::AuditArgs;
 use crate::command::check::CheckArgs;
 use crate::command::config::ConfigArgs;
 use crate::command::demo::DemoArgs;
+use crate::command::diff::DiffArgs;
 use crate::command::doctor::DoctorArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
@@ -22,6 +23,7 @@ use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
+use crate::command::verify::VerifyArgs;
 use crate::command::versions::VersionsArgs;
 use crate::command::wait::WaitArgs;
 use crate::command::why::WhyArgs;
@@ -98,6 +100,8 @@ enum Command {
     Rollback(Box<RollbackArgs>),
     /// Who runs what, where, since when, what is next
     Status(StatusArgs),
+    /// Compare two environments, or two versions of an app
+    Diff(DiffArgs),
     /// Every version that entered an environment, newest first
     Log(LogArgs),
     /// How a version got to an environment, or what keeps it out
@@ -108,6 +112,8 @@ enum Command {
     Check(Box<CheckArgs>),
     /// Every version in an environment that is not in the one before
     Audit(AuditArgs),
+    /// Compare the records of promotions with what the trees and signatures say
+    Verify(VerifyArgs),
     /// Promote what was merged to the environments that come after it
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
@@ -277,11 +283,13 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::To(args)) => command::promote::run_to(context, &args),
         Some(Command::Rollback(args)) => command::promote::run_rollback(context, &args),
         Some(Command::Status(args)) => command::status::run(context, &args),
+        Some(Command::Diff(args)) => command::diff::run(context, &args),
         Some(Command::Log(args)) => command::log::run(context, &args),
         Some(Command::Why(args)) => command::why::run(context, &args),
         Some(Command::Versions(args)) => command::versions::run(context, &args),
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
+        Some(Command::Verify(args)) => command::verify::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
         Some(Command::Wait(args)) => command::wait::run(context, &args),

@@ -1,5 +1,9 @@
 //! What a plan means: for the workloads of the overlays, and as a text diff.
 
+mod settings;
+
+pub use settings::{Names, Setting, Settings, compare};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -42,7 +46,7 @@ fn kind_and_name(object: &str) -> String {
 }
 
 /// `containers[web].image` of `spec.template.spec.containers[web].image`.
-fn of_pod(field: &str) -> &str {
+pub fn of_pod(field: &str) -> &str {
     let lists = ["containers[", "initContainers[", "ephemeralContainers["];
     let starts = lists.iter().filter_map(|list| {
         let at = field.rfind(&format!(".{list}"))?;

@@ -1,5 +1,11 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+mod diff;
+mod verify;
+
+pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+
+pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
 
 pub use past::{
@@ -490,6 +496,8 @@ pub struct DoctorRecovery {
     pub left: Vec<(String, String)>,
     /// What could not be done.
     pub failed: Vec<String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
 }
 
 /// What `doctor` found and did.

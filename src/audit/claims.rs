@@ -1,101 +1,168 @@
-//! The record read back: what the trailers of a commit say was promoted.
-
-use crate::model::{AppId, Rule};
+//! The audit record as it stands in a message: what a commit claims, whether
+//! it is so or not.
 
 use super::{Waiver, trailers_of};
 
-/// What a commit says of itself. Whether it is so, the trees tell.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What a record says of one app or image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedApp {
+    /// The app, and the image behind it where the app has several.
+    pub name: String,
+    /// The version before, as it is written; `none` for no version.
+    pub previous: String,
+    /// The version after.
+    pub version: String,
+}
+
+/// What one record of a message claims.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// The environment that was entered.
+    /// The environment.
     pub to: String,
+    /// The environments before, each with the commit it was judged on.
+    pub from: Vec<(String, String)>,
     /// What moved.
-    pub moves: Vec<Claim>,
-    /// What was waived.
+    pub apps: Vec<ClaimedApp>,
+    /// Digests by the names of `apps`.
+    pub digests: Vec<(String, String)>,
+    /// Rules and their answers, such as `GP001` and `pass`.
+    pub gates: Vec<(String, String)>,
+    /// What was waived, and why.
     pub waivers: Vec<Waiver>,
     /// Whether it goes back.
     pub rollback: bool,
     /// The preview that it is.
     pub preview: Option<String>,
+    /// The id; empty where there is none.
+    pub id: String,
+    /// Whether it stands in the text, where git reads no trailers.
+    pub in_text: bool,
+    /// The lines of it, as they are written.
+    pub lines: Vec<(String, String)>,
 }
 
-/// One `Promote-App:` line: `web v1 -> v2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The app, and its image where it has several.
-    pub subject: String,
-    /// The version before: tag or digest, or `none`.
-    pub old: String,
-    /// The version after.
-    pub new: String,
+/// The records of a message, from its trailers; where these hold none, from its
+/// text, as a squash leaves it.
+pub fn claims(message: &str) -> Vec<Claims> {
+    let own = |trailers: Vec<(String, String)>| {
+        let own = trailers.into_iter().filter(|(key, _)| is_own(key));
+        split(own.collect())
+    };
+    let records = own(trailers_of(message));
+    if !records.is_empty() {
+        return records;
+    }
+    let line = |line: &str| {
+        let (key, value) = line.trim().trim_start_matches("* ").split_once(':')?;
+        Some((key.to_owned(), value.trim().to_owned()))
+    };
+    let mut records = own(message.lines().filter_map(line).collect());
+    for record in &mut records {
+        record.in_text = true;
+    }
+    records
+}
+
+/// A trailer of the record; a reason may follow an override.
+fn is_own(key: &str) -> bool {
+    key.get(.."Promote-".len()).is_some_and(|head| head.eq_ignore_ascii_case("Promote-"))
+        && !key.contains(' ')
+}
+
+/// Every record begins with its environment, and is one only with an app or an
+/// id.
+fn split(trailers: Vec<(String, String)>) -> Vec<Claims> {
+    let mut records: Vec<Claims> = Vec::new();
+    for (key, value) in trailers {
+        if records.is_empty() || key.eq_ignore_ascii_case("Promote-To") {
+            records.push(Claims::default());
+        }
+        if let Some(record) = records.last_mut() {
+            record.add(&key, &value);
+            record.lines.push((key, value));
+        }
+    }
+    records.retain(|record| !record.apps.is_empty() || !record.id.is_empty());
+    records
 }
 
 impl Claims {
-    /// What is said of this app and image: a line that names both goes before
-    /// one that names the app alone.
-    pub fn about(&self, app: &AppId, image: &str) -> Option<&Claim> {
-        let app = app.to_string();
-        let both = format!("{app} {image}");
-        let named = |subject: &str| self.moves.iter().find(|claim| claim.subject == subject);
-        named(&both).or_else(|| named(&app))
-    }
-}
-
-/// Reads the record of a message; `None` where it carries none.
-pub fn claims(message: &str) -> Option<Claims> {
-    // Most messages of a long history have none, and this is asked of all.
-    if !message.contains("Promote-To") {
-        return None;
-    }
-    let mut claims = Claims::default();
-    let mut reason_for = None;
-    for (key, value) in trailers_of(message) {
-        match key.as_str() {
-            "Promote-To" => claims.to = value,
-            "Promote-App" => claims.moves.extend(read_move(&value)),
-            "Promote-Override" => {
-                reason_for = value.parse::<Rule>().ok();
-                let waiver = reason_for.map(|rule| Waiver { rule, reason: String::new() });
-                claims.waivers.extend(waiver);
+    fn add(&mut self, key: &str, value: &str) {
+        match key.to_ascii_lowercase().as_str() {
+            "promote-to" => value.clone_into(&mut self.to),
+            "promote-from" => {
+                let (name, commit) = value.rsplit_once('@').unwrap_or((value, ""));
+                self.from.push((name.to_owned(), commit.to_owned()));
             }
-            "Promote-Reason" => {
-                let last = claims.waivers.last_mut().filter(|_| reason_for.take().is_some());
-                if let Some(last) = last {
-                    last.reason = value;
+            "promote-app" => self.apps.push(app(value)),
+            "promote-digest" => {
+                let (name, digest) = value.rsplit_once(' ').unwrap_or((value, ""));
+                self.digests.push((name.to_owned(), digest.to_owned()));
+            }
+            "promote-gate" => {
+                let gates = value.split(';').map(str::trim).filter(|gate| !gate.is_empty());
+                self.gates.extend(gates.map(|gate| {
+                    let (rule, answer) = gate.split_once(' ').unwrap_or((gate, ""));
+                    let answer = answer.split(' ').next().unwrap_or_default();
+                    (rule.to_owned(), answer.to_owned())
+                }));
+            }
+            "promote-override" => {
+                if let Ok(rule) = value.parse() {
+                    self.waivers.push(Waiver { rule, reason: String::new() });
                 }
             }
-            "Promote-Rollback" => claims.rollback = value == "true",
-            "Promote-Preview" => claims.preview = Some(value),
+            "promote-reason" => {
+                if let Some(waiver) = self.waivers.last_mut().filter(|w| w.reason.is_empty()) {
+                    value.clone_into(&mut waiver.reason);
+                }
+            }
+            "promote-rollback" => self.rollback = value == "true",
+            "promote-preview" => self.preview = Some(value.to_owned()),
+            "promote-id" => value.clone_into(&mut self.id),
             _ => {}
         }
     }
-    (!claims.to.is_empty()).then_some(claims)
 }
 
-fn read_move(value: &str) -> Option<Claim> {
-    let (before, new) = value.rsplit_once(" -> ")?;
-    let (subject, old) = before.rsplit_once(' ')?;
-    Some(Claim { subject: subject.to_owned(), old: old.to_owned(), new: new.to_owned() })
+/// `web v1 -> v2`
+fn app(value: &str) -> ClaimedApp {
+    let (head, version) = value.rsplit_once(" -> ").unwrap_or((value, ""));
+    let (name, previous) = head.rsplit_once(' ').unwrap_or((head, ""));
+    ClaimedApp { name: name.to_owned(), previous: previous.to_owned(), version: version.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const RECORD: &str = "Promote-To: staging\nPromote-From: dev@abc\n\
+        Promote-App: web acme/x none -> v2\nPromote-Digest: web acme/x sha256:1\n\
+        Promote-Gate: GP001 pass; GP009 pass 26h\nPromote-Override: GP003\nPromote-Reason: INC-1\n\
+        Promote-Rollback: true\nPromote-Id: 12ab\n";
+
     #[test]
-    fn a_record_is_read_back() {
-        let message = "Promote web v2 to prod\n\nweb  prod  v1 -> v2\n\nPromote-To: prod\n\
-                       Promote-From: staging@aaaa\nPromote-App: web a/x none -> v2\n\
-                       Promote-App: web v1 -> v3\nPromote-Override: GP005\n\
-                       Promote-Reason: INC-42: now\nPromote-Rollback: true\nPromote-Id: 1\n";
-        let claims = claims(message).unwrap();
-        assert_eq!((claims.to.as_str(), claims.rollback), ("prod", true));
-        let web = AppId::named("web");
-        assert_eq!(claims.about(&web, "a/x").unwrap().old, "none");
-        assert_eq!(claims.about(&web, "a/y").unwrap().new, "v3");
-        assert_eq!(claims.about(&AppId::named("api"), "a/x"), None);
-        let waiver = Waiver { rule: Rule::GP005, reason: "INC-42: now".to_owned() };
-        assert_eq!(claims.waivers, [waiver]);
-        assert_eq!(super::claims("Fix\n\nPromote-App: web v1 -> v2\n"), None);
+    fn a_record_is_read_as_it_is_written() {
+        let records = claims(&format!("Subject\n\nbody\n\nTicket: 7\n{RECORD}"));
+        let [record] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!((record.to.as_str(), record.id.as_str()), ("staging", "12ab"));
+        assert_eq!(record.from, [("dev".to_owned(), "abc".to_owned())]);
+        let app = &record.apps[0];
+        assert_eq!((app.name.as_str(), app.previous.as_str()), ("web acme/x", "none"));
+        assert_eq!(record.digests, [("web acme/x".to_owned(), "sha256:1".to_owned())]);
+        assert_eq!(record.gates[1], ("GP009".to_owned(), "pass".to_owned()));
+        assert_eq!(record.waivers[0].reason, "INC-1");
+        assert!(record.rollback && !record.in_text);
+    }
+
+    #[test]
+    fn a_squash_leaves_records_in_the_text() {
+        let indented = format!("    {}", RECORD.replace('\n', "\n    "));
+        let records =
+            claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{RECORD}\n\nMore words.\n"));
+        assert_eq!(records.len(), 2);
+        assert!(records.iter().all(|record| record.in_text && record.apps.len() == 1));
+        assert!(claims("Subject\n\nPromote-Override: GP001\n").is_empty());
+        assert!(claims("Subject: Promote-App\n").is_empty());
     }
 }

@@ -13,6 +13,7 @@ use crate::proof::{self, Entering};
 use crate::report::{AuditReport, AuditRow};
 
 use super::evidence::{Ground, Reach, timelines};
+use super::leftovers;
 use super::workspace::is_undecided;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
@@ -50,7 +51,8 @@ pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     });
     let report = AuditReport { base: workspace.base.to_string(), rows };
     let exit = if report.rows.is_empty() { Exit::Done } else { Exit::Differs };
-    let mut remarks = workspace.config_notes();
+    let mut remarks = leftovers::noticed(&workspace.repo);
+    remarks.extend(workspace.config_notes());
     if workspace.repo.is_shallow() && !report.rows.is_empty() {
         let shallow =
             "the history is cut off: what ran before is not known (git fetch --unshallow)";

@@ -64,6 +64,9 @@ fn ways_out(found: &[Finding]) -> Vec<Remark> {
         Finding::ForeignLock { path, owner: None, .. } => {
             Some(format!("rm -i '{}' once no git runs here", path.display()))
         }
+        Finding::LeftElsewhere { work_tree, .. } => {
+            Some(format!("git -C '{}' promote doctor --recover", work_tree.display()))
+        }
         _ => None,
     });
     recover.into_iter().chain(remove).map(Remark::Hint).collect()
@@ -96,6 +99,13 @@ fn row(finding: &Finding) -> DoctorRow {
             seconds: age.as_secs(),
             ..empty
         },
+        Finding::LeftElsewhere { path, age, work_tree } => DoctorRow {
+            ailment: Ailment::OwnLock,
+            path: Some(path.display().to_string()),
+            seconds: age.as_secs(),
+            reason: Some(format!("left by a run in {}", work_tree.display())),
+            ..empty
+        },
         Finding::Journal { commit, files, age } => DoctorRow {
             ailment: Ailment::BrokenOff,
             commit: commit.clone(),
@@ -103,7 +113,7 @@ fn row(finding: &Finding) -> DoctorRow {
             seconds: age.as_secs(),
             ..empty
         },
-        Finding::Damaged { path, reason } => DoctorRow {
+        Finding::Damaged { path, reason, .. } => DoctorRow {
             ailment: Ailment::DamagedJournal,
             path: Some(path.display().to_string()),
             reason: Some(reason.clone()),
@@ -118,5 +128,6 @@ fn recovery(recovered: Recovered) -> DoctorRecovery {
         mended: recovered.mended.iter().map(ToString::to_string).collect(),
         left: recovered.left.into_iter().map(|left| (left.path.to_string(), left.reason)).collect(),
         failed: recovered.failed,
+        notes: recovered.notes,
     }
 }

@@ -161,7 +161,11 @@ impl From<ConfigError> for Failure {
 
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
-        Self::new(Exit::Invalid, error.to_string()).hint("git fsck")
+        match &error.fetch {
+            // It may be that nothing is wrong but that it is not here.
+            Some(fetch) => Self::not_found(error.to_string()).hint(fetch).hint("git fsck"),
+            None => Self::new(Exit::Invalid, error.to_string()).hint("git fsck"),
+        }
     }
 }
 

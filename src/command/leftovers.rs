@@ -7,18 +7,17 @@ use super::{Failure, Remark};
 
 /// Brings it to its end; a dry run only tells of it.
 pub(super) fn settle(repo: &Repository, dry_run: bool) -> Result<Vec<Remark>, Failure> {
-    if !dry_run {
-        return Ok(told(&git::settle(repo)?));
-    }
+    if dry_run { Ok(noticed(repo)) } else { Ok(told(&git::settle(repo)?)) }
+}
+
+/// What a command says of it that only reads.
+pub(super) fn noticed(repo: &Repository) -> Vec<Remark> {
     if !git::is_anything_left(repo) || !git::examine(repo).iter().any(git::Finding::is_recoverable)
     {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let left = "an earlier promotion was broken off; the next one that is no dry run ends it first";
-    Ok(vec![
-        Remark::Warning(left.to_owned()),
-        Remark::Hint("git promote doctor --recover".to_owned()),
-    ])
+    vec![Remark::Warning(left.to_owned()), Remark::Hint("git promote doctor --recover".to_owned())]
 }
 
 /// What is said of it.
@@ -31,7 +30,7 @@ pub(super) fn told(recovered: &Recovered) -> Vec<Remark> {
     for left in &recovered.left {
         remarks.push(Remark::Warning(format!("{} was left: {}", left.path, left.reason)));
     }
-    if let Some(left) = recovered.left.first() {
+    if let Some(left) = recovered.left.iter().find(|left| left.differs) {
         remarks.push(Remark::Hint(format!("git diff HEAD -- '{}'", left.path)));
     }
     remarks

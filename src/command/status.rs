@@ -16,6 +16,7 @@ use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Ground, Reach, timelines};
+use super::leftovers;
 use super::workspace::is_undecided;
 use super::{Answer, Context, Failure, Remark, Workspace};
 
@@ -33,7 +34,8 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let config = &workspace.config;
     let (report, inventory) = matrix(context, &workspace, args)?;
     let text = render(context, &report);
-    let mut remarks = workspace.config_notes();
+    let mut remarks = leftovers::noticed(&workspace.repo);
+    remarks.extend(workspace.config_notes());
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
     if inventory.cells.is_empty() {

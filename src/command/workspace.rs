@@ -41,7 +41,7 @@ pub enum Pending {
 fn pending(repo: &Repository, snapshot: &TreeSnapshot) -> Option<Pending> {
     let path = RepoPath::root().join(config::PROMOTE_TOML);
     let here = repo.root().and_then(|root| read_beneath(root, &path).ok().flatten())?;
-    let Some(committed) = snapshot.read(&path).ok().flatten() else { return Some(Pending::New) };
+    let Some(committed) = snapshot.read(&path).ok()? else { return Some(Pending::New) };
     // Line ends may differ between work tree and tree.
     let text = |bytes: &[u8]| bytes.iter().copied().filter(|b| *b != b'\r').collect::<Vec<u8>>();
     (text(&here.bytes) != text(&committed)).then_some(Pending::Changed)

@@ -86,17 +86,6 @@ pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Accepta
     Some(Acceptance { why: Why::Rollback, text })
 }
 
-/// What an environment goes back to: the newest version that ran before the
-/// present one, is another, and was not itself gone back from.
-pub fn before_this(timeline: &Timeline) -> Option<&Pin> {
-    let now = &timeline.held.first()?.pin;
-    let mut stays = timeline.held.iter().enumerate().skip(1);
-    let good = |(index, held): &(usize, &Held)| {
-        held.pin != *now && !held.pin.is_empty() && !went_back(timeline, *index, &held.pin)
-    };
-    stays.find(good).map(|(_, held)| &held.pin)
-}
-
 /// The newest stay of exactly that version of that image, before the present
 /// one.
 fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
@@ -104,6 +93,12 @@ fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
         |held: &Held| held.pin == promotion.version && held.repository == promotion.repository;
     let mut stays = timeline.held.iter().enumerate().skip(1);
     stays.find(|(_, held)| same(held)).map(|(index, _)| index)
+}
+
+/// Whether a promotion goes to what ran before the present version, and was not
+/// itself gone back from.
+pub fn is_way_back(timeline: &Timeline, promotion: &Promotion) -> bool {
+    ran(timeline, promotion).is_some_and(|held| !went_back(timeline, held, &promotion.version))
 }
 
 /// The commit that brought the version which a promotion goes back to, where
@@ -114,7 +109,7 @@ pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option
 
 /// Whether the version was itself gone back from: what came after it was an
 /// older one, or one that had run before it.
-fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
+pub(super) fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
     let next = held.checked_sub(1).and_then(|index| timeline.held.get(index));
     next.is_none_or(|next| match super::by_semver(&next.pin, version) {
         Some(order) if order.is_ne() => order.is_lt(),

@@ -4,6 +4,7 @@
 //! effects accept is an [`Approved`] plan, and only [`approve`] makes one.
 
 mod accepted;
+mod back;
 mod entering;
 mod gp001;
 mod gp003;
@@ -19,7 +20,8 @@ mod gp014;
 mod policy;
 
 pub use crate::model::by_semver;
-pub use accepted::{before_this, gone_back_to};
+pub use accepted::{gone_back_to, is_way_back};
+pub use back::{Images, Target, way_back};
 
 use std::collections::BTreeMap;
 

@@ -59,12 +59,38 @@ pub(super) fn run(
     args: &[impl AsRef<OsStr>],
     input: &[u8],
 ) -> Result<Output, GitError> {
+    run_as(git(repo), args, input)
+}
+
+/// Runs a git command whose objects are written to the directory `objects`.
+pub(super) fn answer_aside(
+    repo: &Repository,
+    objects: &Path,
+    args: &[&str],
+    input: &[u8],
+) -> Result<Vec<u8>, GitError> {
+    let mut command = git(repo);
+    let own = std::env::var_os("GIT_OBJECT_DIRECTORY").map(std::path::PathBuf::from);
+    let own = own.unwrap_or_else(|| repo.common_dir().join("objects"));
+    let more = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default();
+    let all = std::iter::once(absolute(&own)).chain(std::env::split_paths(&more));
+    if let Ok(all) = std::env::join_paths(all) {
+        command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", all);
+    }
+    command.env("GIT_OBJECT_DIRECTORY", objects);
+    succeeded(run_as(command, args, input)?, args)
+}
+
+fn run_as(
+    mut command: Command,
+    args: &[impl AsRef<OsStr>],
+    input: &[u8],
+) -> Result<Output, GitError> {
     let name = args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned());
     let failed = |error: std::io::Error| GitError::Child {
         command: name.clone().unwrap_or_default(),
         message: error.to_string(),
     };
-    let mut command = git(repo);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     let stdin = child.stdin.take();
@@ -81,7 +107,10 @@ pub(super) fn answer(
     args: &[impl AsRef<OsStr>],
     input: &[u8],
 ) -> Result<Vec<u8>, GitError> {
-    let output = run(repo, args, input)?;
+    succeeded(run(repo, args, input)?, args)
+}
+
+fn succeeded(output: Output, args: &[impl AsRef<OsStr>]) -> Result<Vec<u8>, GitError> {
     if output.status.success() {
         return Ok(output.stdout);
     }

@@ -54,10 +54,21 @@ impl ErrorKind {
             Self::NotFound => 5,
             Self::Unfinished => 9,
             Self::Interrupted(signal) => 128 + signal,
-            Self::BadTarget | Self::Io => 8,
+            Self::BadTarget => 8,
             _ => 128,
         }
     }
+}
+
+/// How much a repository has of the one that it was cloned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloneKind {
+    /// Everything: what is missing is broken.
+    Whole,
+    /// History was cut off.
+    Shallow,
+    /// Objects are fetched when git needs them.
+    Partial,
 }
 
 /// Why a repository cannot be opened or read.
@@ -66,6 +77,12 @@ pub enum GitError {
     /// No repository at the directory or above.
     #[error("not a git repository (or any of the parent directories): .git")]
     NotARepository,
+    /// What `GIT_DIR` names is none.
+    #[error("not a git repository: '{}'", path.display())]
+    NoGitDirectory {
+        /// What it names.
+        path: PathBuf,
+    },
     /// The repository belongs to someone else.
     #[error("detected dubious ownership in repository at '{}'", path.display())]
     Untrusted {
@@ -98,8 +115,8 @@ pub enum GitError {
         kind: &'static str,
         /// The object.
         id: gix::ObjectId,
-        /// Whether the clone is shallow.
-        shallow: bool,
+        /// What sort of clone it is.
+        clone: CloneKind,
     },
     /// The index holds a conflict.
     #[error("the index has conflicts, `{path}` is one of them")]
@@ -111,6 +128,14 @@ pub enum GitError {
     #[error("cannot read {what}: {message}")]
     Read {
         /// What could not be read.
+        what: String,
+        /// What stood in the way.
+        message: String,
+    },
+    /// An object cannot be written.
+    #[error("cannot write {what}: {message}")]
+    Write {
+        /// What could not be written.
         what: String,
         /// What stood in the way.
         message: String,
@@ -139,12 +164,14 @@ impl GitError {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotARepository | Self::Untrusted { .. } => ErrorKind::NotARepository,
+            Self::NotARepository | Self::NoGitDirectory { .. } | Self::Untrusted { .. } => {
+                ErrorKind::NotARepository
+            }
             Self::Unborn { .. } => ErrorKind::Unborn,
             Self::Bare => ErrorKind::Bare,
             Self::InProgress(_) | Self::Unmerged { .. } => ErrorKind::InProgress,
             Self::UnknownRevision { .. } | Self::Missing { .. } => ErrorKind::NotFound,
-            Self::Read { .. } => ErrorKind::Io,
+            Self::Read { .. } | Self::Write { .. } => ErrorKind::Io,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Child { .. } => ErrorKind::Refused,
         }
@@ -156,17 +183,25 @@ impl GitError {
             Self::Untrusted { path } => {
                 Some(format!("git config --global --add safe.directory '{}'", path.display()))
             }
+            Self::NoGitDirectory { .. } => Some("unset GIT_DIR".to_owned()),
             Self::Unborn { .. } => Some("git commit --allow-empty -m 'Start'".to_owned()),
             Self::Bare => Some("git promote ... --pr".to_owned()),
             Self::InProgress(operation) => Some(operation.way_out().to_owned()),
             Self::UnknownRevision { .. } => Some("git fetch".to_owned()),
             // A depth would make a whole clone shallow.
-            Self::Missing { id, shallow: true, .. } => {
+            Self::Missing { id, clone: CloneKind::Shallow, .. } => {
                 Some(format!("git fetch --depth=1 origin {id}"))
             }
+            // One tree would lead to the next: all of them are needed.
+            Self::Missing { kind: "tree", clone: CloneKind::Partial, .. } => {
+                Some("git fetch --refetch --filter=blob:none origin".to_owned())
+            }
             Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),
+            Self::Read { .. } => Some("git fsck".to_owned()),
+            Self::Write { message, .. } => Some(way_out_of(message).to_owned()),
+            Self::Unsupported { .. } | Self::Child { .. } => Some("git status".to_owned()),
             Self::Unmerged { .. } => Some("git mergetool".to_owned()),
-            _ => None,
+            Self::NotARepository => None,
         }
     }
 
@@ -190,6 +225,9 @@ pub enum Difference {
     /// The index holds a conflict.
     #[error("it is not merged")]
     Unmerged,
+    /// Sparse checkout left the file out of the work tree.
+    #[error("it is outside of the sparse checkout")]
+    NotCheckedOut,
     /// The file in the work tree is gone.
     #[error("it is deleted in the work tree")]
     Deleted,
@@ -209,7 +247,8 @@ pub enum Difference {
 }
 
 /// Why nothing was committed. Whenever one of these is returned, ref, index
-/// and work tree are what they were before.
+/// and work tree are what they were before; [`CommitError::Kept`] alone names
+/// files that are not.
 #[derive(Debug, Error)]
 pub enum CommitError {
     /// The repository could not be read.
@@ -240,6 +279,8 @@ pub enum CommitError {
         age: std::time::Duration,
         /// The process that has it open, where that can be seen.
         owner: Option<String>,
+        /// The work tree in which a run of this program left it.
+        left_in: Option<PathBuf>,
     },
     /// Another run writes in this work tree.
     #[error("another promotion is under way here for {} s: {}", age.as_secs(), process.as_deref().unwrap_or("a process that did not say which it is"))]
@@ -255,11 +296,50 @@ pub enum CommitError {
         /// What stands in the way.
         message: String,
     },
+    /// An earlier run was broken off, and the index is gone.
+    #[error("an earlier promotion was broken off, and there is no index to go on with")]
+    NoIndex,
+    /// An earlier run was broken off that used another index.
+    #[error("an earlier promotion was broken off, and it used another index: '{index}'")]
+    OtherIndex {
+        /// The index, from the git directory on.
+        index: String,
+    },
+    /// The journal of an earlier run is whole, and of another version.
+    #[error(
+        "an earlier promotion was broken off, and its journal is not for this version: {reason}"
+    )]
+    OtherJournal {
+        /// Which version wrote it.
+        reason: String,
+    },
+    /// The journal of an earlier run is of no use; it was put aside.
+    #[error("an earlier promotion was broken off, and its journal is of no use: {reason}; it is kept as '{}'{}", kept.display(), to_look_at(paths))]
+    DamagedJournal {
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is now.
+        kept: PathBuf,
+        /// Its files that differ between HEAD, index and work tree.
+        paths: Vec<RepoPath>,
+    },
     /// A signal asked for an end before anything was changed.
     #[error("broken off by a signal; nothing was changed")]
     Interrupted {
         /// Its number.
         signal: u8,
+    },
+    /// Nothing was committed, and files that somebody changed meanwhile keep
+    /// what they hold.
+    #[error(
+        "{error}; changed in the meantime, and left as it is, perhaps with the new version in it: {}",
+        listed(paths)
+    )]
+    Kept {
+        /// Why nothing was committed.
+        error: Box<Self>,
+        /// The files.
+        paths: Vec<RepoPath>,
     },
     /// A target that must not be written.
     #[error("cannot write `{path}`: {reason}")]
@@ -276,6 +356,9 @@ pub enum CommitError {
         /// Git's words, or the hook's.
         message: String,
     },
+    /// Git made no commit, and told the terminal why.
+    #[error("git commit made no commit")]
+    NotCommitted,
     /// Git does not know who commits.
     #[error("{message}")]
     NoIdentity {
@@ -315,17 +398,30 @@ impl CommitError {
         Self::Write { what: what.into(), message: error.to_string() }
     }
 
+    /// The same, where these files keep what somebody made of them.
+    pub(super) fn keeping(self, paths: Vec<RepoPath>) -> Self {
+        Self::Kept { error: Box::new(self), paths }
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Git(error) => error.kind(),
+            Self::Kept { error, .. } => error.kind(),
             Self::DirtyTarget { .. } => ErrorKind::DirtyTarget,
             Self::Moved { .. } => ErrorKind::Moved,
             Self::Locked { .. } | Self::Busy { .. } => ErrorKind::Locked,
-            Self::Unfinished { .. } => ErrorKind::Unfinished,
+            Self::Unfinished { .. }
+            | Self::NoIndex
+            | Self::OtherIndex { .. }
+            | Self::OtherJournal { .. }
+            | Self::DamagedJournal { .. } => ErrorKind::Unfinished,
             Self::Interrupted { signal } => ErrorKind::Interrupted(*signal),
             Self::BadTarget { .. } => ErrorKind::BadTarget,
-            Self::Refused { .. } | Self::EmptyMessage | Self::NothingToCommit => ErrorKind::Refused,
+            Self::Refused { .. }
+            | Self::NotCommitted
+            | Self::EmptyMessage
+            | Self::NothingToCommit => ErrorKind::Refused,
             Self::NoIdentity { .. } => ErrorKind::NoIdentity,
             Self::Signing { .. } => ErrorKind::Signing,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
@@ -343,25 +439,87 @@ impl CommitError {
                 }
                 Difference::Untracked => format!("git clean -i -- '{path}'"),
                 Difference::Deleted => format!("git restore -- '{path}'"),
+                Difference::NotCheckedOut => {
+                    format!("git sparse-checkout add '{}'", path.parent().unwrap_or_default())
+                }
                 _ => format!("git stash push -- '{path}'"),
             }),
+            Self::Kept { paths, .. } => {
+                let paths: Vec<String> = paths.iter().map(|path| format!("'{path}'")).collect();
+                Some(format!("git restore -p -- {}", paths.join(" ")))
+            }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
-            Self::Locked { path, .. } => Some(format!("rm -i '{}'", path.display())),
+            Self::Locked { owner: Some(owner), .. } => Some(format!("wait for {owner}")),
+            Self::Locked { left_in: Some(there), .. } => {
+                Some(format!("git -C '{}' promote doctor --recover", there.display()))
+            }
+            Self::Locked { path, .. } => {
+                Some(format!("rm -i '{}' once no git runs here", path.display()))
+            }
+            Self::NoIndex => Some("git reset".to_owned()),
+            Self::OtherIndex { index } if index == "index" => {
+                Some("env -u GIT_INDEX_FILE git promote doctor --recover".to_owned())
+            }
+            Self::OtherIndex { index } => {
+                Some(format!("GIT_INDEX_FILE='{index}' git promote doctor --recover"))
+            }
             Self::Busy { .. } => Some("git promote doctor".to_owned()),
             Self::Unfinished { .. } => Some("git promote doctor --recover".to_owned()),
+            Self::OtherJournal { .. } => {
+                Some("git promote doctor --recover, with that version".to_owned())
+            }
+            Self::DamagedJournal { paths, .. } => match paths.first() {
+                Some(path) => Some(format!("git diff HEAD -- '{path}'")),
+                None => Some("git status".to_owned()),
+            },
             Self::Interrupted { .. } => Some("git promote status".to_owned()),
+            Self::NoIdentity { message } if is_of_the_name(message) => {
+                Some("git config --global user.name \"Your Name\"".to_owned())
+            }
             Self::NoIdentity { .. } => {
                 Some("git config --global user.email \"you@example.com\"".to_owned())
             }
             Self::Signing { .. } => {
                 Some("git config --get-regexp '^(gpg|user\\.signingkey)'".to_owned())
             }
+            Self::BadTarget { path, .. } => Some(format!("git status -- '{path}'")),
+            Self::Unsupported { .. } => Some("git status".to_owned()),
+            Self::Write { message, .. } => Some(way_out_of(message).to_owned()),
+            Self::NotCommitted => Some("run the same command again, and save a message".to_owned()),
             Self::Refused { .. } => {
                 Some("--no-verify leaves the pre-commit and commit-msg hooks out".to_owned())
             }
             _ => None,
         }
     }
+}
+
+/// `a`, `b`
+fn listed(paths: &[RepoPath]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What shows why the system refused to write.
+fn way_out_of(message: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match () {
+        () if says(&["Permission denied", "Operation not permitted"]) => {
+            "ls -ld . \"$(git rev-parse --git-dir)\""
+        }
+        () if says(&["Read-only file system"]) => "findmnt -T .",
+        () if says(&["No space left", "quota"]) => "df -h . && df -i .",
+        () => "git status",
+    }
+}
+
+/// The files that a person has to look at.
+fn to_look_at(paths: &[RepoPath]) -> String {
+    if paths.is_empty() { String::new() } else { format!("; look at {}", listed(paths)) }
+}
+
+/// Whether git's words on an identity are of the name in it alone.
+fn is_of_the_name(message: &str) -> bool {
+    message.contains("empty ident name") || message.contains("name consists only")
 }
 
 impl From<WorktreeError> for CommitError {
@@ -378,5 +536,18 @@ impl From<WorktreeError> for CommitError {
             (WorktreeError::Io { path, source }, _) => Self::write(format!("`{path}`"), source),
             (error, None) => Self::BadTarget { path, reason: error.reason() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way_out_of;
+
+    #[test]
+    fn a_refusal_of_the_system_is_looked_at_where_it_is() {
+        assert!(way_out_of("Permission denied (os error 13)").starts_with("ls -ld"));
+        assert_eq!(way_out_of("Read-only file system (os error 30)"), "findmnt -T .");
+        assert!(way_out_of("No space left on device (os error 28)").starts_with("df"));
+        assert_eq!(way_out_of("odd"), "git status");
     }
 }

@@ -34,19 +34,22 @@ impl<'a> Filters<'a> {
         Ok(Self { repo, pipeline, attributes: stack, drivers })
     }
 
-    /// The filter program that is configured for `path`, if any.
+    /// What is configured for `path` that only git can carry out, if anything:
+    /// the name of a filter program, or of an encoding (gix 0.90 writes UTF-8
+    /// where UTF-16 is asked for).
     pub(super) fn program(&mut self, path: &RepoPath) -> Result<Option<String>, GitError> {
-        if self.drivers.is_empty() {
-            return Ok(None);
-        }
         let mut outcome = gix::attrs::search::Outcome::default();
         let collection = self.attributes.attributes_collection();
-        outcome.initialize_with_selection(collection, ["filter"]);
+        outcome.initialize_with_selection(collection, ["filter", "working-tree-encoding"]);
         let bytes: &BStr = path.as_str().into();
         let platform = self.attributes.at_entry(bytes, None, &self.repo.gix.objects);
         platform.map_err(|error| failed(path, error))?.matching_attributes(&mut outcome);
         let found = outcome.iter_selected().find_map(|found| {
             let name = found.assignment.state.as_bstr()?.to_str().ok()?;
+            if found.assignment.name.as_str() == "working-tree-encoding" {
+                let utf8 = ["utf-8", "utf8"].iter().any(|usual| usual.eq_ignore_ascii_case(name));
+                return (!utf8).then(|| name.to_owned());
+            }
             self.drivers.iter().find(|driver| *driver == name).cloned()
         });
         Ok(found)
@@ -126,16 +129,34 @@ impl<'a> Filters<'a> {
     /// Has git run the filter program that cleans.
     fn cleaned_by_program(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, GitError> {
         let by_path = format!("--path={path}");
-        let id = child::answer(self.repo, &["hash-object", "-w", "--stdin", &by_path], bytes)?;
-        let id = String::from_utf8_lossy(&id).trim().to_owned();
-        child::answer(self.repo, &["cat-file", "blob", &id], b"")
+        self.by_way_of_blob(&["hash-object", "-w", "--stdin", &by_path], bytes, &[])
     }
 
     /// Has git run the filter program that smudges.
     fn smudged_by_program(&self, path: &RepoPath, blob: &[u8]) -> Result<Vec<u8>, GitError> {
-        let id = self.repo.gix.write_blob(blob).map_err(|error| failed(path, error))?.to_string();
         let by_path = format!("--path={path}");
-        child::answer(self.repo, &["cat-file", "--filters", &by_path, &id], b"")
+        let args = ["hash-object", "-w", "--stdin", "--no-filters"];
+        self.by_way_of_blob(&args, blob, &["--filters", &by_path])
+    }
+
+    /// Has git make a blob of `bytes`, and print it. The repository does not
+    /// get it: a dry run writes nothing.
+    fn by_way_of_blob(
+        &self,
+        hash: &[&str],
+        bytes: &[u8],
+        show: &[&str],
+    ) -> Result<Vec<u8>, GitError> {
+        let write = |error: std::io::Error| GitError::Write {
+            what: "a temporary directory".to_owned(),
+            message: error.to_string(),
+        };
+        let aside = tempfile::tempdir().map_err(write)?;
+        let id = child::answer_aside(self.repo, aside.path(), hash, bytes)?;
+        let id = String::from_utf8_lossy(&id).trim().to_owned();
+        let show = if show.is_empty() { &["blob"] } else { show };
+        let args = [&["cat-file"], show, &[id.as_str()]].concat();
+        child::answer_aside(self.repo, aside.path(), &args, b"")
     }
 }
 

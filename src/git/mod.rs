@@ -24,6 +24,7 @@ mod pieces;
 mod promised;
 mod push;
 mod quarantine;
+mod records;
 mod remote;
 mod scan;
 mod snapshot;
@@ -36,10 +37,11 @@ mod trees;
 pub use borrow::{Borrowed, borrow};
 pub use change::{Change, Divergence, change, moved, staged};
 pub use commit::{
-    CommitOptions, CommitRequest, Committed, SignChoice, Unfinished, build, commit, rehearse,
+    CommitOptions, CommitRequest, Committed, Held, SignChoice, Unfinished, build, commit, hold,
+    rehearse,
 };
 pub use date::parse_date;
-pub use error::{CommitError, Difference, ErrorKind, GitError};
+pub use error::{CloneKind, CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
 pub use history::{History, HistoryCommit, Interest, walk};
 pub use journal::{Finding, Left, Recovered, examine, is_anything_left, recover, settle};
@@ -47,6 +49,7 @@ pub use keep::Kept;
 pub use open::Repository;
 pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
+pub use records::{Carrier, Signature};
 pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;
 pub use stage::{apply_to_worktree, put, rehearse_in_worktree};

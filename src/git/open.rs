@@ -322,7 +322,8 @@ fn check_format(gix: &gix::Repository) -> Result<(), GitError> {
 fn take_directory_as_work_tree(gix: &mut gix::Repository, start: &Path) -> Result<(), GitError> {
     let set = |name: &str| std::env::var_os(name).is_some();
     let told = set("GIT_WORK_TREE") || gix.config_snapshot().string("core.worktree").is_some();
-    if !set("GIT_DIR") || told || gix.is_bare() || gix.workdir().is_none() {
+    let bare = gix.config_snapshot().boolean("core.bare") == Some(true);
+    if !set("GIT_DIR") || told || bare {
         return Ok(());
     }
     let changed = gix.set_workdir(start.to_owned());
@@ -333,12 +334,22 @@ fn take_directory_as_work_tree(gix: &mut gix::Repository, start: &Path) -> Resul
 /// What kept a repository from being opened, in git's words where it has some.
 fn explain(error: &gix::Error, start: &Path) -> GitError {
     let text = error.iter_errors().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((_, rest)) = text.split_once("Unsupported repository format version") {
+        let version = rest.split_once("input=").map(|(_, version)| version);
+        let digits = version.and_then(|version| version.split(',').next()).unwrap_or("another");
+        let message = format!("expected git repo version <= 1, found {digits}");
+        return GitError::Unsupported { message };
+    }
     if error.is_permission_denied() && text.contains("owned") {
         return GitError::Untrusted { path: start.to_owned() };
     }
     let discovery = error.downcast_any_ref::<gix::discover::upwards::Error>().is_some();
     if discovery || error.is_not_found() {
-        return GitError::NotARepository;
+        return match std::env::var_os("GIT_DIR") {
+            Some(dir) => GitError::NoGitDirectory { path: dir.into() },
+            None => GitError::NotARepository,
+        };
     }
     GitError::Unsupported { message: text }
 }

@@ -3,32 +3,40 @@
 use gix::ObjectId;
 
 use super::commit::{
-    Durability, Target, bring, bring_back, inspect, read_index, sync_objects, write_index,
+    Durability, Entry, Target, blob_id, bring, bring_back, entries, inspect, read_index,
+    sync_objects, write_index,
 };
+use super::filters::Filters;
 use super::index::{Index, IndexLock, Rewrite};
 use super::journal::{Journal, Kind, Turn, interrupted, recover_in};
-use super::{CommitError, GitError, Repository, child};
+use super::{CommitError, Difference, GitError, Repository, child};
 use crate::model::{FileChange, RepoPath};
-use crate::worktree::{NewFile, WorktreeError, write_beneath};
+use crate::worktree::{NewFile, WorktreeError, read_beneath, write_beneath};
 
 /// Writes the changes to the work tree, all or none of them; with `stage` also
-/// to the index. Targets must be what HEAD holds, in index and work tree.
+/// to the index. Targets must be what HEAD holds, in index and work tree; those
+/// that are what they are to become, as a run leaves them that was killed at
+/// its end, are done. Tells whether any was written.
 ///
 /// An error means that nothing changed.
 pub fn apply_to_worktree(
     repo: &Repository,
     changes: &[FileChange],
     stage: bool,
-) -> Result<(), CommitError> {
+) -> Result<bool, CommitError> {
     repo.work_tree()?;
     if changes.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let turn = Turn::wait(repo)?;
     recover_in(&turn, repo)?.settled()?;
     let lock = IndexLock::acquire(&turn, &repo.gix.index_path())?;
     let index = read_index(repo, lock.index(), changes)?;
-    let (base, targets) = look(repo, &index, changes)?;
+    let due = due(repo, &index, (changes, stage))?;
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let (base, targets) = look(repo, &index, &due)?;
     interrupted()?;
     let kind = if stage { Kind::Staged } else { Kind::Files };
     Journal::new(repo, kind, (base, None), &targets)?.write(&turn, repo)?;
@@ -46,7 +54,7 @@ pub fn apply_to_worktree(
         // One that stays is found to be done, or undone.
         let _met_by_the_next_run = Journal::drop_from(repo);
     }
-    done.map_err(|(error, _)| error)
+    done.map(|()| true).map_err(|(error, _)| error)
 }
 
 /// Writes a file that no commit is made of, as whole as those of a promotion.
@@ -63,10 +71,69 @@ pub fn put(
 }
 
 /// Whether [`apply_to_worktree`] would start now; writes nothing.
-pub fn rehearse_in_worktree(repo: &Repository, changes: &[FileChange]) -> Result<(), CommitError> {
+pub fn rehearse_in_worktree(
+    repo: &Repository,
+    changes: &[FileChange],
+    stage: bool,
+) -> Result<(), CommitError> {
     repo.work_tree()?;
     let index = read_index(repo, &repo.gix.index_path(), changes)?;
-    look(repo, &index, changes).map(drop)
+    let due = due(repo, &index, (changes, stage))?;
+    look(repo, &index, &due).map(drop)
+}
+
+/// The changes that are not there yet.
+fn due(
+    repo: &Repository,
+    index: &Index,
+    (changes, stage): (&[FileChange], bool),
+) -> Result<Vec<FileChange>, CommitError> {
+    let indexed = entries(repo, index, changes.iter().map(|change| &change.path))?;
+    let mut filters = Filters::new(repo, false)?;
+    let mut due = Vec::new();
+    for change in changes {
+        let entry = indexed.get(change.path.as_str().as_bytes());
+        if !is_staged(repo, change, (entry, stage))? || !is_written(repo, change, &mut filters)? {
+            due.push(change.clone());
+        }
+    }
+    Ok(due)
+}
+
+/// Whether the entry is what it is to become; without `stage`, it may also be
+/// what it was.
+fn is_staged(
+    repo: &Repository,
+    change: &FileChange,
+    (entry, stage): (Option<&Entry>, bool),
+) -> Result<bool, CommitError> {
+    let is = |bytes: Option<&[u8]>| -> Result<bool, CommitError> {
+        Ok(match (bytes, entry) {
+            (None, None) => true,
+            (Some(bytes), Some(entry)) if !entry.unmerged && !entry.intent_to_add => {
+                blob_id(repo, bytes)? == entry.id
+            }
+            _ => false,
+        })
+    };
+    Ok(is(change.after())? || (!stage && is(change.old.as_deref())?))
+}
+
+/// Whether the file is what it is to become, as git compares it.
+fn is_written(
+    repo: &Repository,
+    change: &FileChange,
+    filters: &mut Filters<'_>,
+) -> Result<bool, CommitError> {
+    let found = read_beneath(repo.work_tree()?, &change.path)?;
+    match (found, change.after()) {
+        (None, after) => Ok(after.is_none()),
+        (Some(_), None) => Ok(false),
+        (Some(found), Some(_)) if Some(&found.bytes) == change.old.as_ref() => Ok(false),
+        (Some(found), Some(new)) => {
+            Ok(filters.updated(&change.path, &found.bytes, (new, new))?.is_some())
+        }
+    }
 }
 
 /// The targets, each of them as HEAD has it and in the work tree.
@@ -80,8 +147,8 @@ fn look<'c>(
     let base = head.commit.ok_or(GitError::Unborn { branch })?;
     let targets = inspect(repo, base, index, changes)?;
     if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let reason = "it is outside of the sparse checkout".to_owned();
-        return Err(CommitError::BadTarget { path: target.change.path.clone(), reason });
+        let (path, difference) = (target.change.path.clone(), Difference::NotCheckedOut);
+        return Err(CommitError::DirtyTarget { path, difference });
     }
     Ok((base, targets))
 }

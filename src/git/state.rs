@@ -4,7 +4,7 @@ use std::fmt;
 
 use gix::ObjectId;
 
-use super::{GitError, Repository};
+use super::{GitError, Repository, tree};
 
 /// Where HEAD points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +74,12 @@ impl Repository {
     pub fn head(&self) -> Result<Head, GitError> {
         let head = self.gix.head().map_err(|error| GitError::read("HEAD", error))?;
         let branch = head.referent_name().map(|name| name.shorten().to_string());
-        let commit = match head.try_into_peeled_id() {
-            Ok(id) => id.map(gix::Id::detach),
-            Err(error) => return Err(GitError::read("HEAD", error)),
-        };
+        let named = head.id().map(gix::Id::detach);
+        let commit = head.try_into_peeled_id().map_err(|error| match named {
+            Some(id) => tree::unreadable(&self.gix, ("commit", id), &error),
+            None => GitError::read("HEAD", error),
+        });
+        let commit = commit?.map(gix::Id::detach);
         Ok(Head { branch, commit })
     }
 

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::objs::tree::{EntryKind, EntryMode, EntryRef, name_order};
 use gix::objs::{Kind, TreeRefIter};
 
-use super::GitError;
+use super::{CloneKind, GitError};
 
 /// The raw content of the tree `id`, which it is for sure.
 pub(super) fn load(repo: &gix::Repository, id: ObjectId) -> Result<Vec<u8>, GitError> {
@@ -48,9 +48,23 @@ pub(super) fn unreadable(
     error: &gix::Error,
 ) -> GitError {
     if error.is_not_found() {
-        return GitError::Missing { kind, id, shallow: repo.is_shallow().unwrap_or(false) };
+        return GitError::Missing { kind, id, clone: clone_kind(repo) };
     }
     GitError::read(format!("{kind} {id}"), error)
+}
+
+fn clone_kind(repo: &gix::Repository) -> CloneKind {
+    let config = repo.config_snapshot();
+    let promises = |name: &gix::bstr::BString| {
+        config.boolean(format!("remote.{name}.promisor").as_str()) == Some(true)
+    };
+    if repo.is_shallow().unwrap_or(false) {
+        CloneKind::Shallow
+    } else if repo.remote_names().iter().any(promises) {
+        CloneKind::Partial
+    } else {
+        CloneKind::Whole
+    }
 }
 
 /// The name of an entry as a part of a path; `None` where it is not UTF-8, or
@@ -146,7 +160,11 @@ impl<'a> TreeWriter<'a> {
         let object = gix::objs::TreeRef::from_bytes(&data, self.repo.object_hash());
         let object = object.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?;
         let written = self.repo.write_object(&object);
-        let id = written.map_err(|error| GitError::read(format!("tree `{dir}`"), error))?.detach();
+        let failed = |error: gix::Error| GitError::Write {
+            what: format!("the tree of `{dir}`"),
+            message: error.to_string(),
+        };
+        let id = written.map_err(failed)?.detach();
         self.rewritten.push((dir.to_owned(), tree, id));
         Ok(id)
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::audit::Claims;
+use crate::audit::Said;
 use crate::discover::Overlay;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Site, SiteKind};
 
@@ -92,7 +92,7 @@ pub struct Step {
     /// The commit.
     pub moment: Moment,
     /// What its trailers say.
-    pub claims: Option<Rc<Claims>>,
+    pub claims: Option<Rc<Said>>,
     /// What it changed.
     pub shifts: Vec<Shift>,
 }
@@ -135,7 +135,7 @@ pub fn needs_whole(before: &[Spot], after: &[Spot]) -> bool {
 /// What a file held before, by what the record says: of one image, at exactly
 /// the version that the record names, with no digest in it. `None` where the
 /// file has to be read.
-pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[Spot]>> {
+pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[Spot]>> {
     let app = overlay.app.as_ref()?;
     if claims.to != overlay.environment.as_str() {
         return None;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{Claim, Claims, Waiver};
+use crate::audit::{Said, SaidMove, Waiver};
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
 
 use super::{Moment, Place, Shift, Step};
@@ -299,16 +299,16 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
     Some(Step { moment: Moment { commit, seconds, author }, claims, shifts })
 }
 
-fn claims(input: &mut Input<'_>, texts: &[Rc<str>], rollback: bool) -> Option<Claims> {
+fn claims(input: &mut Input<'_>, texts: &[Rc<str>], rollback: bool) -> Option<Said> {
     let read = |input: &mut Input<'_>| text(input, texts).map(|text| text.to_string());
     let to = read(input)?;
     let preview = maybe(input, texts).ok()?.map(|text| text.to_string());
     let moves = input.list(|input| {
-        Some(Claim { subject: read(input)?, old: read(input)?, new: read(input)? })
+        Some(SaidMove { subject: read(input)?, old: read(input)?, new: read(input)? })
     })?;
     let waivers = input
         .list(|input| Some(Waiver { rule: read(input)?.parse().ok()?, reason: read(input)? }))?;
-    Some(Claims { to, moves, waivers, rollback, preview })
+    Some(Said { to, moves, waivers, rollback, preview })
 }
 
 #[cfg(test)]
@@ -333,9 +333,9 @@ mod tests {
             before: before.iter().map(|pin| pin.parse().unwrap()).collect(),
             after: after.iter().map(|pin| pin.parse().unwrap()).collect(),
         };
-        let claims = Claims {
+        let claims = Said {
             to: "prod".to_owned(),
-            moves: vec![Claim { subject: "web".into(), old: "v1".into(), new: "v2".into() }],
+            moves: vec![SaidMove { subject: "web".into(), old: "v1".into(), new: "v2".into() }],
             waivers: vec![Waiver { rule: Rule::GP005, reason: "INC-1".to_owned() }],
             rollback: true,
             preview: None,

@@ -214,7 +214,10 @@ fn plan(file: &File<'_>, node: NodeId, image: bool, pin: &Pin) -> Result<Vec<Pla
     file.check_tag(node)?;
     file.refuse_shared(node, None)?;
     Ok(vec![Planned {
-        operation: rewrite(file, node, (old.as_deref().unwrap_or_default(), &new)),
+        operation: match old.as_deref().filter(|_| image) {
+            Some(old) => rewrite(file, node, (old, &new)),
+            None => Operation::Set { node, value: new.clone() },
+        },
         field: file.field(node),
         kind: EditKind::Field,
         old,
@@ -222,7 +225,7 @@ fn plan(file: &File<'_>, node: NodeId, image: bool, pin: &Pin) -> Result<Vec<Pla
     }])
 }
 
-/// A value with Argo CD's `name=` keeps the bytes up to the `=`.
+/// A reference with Argo CD's `name=` keeps the bytes up to the `=`.
 fn rewrite(file: &File<'_>, node: NodeId, (old, new): (&str, &str)) -> Operation {
     let start = old.find('=').map(|equals| equals + 1);
     match (start, start.and_then(|start| new.get(start..))) {

@@ -54,6 +54,8 @@ struct WireRecovery {
     left: Vec<WireLeft>,
     /// What could not be done.
     failed: Vec<String>,
+    /// What a person should know.
+    notes: Vec<String>,
 }
 
 /// A file that somebody changed since.
@@ -93,6 +95,7 @@ pub fn doctor_value(report: &DoctorReport) -> Value {
         mended: recovery.mended.clone(),
         left: recovery.left.iter().map(left).collect(),
         failed: recovery.failed.clone(),
+        notes: recovery.notes.clone(),
     });
     word(&WireDoctor {
         api_version: API_VERSION,
@@ -104,10 +107,11 @@ pub fn doctor_value(report: &DoctorReport) -> Value {
 
 /// One line a finding.
 pub fn doctor(report: &DoctorReport) -> String {
-    if report.rows.is_empty() {
-        return "no lock is held, and no promotion was broken off\n".to_owned();
+    match &report.recovery {
+        _ if !report.rows.is_empty() => doctor_table(report).aligned(),
+        Some(_) => "nothing is left\n".to_owned(),
+        None => "no lock is held, and no promotion was broken off\n".to_owned(),
     }
-    doctor_table(report).aligned()
 }
 
 /// The same as rows and columns.

@@ -1,6 +1,7 @@
 //! Reports to text. Decides nothing: every renderer takes a report as it is.
 
 mod check;
+mod diff;
 mod doctor;
 mod human;
 mod json;
@@ -13,6 +14,7 @@ mod preview;
 mod pull_request;
 mod table;
 mod text;
+mod verify;
 mod versions;
 mod wait;
 mod why;
@@ -22,6 +24,7 @@ pub use check::human::check;
 pub use check::past::{audit, audit_table, replay, replay_table};
 pub use check::wire::{audit_value, check_value, replay_value};
 pub use check::{ReportKind, check_table, render};
+pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_value};
 pub use doctor::{doctor, doctor_table, doctor_value};
 pub use human::{edits, promotion, status};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
@@ -33,6 +36,7 @@ pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
+pub use verify::{verify, verify_table, verify_value};
 pub use versions::{versions, versions_table, versions_value};
 pub use wait::{wait_table, wait_value, waited};
 pub use why::{why, why_table, why_value};

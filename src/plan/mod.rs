@@ -13,6 +13,8 @@ mod select;
 pub use between::between;
 pub use select::exists_in;
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::config::Config;
@@ -59,6 +61,8 @@ pub enum Wanted {
     Version(Pin),
     /// Whatever that environment runs.
     WhatRunsIn(EnvironmentName),
+    /// These images, each at its version.
+    Images(BTreeMap<String, Pin>),
 }
 
 /// A promotion and what the gates want to know of it.

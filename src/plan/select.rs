@@ -46,6 +46,7 @@ pub(super) fn choose(
     let sources = world.config.sources_for(environment, &wanted.app);
     let mut candidates = match (&wanted.wanted, &sources) {
         (Wanted::WhatRunsIn(source), _) => choosing.all_of(source, wanted.named)?,
+        (Wanted::Images(images), _) => choosing.there(images)?,
         (Wanted::Version(version), Sources::First) => choosing.entering(version)?,
         (Wanted::Version(version), _) => choosing.carrying(&sources, version)?,
     };
@@ -55,7 +56,7 @@ pub(super) fn choose(
     }
     let source = match &wanted.wanted {
         Wanted::WhatRunsIn(source) => Some(source),
-        Wanted::Version(_) => None,
+        Wanted::Version(_) | Wanted::Images(_) => None,
     };
     Ok(Some(choosing.settle(&sources, &candidates, source)))
 }
@@ -133,6 +134,14 @@ impl<'a> Choosing<'a> {
             }
         }
         Ok(candidates)
+    }
+
+    /// Those of the images that the target has a place for.
+    fn there(&self, images: &Candidates) -> Result<Candidates, PlanError> {
+        let target = self.images_in(&self.intent.to);
+        let mut there = images.clone();
+        there.retain(|image, _| target.contains_key(image.as_str()));
+        if there.is_empty() { Err(self.missing()) } else { Ok(there) }
     }
 
     fn unclear(&self, environment: &EnvironmentName, cell: &Cell) -> PlanError {

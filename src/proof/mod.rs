@@ -14,6 +14,7 @@ mod lifecycle;
 mod linked;
 mod links;
 mod loosened;
+mod opaque;
 mod outside;
 mod past;
 mod pins;

@@ -8,7 +8,7 @@ use crate::kustomize::render::{ImageKind, Opaque, Rendered, RenderedImage};
 use crate::model::{AppId, EnvironmentName, RepoPath, SnapshotError, Sources};
 
 use super::renders::{Renders, Side};
-use super::{Doubt, Entering, Moved, Proof, Sides, Vouch, entries};
+use super::{Doubt, Entering, Proof, Sides, Vouch, entries};
 
 /// What overlays of different environments belong together by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -202,84 +202,6 @@ impl<'a> Judging<'a> {
             known.extend(references(&self.rendered(other, Side::Base)?));
         }
         Ok(known)
-    }
-
-    /// What is not followed at the head, and was not there at the base alike.
-    fn opaque(
-        &self,
-        unit: &Unit<'_>,
-        (base, head): (&[Rc<Rendered>], &[Rc<Rendered>]),
-        proof: &mut Proof,
-    ) -> Result<(), SnapshotError> {
-        let files: BTreeSet<&RepoPath> =
-            base.iter().chain(head).flat_map(|rendered| &rendered.files).collect();
-        let seen = self.sides.changed.iter().all(|path| files.contains(path));
-        let all_seen = seen && !self.hidden;
-        let cut = head.iter().any(|rendered| rendered.cut);
-        let mut before = base.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
-        let mut told = false;
-        let mut after = head.iter().flat_map(|rendered| &rendered.opaque).collect::<Vec<_>>();
-        let alike =
-            |other: &Opaque, opaque: &Opaque| same(other, opaque) && (opaque.complete || all_seen);
-        // What stays in its file is no copy of what goes from another.
-        for in_place in [true, false] {
-            after.retain(|opaque| {
-                let kept = |other: &&Opaque| {
-                    alike(other, opaque) && (!in_place || other.path == opaque.path)
-                };
-                let at = before.iter().position(kept).filter(|_| !cut);
-                at.map(|at| before.swap_remove(at)).is_none()
-            });
-        }
-        for opaque in after {
-            let mut moved = self.version_moved(unit, opaque, base)?;
-            let alike = opaque.complete && self.vouched(unit, opaque)?;
-            let vouched = !cut && (alike || moved.as_ref().is_some_and(|moved| moved.vouched));
-            let message = moved.as_ref().map_or_else(|| opaque.what.clone(), Moved::refusal);
-            if let Some(moved) = &mut moved {
-                moved.vouched = vouched;
-            }
-            proof.moved.extend(moved);
-            if !vouched {
-                let at = (opaque.path.clone(), opaque.line);
-                proof.doubts.push(doubt(unit, at, message));
-                told = true;
-            }
-        }
-        // What it made of the images ran; what is left of them did not.
-        let count = |side: &[Rc<Rendered>], what: &str| {
-            let all = side.iter().flat_map(|rendered| &rendered.opaque);
-            all.filter(|opaque| opaque.what == what).count()
-        };
-        let stays = |opaque: &Opaque| count(head, &opaque.what) >= count(base, &opaque.what);
-        let lost = |opaque: &&&Opaque| opaque.changes && !stays(opaque);
-        let gone = before.iter().find(lost).filter(|_| !told && !head.is_empty());
-        if let Some(opaque) = gone {
-            let message = format!("{} is gone, and what it changed is not known", opaque.what);
-            proof.doubts.push(doubt(unit, (opaque.path.clone(), opaque.line), message));
-        }
-        Ok(())
-    }
-
-    /// Whether every environment before has the same at the base, such as a
-    /// remote resource at one `?ref=`.
-    fn vouched(&self, unit: &Unit<'_>, opaque: &Opaque) -> Result<bool, SnapshotError> {
-        let sources = self.sources(unit);
-        let mut answers = Vec::new();
-        for source in sources.names() {
-            let Some(before) = self.unit(&unit.key, source) else {
-                answers.push(false);
-                continue;
-            };
-            let rendered = self.rendered(before, Side::Base)?;
-            let mut all = rendered.iter().flat_map(|rendered| &rendered.opaque);
-            answers.push(all.any(|other| other.complete && same(other, opaque)));
-        }
-        Ok(match sources {
-            Sources::First => true,
-            Sources::All(_) => answers.iter().all(|answer| *answer),
-            Sources::Any(_) => answers.iter().any(|answer| *answer),
-        })
     }
 
     /// Every reference that is rendered, once, with what the environments

@@ -81,6 +81,7 @@ impl WorktreeError {
     /// What is wrong with the file, without its name.
     pub fn reason(&self) -> String {
         match self {
+            Self::Symlink { path, link } if path == link => "it is a symbolic link".to_owned(),
             Self::Symlink { link, .. } => format!("it is behind the symbolic link `{link}`"),
             Self::Nested { nested, .. } => {
                 format!("it is in the submodule or nested repository `{nested}`")

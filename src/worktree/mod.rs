@@ -29,6 +29,23 @@ pub fn read_beneath(root: &Path, path: &RepoPath) -> Result<Option<Found>, Workt
     read_file(&file, path.as_str())
 }
 
+/// Whether files can be made and replaced in the directory of `path`, which may
+/// have to be made itself.
+#[cfg(unix)]
+pub(crate) fn check_folder(root: &Path, path: &RepoPath) -> Result<(), WorktreeError> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let file = check_way(root, path)?;
+    let made = |dir: &&Path| fs::symlink_metadata(dir).is_ok();
+    let dir = file.ancestors().skip(1).find(made).unwrap_or(root);
+    let found = accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    found.map_err(|error| WorktreeError::Io { path: path.to_string(), source: error.into() })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn check_folder(_: &Path, _: &RepoPath) -> Result<(), WorktreeError> {
+    Ok(())
+}
+
 /// Replaces the file at `path` beneath `root` by `new`, if its bytes are still
 /// `expected_old`; `None` means that it must not exist. Missing directories
 /// are made. Mode bits stay. Safe across a crash: the file holds the old bytes
@@ -149,7 +166,7 @@ fn check_way(root: &Path, path: &RepoPath) -> Result<PathBuf, WorktreeError> {
         refuse_link(&file, path.as_str(), below.as_str())?;
         let on_the_way = at + 1 < names.len();
         if on_the_way && fs::symlink_metadata(&file).is_ok_and(|found| !found.is_dir()) {
-            return Err(WorktreeError::Exists { path: path.to_string() });
+            return Err(WorktreeError::Exists { path: below.to_string() });
         }
         if on_the_way && fs::symlink_metadata(file.join(".git")).is_ok() {
             return Err(WorktreeError::Nested {

@@ -21,6 +21,16 @@ pub enum YamlError {
         /// Its code point.
         code: u32,
     },
+    /// There is more of something than is read.
+    #[error("the file is too large: more than {most} {of}")]
+    TooLarge {
+        /// Where the limit is reached.
+        at: Position,
+        /// The limit.
+        most: usize,
+        /// Of what: bytes, lines, values.
+        of: &'static str,
+    },
     /// The text is no YAML.
     #[error("not valid YAML: {message}")]
     Syntax {
@@ -61,6 +71,7 @@ impl YamlError {
         match self {
             Self::NotUtf8 { at }
             | Self::Character { at, .. }
+            | Self::TooLarge { at, .. }
             | Self::Syntax { at, .. }
             | Self::Layout { at, .. }
             | Self::Unchangeable { at, .. }

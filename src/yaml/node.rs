@@ -4,6 +4,13 @@ use std::ops::Range;
 
 use super::{Lines, Position, YamlError, builder, shadow};
 
+/// What a file may hold, so that reading it, changing it and proving the change
+/// takes two seconds and 256 MB at most. The largest manifests that projects
+/// publish have some 5 MB and 150 000 values.
+const MOST_BYTES: usize = 16 << 20;
+const MOST_LINES: usize = 1_000_000;
+pub(super) const MOST_VALUES: usize = 250_000;
+
 /// The index of a node in its [`Stream`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(super) usize);
@@ -140,7 +147,14 @@ pub struct Stream {
 impl Stream {
     /// Reads all documents of a file.
     pub fn parse(bytes: &[u8]) -> Result<Self, YamlError> {
+        let at = Position { line: 1, column: 1 };
+        if bytes.len() > MOST_BYTES {
+            return Err(YamlError::TooLarge { at, most: MOST_BYTES, of: "bytes" });
+        }
         let lines = Lines::new(bytes);
+        if lines.count() > MOST_LINES {
+            return Err(YamlError::TooLarge { at, most: MOST_LINES, of: "lines" });
+        }
         let text = check_text(bytes, &lines)?;
         let events = shadow::events(text, &lines)?;
         builder::build(text, lines, events)

@@ -13,6 +13,7 @@ use yaml_rust2::scanner::{Marker, ScanError};
 
 use super::cursor::is_break;
 use super::lines::to_u32;
+use super::node::MOST_VALUES;
 use super::{Lines, Position, YamlError};
 
 /// Stands in for a `-` that yaml-rust2 does not take; cannot occur in a text,
@@ -21,14 +22,15 @@ pub(super) const DASH: char = '\u{1}';
 
 /// How many bytes may be parsed in all, so that a hostile text cannot ask for
 /// a cure a line.
-const BUDGET: usize = 64 << 20;
+const BUDGET: usize = 24 << 20;
 
 /// All events of the documents in `text`.
 pub(super) fn events(text: &str, lines: &Lines) -> Result<Vec<Event>, YamlError> {
     let body = text.get(lines.start(0)..).unwrap_or_default();
     let error = match parse(body) {
         Ok(events) => return Ok(events),
-        Err(error) => error,
+        Err(Stop::TooLarge(error)) => return Err(error),
+        Err(Stop::Syntax(error)) => error,
     };
     let mut shadow = Shadow { text: body.to_owned(), pushes: Vec::new() };
     let mut last = error;
@@ -37,19 +39,37 @@ pub(super) fn events(text: &str, lines: &Lines) -> Result<Vec<Event>, YamlError>
         spent += shadow.text.len().max(4096);
         match parse(&shadow.text) {
             Ok(events) => return Ok(events),
-            Err(error) => last = error,
+            Err(Stop::TooLarge(error)) => return Err(error),
+            Err(Stop::Syntax(error)) => last = error,
         }
     }
     Err(YamlError::Syntax { at: shadow.original(last.marker()), message: last.info().to_owned() })
 }
 
-fn parse(text: &str) -> Result<Vec<Event>, ScanError> {
+/// Why a text was not parsed to its end.
+enum Stop {
+    Syntax(ScanError),
+    TooLarge(YamlError),
+}
+
+fn parse(text: &str) -> Result<Vec<Event>, Stop> {
     let mut parser = Parser::new_from_str(text);
     let mut events = Vec::new();
+    let mut values = 0;
     loop {
-        let (event, _) = parser.next_token()?;
-        if event == Event::StreamEnd {
-            return Ok(events);
+        let (event, mark) = parser.next_token().map_err(Stop::Syntax)?;
+        match event {
+            Event::StreamEnd => return Ok(events),
+            Event::SequenceEnd | Event::MappingEnd | Event::DocumentEnd => {}
+            _ => values += 1,
+        }
+        if values > MOST_VALUES {
+            let at = Position { line: to_u32(mark.line()), column: to_u32(mark.col() + 1) };
+            return Err(Stop::TooLarge(YamlError::TooLarge {
+                at,
+                most: MOST_VALUES,
+                of: "values",
+            }));
         }
         events.push(event);
     }

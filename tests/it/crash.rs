@@ -5,7 +5,6 @@
 //! its name.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use insta::assert_snapshot;
@@ -16,10 +15,10 @@ use crate::testkit::{Sandbox, environment, hook_in};
 const RENAMES: &str = "rename,renameat,renameat2";
 /// What is renamed to become journal, branch and index: strace 6.1 knows the call
 /// `rename` by its first path.
-const JOURNAL: &str = ".git/git-promote.journal.new";
-const BRANCH: &str = ".git/refs/heads/main.lock";
-const INDEX: &str = ".git/index.git-promote.new";
-const PROMOTE: [&str; 2] = ["web@v1.2.3", "staging"];
+pub(crate) const JOURNAL: &str = ".git/git-promote.journal.new";
+pub(crate) const BRANCH: &str = ".git/refs/heads/main.lock";
+pub(crate) const INDEX: &str = ".git/index.git-promote.new";
+pub(crate) const PROMOTE: [&str; 2] = ["web@v1.2.3", "staging"];
 
 /// Whether a process can be traced here; says so where it cannot.
 pub(crate) fn can_trace() -> bool {
@@ -33,10 +32,15 @@ pub(crate) fn can_trace() -> bool {
 
 /// Runs `git-promote`, and sends it `signal` at the first of `calls` on `path`.
 /// Gives its exit code; `None` where it was killed.
-fn signalled(sandbox: &Sandbox, (signal, path): (&str, &str), args: &[&str]) -> Option<i32> {
+fn signalled_at(
+    sandbox: &Sandbox,
+    calls: &str,
+    (signal, path): (&str, &str),
+    args: &[&str],
+) -> Option<i32> {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={RENAMES}")]);
-    command.args(["-e", &format!("inject={RENAMES}:signal={signal}:when=1+")]);
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+    command.args(["-e", &format!("inject={calls}:signal={signal}:when=1+")]);
     // Counted are all calls, filtered by path or not: so each one that is met.
     command.arg("-P").arg(sandbox.root.join(path));
     command.arg(env!("CARGO_BIN_EXE_git-promote")).args(args).current_dir(&sandbox.root);
@@ -45,26 +49,38 @@ fn signalled(sandbox: &Sandbox, (signal, path): (&str, &str), args: &[&str]) -> 
     output.status.code().filter(|_| signal != "SIGKILL" || output.status.success())
 }
 
+/// The same, at the call that gives a file its name.
+pub(crate) fn signalled(sandbox: &Sandbox, strike: (&str, &str), args: &[&str]) -> Option<i32> {
+    signalled_at(sandbox, RENAMES, strike, args)
+}
+
 #[track_caller]
-fn kill(sandbox: &Sandbox, path: &str, args: &[&str]) {
+pub(crate) fn kill(sandbox: &Sandbox, path: &str, args: &[&str]) {
     assert_eq!(signalled(sandbox, ("SIGKILL", path), args), None, "it was not killed at {path}");
 }
 
-fn staging() -> String {
+/// Kills it where it removes a file.
+#[track_caller]
+pub(crate) fn kill_at_removal(sandbox: &Sandbox, path: &str, args: &[&str]) {
+    let code = signalled_at(sandbox, "unlink,unlinkat", ("SIGKILL", path), args);
+    assert_eq!(code, None, "it was not killed at {path}");
+}
+
+pub(crate) fn staging() -> String {
     at("web", "staging")
 }
 
-fn new() -> String {
+pub(crate) fn new() -> String {
     overlay("registry.example/acme/web", "v1.2.3")
 }
 
-fn old() -> String {
+pub(crate) fn old() -> String {
     overlay("registry.example/acme/web", "v1.2.2")
 }
 
 /// Nothing of ours is in the git directory.
 #[track_caller]
-fn assert_nothing_left(sandbox: &Sandbox) {
+pub(crate) fn assert_nothing_left(sandbox: &Sandbox) {
     let names = sandbox.git(["ls-files", "-o", "--", ":(glob)**/.git-promote-*"]);
     assert_eq!(names, "", "temporary files");
     let mut open = vec![sandbox.root.join(".git")];
@@ -73,14 +89,15 @@ fn assert_nothing_left(sandbox: &Sandbox) {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let end = path.extension().is_some_and(|end| end == "lock");
-            assert!(!name.contains("git-promote") && !end, "{}", path.display());
+            let ours = name.contains("git-promote") || name.starts_with("promote-");
+            assert!(!ours && !end, "{}", path.display());
             open.extend(path.is_dir().then_some(path));
         }
     }
 }
 
 #[track_caller]
-fn assert_promoted(sandbox: &Sandbox) {
+pub(crate) fn assert_promoted(sandbox: &Sandbox) {
     assert_eq!(sandbox.read(&staging()), new());
     assert_nothing_left(sandbox);
     sandbox.assert_clean();
@@ -97,6 +114,10 @@ fn a_commit_without_its_files_goes_forward() {
         kill(&repo, &path, &PROMOTE);
         assert_ne!(repo.head(), base, "{path}");
         assert_eq!(run(&repo, &["doctor"]).code(), 1);
+        for args in [&["status"][..], &["audit"]] {
+            let text = run(&repo, args).text();
+            assert!(text.contains("warning: an earlier promotion was broken off"), "{text}");
+        }
         let before = repo.state();
         let dry = run(&repo, &["-n", "web@v1.2.3", "staging"]).text();
         assert!(dry.contains("warning: an earlier promotion was broken off"), "{dry}");
@@ -118,7 +139,7 @@ fn the_doctor_tells_what_it_finds() {
     assert_snapshot!(run(&repo, &["doctor", "--recover"]).text(), @"
     exit 0
     --- stdout
-    no lock is held, and no promotion was broken off
+    nothing is left
     --- stderr
     note: an earlier promotion was broken off; it is committed; 1 file was brought along
     ");
@@ -183,7 +204,7 @@ fn a_recovery_that_is_killed_is_taken_up_again() {
 
 /// A promotion that was killed between branch and files, and then `act`, once
 /// the lock was removed as git tells people to.
-fn then(act: impl Fn(&Sandbox)) -> Sandbox {
+pub(crate) fn then(act: impl Fn(&Sandbox)) -> Sandbox {
     let repo = line();
     kill(&repo, &staging(), &PROMOTE);
     fs::remove_file(repo.root.join(".git/index.lock")).unwrap();
@@ -207,7 +228,8 @@ fn what_was_done_since_stays() {
     // A commit of the old index, which takes the promotion back.
     let repo = then(|repo| drop(repo.git(["commit", "-q", "-m", "All"])));
     let text = run(&repo, &["doctor", "--recover"]).text();
-    assert!(text.contains("was left: what is checked out has the version before"), "{text}");
+    assert!(text.contains("was left: a later commit took it back"), "{text}");
+    assert!(!text.contains("hint:"), "{text}");
     assert_eq!(repo.read(&staging()), old());
     assert_nothing_left(&repo);
     repo.assert_clean();
@@ -250,7 +272,7 @@ fn what_somebody_wrote_since_stays() {
 }
 
 /// A promotion of two apps.
-fn two() -> Sandbox {
+pub(crate) fn two() -> Sandbox {
     let repo = line();
     put(&repo, "api", "dev", "v1.2.3");
     repo
@@ -358,25 +380,4 @@ fn a_signal_at_any_name_leaves_nothing_or_all() {
             assert_promoted(&repo);
         }
     }
-}
-
-#[test]
-fn who_has_the_turn_is_named() {
-    let repo = line();
-    let path: PathBuf = repo.root.join(".git/git-promote.lock");
-    fs::write(&path, std::process::id().to_string()).unwrap();
-    let file = fs::File::open(&path).unwrap();
-    fs4::FileExt::lock(&file).unwrap();
-    let text = run(&repo, &PROMOTE).env("GIT_PROMOTE_LOCK_TIMEOUT", "100").text();
-    let process = format!("process {}", std::process::id());
-    assert!(text.starts_with("exit 6") && text.contains(&process), "{text}");
-    assert!(
-        run(&repo, &["doctor", "-o", "json"]).json(0)["findings"][0]["owner"]
-            .as_str()
-            .unwrap()
-            .starts_with(&process)
-    );
-    drop(file);
-    assert_eq!(run(&repo, &PROMOTE).code(), 0);
-    assert_promoted(&repo);
 }

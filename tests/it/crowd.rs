@@ -60,7 +60,9 @@ fn a_crowd_in_one_work_tree_loses_nothing() {
                 let sandbox = &sandbox;
                 scope.spawn(move || {
                     let word = format!("{}@v2.0.0", name(number));
-                    (number, run(sandbox, &[&word, "staging"]).output())
+                    let one = run(sandbox, &[&word, "staging"]);
+                    // A busy machine is no reason to give up.
+                    (number, one.env("GIT_PROMOTE_LOCK_TIMEOUT", "60000").output())
                 })
             })
             .collect();

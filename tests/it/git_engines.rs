@@ -147,7 +147,7 @@ fn a_refusing_hook_leaves_everything_as_it_was() {
         sandbox.write("untracked", "mine");
         sandbox.git(["add", "apps"]);
         let before = sandbox.state();
-        sandbox.hook(hook, &format!("echo changed > {WEB}; echo 'no: {hook}' >&2; exit 1"));
+        sandbox.hook(hook, &format!("echo 'no: {hook}' >&2; exit 1"));
         let new = change("apps/web/eu/k.yaml", None, "a\n");
         let refused = sandbox.commit(&[web().remove(0), new]);
         assert_eq!((refused.kind(), refused.0["code"].as_u64()), ("Refused", Some(128)), "{hook}");
@@ -159,11 +159,26 @@ fn a_refusing_hook_leaves_everything_as_it_was() {
             fs::read_dir(sandbox.root.join(".git"))
                 .unwrap()
                 .flatten()
-                .filter(|entry| entry.file_name().to_string_lossy().starts_with("promote-"))
+                .filter(|entry| entry.file_name().to_string_lossy().contains("promote"))
                 .count(),
             0
         );
     }
+}
+
+#[test]
+fn what_a_refusing_hook_changed_stays_and_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.hook("commit-msg", &format!("echo changed > {WEB}; exit 1"));
+    let new = change("apps/web/eu/k.yaml", None, "a\n");
+    let refused = sandbox.commit(&[web().remove(0), new]);
+    assert_eq!(refused.0["code"].as_u64(), Some(128), "{}", refused.0);
+    assert!(
+        refused.text("error").contains(&format!("perhaps with the new version in it: `{WEB}`"))
+    );
+    assert_eq!(sandbox.read(WEB), "changed\n");
+    assert!(!sandbox.root.join("apps/web/eu").exists());
+    assert_eq!(sandbox.git(["diff", "--cached", "--name-only"]), "");
 }
 
 #[test]

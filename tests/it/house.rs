@@ -190,7 +190,7 @@ fn the_top_of_the_repository_holds_what_belongs_there() {
     let needed = needed.iter().chain(&["fixtures", "plugin.yaml", "src", "tests"]).copied();
     let welcome = ["README.md", "benches", "docs", "clippy.toml", "deny.toml", "rustfmt.toml"];
     // What a forge looks for at the top, and what it and servers run.
-    let welcome = welcome.into_iter().chain(["action.yml", "ci", "hooks"]);
+    let welcome = welcome.into_iter().chain(["action.yml", "ci", "fuzz", "hooks"]);
     let listed = std::process::Command::new("git").arg("ls-files").current_dir(root()).output();
     let Some(listed) = listed.ok().filter(|output| output.status.success()) else {
         crate::krew::skip("this is no git checkout, its top was not looked at");

@@ -50,9 +50,17 @@ mod config_roundtrip;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_hooks;
+#[cfg(test)]
+mod crash_locks;
+#[cfg(test)]
+mod crash_since;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod deliver;
+#[cfg(test)]
+mod diff;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -161,5 +169,7 @@ mod testkit;
 mod unnamed;
 #[cfg(test)]
 mod untouched;
+#[cfg(test)]
+mod verify;
 #[cfg(test)]
 mod why;

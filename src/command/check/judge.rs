@@ -21,11 +21,11 @@ use super::past;
 
 /// How a change is judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
+pub(in super::super) struct Options {
     /// Whether the head's config counts where the base has none.
-    pub(super) adopt: bool,
+    pub(in super::super) adopt: bool,
     /// The time to judge at, seconds since the epoch.
-    pub(super) now: i64,
+    pub(in super::super) now: i64,
 }
 
 /// Judges a change. What stands in the way of a judgement is a finding too,
@@ -39,7 +39,7 @@ pub(super) fn judge(
 }
 
 /// The same by a config that is given, in the place of the base's.
-pub(super) fn judge_by(
+pub(in super::super) fn judge_by(
     repo: &Repository,
     change: &Change,
     (options, config): (Options, Option<&Config>),

@@ -1,7 +1,7 @@
 //! `git promote check`: what a change would let through, before it is merged.
 
 pub mod ends;
-mod judge;
+pub(super) mod judge;
 mod past;
 mod publish;
 mod replay;

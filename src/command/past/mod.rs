@@ -206,7 +206,7 @@ fn walked(
     if trusting {
         let wanted = scope.environments.clone();
         history = history.skipping(move |message| {
-            let claims = audit::claims(message);
+            let claims = audit::said(message);
             claims.is_some_and(|claims| !wanted.iter().any(|name| name.as_str() == claims.to))
         });
     }

@@ -112,7 +112,7 @@ impl Delivering<'_> {
         let step =
             Step { workspace, planned: &planned, message, options: promote::options(&common)? };
         if self.args.dry_run {
-            step.rehearse(self.args.worktree)?;
+            step.rehearse((self.args.worktree, self.args.stage))?;
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(answer(self.context, &report, (remarks, exit)));
@@ -142,10 +142,16 @@ impl Delivering<'_> {
     fn local(&self, step: &Step<'_>, report: &mut PreviewReport) -> Result<End, Failure> {
         let Step { workspace, planned, .. } = step;
         if self.args.worktree {
-            git::apply_to_worktree(&workspace.repo, &planned.files, self.args.stage)?;
-            report.ending = Ending::Edited;
+            let files = &planned.files;
+            let mut remarks = Vec::new();
+            if git::apply_to_worktree(&workspace.repo, files, self.args.stage)? {
+                report.ending = Ending::Edited;
+            } else {
+                remarks.push(Remark::Note(promote::THERE_ALREADY.to_owned()));
+            }
             let hint = if self.args.stage { "git commit" } else { "git status" };
-            return Ok(End { remarks: vec![Remark::Hint(hint.to_owned())], exit: Exit::Done });
+            remarks.push(Remark::Hint(hint.to_owned()));
+            return Ok(End { remarks, exit: Exit::Done });
         }
         let committed = git::commit(&workspace.repo, &step.request())?;
         report.ending = Ending::Committed;
@@ -198,11 +204,11 @@ impl Step<'_> {
         }
     }
 
-    fn rehearse(&self, worktree: bool) -> Result<(), Failure> {
+    fn rehearse(&self, (worktree, stage): (bool, bool)) -> Result<(), Failure> {
         let Self { workspace, planned, .. } = self;
         match (workspace.local, worktree) {
             (false, _) => Ok(()),
-            (true, true) => Ok(git::rehearse_in_worktree(&workspace.repo, &planned.files)?),
+            (true, true) => Ok(git::rehearse_in_worktree(&workspace.repo, &planned.files, stage)?),
             (true, false) => Ok(git::rehearse(&workspace.repo, &self.request())?),
         }
     }

@@ -14,7 +14,11 @@ use super::deliver;
 use super::words::{Owner, Request, What};
 
 /// The app does not exist: which name comes nearest.
-pub(super) fn unknown_app(context: &Context, workspace: &Workspace, name: &str) -> Failure {
+pub(in super::super) fn unknown_app(
+    context: &Context,
+    workspace: &Workspace,
+    name: &str,
+) -> Failure {
     let failure = Failure::not_found(format!("there is no app `{name}`"));
     let apps = everything(workspace).map(|inventory| all_apps(&inventory)).unwrap_or_default();
     let names: BTreeSet<String> =
@@ -26,7 +30,7 @@ pub(super) fn unknown_app(context: &Context, workspace: &Workspace, name: &str) 
 }
 
 /// No group has the name, or no app of the groups the glob.
-pub(super) fn no_match(
+pub(in super::super) fn no_match(
     context: &Context,
     workspace: &Workspace,
     looked_for: (&str, &[String]),

@@ -1,7 +1,7 @@
 //! Which app is meant: what was named, where the user stands, what was
 //! configured, or what the versions tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 
 use globset::{Glob, GlobMatcher};
@@ -43,6 +43,14 @@ impl Choosing<'_> {
                 .collect();
             return Ok(Chosen { moves: moves?, inferred: None });
         }
+        if let What::Images(apps) = &self.request.what {
+            let to_move = |(app, images): &(AppId, BTreeMap<String, Pin>)| Move {
+                app: app.clone(),
+                wanted: Wanted::Images(images.clone()),
+                named: true,
+            };
+            return Ok(Chosen { moves: apps.iter().map(to_move).collect(), inferred: None });
+        }
         if self.args.all || !self.args.apps.is_empty() || !self.args.groups.is_empty() {
             return self.by_flags();
         }
@@ -59,7 +67,9 @@ impl Choosing<'_> {
             What::Version(version) => Wanted::Version(version.clone()),
             What::RunsIn(Some(source)) => Wanted::WhatRunsIn(source.clone()),
             What::RunsIn(None) => Wanted::WhatRunsIn(self.source_of(&app)?),
-            What::Apps(_) => return Err(Failure::new(Exit::Bug, "the apps are named already")),
+            What::Apps(_) | What::Images(_) => {
+                return Err(Failure::new(Exit::Bug, "the apps are named already"));
+            }
         };
         Ok(Move { app, wanted, named })
     }
@@ -222,7 +232,7 @@ impl Choosing<'_> {
             }
             What::RunsIn(Some(source)) => runs(source, None),
             What::RunsIn(None) => sources.names().iter().any(|name| runs(name, None)),
-            What::Apps(_) => false,
+            What::Apps(_) | What::Images(_) => false,
         }
     }
 
@@ -301,7 +311,8 @@ impl Choosing<'_> {
                 .hint(format!("{program} -a {example} {typed}"))
                 .maybe_hint((!self.enters()).then(|| format!("{program} --all {typed}"))));
         }
-        let chosen = question(&names, &self.request.to)?;
+        let heading = format!("Several apps can move into {}:", self.request.to);
+        let chosen = question(&names, &heading)?;
         Ok(apps
             .iter()
             .enumerate()
@@ -337,7 +348,7 @@ impl<'a> Globs<'a> {
 }
 
 /// The apps among these that the flags name; `None` where no flag names any.
-pub(super) fn flagged(
+pub(in super::super) fn flagged(
     args: &CommonArgs,
     apps: &BTreeSet<AppId>,
 ) -> Result<Option<BTreeSet<AppId>>, Failure> {
@@ -349,7 +360,7 @@ pub(super) fn flagged(
     Ok(Some(named.cloned().collect()))
 }
 
-pub(super) fn is_plain(glob: &str) -> bool {
+pub(in super::super) fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '{'])
 }
 
@@ -364,9 +375,9 @@ fn matchers(globs: &[String]) -> Result<Vec<GlobMatcher>, Failure> {
 }
 
 /// Asks which of the apps are meant; an empty answer takes none.
-fn question(names: &[String], to: &EnvironmentName) -> Result<BTreeSet<usize>, Failure> {
+pub(super) fn question(names: &[String], heading: &str) -> Result<BTreeSet<usize>, Failure> {
     let mut terminal = std::io::stderr().lock();
-    let mut text = format!("Several apps can move into {to}:\n");
+    let mut text = format!("{}\n", clean(heading));
     for (number, name) in (1..).zip(names) {
         text.push_str(&format!("  {number}) {}\n", clean(name)));
     }

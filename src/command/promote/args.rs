@@ -35,6 +35,10 @@ pub struct ToArgs {
 }
 
 /// Go back to the version before, or to one that is named.
+///
+/// Without a version: to the one that ran before and was not itself gone back
+/// from, with all images of the app that moved together. The rules that apply to
+/// going back do, and the record says that it is one. On a terminal it asks once.
 #[derive(Debug, Clone, Args)]
 pub struct RollbackArgs {
     /// The environment that goes back
@@ -44,6 +48,13 @@ pub struct RollbackArgs {
     /// that ran before and was not itself gone back from
     #[arg(value_name = "[APP@]VERSION")]
     pub words: Vec<String>,
+    /// Go back by so many versions instead of one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "set")]
+    pub steps: Option<u16>,
+    /// Take back all that one promotion moved: its Promote-Id, or its commit; apps
+    /// that are named are the part of it that goes back
+    #[arg(long, value_name = "ID")]
+    pub set: Option<String>,
     /// The flags of every form
     #[command(flatten)]
     pub common: CommonArgs,

@@ -2,7 +2,7 @@
 
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::Approved;
-use crate::git::{self, Committed, Unfinished};
+use crate::git::{self, Committed, Held, Unfinished};
 use crate::model::Promotion;
 use crate::report::{CommitLine, Ending, PromotionReport};
 
@@ -13,20 +13,32 @@ use super::args::CommonArgs;
 use super::ending::End;
 
 /// Carries an approved plan out here: a commit on the current branch, or files
-/// of the work tree.
+/// of the work tree. Where somebody else was quicker before, the right to
+/// commit is `held` since before it was planned.
 pub(super) fn deliver(
     promoting: &Promoting<'_>,
     approved: &Approved,
     report: &mut PromotionReport,
+    held: Option<Held>,
 ) -> Result<End, Failure> {
     let Promoting { workspace, args, .. } = promoting;
     if args.worktree {
-        git::apply_to_worktree(&workspace.repo, &approved.plan().files, args.stage)?;
-        report.ending = Ending::Edited;
-        return Ok(edited(args));
+        drop(held);
+        let files = &approved.plan().files;
+        if git::apply_to_worktree(&workspace.repo, files, args.stage)? {
+            report.ending = Ending::Edited;
+            return Ok(edited(args));
+        }
+        let mut end = edited(args);
+        end.remarks.insert(0, Remark::Note(THERE_ALREADY.to_owned()));
+        return Ok(end);
     }
     let letter = promoting.letter(report)?;
-    let committed = git::commit(&workspace.repo, &letter.request(workspace, approved))?;
+    let request = letter.request(workspace, approved);
+    let committed = match held {
+        Some(held) => held.commit(&workspace.repo, &request)?,
+        None => git::commit(&workspace.repo, &request)?,
+    };
     report.ending = Ending::Committed;
     // As it was committed: the editor or a hook may have changed it.
     let subject = workspace.repo.subject(committed.id);
@@ -47,7 +59,7 @@ pub(super) fn rehearse(
         return Ok(());
     }
     if args.worktree {
-        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files)?);
+        return Ok(git::rehearse_in_worktree(&workspace.repo, &approved.plan().files, args.stage)?);
     }
     Ok(git::rehearse(&workspace.repo, &letter.request(workspace, approved))?)
 }
@@ -72,6 +84,9 @@ fn behind_warning(upstream: &git::Upstream) -> Remark {
         upstream.behind, upstream.name
     ))
 }
+
+/// What is said where `--worktree` finds its own work.
+pub(in super::super) const THERE_ALREADY: &str = "the files hold it already; nothing was written";
 
 fn edited(args: &CommonArgs) -> End {
     let hint = if args.stage { "git commit" } else { "git diff" };

@@ -6,6 +6,7 @@ mod apps;
 mod args;
 mod aside;
 mod branch;
+mod confirm;
 mod deliver;
 mod ending;
 mod judge;
@@ -15,15 +16,20 @@ mod place;
 mod request;
 mod rollback;
 mod scope;
+mod set;
 mod way;
 mod wording;
 mod words;
 
+pub(super) use absent::{no_match, unknown_app};
+pub(super) use apps::{flagged, is_plain};
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
-pub(super) use deliver::done;
+pub(super) use deliver::{THERE_ALREADY, done};
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
+pub(super) use place::apps_at;
+pub(super) use scope::overlays;
 pub(super) use way::Way;
 pub(super) use words::{Request, What};
 
@@ -73,12 +79,20 @@ pub(super) fn carry_out(
 /// `git promote rollback ENV [[APP@]VERSION|APP ...]`
 pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Failure> {
     let common = CommonArgs { rollback: true, ..args.common.clone() };
+    let notes: RefCell<Vec<String>> = RefCell::default();
     let resolve = |workspace: &Workspace, known: &Known<'_>| {
         let request = known.resolve_rollback(&args.environment, &args.words)?;
-        rollback::completed((context, workspace, &common), request)
+        let steps = args.steps.map(usize::from);
+        let back = rollback::Back { context, workspace, args: &common, steps };
+        let Some(id) = &args.set else { return back.completed(request) };
+        let (request, said) = back.set(&request, id)?;
+        notes.replace(said);
+        Ok(request)
     };
     let asked = Asked { context, args: &common, commands: &[], resolve: &resolve };
-    Ok(asked.perform()?.answer(context))
+    let mut outcome = asked.perform()?;
+    outcome.remarks.splice(0..0, notes.take().into_iter().map(Remark::Note));
+    Ok(outcome.answer(context))
 }
 
 /// `git promote` alone: the status, which never writes.
@@ -125,10 +139,12 @@ impl Asked<'_> {
     }
 
     /// In this checkout. Where somebody else commits in the meantime, all of it
-    /// is planned and judged again.
+    /// is planned and judged again, and nobody else commits while it is.
     fn here(&self, repo: &Repository) -> Result<Outcome, Failure> {
         let first: RefCell<Option<Before>> = RefCell::default();
         LostRace::default().until(|| {
+            let again = first.borrow().is_some() && !self.args.dry_run;
+            let held = RefCell::new(again.then(|| git::hold(repo)).transpose()?);
             let here = Workspace::of(self.context, repo.clone())?;
             let request = self.request(&here)?;
             match Way::of(self.args, &here.config, &request.to) {
@@ -148,7 +164,7 @@ impl Asked<'_> {
                         first
                             .get_or_insert_with(|| Before::of(&report.promotions))
                             .agree(report)?;
-                        deliver::deliver(promoting, approved, report)
+                        deliver::deliver(promoting, approved, report, held.take())
                     };
                     let (context, args) = (self.context, self.args);
                     Promoting { context, workspace: &here, args, request }.run(&carry)
@@ -186,7 +202,7 @@ impl Asked<'_> {
             pipeline: &workspace.config.pipeline,
             commands: self.commands,
             is_app: &|name| scope::is_app(workspace, name),
-            no_app: &|name| absent::unknown_app(context, workspace, name),
+            no_app: &|name| unknown_app(context, workspace, name),
             takers: &|app, version| absent::takers(workspace, app, version),
             next: &|app| absent::next(context, workspace, app),
             of_image: &|image| absent::of_image(workspace, image),
@@ -265,7 +281,8 @@ impl Promoting<'_> {
             images: self.args.images.clone(),
             create: self.args.create,
             never: Vec::new(),
-            drop_digest: self.args.drop_digest,
+            // What ran here before ran without it.
+            drop_digest: self.args.drop_digest || matches!(self.request.what, What::Images(_)),
         };
         let plan = plan::promote(world, &intent)?;
         let never = self.never_seen(world.inventory, &plan)?;
@@ -379,6 +396,9 @@ impl Promoting<'_> {
             report.ending = Ending::Planned;
             let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
             return Ok(End::quiet(exit));
+        }
+        if self.args.rollback && self.context.interactive {
+            confirm::on_terminal(report)?;
         }
         carry(self, &approved, report)
     }

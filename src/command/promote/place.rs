@@ -7,7 +7,7 @@ use crate::model::{AppId, RepoPath};
 
 /// The apps whose overlays are around or below the directory; where there are
 /// none, those of the nearest directory above that has any. At the root: none.
-pub(super) fn apps_at(prefix: &RepoPath, inventory: &Inventory) -> BTreeSet<AppId> {
+pub(in super::super) fn apps_at(prefix: &RepoPath, inventory: &Inventory) -> BTreeSet<AppId> {
     let mut at = Some(prefix.clone());
     while let Some(dir) = at.filter(|dir| *dir != RepoPath::root()) {
         let apps = apps_near(&dir, inventory);

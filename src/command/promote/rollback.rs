@@ -1,100 +1,294 @@
-//! Going back: which version an environment ran before the present one.
+//! Going back: which versions an environment ran before the present ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::discover::{CellKey, Inventory};
-use crate::gate;
-use crate::model::{AppId, EnvironmentName};
+use crate::discover::{Cell, CellKey, Inventory, Overlay};
+use crate::gate::{self, Target};
+use crate::git::{self, Interest};
+use crate::history::Timeline;
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, listed};
 
 use super::super::evidence::{Ground, Reach, timelines};
 use super::super::{Context, Failure, Workspace};
-use super::apps::flagged;
+use super::apps::{flagged, question};
 use super::args::CommonArgs;
 use super::place::apps_at;
-use super::scope;
 use super::words::{Request, What};
+use super::{absent, scope};
 
-/// The request with the versions that it leaves open: for each app that is
-/// meant, the one that ran before.
-pub(super) fn completed(
-    around: (&Context, &Workspace, &CommonArgs),
-    request: Request,
-) -> Result<Request, Failure> {
-    let named = match &request.what {
-        What::Apps(apps) if apps.iter().any(|(_, version)| !version.is_empty()) => {
-            return Ok(request);
+/// A rollback that is being made out.
+#[derive(Clone, Copy)]
+pub(super) struct Back<'a> {
+    pub(super) context: &'a Context,
+    pub(super) workspace: &'a Workspace,
+    pub(super) args: &'a CommonArgs,
+    /// `--steps`
+    pub(super) steps: Option<usize>,
+}
+
+/// The images that go back together: those of one app, or of one overlay.
+type Group = Vec<CellKey>;
+
+impl Back<'_> {
+    /// The request with the versions that it leaves open: for each app that is
+    /// meant, what ran before, with the images that moved together.
+    pub(super) fn completed(self, request: Request) -> Result<Request, Failure> {
+        let inventory = self.inventory(&request)?;
+        let groups = self.groups(&inventory, &request)?;
+        let keys: BTreeSet<&CellKey> = groups.iter().flat_map(|(keys, _)| keys).collect();
+        let ground = Ground::of(self.workspace);
+        let timelines = timelines(ground, &inventory, &keys, Reach::Everything)?;
+        let order = self.order(&inventory, &timelines)?;
+        let mut apps: BTreeMap<AppId, BTreeMap<String, Pin>> = BTreeMap::new();
+        for (keys, version) in &groups {
+            let found = self.of_group((keys, version.as_ref()), &timelines, &order);
+            match found {
+                Some(moves) => moves.into_iter().for_each(|(app, image, pin)| {
+                    apps.entry(app).or_default().insert(image, pin);
+                }),
+                // That it never ran here is for the rules to say.
+                None if version.is_some() => return Ok(named_by_app(&groups, request)),
+                None => {}
+            }
         }
-        What::Apps(apps) => apps.iter().map(|(app, _)| app.clone()).collect(),
-        _ => Vec::new(),
-    };
-    let (context, workspace, args) = around;
-    let to = &request.to;
-    let overlays = scope::overlays(workspace, args, &request)?;
-    let here = |overlay: &crate::discover::Overlay| overlay.environment == *to;
-    let inventory = crate::discover::read(&workspace.snapshot, &workspace.config, overlays, &here)?;
-    let apps = match named.as_slice() {
-        [] => meant(around, &inventory, to)?,
-        named => {
-            let answers = |key: &&CellKey| named.iter().any(|name| key.app.answers_to(name));
-            inventory.cells.keys().filter(answers).map(|key| key.app.clone()).collect()
+        if apps.is_empty() {
+            return Err(self.nothing(&request.to, &groups, &timelines));
         }
-    };
-    if let What::Version(version) = &request.what {
-        let words = apps.iter().map(|app| (app.to_string(), version.clone())).collect();
-        return Ok(Request { to: to.clone(), what: What::Apps(words) });
+        Ok(Request { to: request.to, what: What::Images(apps.into_iter().collect()) })
     }
-    let keys: BTreeSet<&CellKey> =
-        inventory.cells.keys().filter(|key| apps.contains(&key.app)).collect();
-    let ground = Ground::of(workspace);
-    let timelines = timelines(ground, &inventory, &keys, Reach::Everything)?;
-    let mut versions = Vec::new();
-    for (key, timeline) in &timelines {
-        if let Some(pin) = gate::before_this(timeline) {
-            let word = (key.app.to_string(), pin.clone());
-            if !versions.contains(&word) {
-                versions.push(word);
+
+    /// What the environment has.
+    pub(super) fn inventory(self, request: &Request) -> Result<Inventory, Failure> {
+        let overlays = scope::overlays(self.workspace, self.args, request)?;
+        let here = |overlay: &Overlay| overlay.environment == request.to;
+        let config = &self.workspace.config;
+        Ok(crate::discover::read(&self.workspace.snapshot, config, overlays, &here)?)
+    }
+
+    /// What goes back together, and the version that was named for it.
+    fn groups(
+        self,
+        inventory: &Inventory,
+        request: &Request,
+    ) -> Result<Vec<(Group, Option<Pin>)>, Failure> {
+        let of_app = |app: &AppId| -> Group {
+            inventory.cells.keys().filter(|key| key.app == *app).cloned().collect()
+        };
+        if let What::Apps(apps) = &request.what {
+            let group = |(name, version): &(String, Pin)| {
+                let app = self.one(inventory, name, &request.to)?;
+                let version = Some(version.clone()).filter(|version| !version.is_empty());
+                Ok((of_app(&app), version))
+            };
+            return apps.iter().map(group).collect();
+        }
+        let version = match &request.what {
+            What::Version(version) => Some(version.clone()),
+            _ => None,
+        };
+        let meant = self.meant(inventory, &request.to).map_err(|failure| match &version {
+            // A word without a digit is hardly a version.
+            Some(word) if !word.to_string().contains(|c: char| c.is_ascii_digit()) => {
+                absent::unknown_app(self.context, self.workspace, &word.to_string())
+            }
+            _ => failure,
+        });
+        let groups = meant?.into_iter();
+        let group =
+            |apps: BTreeSet<AppId>| (apps.iter().flat_map(of_app).collect(), version.clone());
+        Ok(groups.map(group).collect())
+    }
+
+    /// The app of that name.
+    fn one(
+        self,
+        inventory: &Inventory,
+        name: &str,
+        to: &EnvironmentName,
+    ) -> Result<AppId, Failure> {
+        let apps: BTreeSet<&AppId> =
+            inventory.cells.keys().map(|key| &key.app).filter(|app| app.answers_to(name)).collect();
+        let program = self.context.front.name();
+        match apps.iter().collect::<Vec<_>>().as_slice() {
+            [app] => Ok((**app).clone()),
+            [] => Err(Failure::not_found(format!("{to} runs nothing of {name}"))
+                .hint(format!("{program} status {name}"))),
+            several => {
+                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let first = several.first().map(|app| app.word()).unwrap_or_default();
+                Err(Failure::usage(format!("several apps are called {name}: {}", listed(&names)))
+                    .hint(format!("{program} rollback {to} {first}")))
             }
         }
     }
-    if versions.is_empty() {
-        let apps: Vec<String> = apps.iter().map(ToString::to_string).collect();
-        if timelines.values().any(|timeline| !timeline.complete) {
-            return Err(Failure::not_found(format!(
-                "the history is cut off: what {to} ran of {} before is not known",
-                apps.join(", ")
-            ))
-            .hint("git fetch --unshallow"));
+
+    /// The apps that go back: those of the flags, of the directory, or the only
+    /// one. Apps that are known by their images alone go back together where
+    /// they stand in one overlay.
+    fn meant(
+        self,
+        inventory: &Inventory,
+        to: &EnvironmentName,
+    ) -> Result<Vec<BTreeSet<AppId>>, Failure> {
+        let all: BTreeSet<AppId> = inventory.cells.keys().map(|key| key.app.clone()).collect();
+        let alone = |app: AppId| BTreeSet::from([app]);
+        if let Some(flagged) = self.flagged(&all)? {
+            return Ok(flagged.into_iter().map(alone).collect());
         }
-        return Err(Failure::not_found(format!(
-            "{to} ran no version of {} before that it could go back to",
-            apps.join(", ")
-        ))
-        .hint(format!("{} rollback {to} APP@VERSION", context.front.name())));
+        let near = apps_at(&self.workspace.prefix(), inventory);
+        let configured = self.workspace.repo.config_string("promote.app");
+        let configured =
+            all.iter().filter(|app| configured.iter().any(|name| app.answers_to(name)));
+        let configured: BTreeSet<AppId> = configured.cloned().collect();
+        for found in [near, configured, all.clone()] {
+            if found.len() == 1 || share_overlay(inventory, &found) {
+                return Ok(vec![found]);
+            }
+        }
+        if self.context.interactive && !all.is_empty() {
+            let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let chosen = question(&names, &format!("Which app goes back in {to}?"))?;
+            let apps = all.into_iter().enumerate().filter(|(index, _)| chosen.contains(index));
+            return Ok(apps.map(|(_, app)| alone(app)).collect());
+        }
+        Err(self.which(inventory, &all, to))
     }
-    Ok(Request { to: to.clone(), what: What::Apps(versions) })
+
+    /// The apps of `-a`, `-g` and `-A`.
+    pub(super) fn flagged(self, all: &BTreeSet<AppId>) -> Result<Option<BTreeSet<AppId>>, Failure> {
+        let flagged = flagged(self.args, all)?;
+        if flagged.as_ref().is_some_and(BTreeSet::is_empty) {
+            let (context, workspace) = (self.context, self.workspace);
+            return Err(match (self.args.apps.as_slice(), self.args.groups.as_slice()) {
+                ([], groups) => absent::no_match(context, workspace, ("group", groups)),
+                ([name], _) if super::apps::is_plain(name) => {
+                    absent::unknown_app(context, workspace, name)
+                }
+                (apps, _) => absent::no_match(context, workspace, ("app", apps)),
+            });
+        }
+        Ok(flagged)
+    }
+
+    /// Which app is meant? Most likely the one that moved last.
+    fn which(self, inventory: &Inventory, all: &BTreeSet<AppId>, to: &EnvironmentName) -> Failure {
+        let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
+        let program = self.context.front.name();
+        let mut message = format!("which app goes back in {to}? There are {}", names.join(", "));
+        let last = self.moved_last(inventory).ok().flatten();
+        if let Some(last) = &last {
+            message.push_str(&format!("; {last} moved last"));
+        }
+        Failure::usage(message)
+            .maybe_hint(last.map(|app| format!("{program} rollback {to} {}", app.word())))
+            .hint(format!("{program} rollback {to} -a APP"))
+    }
+
+    /// The app whose version changed last in the environment.
+    fn moved_last(self, inventory: &Inventory) -> Result<Option<AppId>, Failure> {
+        let paths = inventory.cells.values().flat_map(|cell| &cell.overlays);
+        let paths = paths.filter_map(|index| Some(inventory.overlays.get(*index)?.path.clone()));
+        let workspace = self.workspace;
+        let mut history = git::walk(&workspace.repo, workspace.base, Interest::below(paths))?;
+        let Some(commit) = history.next().transpose()? else { return Ok(None) };
+        let touched = |cell: &&Cell| {
+            let mut overlays = cell.overlays.iter().filter_map(|at| inventory.overlays.get(*at));
+            overlays.any(|overlay| commit.changed.iter().any(|path| path.is_within(&overlay.path)))
+        };
+        let mut cells = inventory.cells.iter().filter(|(_, cell)| touched(cell));
+        let first = cells.next().map(|(key, _)| key.app.clone());
+        let others = cells.any(|(key, _)| Some(&key.app) != first.as_ref());
+        Ok(first.filter(|_| !others && commit.parent.is_some()))
+    }
+
+    /// How many newer ones there are of each commit that the timelines name.
+    fn order(
+        self,
+        inventory: &Inventory,
+        timelines: &BTreeMap<CellKey, Timeline>,
+    ) -> Result<BTreeMap<String, usize>, Failure> {
+        let held = timelines.values().flat_map(|timeline| &timeline.held);
+        let commits = held.filter_map(|held| held.since.as_ref()).map(|since| &since.commit);
+        let mut wanted: BTreeSet<&String> = commits.collect();
+        let indexes = timelines.keys().filter_map(|key| inventory.cells.get(key));
+        let indexes = indexes.flat_map(|cell| &cell.overlays);
+        let paths: BTreeSet<RepoPath> =
+            indexes.filter_map(|at| Some(inventory.overlays.get(*at)?.path.clone())).collect();
+        let mut order = BTreeMap::new();
+        let (repo, base) = (&self.workspace.repo, self.workspace.base);
+        for (at, commit) in git::walk(repo, base, Interest::below(paths))?.enumerate() {
+            if wanted.is_empty() {
+                break;
+            }
+            let id = commit?.id.to_string();
+            if wanted.remove(&id) {
+                order.insert(id, at);
+            }
+        }
+        Ok(order)
+    }
+
+    fn of_group(
+        self,
+        (keys, version): (&Group, Option<&Pin>),
+        timelines: &BTreeMap<CellKey, Timeline>,
+        order: &BTreeMap<String, usize>,
+    ) -> Option<Vec<(AppId, String, Pin)>> {
+        let own = keys.iter().filter_map(|key| Some((key.image.as_str(), timelines.get(key)?)));
+        let target = version.map_or(Target::Steps(self.steps.unwrap_or(1)), Target::Version);
+        let moves = gate::way_back(&own.collect(), order, target)?;
+        let app = |image: &String| keys.iter().find(|key| key.image == *image);
+        let moves = moves.into_iter();
+        Some(
+            moves.filter_map(|(image, pin)| Some((app(&image)?.app.clone(), image, pin))).collect(),
+        )
+    }
+
+    fn nothing(
+        self,
+        to: &EnvironmentName,
+        groups: &[(Group, Option<Pin>)],
+        timelines: &BTreeMap<CellKey, Timeline>,
+    ) -> Failure {
+        let apps: BTreeSet<String> =
+            groups.iter().flat_map(|(keys, _)| keys).map(|key| key.app.to_string()).collect();
+        let apps = listed(&apps.into_iter().collect::<Vec<_>>());
+        if timelines.values().any(|timeline| !timeline.complete) {
+            return Failure::not_found(format!(
+                "the history is cut off: what {to} ran of {apps} before is not known"
+            ))
+            .hint("git fetch --unshallow");
+        }
+        let program = self.context.front.name();
+        let far = match self.steps {
+            Some(steps) if steps > 1 => format!("{steps} versions of {apps} before"),
+            _ => format!("no version of {apps} before"),
+        };
+        let ran = if self.steps.is_some_and(|steps| steps > 1) { "did not run" } else { "ran" };
+        Failure::not_found(format!("{to} {ran} {far} that it could go back to"))
+            .hint(format!("{program} rollback {to} APP@VERSION"))
+    }
 }
 
-/// The apps that go back: those of the flags, of the directory, or the only
-/// one.
-fn meant(
-    (context, workspace, args): (&Context, &Workspace, &CommonArgs),
-    inventory: &Inventory,
-    to: &EnvironmentName,
-) -> Result<BTreeSet<AppId>, Failure> {
-    let all: BTreeSet<AppId> = inventory.cells.keys().map(|key| key.app.clone()).collect();
-    if let Some(flagged) = flagged(args, &all)? {
-        return Ok(flagged);
+/// Whether these apps are known by their images alone, and stand in one overlay.
+fn share_overlay(inventory: &Inventory, apps: &BTreeSet<AppId>) -> bool {
+    let cells = inventory.cells.iter().filter(|(key, _)| apps.contains(&key.app));
+    let overlays: BTreeSet<usize> =
+        cells.flat_map(|(_, cell)| cell.overlays.iter().copied()).collect();
+    let nameless =
+        |index: &usize| inventory.overlays.get(*index).is_some_and(|overlay| overlay.app.is_none());
+    overlays.len() == 1 && overlays.iter().all(nameless)
+}
+
+/// The request with the apps that are meant, each by its name.
+fn named_by_app(groups: &[(Group, Option<Pin>)], request: Request) -> Request {
+    let word = |(keys, version): &(Group, Option<Pin>)| {
+        let app = keys.first().map(|key| key.app.to_string());
+        Some((app?, version.clone()?))
+    };
+    let words: Option<Vec<(String, Pin)>> = groups.iter().map(word).collect();
+    match words {
+        Some(words) => Request { to: request.to, what: What::Apps(words) },
+        None => request,
     }
-    let near = apps_at(&workspace.prefix(), inventory);
-    let configured = workspace.repo.config_string("promote.app");
-    let configured = all.iter().filter(|app| configured.iter().any(|name| app.answers_to(name)));
-    let configured: BTreeSet<AppId> = configured.cloned().collect();
-    for found in [near, configured, all.clone()] {
-        if found.len() == 1 {
-            return Ok(found);
-        }
-    }
-    let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
-    Err(Failure::usage(format!("which app goes back in {to}? There are {}", names.join(", ")))
-        .hint(format!("{} rollback {to} -a APP", context.front.name())))
 }

@@ -86,7 +86,7 @@ impl Promoting<'_> {
 
 /// The overlays of the named apps, or of all; only those with the labels of
 /// `--select`.
-pub(super) fn overlays(
+pub(in super::super) fn overlays(
     workspace: &Workspace,
     args: &CommonArgs,
     request: &Request,
@@ -147,6 +147,9 @@ fn label<'a>(overlay: &'a Overlay, name: &str) -> Option<&'a str> {
 fn names(args: &CommonArgs, request: &Request) -> Option<Vec<String>> {
     if let What::Apps(apps) = &request.what {
         return Some(apps.iter().map(|(name, _)| name.clone()).collect());
+    }
+    if let What::Images(apps) = &request.what {
+        return Some(apps.iter().map(|(app, _)| app.to_string()).collect());
     }
     let plain = args.apps.iter().all(|name| is_plain(name));
     let only_apps = !args.apps.is_empty() && plain && !args.all && args.groups.is_empty();

@@ -1,9 +1,11 @@
 //! The words before the environment: versions, `APP@VERSION`, or an
 //! environment whose versions are meant.
 
-use crate::model::{EnvironmentName, Pin, Pipeline};
+use std::collections::BTreeMap;
 
-use super::super::Failure;
+use crate::model::{AppId, EnvironmentName, Pin, Pipeline};
+
+use super::super::{Exit, Failure};
 
 /// What the words of a promotion mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(in super::super) enum What {
     Apps(Vec<(String, Pin)>),
     /// Whatever that environment runs; `None`: the one before.
     RunsIn(Option<EnvironmentName>),
+    /// Images of apps, each at its version: what a rollback comes to.
+    Images(Vec<(AppId, BTreeMap<String, Pin>)>),
 }
 
 impl Request {
@@ -33,6 +37,7 @@ impl Request {
                     apps.iter().map(|(app, version)| format!("{app}@{version}")).collect();
                 format!("{} {}", words.join(" "), self.to)
             }
+            What::Images(_) => format!("rollback {}", self.to),
             What::RunsIn(Some(source)) => format!("{source} {}", self.to),
             What::RunsIn(None) => self.to.to_string(),
         }
@@ -110,7 +115,8 @@ impl Known<'_> {
         environment: &str,
         words: &[String],
     ) -> Result<Request, Failure> {
-        let to = self.environment(environment, &[])?;
+        let unknown = |failure| Failure { exit: Exit::NotFound, ..failure };
+        let to = self.environment(environment, &[]).map_err(unknown)?;
         let mut apps = Vec::new();
         for word in words {
             if (self.is_app)(word)? {
@@ -193,7 +199,6 @@ impl Known<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Exit;
     use crate::model::{Environment, EnvironmentDelivery, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {

@@ -42,7 +42,7 @@ pub(super) fn asks_for_git(
     Ok(prepared.index.needs_git()?)
 }
 
-fn hook(repo: &Repository, no_verify: bool) -> Option<String> {
+pub(super) fn hook(repo: &Repository, no_verify: bool) -> Option<String> {
     let dir = hooks_dir(repo);
     let verifying: &[&str] = if no_verify { &[] } else { &VERIFYING };
     let mut names = HOOKS.iter().chain(verifying);

@@ -2,8 +2,9 @@
 //! signing, editor and cleanup are right by construction. Where git refuses,
 //! the files get their bytes back.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 
 use gix::ObjectId;
 
@@ -16,7 +17,7 @@ use super::{
     SignChoice, Target, Unfinished, check_head, head_ref,
 };
 use crate::model::{FileChange, RepoPath, Snapshot};
-use crate::worktree::read_beneath;
+use crate::worktree::{WorktreeError, again, read_beneath};
 
 /// Commits by `git commit --only`.
 pub(super) fn commit(
@@ -26,13 +27,7 @@ pub(super) fn commit(
     (message, reason): (&str, &str),
 ) -> Result<Committed, CommitError> {
     let Prepared { lock, targets, branch, .. } = prepared;
-    if let Some(target) = targets.iter().find(|target| target.file.is_none()) {
-        let path = &target.change.path;
-        let message = format!(
-            "`{path}` is not checked out, and git cannot commit it then (needed: {reason})"
-        );
-        return Err(CommitError::Unsupported { message });
-    }
+    check_files(&targets, reason)?;
     if targets.iter().all(|target| target.change.old.as_deref() == target.change.after()) {
         return Err(CommitError::NothingToCommit);
     }
@@ -66,13 +61,14 @@ pub(super) fn commit(
             return Ok(committed);
         }
         Err(error) => {
-            if undo.restore() {
+            let Restored { whole, kept } = undo.restore();
+            if whole {
                 // One that stays is found to be undone.
                 let _met_by_the_next_run = Journal::drop_from(repo);
             }
-            interrupted()?;
-            check_head(repo, request.base)?;
-            return Err(error);
+            let why = interrupted().and_then(|()| check_head(repo, request.base).map(drop));
+            let error = why.err().unwrap_or(error);
+            return Err(if kept.is_empty() { error } else { error.keeping(kept) });
         }
     };
     let mut committed = finish(repo, request, branch, &said)?;
@@ -85,6 +81,16 @@ pub(super) fn commit(
     // One that stays is found to be done.
     let _met_by_the_next_run = Journal::drop_from(repo);
     Ok(committed)
+}
+
+/// Every file is checked out, which git needs to commit it.
+pub(super) fn check_files(targets: &[Target<'_>], reason: &str) -> Result<(), CommitError> {
+    let Some(target) = targets.iter().find(|target| target.file.is_none()) else { return Ok(()) };
+    let path = &target.change.path;
+    let message = format!(
+        "`{path}` is not checked out, and only git can commit it here, which needs that ({reason})"
+    );
+    Err(CommitError::Unsupported { message })
 }
 
 fn write_files<'a>(
@@ -129,21 +135,22 @@ fn run(
     message: &str,
 ) -> Result<String, CommitError> {
     let options = request.options;
-    let message = temporary(repo, message.as_bytes())?;
+    let [message_path, paths_path] = papers(repo);
+    let message = Paper::write(&message_path, message.as_bytes())?;
     let mut paths = Vec::new();
     for target in targets {
         paths.extend_from_slice(pathspec(&target.change.path).as_bytes());
         paths.push(0);
     }
-    let paths = temporary(repo, &paths)?;
+    let paths = Paper::write(&paths_path, &paths)?;
     let mut command = child::git(repo);
     if repo.config_string("core.fsync").is_none() {
         // Git leaves objects and index to the system otherwise.
         command.args(["-c", "core.fsync=loose-object,reference,index"]);
     }
     command.args(["commit", "--quiet", "--only", "--pathspec-file-nul"]);
-    command.arg("--file").arg(message.path());
-    command.arg(format!("--pathspec-from-file={}", paths.path().display()));
+    command.arg("--file").arg(&message.0);
+    command.arg(format!("--pathspec-from-file={}", paths.0.display()));
     match &options.sign {
         SignChoice::Config => {}
         SignChoice::Off => _ = command.arg("--no-gpg-sign"),
@@ -155,26 +162,52 @@ fn run(
     }
     if options.edit {
         command.arg("--edit");
-    } else {
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
     }
-    let failed = |error: std::io::Error| GitError::Child {
+    let (status, said) = listen(command, options.edit).map_err(|error| GitError::Child {
         command: "commit".to_owned(),
         message: error.to_string(),
-    };
-    let child = command.spawn().map_err(failed)?;
-    let output = wait_for(child).map_err(failed)?;
-    let said = child::words(&output.stderr);
-    if output.status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
+    })?;
+    if status.success() { Ok(said) } else { Err(refused(repo, options, said)) }
+}
+
+/// Runs git to its end; gives what was said, unless it goes to the terminal.
+/// It is said into a file: at the end of a pipe we would wait for every process
+/// that a hook has left behind.
+fn listen(mut command: Command, aloud: bool) -> std::io::Result<(ExitStatus, String)> {
+    if aloud {
+        return Ok((wait_for(command.spawn()?)?, String::new()));
+    }
+    let mut heard = tempfile::tempfile()?;
+    command.stdout(Stdio::null()).stderr(heard.try_clone()?);
+    let status = wait_for(command.spawn()?)?;
+    let mut said = Vec::new();
+    heard.rewind()?;
+    heard.read_to_end(&mut said)?;
+    Ok((status, child::words(&said)))
+}
+
+/// The files that git reads the message and the paths from. Always the same, so
+/// that it is known where a killed run left them.
+pub(in super::super) fn papers(repo: &Repository) -> [PathBuf; 2] {
+    ["git-promote.message", "git-promote.paths"].map(|name| repo.git_dir().join(name))
 }
 
 /// A file for git to read, gone afterwards.
-fn temporary(repo: &Repository, bytes: &[u8]) -> Result<tempfile::NamedTempFile, CommitError> {
-    let failed = |error| CommitError::write("a temporary file", error);
-    let dir = std::path::absolute(repo.git_dir()).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix("promote-").tempfile_in(dir).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    Ok(file)
+struct Paper(PathBuf);
+
+impl Paper {
+    fn write(path: &Path, bytes: &[u8]) -> Result<Self, CommitError> {
+        let failed = |error| CommitError::write("a temporary file", error);
+        let paper = Self(std::path::absolute(path).map_err(failed)?);
+        std::fs::write(&paper.0, bytes).map_err(failed)?;
+        Ok(paper)
+    }
+}
+
+impl Drop for Paper {
+    fn drop(&mut self) {
+        let _met_by_the_next_run = again(|| std::fs::remove_file(&self.0));
+    }
 }
 
 /// What kept git from committing, told by its words.
@@ -191,12 +224,13 @@ fn refused(repo: &Repository, options: &CommitOptions, said: String) -> CommitEr
     if has("Please tell me who you are") || has("empty ident name") {
         return CommitError::NoIdentity { message: said };
     }
-    let message = match (said.is_empty(), options.edit) {
-        (false, _) => said,
-        (true, true) => "`git commit` did not commit".to_owned(),
-        (true, false) => "a hook refused the commit without a word".to_owned(),
-    };
-    CommitError::Refused { message }
+    match (said.is_empty(), options.edit) {
+        (false, _) => CommitError::Refused { message: said },
+        (true, true) => CommitError::NotCommitted,
+        (true, false) => {
+            CommitError::Refused { message: "a hook refused the commit without a word".to_owned() }
+        }
+    }
 }
 
 /// Whether HEAD is the planned commit: on its base, with its files.
@@ -234,6 +268,9 @@ fn finish(
     for change in request.changes {
         if snapshot.read(&change.path).ok().flatten().as_deref() != change.after() {
             committed.notes.push(format!("`{}` was committed otherwise than planned", change.path));
+            // A hook added it to the index of the commit alone: in the other
+            // one it would be taken back by the user's next commit.
+            let _best_effort = child::run(repo, &["reset", "-q", "--", change.path.as_str()], b"");
         }
     }
     Ok(committed)
@@ -246,24 +283,37 @@ struct Undo<'a> {
     added: Vec<&'a RepoPath>,
 }
 
+/// What became of files that were to get their bytes back.
+struct Restored {
+    /// Whether nothing is left to be done.
+    whole: bool,
+    /// Files that somebody changed in the meantime: they stay.
+    kept: Vec<RepoPath>,
+}
+
 impl Undo<'_> {
-    /// Gives the files their bytes back, also where a hook changed them: they
-    /// were clean before. Tells whether all is as it was.
-    fn restore(&self) -> bool {
-        let Some(root) = self.repo.root() else { return false };
-        let mut whole = true;
+    /// Gives the files their bytes back, as far as they still hold what was
+    /// written: what an editor or a hook saved meanwhile is not ours to lose.
+    fn restore(&self) -> Restored {
+        let mut done = Restored { whole: true, kept: Vec::new() };
+        let Some(root) = self.repo.root() else { return Restored { whole: false, ..done } };
         for target in &self.written {
             let Some(file) = &target.file else { continue };
-            let now = read_beneath(root, &target.change.path);
-            let back = now.and_then(|now| {
-                bring_back(root, target, file, now.as_ref().map(|now| now.bytes.as_slice()))
-            });
-            whole &= back.is_ok();
+            let left = (!target.change.removed).then_some(file.after.as_slice());
+            match bring_back(root, target, file, left) {
+                Ok(()) => {}
+                Err(WorktreeError::Io { .. }) => done.whole = false,
+                Err(_) => {
+                    let now = read_beneath(root, &target.change.path).ok().flatten();
+                    let back = now.map(|now| now.bytes) == file.before;
+                    done.kept.extend((!back).then(|| target.change.path.clone()));
+                }
+            }
         }
         for path in &self.added {
             let args = ["update-index", "--force-remove", "--", path.as_str()];
-            whole &= child::answer(self.repo, &args, b"").is_ok();
+            done.whole &= child::answer(self.repo, &args, b"").is_ok();
         }
-        whole
+        done
     }
 }

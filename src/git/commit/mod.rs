@@ -17,16 +17,20 @@ mod targets;
 
 use gix::ObjectId;
 
+use super::index::IndexLock;
 use super::journal::{Turn, recover_in};
 use super::{CommitError, GitError, Repository};
 use crate::model::{FileChange, RepoPath};
 
 pub use aside::build;
 pub(super) use engine::has_hook;
+pub(super) use handoff::papers;
 pub(super) use native::{bring, bring_back, read_index, write_index};
 pub(super) use reference::Files;
 pub(super) use sync::{Durability, head_ref, objects as sync_objects};
-pub(super) use targets::{Checkout, Entry, MODE_EXECUTABLE, MODE_FILE, Target, entries, inspect};
+pub(super) use targets::{
+    Checkout, Entry, MODE_EXECUTABLE, MODE_FILE, Target, blob_id, entries, inspect,
+};
 
 /// Whether to sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,14 +128,41 @@ pub fn commit(repo: &Repository, request: &CommitRequest<'_>) -> Result<Committe
     if request.changes.is_empty() {
         return Err(CommitError::NothingToCommit);
     }
+    hold(repo)?.commit(repo, request)
+}
+
+/// The turn and the lock of the index: while it is held, no commit of others
+/// moves the branch that is checked out.
+#[derive(Debug)]
+pub struct Held {
+    // Given back in this order.
+    lock: IndexLock,
+    turn: Turn,
+}
+
+/// Waits for both, and brings what an earlier run left to its end.
+pub fn hold(repo: &Repository) -> Result<Held, CommitError> {
     repo.work_tree()?;
     let turn = Turn::wait(repo)?;
     recover_in(&turn, repo)?.settled()?;
-    let prepared = native::prepare(&turn, repo, request)?;
-    let message = message::compose(repo, request)?;
-    match engine::asks_for_git(repo, request.options, &prepared)? {
-        Some(reason) => handoff::commit(&turn, (repo, request), prepared, (&message, &reason)),
-        None => native::commit(&turn, (repo, request), prepared, &message),
+    let lock = IndexLock::acquire(&turn, &repo.gix.index_path())?;
+    Ok(Held { lock, turn })
+}
+
+impl Held {
+    /// As [`commit`] does, without another wait.
+    pub fn commit(
+        self,
+        repo: &Repository,
+        request: &CommitRequest<'_>,
+    ) -> Result<Committed, CommitError> {
+        let Self { lock, turn } = self;
+        let prepared = native::prepare(lock, repo, request)?;
+        let message = message::compose(repo, request)?;
+        match engine::asks_for_git(repo, request.options, &prepared)? {
+            Some(reason) => handoff::commit(&turn, (repo, request), prepared, (&message, &reason)),
+            None => native::commit(&turn, (repo, request), prepared, &message),
+        }
     }
 }
 

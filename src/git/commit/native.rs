@@ -30,13 +30,12 @@ pub(super) struct Prepared<'a> {
     pub(super) branch: Option<String>,
 }
 
-/// Locks the index, and only then looks at HEAD, index and files.
+/// Looks at HEAD, index and files, under the lock of the index.
 pub(super) fn prepare<'a>(
-    turn: &Turn,
+    lock: IndexLock,
     repo: &Repository,
     request: &CommitRequest<'a>,
 ) -> Result<Prepared<'a>, CommitError> {
-    let lock = IndexLock::acquire(turn, &repo.gix.index_path())?;
     let branch = check_head(repo, request.base)?;
     let index = read_index(repo, lock.index(), request.changes)?;
     let targets = inspect(repo, request.base, &index, request.changes)?;
@@ -48,7 +47,14 @@ pub(super) fn prepare<'a>(
 pub(super) fn rehearse(repo: &Repository, request: &CommitRequest<'_>) -> Result<(), CommitError> {
     check_head(repo, request.base)?;
     let index = read_index(repo, &repo.gix.index_path(), request.changes)?;
-    inspect(repo, request.base, &index, request.changes)?;
+    let targets = inspect(repo, request.base, &index, request.changes)?;
+    let by_git = match super::engine::hook(repo, request.options.no_verify) {
+        Some(hook) => Some(format!("hook {hook}")),
+        None => index.needs_git()?,
+    };
+    if let Some(reason) = by_git {
+        super::handoff::check_files(&targets, &reason)?;
+    }
     signature(repo, Role::Author)?;
     signature(repo, Role::Committer)?;
     Ok(())
@@ -75,13 +81,15 @@ pub(super) fn commit(
     message: &str,
 ) -> Result<Committed, CommitError> {
     let durability = Durability::of(repo);
+    // Who commits has to be known before anything is written.
+    signature(repo, Role::Author)?;
+    let committer = signature(repo, Role::Committer)?;
     let mut rewrite = Rewrite::default();
     let changes = prepared.targets.iter().map(|target| target.change);
     let (tree, blobs) = write_trees(repo, request.base, changes, &mut rewrite)?;
     if tree == repo.tree_of(request.base)? {
         return Err(CommitError::NothingToCommit);
     }
-    let committer = signature(repo, Role::Committer)?;
     let id = write_commit(repo, request, (tree, message), &committer)?;
     if durability.objects {
         let trees = rewrite.directories.iter().filter_map(|directory| directory.new);

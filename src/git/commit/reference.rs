@@ -118,11 +118,16 @@ pub(super) fn advance(turn: &Turn, repo: &Repository, step: Step<'_>) -> Result<
     }
 }
 
-/// Git leaves empty directories where branches were.
+/// Git leaves empty directories where branches were, and directories of them.
+/// One that holds a file stays.
 fn make_room(target: &Path) {
-    if target.is_dir() {
-        let _in_the_way = fs::remove_dir(target);
+    if !fs::symlink_metadata(target).is_ok_and(|found| found.is_dir()) {
+        return;
     }
+    for entry in fs::read_dir(target).into_iter().flatten().flatten() {
+        make_room(&entry.path());
+    }
+    let _in_the_way = fs::remove_dir(target);
 }
 
 /// The lines that were added to reflogs.
@@ -135,6 +140,7 @@ impl Logs {
         options.append(true);
         if !matches!(repo.gix.refs.write_reflog, WriteReflog::Disable) {
             fs::create_dir_all(file.parent().unwrap_or(file))?;
+            make_room(file);
             options.create(true);
         }
         let mut log = match options.open(file) {

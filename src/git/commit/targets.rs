@@ -13,7 +13,7 @@ use super::super::index::{Index, MODE_COMMIT, RawEntry};
 use super::super::{Difference, TreeSnapshot};
 use super::{CommitError, GitError, Repository};
 use crate::model::{EntryKind, FileChange, RepoPath, Snapshot};
-use crate::worktree::read_beneath;
+use crate::worktree::{check_folder, read_beneath};
 
 pub(in super::super) const MODE_FILE: u32 = 0o100_644;
 pub(in super::super) const MODE_EXECUTABLE: u32 = 0o100_755;
@@ -84,7 +84,8 @@ pub(in super::super) fn inspect<'a>(
     Ok(targets)
 }
 
-fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
+/// The id that a blob of these bytes has.
+pub(in super::super) fn blob_id(repo: &Repository, bytes: &[u8]) -> Result<ObjectId, CommitError> {
     let id = gix::objs::compute_hash(repo.gix.object_hash(), gix::objs::Kind::Blob, bytes);
     id.map_err(|error| CommitError::write("an object", error))
 }
@@ -268,8 +269,11 @@ fn check_entry(
         let staged_away = change.old.is_some();
         return if staged_away { Err(dirty(path, Difference::Staged)) } else { Ok(()) };
     };
-    if change.old.is_none() || entry.intent_to_add {
+    if change.old.is_none() {
         return Err(dirty(path, Difference::Indexed));
+    }
+    if entry.intent_to_add {
+        return Err(dirty(path, Difference::Staged));
     }
     if entry.unmerged {
         return Err(dirty(path, Difference::Unmerged));
@@ -298,15 +302,18 @@ fn checkout(
         (None, Some(_)) => Err(dirty(path, Difference::Deleted)),
         (Some(_), None) => Err(dirty(path, Difference::Untracked)),
         (None, None) => {
+            check_folder(root, path)?;
             let after = filters.smudged(path, &change.new)?;
             Ok(Some(Checkout { before: None, after }))
         }
         (Some(found), Some(old)) if change.removed => {
+            check_folder(root, path)?;
             let clean = filters.updated(path, &found.bytes, (old, old))?;
             clean.ok_or_else(|| dirty(path, Difference::WorkTree))?;
             Ok(Some(Checkout { before: Some(found.bytes), after: Vec::new() }))
         }
         (Some(found), Some(old)) => {
+            check_folder(root, path)?;
             let after = filters.updated(path, &found.bytes, (old, &change.new))?;
             let after = after.ok_or_else(|| dirty(path, Difference::WorkTree))?;
             Ok(Some(Checkout { before: Some(found.bytes), after }))

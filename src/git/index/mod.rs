@@ -196,7 +196,11 @@ impl Index {
         for (signature, _) in self.extensions()? {
             // The case of the first letter tells what may be ignored.
             if !signature.first().is_some_and(u8::is_ascii_uppercase) {
-                return Ok(Some(format!("index extension {}", signature.as_bstr())));
+                return Ok(Some(match &signature {
+                    b"sdir" => "the index is sparse".to_owned(),
+                    b"link" => "the index is split".to_owned(),
+                    _ => format!("index extension {}", signature.as_bstr()),
+                }));
             }
         }
         Ok(None)

@@ -10,17 +10,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gix::ObjectId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::commit::{Checkout, Durability, Target};
 use super::super::{CommitError, Repository};
 use super::linked::remove;
 use super::turn::Turn;
+use super::unreadable::Unreadable;
 use crate::model::RepoPath;
 use crate::worktree::{again, missing_directories, sync_directory_of};
 
 const NAME: &str = "git-promote.journal";
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 
 /// What is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +41,10 @@ pub(in super::super) enum Kind {
 /// What is under way, and what it takes to bring it to an end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Journal {
-    version: u32,
+    version: u64,
+    /// The version of the program that writes it.
+    #[serde(default)]
+    by: String,
     pub(super) kind: Kind,
     pub(super) process: u32,
     /// The commit that it is built on.
@@ -48,7 +53,7 @@ pub(in super::super) struct Journal {
     pub(super) commit: Option<String>,
     /// The branch that moves, in full; none where HEAD is detached.
     pub(super) branch: Option<String>,
-    /// The index, as far as its name is text.
+    /// The index, from the git directory on; as far as its name is text.
     pub(super) index: String,
     pub(super) files: Vec<Entry>,
     /// Directories that were not there, the deepest last.
@@ -143,12 +148,13 @@ impl Journal {
         let made = missing_directories(root, new.map(|target| &target.change.path));
         Ok(Self {
             version: VERSION,
+            by: env!("CARGO_PKG_VERSION").to_owned(),
             kind,
             process: std::process::id(),
             base: base.to_string(),
             commit: commit.map(|id| id.to_string()),
             branch,
-            index: repo.gix.index_path().display().to_string(),
+            index: index_of(repo),
             files: targets
                 .iter()
                 .map(|target| Entry::of(repo, target))
@@ -158,13 +164,8 @@ impl Journal {
     }
 
     /// Writes it, whole or not at all; with durability it is on disk then, and
-    /// with it every lock in the same directory.
-    pub(in super::super) fn write(
-        &self,
-        turn: &Turn,
-        repo: &Repository,
-    ) -> Result<(), CommitError> {
-        let _held = turn;
+    /// with it every lock in the same directory. Only who has the turn writes.
+    pub(in super::super) fn write(&self, _: &Turn, repo: &Repository) -> Result<(), CommitError> {
         let durability = Durability::of(repo);
         let durable = durability.objects || durability.refs || durability.index;
         let saved = self.save((&path(repo), &new_path(repo)), durable);
@@ -193,30 +194,55 @@ impl Journal {
         if durable { sync_directory_of(path) } else { Ok(()) }
     }
 
-    /// The journal that is there; `None` where there is none, an error text
-    /// where it cannot be read.
-    pub(super) fn read(repo: &Repository) -> Result<Option<Self>, String> {
-        let text = match fs::read_to_string(path(repo)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
+    /// The journal that is there; `None` where there is none, and why it is of
+    /// no use where that is so.
+    pub(super) fn read(repo: &Repository) -> io::Result<Result<Option<Self>, Unreadable>> {
+        match fs::read(path(repo)) {
+            Ok(bytes) => Ok(Self::parse(&String::from_utf8_lossy(&bytes)).map(Some)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
+            // Perhaps it can be read later.
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Unreadable> {
         let mut lines = text.lines();
         let (line, sum) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         if checksum(line) != sum {
-            return Err("it is cut off or damaged".to_owned());
+            return Err(Unreadable::damaged(text, "it is cut off or damaged"));
         }
-        let journal: Self = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        if journal.version != VERSION {
-            return Err(format!("it is of version {}", journal.version));
+        let damaged = |error: serde_json::Error| Unreadable::damaged(text, error.to_string());
+        let value: Value = serde_json::from_str(line).map_err(damaged)?;
+        if value.get("version").and_then(Value::as_u64) != Some(VERSION) {
+            return Err(Unreadable::other(&value));
         }
-        Ok(Some(journal))
+        serde_json::from_value(value).map_err(damaged)
+    }
+
+    /// Whether the index of the journal is the one in force.
+    pub(super) fn is_of_this_index(&self, repo: &Repository) -> bool {
+        let there = whole(&repo.git_dir().join(&self.index));
+        self.index == index_of(repo) || there == whole(&repo.gix.index_path())
     }
 
     /// Drops the journal: what it says is done, or undone.
     pub(in super::super) fn drop_from(repo: &Repository) -> io::Result<()> {
         remove(&path(repo)).map(drop)
     }
+}
+
+/// The index in force: from the git directory on, which may be moved, or whole
+/// where it is not in it.
+pub(super) fn index_of(repo: &Repository) -> String {
+    let index = whole(&repo.gix.index_path());
+    let within = index.strip_prefix(whole(repo.git_dir()));
+    within.unwrap_or(&index).display().to_string()
+}
+
+/// The path without links, also where the file itself is not there.
+pub(super) fn whole(path: &Path) -> PathBuf {
+    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(by_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// Where the journal is.

@@ -4,19 +4,24 @@
 //! must never. So a record is written first and then linked to the name of the
 //! lock, which is one step and fails where somebody holds it: the lock is ours
 //! as long as it and the record are the same file. Where links are not
-//! possible, or were lost with the power, the content tells.
+//! possible, the content tells, and the record says that it does.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::CommitError;
+use super::elsewhere::is_busy;
 use super::owner::patiently;
 use super::turn::Turn;
 use crate::worktree::{again, sync_directory_of};
 
 /// What a lock without content of its own begins with; git writes no such.
 const MAGIC: &str = "git-promote, process ";
+
+/// What the record says behind the content of a lock that is not one file with
+/// it. Equal content alone tells nothing: two runs may make the same commit.
+const MADE: &[u8] = b"not linked\n";
 
 /// What tells a lock from those of others.
 #[derive(Debug)]
@@ -39,29 +44,33 @@ impl Token {
 pub(in super::super) struct LinkedLock {
     lock: PathBuf,
     record: PathBuf,
+    /// Whether it is held: until then only the record is ours.
+    held: bool,
 }
 
 impl LinkedLock {
     /// Takes the lock at `lock`, recorded at `record`; waits for whoever holds
     /// it. With `durable` the content is on disk then.
     pub(in super::super) fn take(
-        _turn: &Turn,
+        turn: &Turn,
         (lock, record): (PathBuf, PathBuf),
         token: &Token,
         durable: bool,
     ) -> Result<Self, CommitError> {
         let failed = |error| CommitError::write(format!("`{}`", lock.display()), error);
+        patiently(&lock, || Ok((!is_busy(turn.directory(), &record)).then_some(())))?;
         clear(&lock, &record).map_err(failed)?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).open(&record).map_err(failed)?;
         // From here on the record goes with the value.
-        let held = Self { lock: lock.clone(), record };
+        let mut held = Self { lock: lock.clone(), record, held: false };
         file.write_all(&token.0).map_err(failed)?;
         if durable {
             file.sync_all().map_err(failed)?;
         }
         drop(file);
         patiently(&lock, || held.link(&token.0).map_err(failed))?;
+        held.held = true;
         Ok(held)
     }
 
@@ -90,7 +99,12 @@ impl LinkedLock {
 
     fn create(&self, content: &[u8]) -> io::Result<Option<()>> {
         match OpenOptions::new().write(true).create_new(true).open(&self.lock) {
-            Ok(mut file) => file.write_all(content).map(Some),
+            Ok(mut file) => {
+                // Known for ours by its content, and that only by this mark.
+                let marked = [content, MADE].concat();
+                let made = file.write_all(content).and_then(|()| fs::write(&self.record, marked));
+                made.map(Some).inspect_err(|_| drop(remove(&self.lock)))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(error),
         }
@@ -102,15 +116,22 @@ impl LinkedLock {
     }
 
     /// Lets go; an error tells that the lock stays.
-    pub(in super::super) fn release(self) -> io::Result<()> {
-        clear(&self.lock, &self.record).map(drop)
+    pub(in super::super) fn release(mut self) -> io::Result<()> {
+        self.let_go()
+    }
+
+    fn let_go(&mut self) -> io::Result<()> {
+        if self.held {
+            return clear(&self.lock, &self.record).map(drop);
+        }
+        remove(&self.record).map(drop)
     }
 }
 
 impl Drop for LinkedLock {
     /// A lock that cannot be removed is met, known and removed by the next run.
     fn drop(&mut self) {
-        let _next_time = clear(&self.lock, &self.record);
+        let _next_time = self.let_go();
     }
 }
 
@@ -130,8 +151,8 @@ pub(super) fn is_ours(lock: &Path, record: &Path) -> bool {
         return true;
     }
     let Some(content) = small(lock) else { return false };
-    content.starts_with(MAGIC.as_bytes())
-        || (!content.is_empty() && small(record).is_some_and(|record| record == content))
+    let made = || small(record).is_some_and(|record| record == [&content, MADE].concat());
+    content.starts_with(MAGIC.as_bytes()) || (!content.is_empty() && made())
 }
 
 /// The content of a file that is as small as a token.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::super::Repository;
 use super::super::commit::Files;
 use super::super::index::Beside;
+use super::elsewhere::left_in;
 use super::entry::{self, Journal};
 use super::linked::is_ours;
-use super::owner::{age_of, holder};
+use super::owner::{age_of, culprit};
 use super::turn;
+use super::unreadable::Unreadable;
 
 /// Something that was found in a work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,15 @@ pub enum Finding {
         /// Who has it open, where that can be seen.
         owner: Option<String>,
     },
+    /// A lock that a run left which was broken off in another work tree.
+    LeftElsewhere {
+        /// The lock.
+        path: PathBuf,
+        /// How long it has been there.
+        age: Duration,
+        /// The work tree, from which it is removed.
+        work_tree: PathBuf,
+    },
     /// A promotion that was broken off.
     Journal {
         /// Its commit, where it is known.
@@ -47,19 +58,25 @@ pub enum Finding {
         /// How long ago.
         age: Duration,
     },
-    /// A journal that cannot be read.
+    /// A journal that cannot be followed.
     Damaged {
         /// The journal.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// Whether it is whole, and for another version of this program.
+        other: bool,
     },
 }
 
 impl Finding {
     /// Whether recovering brings it to its end.
     pub fn is_recoverable(&self) -> bool {
-        matches!(self, Self::OwnLock { .. } | Self::Journal { .. } | Self::Damaged { .. })
+        match self {
+            Self::OwnLock { .. } | Self::Journal { .. } => true,
+            Self::Damaged { other, .. } => !other,
+            Self::Running { .. } | Self::ForeignLock { .. } | Self::LeftElsewhere { .. } => false,
+        }
     }
 }
 
@@ -73,7 +90,9 @@ pub fn examine(repo: &Repository) -> Vec<Finding> {
     } else if own.exists() {
         found.push(Finding::OwnLock { age: age_of(&own), path: own });
     }
-    let journal = Journal::read(repo);
+    let journal = Journal::read(repo).unwrap_or_else(|error| {
+        Err(Unreadable::Damaged { reason: error.to_string(), paths: Vec::new() })
+    });
     for (lock, record) in locks(repo, journal.as_ref().ok().and_then(Option::as_ref)) {
         found.extend(examine_lock(running, &lock, &record));
     }
@@ -87,7 +106,11 @@ pub fn examine(repo: &Repository) -> Vec<Finding> {
             files: journal.files.iter().map(|file| file.path.to_string()).collect(),
             age: age_of(&path),
         }),
-        Err(reason) => found.push(Finding::Damaged { path, reason }),
+        Err(error) => found.push(Finding::Damaged {
+            path,
+            reason: error.to_string(),
+            other: error.is_of_another_version(),
+        }),
     }
     found
 }
@@ -109,9 +132,13 @@ fn examine_lock(running: bool, lock: &Path, record: &Path) -> Option<Finding> {
             let path = if there { path } else { record.to_owned() };
             Some(Finding::OwnLock { age: age_of(&path), path })
         }
-        (false, _) if there => {
-            Some(Finding::ForeignLock { age: age_of(lock), owner: holder(lock), path })
-        }
+        // While a run is at it, git may commit for it.
+        (false, false) if there => Some(match (culprit(lock), left_in(lock)) {
+            (None, Some(work_tree)) => {
+                Finding::LeftElsewhere { age: age_of(lock), path, work_tree }
+            }
+            (owner, _) => Finding::ForeignLock { age: age_of(lock), owner, path },
+        }),
         _ => None,
     }
 }

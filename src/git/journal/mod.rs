@@ -7,13 +7,16 @@
 //! the one point that counts. Files, index and the end of the journal follow.
 //! Each step is on disk before the next one relies on it.
 
+mod elsewhere;
 mod entry;
+mod halves;
 mod linked;
 mod look;
 mod owner;
 mod recover;
 mod signals;
 mod turn;
+mod unreadable;
 mod verdict;
 
 pub use look::{Finding, examine};

@@ -1,17 +1,42 @@
 //! Waiting for a lock, and who holds it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::CommitError;
+use super::elsewhere::{left_in, run_with};
+use super::entry::whole;
 use super::signals::interrupted;
 
 /// How long a lock that someone else holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_millis(100);
+
+/// The commands of git that write the index or refs.
+const LOCKING: [&str; 19] = [
+    "add",
+    "am",
+    "apply",
+    "branch",
+    "checkout",
+    "cherry-pick",
+    "commit",
+    "merge",
+    "mv",
+    "pull",
+    "read-tree",
+    "rebase",
+    "reset",
+    "restore",
+    "revert",
+    "rm",
+    "stash",
+    "switch",
+    "update-index",
+];
 
 /// Tries until it succeeds, ten seconds at most; then the holder of `lock` is
 /// named.
@@ -21,8 +46,9 @@ pub(in super::super) fn patiently<T>(
 ) -> Result<T, CommitError> {
     wait(attempt)?.ok_or_else(|| CommitError::Locked {
         age: age_of(lock),
-        owner: holder(lock),
-        path: lock.to_owned(),
+        owner: culprit(lock),
+        path: whole(lock),
+        left_in: left_in(lock),
     })
 }
 
@@ -71,10 +97,66 @@ pub(super) fn holder(file: &Path) -> Option<String> {
     })
 }
 
+/// Who holds a lock: the process that has it open, else a run of ours in another
+/// work tree, else a git at work here. Git
+/// closes the lock of the index while it runs a hook or an editor.
+pub(super) fn culprit(lock: &Path) -> Option<String> {
+    holder(lock).or_else(|| run_with(lock)).or_else(|| git_at_work(&work_trees(lock)))
+}
+
+/// The work trees that a lock below a git directory may be about.
+fn work_trees(lock: &Path) -> Vec<PathBuf> {
+    let lock = lock.parent().and_then(|dir| dir.canonicalize().ok());
+    let mut found = Vec::new();
+    for dir in lock.iter().flat_map(|dir| dir.ancestors()) {
+        if dir.ends_with(".git") {
+            found.extend(dir.parent().map(Path::to_owned));
+        }
+        // That of a linked work tree names the `.git` of its work tree.
+        if let Ok(text) = fs::read_to_string(dir.join("gitdir")) {
+            found.extend(Path::new(text.trim_end()).parent().map(Path::to_owned));
+        }
+    }
+    found
+}
+
+/// A git that stands in one of these directories, with a command that locks.
+fn git_at_work(places: &[PathBuf]) -> Option<String> {
+    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let id: u32 = process.file_name().to_str()?.parse().ok()?;
+        let stands = fs::read_link(process.path().join("cwd")).ok()?;
+        let near = places.iter().any(|place| stands.starts_with(place));
+        let line = near.then(|| fs::read(process.path().join("cmdline")).ok()).flatten()?;
+        locks(&line).then(|| name_of(id))
+    })
+}
+
+/// Whether a command line, its words ended by zeros, is that of a git that
+/// writes the index or refs.
+fn locks(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split('\0');
+    let program = words.next().unwrap_or_default();
+    program.rsplit('/').next() == Some("git") && words.any(|word| LOCKING.contains(&word))
+}
+
 /// `process 123 (git)`.
 pub(super) fn name_of(process: u32) -> String {
     match fs::read_to_string(format!("/proc/{process}/comm")) {
         Ok(name) => format!("process {process} ({})", name.trim_end()),
         Err(_) => format!("process {process}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::locks;
+
+    #[test]
+    fn only_a_git_that_writes_is_blamed() {
+        assert!(locks(b"/usr/bin/git\0-c\0a=b\0commit\0-m\0x\0"));
+        for line in [&b"git\0cat-file\0--batch\0"[..], b"vi\0commit\0", b"git\0promote\0", b""] {
+            assert!(!locks(line), "{}", String::from_utf8_lossy(line));
+        }
     }
 }

@@ -8,15 +8,19 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::super::commit::{Durability, Files, Target, head_ref, write_index};
+use super::super::commit::{Durability, Files, Target, head_ref, papers, write_index};
 use super::super::index::{Beside, Index, IndexLock};
 use super::super::stage::{add_by_git, invalidated};
 use super::super::{CommitError, Repository};
+use super::elsewhere::is_busy;
 use super::entry::{self, Journal};
+use super::halves::remove_halves;
 use super::linked::{clear, remove};
+use super::signals::interrupted;
 use super::turn::{self, Turn};
+use super::unreadable::refused;
 use super::verdict::{Put, Step, verdict};
 use crate::model::{FileChange, RepoPath};
 use crate::worktree::{
@@ -30,6 +34,8 @@ pub struct Left {
     pub path: RepoPath,
     /// Why it was left as it is.
     pub reason: String,
+    /// Whether a person has to look at it: it is not as HEAD has it.
+    pub differs: bool,
 }
 
 /// What became of what an earlier run left.
@@ -71,7 +77,12 @@ pub fn settle(repo: &Repository) -> Result<Recovered, CommitError> {
         return Ok(Recovered::default());
     }
     match Turn::now(repo)? {
-        Some(turn) => recover_in(&turn, repo)?.settled(),
+        Some(turn) => {
+            let recovered = recover_in(&turn, repo)?.settled()?;
+            // Whoever asked for an end meanwhile wants no promotion after it.
+            interrupted()?;
+            Ok(recovered)
+        }
         None => Ok(Recovered::default()),
     }
 }
@@ -80,7 +91,7 @@ pub fn settle(repo: &Repository) -> Result<Recovered, CommitError> {
 pub fn is_anything_left(repo: &Repository) -> bool {
     let Beside { record, new, .. } = Beside::of(&repo.gix.index_path());
     let own = [turn::path(repo), entry::path(repo), entry::new_path(repo), record, new];
-    own.iter().chain(&Files::records(repo)).any(|path| path.exists())
+    own.iter().chain(&Files::records(repo)).chain(&papers(repo)).any(|path| path.exists())
 }
 
 /// Brings what an earlier run left to its end.
@@ -89,24 +100,48 @@ pub(in super::super) fn recover_in(
     repo: &Repository,
 ) -> Result<Recovered, CommitError> {
     let mut done = Recovered::default();
-    let journal = match Journal::read(repo) {
+    let read = Journal::read(repo).map_err(|error| CommitError::write("the journal", error))?;
+    let journal = match read {
         Ok(journal) => journal,
-        Err(error) => {
-            done.notes.push(format!("the journal of an earlier promotion is of no use: {error}"));
-            drop_journal(repo)?;
-            None
+        Err(other) if other.is_of_another_version() => return Err(refused(repo, &other)),
+        Err(damaged) => {
+            let refused = refused(repo, &damaged);
+            clear_locks(repo, None).map_err(|error| CommitError::write("the locks", error))?;
+            return Err(refused);
         }
     };
+    if let Some(journal) = journal.as_ref().filter(|journal| !journal.is_of_this_index(repo)) {
+        return Err(CommitError::OtherIndex { index: journal.index.clone() });
+    }
+    // Objects are written under the lock of the index: first what its record
+    // leads to, then the record.
+    if Beside::of(&repo.gix.index_path()).record.exists() {
+        let removed = remove_halves(repo);
+        removed.map_err(|error| CommitError::write("the objects", error))?;
+    }
     let removed = clear_locks(repo, journal.as_ref());
     done.found = removed.map_err(|error| CommitError::write("the locks", error))?;
-    done.found |= !done.notes.is_empty();
-    let Some(journal) = journal else { return Ok(done) };
+    let Some(journal) = journal else {
+        if papers(repo).iter().any(|path| path.exists()) {
+            let _no_git_reads_them = IndexLock::acquire(turn, &repo.gix.index_path())?;
+            remove_papers(repo)?;
+            done.found = true;
+        }
+        return Ok(done);
+    };
     done.found = true;
     mend(turn, repo, (&journal, &mut done))?;
     if done.failed.is_empty() {
         drop_journal(repo)?;
     }
     Ok(done)
+}
+
+/// Removes what git was given to read. Only under the lock of the index: a git
+/// that outlived the run before reads it as long as it holds that lock.
+fn remove_papers(repo: &Repository) -> Result<(), CommitError> {
+    let removed = papers(repo).iter().try_for_each(|path| remove(path).map(drop));
+    removed.map_err(|error| CommitError::write("a temporary file", error))
 }
 
 fn drop_journal(repo: &Repository) -> Result<(), CommitError> {
@@ -116,10 +151,8 @@ fn drop_journal(repo: &Repository) -> Result<(), CommitError> {
 /// Removes locks of ours, and what was to become index or journal.
 fn clear_locks(repo: &Repository, journal: Option<&Journal>) -> io::Result<bool> {
     let mut any = false;
-    let own = repo.gix.index_path();
-    let recorded = journal.map(|journal| PathBuf::from(&journal.index));
-    for index in recorded.iter().filter(|index| **index != own).chain([&own]) {
-        let Beside { lock, record, new } = Beside::of(index);
+    let Beside { lock, record, new } = Beside::of(&repo.gix.index_path());
+    if !is_busy(repo.git_dir(), &record) {
         any |= clear(&lock, &record)? | remove(&new)?;
     }
     let now = repo.gix.head_name().ok().flatten().map(|name| name.as_bstr().to_string());
@@ -144,9 +177,9 @@ fn mend(
         }
     }
     let lock = IndexLock::acquire(turn, &repo.gix.index_path())?;
+    remove_papers(repo)?;
     let index = Index::read(lock.index(), repo.gix.object_hash())?;
-    let gone = || CommitError::Unfinished { message: "there is no index".to_owned() };
-    let index = index.ok_or_else(gone)?;
+    let index = index.ok_or(CommitError::NoIndex)?;
     let verdict = verdict(repo, journal, &index)?;
     done.committed = Some(verdict.committed);
     done.left.extend(verdict.left);

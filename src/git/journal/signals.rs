@@ -2,7 +2,7 @@
 //! nothing is left behind before the branch moves and everything follows after.
 
 use std::io;
-use std::process::{Child, Output};
+use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(in super::super) fn interrupted() -> Result<(), CommitError> {
 }
 
 /// Waits for a child; a signal that asks for an end is passed on to it.
-pub(in super::super) fn wait_for(child: Child) -> io::Result<Output> {
+pub(in super::super) fn wait_for(mut child: Child) -> io::Result<ExitStatus> {
     let id = child.id();
     let (running, ended) = channel::<()>();
     std::thread::scope(|scope| {
@@ -36,9 +36,9 @@ pub(in super::super) fn wait_for(child: Child) -> io::Result<Output> {
                 }
             }
         });
-        let output = child.wait_with_output();
+        let status = child.wait();
         drop(running);
-        output
+        status
     })
 }
 
@@ -105,7 +105,7 @@ mod unix {
     impl Hold {
         pub(in super::super) fn new() -> Self {
             let state = STATE.get_or_init(State::new);
-            state.pending.store(0, Ordering::SeqCst);
+            // One that came under an earlier hold still counts.
             state.free.store(false, Ordering::SeqCst);
             Self(())
         }

@@ -1,7 +1,7 @@
 //! The turn: one run at a time writes in a work tree.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::{CommitError, Repository};
@@ -12,7 +12,7 @@ use crate::worktree::again;
 
 /// The lock of our own, in the git directory of the work tree. It is held by
 /// `flock`, so that it is free once its holder is gone, however it went.
-const OWN: &str = "git-promote.lock";
+pub(super) const OWN: &str = "git-promote.lock";
 
 /// The right to write in a work tree. Signals that ask for an end are noted
 /// meanwhile, and nothing else.
@@ -40,6 +40,11 @@ impl Turn {
         let signals = Hold::new();
         let file = open(&path)?;
         Ok(file.map(|file| Self { path, file, _signals: signals }.signed()))
+    }
+
+    /// The git directory of the work tree.
+    pub(super) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Writes down whose turn it is, for those who wait.
@@ -72,14 +77,33 @@ fn open(path: &Path) -> Result<Option<File>, CommitError> {
     let failed = |error| CommitError::write(format!("`{}`", path.display()), error);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(path).map_err(failed)?;
-    let locked = again(|| match fs4::FileExt::try_lock(&file) {
+    let file = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return replace(path, error);
+        }
+        opened => opened.map_err(failed)?,
+    };
+    let ours = try_lock(&file).map_err(failed)? && has_name(&file, path);
+    Ok(ours.then_some(file))
+}
+
+/// Removes a file that a run of another user's left, so that the next try makes
+/// one of ours. Nobody may be at it: reading is enough for that lock.
+fn replace(path: &Path, denied: io::Error) -> Result<Option<File>, CommitError> {
+    let failed = |error| CommitError::write(format!("`{}`", path.display()), error);
+    let Ok(file) = File::open(path) else { return Err(failed(denied)) };
+    if try_lock(&file).map_err(failed)? && has_name(&file, path) {
+        again(|| fs::remove_file(path)).map_err(failed)?;
+    }
+    Ok(None)
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    again(|| match fs4::FileExt::try_lock(file) {
         Ok(()) => Ok(true),
         Err(fs4::TryLockError::WouldBlock) => Ok(false),
         Err(fs4::TryLockError::Error(error)) => Err(error),
-    });
-    let ours = locked.map_err(failed)? && has_name(&file, path);
-    Ok(ours.then_some(file))
+    })
 }
 
 /// The process whose turn it is, as it signed.
@@ -91,6 +115,11 @@ pub(super) fn holder(path: &Path) -> Option<String> {
 
 /// Whether a run has the turn now.
 pub(super) fn is_taken(repo: &Repository) -> bool {
-    let Ok(file) = File::open(path(repo)) else { return false };
+    is_held(&path(repo))
+}
+
+/// Whether a run has the turn that this file is for.
+pub(super) fn is_held(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
     matches!(fs4::FileExt::try_lock_shared(&file), Err(fs4::TryLockError::WouldBlock))
 }

@@ -12,7 +12,7 @@ use super::super::{CommitError, Repository, TreeSnapshot};
 use super::entry::{Content, Entry, Journal, Kind, id_of};
 use super::recover::Left;
 use crate::model::FileChange;
-use crate::worktree::read_beneath;
+use crate::worktree::{WorktreeError, read_beneath};
 
 /// What is to become of a promotion that was broken off.
 #[derive(Debug, Default)]
@@ -97,14 +97,16 @@ pub(super) fn verdict(
     let mut verdict = Verdict::default();
     let mut files = Vec::new();
     for entry in &journal.files {
-        match look(repo, entry, (snapshot.as_ref(), &indexed)) {
+        // What cannot be read now may be read later: the journal stays.
+        match look(repo, entry, (snapshot.as_ref(), &indexed))? {
             Ok(now) => files.push(now),
             Err(error) => {
-                verdict.left.push(Left { path: entry.path.clone(), reason: error.to_string() });
+                let (path, reason) = (entry.path.clone(), error.to_string());
+                verdict.left.push(Left { path, reason, differs: true });
             }
         }
     }
-    verdict.committed = is_committed(repo, journal, &files);
+    verdict.committed = is_committed(repo, journal, &files)?;
     if journal.kind == Kind::Commit && !verdict.committed {
         // Nothing but objects was written, and nothing points at them.
         return Ok(Verdict { left: Vec::new(), ..verdict });
@@ -112,18 +114,19 @@ pub(super) fn verdict(
     if is_done(journal.kind, &files) {
         return Ok(verdict);
     }
+    let reached = repo.head()?.commit.is_some_and(|head| reaches(repo, head, journal));
     for now in &files {
-        match now.step(repo, journal.kind)? {
-            Ok(step) => verdict.steps.push(step),
-            Err(reason) => verdict.left.push(Left { path: now.entry.path.clone(), reason }),
-        }
-        if let (Some(step), Some(reason)) = (verdict.steps.last(), now.changed())
-            && step.change.path == now.entry.path
-        {
-            verdict.left.push(Left { path: now.entry.path.clone(), reason });
+        let path = now.entry.path.clone();
+        match now.step(repo, (journal.kind, reached))? {
+            Ok(step) => {
+                let changed = now.changed();
+                verdict.left.extend(changed.map(|reason| Left { path, reason, differs: true }));
+                verdict.steps.push(step);
+            }
+            Err(reason) => verdict.left.push(Left { path, reason, differs: now.differs() }),
         }
     }
-    verdict.note = elsewhere(repo, journal, &verdict)?;
+    verdict.note = elsewhere(repo, (journal, &files), &verdict)?;
     Ok(verdict)
 }
 
@@ -132,34 +135,54 @@ fn look<'a>(
     repo: &Repository,
     entry: &'a Entry,
     (snapshot, indexed): (Option<&TreeSnapshot>, &'a HashMap<&[u8], Indexed>),
-) -> Result<Now<'a>, CommitError> {
+) -> Result<Result<Now<'a>, WorktreeError>, CommitError> {
     let unreadable = |error: crate::model::SnapshotError| CommitError::write("the commit", error);
     let head = snapshot.map(|snapshot| snapshot.id(&entry.path)).transpose().map_err(unreadable)?;
     let executable = snapshot.map(|snapshot| snapshot.is_executable(&entry.path)).transpose();
-    let bytes = read_beneath(repo.work_tree()?, &entry.path)?.map(|found| found.bytes);
-    Ok(Now {
+    let bytes = match read_beneath(repo.work_tree()?, &entry.path) {
+        Ok(found) => found.map(|found| found.bytes),
+        Err(error @ WorktreeError::Io { .. }) => return Err(error.into()),
+        Err(in_the_way) => return Ok(Err(in_the_way)),
+    };
+    Ok(Ok(Now {
         entry,
         head: head.flatten().map(|id| id.to_string()),
         executable: executable.map_err(unreadable)?.unwrap_or(entry.executable),
         indexed: indexed.get(entry.path.as_str().as_bytes()),
         id: bytes.as_deref().map(|bytes| id_of(repo, bytes)).transpose()?,
         bytes,
+    }))
+}
+
+/// Whether the commit is there: in the branch that it was made on or in what is
+/// checked out, by whatever name; or whether what is checked out has the files
+/// as it has them, as after an amend, or where git made it.
+fn is_committed(
+    repo: &Repository,
+    journal: &Journal,
+    files: &[Now<'_>],
+) -> Result<bool, CommitError> {
+    let there = is_there(files);
+    Ok(match journal.kind {
+        Kind::Files | Kind::Staged => false,
+        Kind::ByGit => there,
+        Kind::Commit => {
+            let branch = journal.branch.as_deref().unwrap_or("HEAD");
+            let tips = [repo.reference(branch)?, repo.head()?.commit];
+            there || tips.into_iter().flatten().any(|tip| reaches(repo, tip, journal))
+        }
     })
 }
 
-/// Whether the commit is there: in the branch that it was made on, or, where
-/// git made it, in what is checked out.
-fn is_committed(repo: &Repository, journal: &Journal, files: &[Now<'_>]) -> bool {
-    match journal.kind {
-        Kind::Files | Kind::Staged => false,
-        Kind::ByGit => files.iter().all(|now| now.head == now.entry.new),
-        Kind::Commit => {
-            let branch = journal.branch.as_deref().unwrap_or("HEAD");
-            let Ok(Some(tip)) = repo.reference(branch) else { return false };
-            let id = journal.commit.as_deref().and_then(|id| repo.full_id(id));
-            id.is_some_and(|id| tip == id || repo.is_ancestor(id, tip).unwrap_or(false))
-        }
-    }
+/// Whether what is checked out has every file as it was to become.
+fn is_there(files: &[Now<'_>]) -> bool {
+    !files.is_empty() && files.iter().all(|now| now.head == now.entry.new)
+}
+
+/// Whether the commit of the journal is `tip` or before it.
+fn reaches(repo: &Repository, tip: ObjectId, journal: &Journal) -> bool {
+    let id = journal.commit.as_deref().and_then(|id| repo.full_id(id));
+    id.is_some_and(|id| tip == id || repo.is_ancestor(id, tip).unwrap_or(false))
 }
 
 /// Whether nothing was left to do.
@@ -174,18 +197,16 @@ fn is_done(kind: Kind, files: &[Now<'_>]) -> bool {
 /// A commit that is not in what is checked out is named.
 fn elsewhere(
     repo: &Repository,
-    journal: &Journal,
+    (journal, files): (&Journal, &[Now<'_>]),
     verdict: &Verdict,
 ) -> Result<Option<String>, CommitError> {
-    let Some(id) = journal.commit.as_deref().and_then(|id| repo.full_id(id)) else {
+    let Some(id) = journal.commit.as_deref().filter(|_| verdict.committed) else {
         return Ok(None);
     };
-    let head = repo.head()?.commit;
-    let reached =
-        head.is_some_and(|head| head == id || repo.is_ancestor(id, head).unwrap_or(false));
+    let reached = repo.head()?.commit.is_some_and(|head| reaches(repo, head, journal));
     let branch = journal.branch.as_deref().unwrap_or("a detached HEAD");
     let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
-    let apart = verdict.committed && !reached;
+    let apart = !reached && !is_there(files);
     Ok(apart.then(|| format!("its commit {id} is on {branch}, which is not checked out")))
 }
 
@@ -214,6 +235,17 @@ impl Now<'_> {
         self.id.as_deref() == content.map(|content| content.id.as_str())
     }
 
+    /// Whether file or entry are not as HEAD has them: before or after.
+    fn differs(&self) -> bool {
+        let Entry { old, new, here, before, after, .. } = self.entry;
+        let (stage, content) = match &self.head {
+            head if head == old => (Stage::Old, before),
+            head if head == new => (Stage::New, after),
+            _ => return true,
+        };
+        self.stage() != stage || (*here && !self.holds(content.as_ref()))
+    }
+
     /// Why the file stays as it is although its entry is brought along.
     fn changed(&self) -> Option<String> {
         let Entry { here, before, after, .. } = self.entry;
@@ -222,11 +254,16 @@ impl Now<'_> {
     }
 
     /// What is to be done with the file; else why it stays as it is.
-    fn step(&self, repo: &Repository, kind: Kind) -> Result<Result<Step, String>, CommitError> {
+    fn step(
+        &self,
+        repo: &Repository,
+        (kind, reached): (Kind, bool),
+    ) -> Result<Result<Step, String>, CommitError> {
         let (old, new) = (self.head == self.entry.old, self.head == self.entry.new);
         match kind {
             Kind::Commit | Kind::ByGit if new => self.forward(repo),
             Kind::ByGit | Kind::Files | Kind::Staged if old => self.back(repo),
+            Kind::Commit if old && reached => Ok(Err("a later commit took it back".to_owned())),
             Kind::Commit if old => Ok(Err("what is checked out has the version before".to_owned())),
             _ => Ok(Err("what is checked out has another content of it".to_owned())),
         }

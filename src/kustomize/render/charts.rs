@@ -71,6 +71,7 @@ pub(super) fn chart(
         None => false,
     };
     let part = (!data).then(|| ctx.described(chart.at, told, evidence));
+    ctx.marked.push(whole.clone());
     ctx.tell_part(part, whole);
     all_settings(ctx, dir, chart, &owner)
 }

@@ -35,6 +35,11 @@ pub(super) struct Context<'s> {
     pub(super) woken: Vec<Opaque>,
     /// Whether a patch decides by their names what such objects run.
     pub(super) selects: Copies,
+    /// What may give other labels, annotations or places in lists to objects
+    /// that are not known.
+    pub(super) marked: Vec<Opaque>,
+    /// Whether a patch decides by these what such objects run.
+    pub(super) marks: Copies,
     /// Whether one may.
     pub(super) copies: Copies,
     /// Whether a bound ended the work early.
@@ -106,6 +111,8 @@ impl<'s> Context<'s> {
             copied: Vec::new(),
             woken: Vec::new(),
             selects: Copies::No,
+            marked: Vec::new(),
+            marks: Copies::No,
             copies: Copies::No,
             cut: false,
             apart: false,
@@ -179,9 +186,10 @@ impl<'s> Context<'s> {
     /// Tells of what may be copied, where anything may.
     pub(super) fn tell_copied(&mut self) {
         let woken = std::mem::take(&mut self.woken);
-        if self.selects == Copies::Maybe {
-            for one in woken {
-                self.tell(one);
+        let marked = std::mem::take(&mut self.marked);
+        for (told, with) in [(woken, self.selects), (marked, self.marks)] {
+            if with == Copies::Maybe {
+                told.into_iter().for_each(|one| self.tell(one));
             }
         }
         let copied = std::mem::take(&mut self.copied);

@@ -46,9 +46,8 @@ pub(super) fn unknown(ctx: &mut Context<'_>, spec: &Spec) {
     for (field, value) in FIELDS.iter().filter_map(|field| Some((field, spec.given(field)?))) {
         let what = format!("`{field}` of objects which are not known");
         let whole = ctx.described(value.at, (what, None), Evidence::value(value));
-        if field.starts_with("name") {
-            ctx.woken.push(whole.clone());
-        }
+        let woken = if field.starts_with("name") { &mut ctx.woken } else { &mut ctx.marked };
+        woken.push(whole.clone());
         ctx.tell_part(None, whole);
     }
 }

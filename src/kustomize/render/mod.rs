@@ -222,6 +222,14 @@ pub fn objects(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Objects, Snaps
     accumulate::objects(snapshot, dir)
 }
 
+/// The documents of one file as they stand; what cannot be read is left out.
+pub fn documents(
+    snapshot: &dyn Snapshot,
+    path: &RepoPath,
+) -> Result<Vec<serde_json::Value>, SnapshotError> {
+    plain::documents(snapshot, path)
+}
+
 /// Renders a directory without a kustomization: all its manifests, at any
 /// depth; a directory below it that has a kustomization is rendered by it.
 pub fn render_plain(snapshot: &dyn Snapshot, dir: &RepoPath) -> Result<Rendered, SnapshotError> {

@@ -34,17 +34,24 @@ pub(super) fn of(
     let title = resource.title();
     let name = title.rsplit('/').next().unwrap_or_default();
     let owner = if alone { kind.to_owned() } else { format!("{kind}/{name}") };
-    if resource.api_version().starts_with("helm.toolkit.fluxcd.io/") {
-        let (values, further) = values_from::values(ctx, resource, all);
-        let mut walk = Walk { ctx, title, owner, further, found };
-        if let Some(values) = values {
-            walk.value(&values, "spec.values", false);
-        }
-        return;
+    let mut rest = resource.value.clone();
+    let is_release = resource.api_version().starts_with("helm.toolkit.fluxcd.io/");
+    let (values, further) =
+        if is_release { values_from::values(ctx, resource, all) } else { (None, false) };
+    let mut walk = Walk { ctx, title, owner, further, found };
+    if let Some(values) = values {
+        walk.value(&values, "spec.values", false);
     }
-    let mut walk = Walk { ctx, title, owner, further: false, found };
+    walk.further = false;
+    if is_release {
+        // The images that it puts over those of the chart are images.
+        if let Some(spec) = rest.entry("spec", resource.value.at) {
+            spec.remove("values");
+            spec.remove("postRenderers");
+        }
+    }
     let about = ["apiVersion", "kind", "metadata"];
-    let own = resource.value.pairs().iter().filter(|(key, _)| !about.contains(&key.as_str()));
+    let own = rest.pairs().iter().filter(|(key, _)| !about.contains(&key.as_str()));
     walk.pairs(&own.cloned().collect::<Vec<_>>(), "", false);
     // What does not belong there is no less a setting to whoever reads it.
     let words = ["annotations", "labels"];

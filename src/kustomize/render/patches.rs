@@ -199,6 +199,9 @@ fn by_id(ctx: &mut Context<'_>, objects: &mut Objects, patch: Value, options: Op
             Some(rest) => {
                 let rest = Evidence::text(&rest);
                 let part = ctx.described(named.value.at, (what, None), rest);
+                if unknown::marks(&named.value) {
+                    ctx.marked.push(whole.clone());
+                }
                 ctx.tell_part(Some(part), whole);
             }
             None => ctx.tell(whole),
@@ -221,6 +224,7 @@ fn by_target(
             decides: merge::may_hold_image(patch) || unknown::decides(patch, target.kind()),
             selects: target.has_labels(),
             renames: options.name_change || options.kind_change,
+            marks: unknown::marks(patch),
         };
         over_unknown(ctx, patch, &over);
     }
@@ -241,13 +245,16 @@ fn over_unknown(ctx: &mut Context<'_>, patch: &Value, what: &Over) {
         ctx.opaque(patch.at, message, Evidence::value(patch));
         ctx.selects = Copies::Maybe;
         if what.selects {
-            ctx.copies = Copies::Maybe;
+            ctx.marks = Copies::Maybe;
         }
         return;
     }
     let whole = ctx.described(patch.at, (message.to_owned(), None), Evidence::value(patch));
     if what.renames {
         ctx.woken.push(whole.clone());
+    }
+    if what.marks {
+        ctx.marked.push(whole.clone());
     }
     ctx.tell_part(None, whole);
 }
@@ -260,6 +267,8 @@ struct Over {
     selects: bool,
     /// Whether it may give them other names.
     renames: bool,
+    /// Whether it may give them other labels, annotations or places in lists.
+    marks: bool,
 }
 
 /// The indices of the objects that fit.
@@ -364,6 +373,8 @@ fn operate(
                 || json_patch::may_decide(&operations, target.kind()),
             selects: target.has_labels() || json_patch::goes_by_place(&operations),
             renames: json_patch::renames(&operations),
+            // Where it goes is a text, and it may move whole parts.
+            marks: true,
         };
         over_unknown(ctx, &operations, &over);
     }

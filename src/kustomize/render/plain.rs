@@ -60,6 +60,20 @@ pub(super) fn render_file(
     Ok(finish(ctx, &objects, &[], Vec::new()))
 }
 
+/// The documents of one file, whatever they are; every scalar but null is a
+/// text.
+pub(super) fn documents(
+    snapshot: &dyn Snapshot,
+    path: &RepoPath,
+) -> Result<Vec<serde_json::Value>, SnapshotError> {
+    let mut ctx = Context::new(snapshot);
+    let at = Place { file: ctx.file(path), line: 1 };
+    let Some(bytes) = ctx.read(path, at)? else { return Ok(Vec::new()) };
+    let Some(text) = document::text(&mut ctx, &bytes, at) else { return Ok(Vec::new()) };
+    let found = document::all(&mut ctx, document::Source { text: &text, at });
+    Ok(found.iter().map(super::value::Value::json).collect())
+}
+
 fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }

@@ -46,6 +46,26 @@ pub(super) fn key_decides(key: &str, kind: &str) -> bool {
     takes && key != "apiVersion" && (ends(key, &NAMES) || ends(key, &POINTS))
 }
 
+/// Whether a patch may give an object other labels, annotations or places in
+/// lists, which another patch may go by.
+pub(super) fn marks(patch: &Value) -> bool {
+    patch.any(&mut |value| {
+        let is_list = matches!(value.kind, Kind::List(_));
+        is_list
+            || value.is_null()
+            || value.pairs().iter().any(|(key, value)| pair_marks(key, value))
+    })
+}
+
+fn pair_marks(key: &str, value: &Value) -> bool {
+    let is_name = |(key, _): &(String, Value)| ["name", "namespace"].contains(&key.as_str());
+    match key {
+        "labels" | "annotations" => true,
+        "metadata" => !value.pairs().iter().all(is_name),
+        _ => key.starts_with('$'),
+    }
+}
+
 /// What is left of a patch for an object that is not known, where all else
 /// that it says can change none of its images: what the object is.
 pub(super) fn harmless(patch: &Value) -> Option<String> {

@@ -1,0 +1,248 @@
+//! One commit: what its trees change, whether the rules let it, and what its
+//! signature is worth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::{Claims, Waiver};
+use crate::config::Config;
+use crate::discover::CellKey;
+use crate::gate;
+use crate::git::{self, Change, Interest, ObjectId, Repository, Signature};
+use crate::history::Timeline;
+use crate::model::{Finding, Outcome, Promotion, Rule};
+use crate::plan::{self, Planned};
+use crate::proof::{self, Proof, Sides};
+use crate::report::{CheckReport, Flaw, Signatures, Verdict};
+
+use super::super::Failure;
+use super::super::check::judge::{self, Options};
+use super::super::evidence::{Ground, Reach, timelines};
+use super::compare::{Comparison, Wrong};
+
+/// The rules that a promotion asks and that are asked again.
+const ASKED: [Rule; 5] = [Rule::GP001, Rule::GP003, Rule::GP004, Rule::GP005, Rule::GP011];
+
+/// Of a promotion into a first environment the record names no commit; no
+/// further back is it looked for.
+const FAR: usize = 1_000;
+
+/// The versions that change between two commits.
+pub(super) fn changes(
+    repo: &Repository,
+    config: &Config,
+    (parent, id): (ObjectId, ObjectId),
+) -> Result<Vec<Planned>, Failure> {
+    let change = git::moved(repo, parent, id)?;
+    let proof = prove(config, &change)?;
+    Ok(plan::between(config, &proof.before, &proof.after))
+}
+
+fn prove(config: &Config, change: &Change) -> Result<Proof, Failure> {
+    let sides = Sides {
+        base: &change.before,
+        head: &change.after,
+        config,
+        changed: &change.changed,
+        odd_names: change.odd_names,
+        search: false,
+    };
+    Ok(proof::prove(&sides)?)
+}
+
+/// What a signature is worth; an error where it is not what it should be.
+pub(super) fn signature(
+    repo: &Repository,
+    id: ObjectId,
+    counts: &mut Signatures,
+    demanded: bool,
+) -> Result<Option<Wrong>, Failure> {
+    let wrong = |message: String| Some(Wrong::whole(Flaw::Signature, "", message));
+    if !repo.carrier(id)?.is_signed {
+        counts.none += 1;
+        return Ok(wrong("the commit is not signed".to_owned()).filter(|_| demanded));
+    }
+    Ok(match repo.signature(id)? {
+        Signature::Good(_) => {
+            counts.good += 1;
+            None
+        }
+        Signature::Unchecked(why) => {
+            counts.unchecked += 1;
+            wrong(format!("the signature cannot be checked: {why}")).filter(|_| demanded)
+        }
+        Signature::Bad(why) => {
+            counts.bad += 1;
+            wrong(why)
+        }
+    })
+}
+
+/// A commit that carries a record, and the config that counts for it.
+pub(super) struct Judged<'a> {
+    pub(super) config: &'a Config,
+    pub(super) parent: ObjectId,
+    pub(super) id: ObjectId,
+    pub(super) seconds: i64,
+}
+
+impl Judged<'_> {
+    /// What is wrong with a record beside what it says of the versions.
+    pub(super) fn record(
+        &self,
+        repo: &Repository,
+        record: &Claims,
+        comparison: &Comparison<'_>,
+    ) -> Result<Vec<Wrong>, Failure> {
+        if !comparison.wrong.is_empty() {
+            // The rest would be about something else than what moved.
+            return self.waivers(repo);
+        }
+        let promotions = comparison.promotions();
+        let mut wrong: Vec<Wrong> = comparison.sources().into_iter().collect();
+        if wrong.is_empty() {
+            wrong.extend(self.base(repo, record)?);
+        }
+        if wrong.is_empty() && !comparison.has_id_on(&self.bases(repo, record)?) {
+            let message = format!("the id {} is not that of what moved", record.id);
+            wrong.push(Wrong::whole(Flaw::Id, &record.to, message));
+        }
+        if record.rollback {
+            wrong.extend(self.no_way_back(repo, record, &promotions)?);
+        }
+        let known = wrong.iter().any(|wrong| wrong.flaw == Flaw::Rollback);
+        let report = self.judge(repo)?;
+        wrong.extend(overrides(&report));
+        if !known {
+            wrong.extend(gates(&report, record, &promotions));
+        }
+        Ok(wrong)
+    }
+
+    /// Rules that were waived and must not be.
+    pub(super) fn waivers(&self, repo: &Repository) -> Result<Vec<Wrong>, Failure> {
+        Ok(overrides(&self.judge(repo)?))
+    }
+
+    fn judge(&self, repo: &Repository) -> Result<CheckReport, Failure> {
+        let change = git::moved(repo, self.parent, self.id)?;
+        let options = Options { adopt: false, now: self.seconds };
+        judge::judge_by(repo, &change, (options, Some(self.config)))
+    }
+
+    /// The commit that it was judged on has to be in its history.
+    fn base(&self, repo: &Repository, record: &Claims) -> Result<Option<Wrong>, Failure> {
+        for (name, commit) in &record.from {
+            let id = repo.full_id(commit).filter(|id| repo.has(*id));
+            let known = match id {
+                Some(id) => repo.is_ancestor(id, self.id)?,
+                None => repo.is_shallow() && repo.full_id(commit).is_some(),
+            };
+            if !known {
+                let message = format!(
+                    "the record was judged on {name}@{commit}, which is not in \
+                                       its history"
+                );
+                return Ok(Some(Wrong::whole(Flaw::Source, &record.to, message)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The commits that the id may have been made with.
+    fn bases(&self, repo: &Repository, record: &Claims) -> Result<Vec<String>, Failure> {
+        if let Some((_, commit)) = record.from.first() {
+            return Ok(vec![commit.clone()]);
+        }
+        let mut bases = Vec::new();
+        let walk = git::walk(repo, self.parent, Interest::everything())?.with_unchanged();
+        for commit in walk.take(FAR) {
+            bases.push(commit?.id.to_string());
+        }
+        Ok(bases)
+    }
+
+    /// A rollback goes to what ran there and was not gone back from.
+    fn no_way_back(
+        &self,
+        repo: &Repository,
+        record: &Claims,
+        promotions: &[Promotion],
+    ) -> Result<Vec<Wrong>, Failure> {
+        let waived = |waiver: &Waiver| waiver.rule == Rule::GP003;
+        if record.waivers.iter().any(waived) || repo.is_shallow() {
+            return Ok(Vec::new());
+        }
+        let timelines = self.timelines(repo, promotions)?;
+        let none = promotions.iter().filter(|promotion| {
+            let timeline = timelines.get(&CellKey::of(promotion, &promotion.to));
+            !timeline.is_some_and(|timeline| gate::is_way_back(timeline, promotion))
+        });
+        let wrong = |promotion: &Promotion| {
+            let (to, version) = (&promotion.to, &promotion.version);
+            let message = format!(
+                "the record says a rollback, and {to} did not run {version} before, or went back \
+                 from it"
+            );
+            Wrong::of(Flaw::Rollback, promotion, message)
+        };
+        Ok(none.map(wrong).collect())
+    }
+
+    fn timelines(
+        &self,
+        repo: &Repository,
+        promotions: &[Promotion],
+    ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
+        let proof = prove(self.config, &git::moved(repo, self.parent, self.id)?)?;
+        let keys: Vec<CellKey> = promotions.iter().map(|p| CellKey::of(p, &p.to)).collect();
+        let keys: BTreeSet<&CellKey> = keys.iter().collect();
+        let ground = Ground { repo, config: self.config, base: self.parent };
+        timelines(ground, &proof.before, &keys, Reach::Everything)
+    }
+}
+
+fn overrides(report: &CheckReport) -> Vec<Wrong> {
+    let refused = report
+        .findings
+        .iter()
+        .filter(|finding| finding.rule == Rule::GP012 && finding.outcome == Outcome::Fail);
+    let wrong = |finding: &Finding| Wrong {
+        flaw: Flaw::Override,
+        app: None,
+        environment: finding.environment.clone(),
+        message: finding.message.clone(),
+    };
+    refused.map(wrong).collect()
+}
+
+/// Rules that the record says have passed, or nothing of, and that refuse.
+fn gates(report: &CheckReport, record: &Claims, promotions: &[Promotion]) -> Vec<Wrong> {
+    if report.verdict == Verdict::Unverifiable {
+        return Vec::new();
+    }
+    let waived = |rule: Rule| record.waivers.iter().any(|waiver| waiver.rule == rule);
+    let refused = report.findings.iter().filter(|finding| {
+        finding.outcome == Outcome::Fail && ASKED.contains(&finding.rule) && !waived(finding.rule)
+    });
+    let mut told = BTreeSet::new();
+    let about = |finding: &&Finding| {
+        let own = |p: &Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
+        promotions.iter().any(own)
+    };
+    let wrong = |finding: &Finding| {
+        let rule = finding.rule.to_string();
+        let claimed = record.gates.iter().find(|(name, _)| *name == rule);
+        let says = match claimed {
+            Some((_, answer)) => format!("says {rule} {answer}"),
+            None => format!("says nothing of {rule}"),
+        };
+        Wrong {
+            flaw: Flaw::Gate,
+            app: finding.app.clone(),
+            environment: finding.environment.clone(),
+            message: format!("the record {says}, and it refuses: {}", finding.message),
+        }
+    };
+    let fresh = |finding: &&Finding| told.insert((finding.rule, finding.app.clone()));
+    refused.filter(about).filter(fresh).map(wrong).collect()
+}

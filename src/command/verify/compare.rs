@@ -1,0 +1,262 @@
+//! What a record claims beside what the trees say.
+
+use std::collections::BTreeSet;
+
+use crate::audit::{ClaimedApp, Claims, Record};
+use crate::config::{AppPolicy, Config};
+use crate::model::{AppId, EnvironmentName, Pin, Promotion};
+use crate::plan::Planned;
+use crate::report::Flaw;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone)]
+pub(super) struct Wrong {
+    pub(super) flaw: Flaw,
+    pub(super) app: Option<AppId>,
+    pub(super) environment: Option<EnvironmentName>,
+    pub(super) message: String,
+}
+
+impl Wrong {
+    pub(super) fn of(flaw: Flaw, promotion: &Promotion, message: String) -> Self {
+        let (app, environment) = (Some(promotion.app.clone()), Some(promotion.to.clone()));
+        Self { flaw, app, environment, message }
+    }
+
+    pub(super) fn whole(flaw: Flaw, environment: &str, message: String) -> Self {
+        let environment = Some(environment).filter(|name| !name.is_empty());
+        Self { flaw, app: None, environment: environment.map(EnvironmentName::new), message }
+    }
+}
+
+/// The version as a record writes it.
+pub(super) fn short(pin: &Pin) -> String {
+    match (&pin.tag, &pin.digest) {
+        (Some(tag), _) => tag.to_string(),
+        (None, Some(digest)) => digest.to_string(),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
+    let app = promotion.app.to_string();
+    claim.name == app || claim.name == format!("{app} {}", promotion.image)
+}
+
+fn fits(claim: &ClaimedApp, promotion: &Promotion) -> bool {
+    claim.version == short(&promotion.version) && claim.previous == short(&promotion.previous)
+}
+
+/// One record beside the changes of its commit.
+pub(super) struct Comparison<'a> {
+    claims: &'a Claims,
+    changes: &'a [Planned],
+    /// Which of the changes the record speaks of.
+    explained: BTreeSet<usize>,
+    pub(super) wrong: Vec<Wrong>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn of(claims: &'a Claims, changes: &'a [Planned]) -> Self {
+        let mut comparison =
+            Self { claims, changes, explained: BTreeSet::new(), wrong: Vec::new() };
+        if !comparison.is_elsewhere() {
+            comparison.apps();
+            comparison.digests();
+        }
+        comparison
+    }
+
+    /// Whether the change is spoken of.
+    pub(super) fn explains(&self, index: usize) -> bool {
+        self.explained.contains(&index)
+    }
+
+    /// What the record speaks of.
+    pub(super) fn promotions(&self) -> Vec<Promotion> {
+        let found = self.explained.iter().filter_map(|index| self.changes.get(*index));
+        found.map(|planned| planned.promotion.clone()).collect()
+    }
+
+    fn here(&self) -> impl Iterator<Item = (usize, &'a Promotion)> {
+        let to = &self.claims.to;
+        let all = self.changes.iter().map(|planned| &planned.promotion).enumerate();
+        all.filter(move |(_, promotion)| promotion.to.as_str() == to)
+    }
+
+    /// Whether all that is claimed happened in another environment.
+    fn is_elsewhere(&mut self) -> bool {
+        if self.here().next().is_some() {
+            return false;
+        }
+        let all = || self.changes.iter().map(|planned| &planned.promotion).enumerate();
+        let found: Option<Vec<(usize, &Promotion)>> = self
+            .claims
+            .apps
+            .iter()
+            .map(|claim| all().find(|(_, p)| answers(claim, p) && fits(claim, p)))
+            .collect();
+        let Some([(first, promotion), ..]) = found.as_deref() else { return false };
+        let message = format!(
+            "the record says {}, and it was {}",
+            if self.claims.to.is_empty() { "no environment" } else { &self.claims.to },
+            promotion.to
+        );
+        self.wrong.push(Wrong::of(Flaw::Environment, promotion, message));
+        self.explained.insert(*first);
+        self.explained.extend(found.iter().flatten().map(|(index, _)| *index));
+        true
+    }
+
+    fn apps(&mut self) {
+        let mut unmatched = Vec::new();
+        for claim in &self.claims.apps {
+            let free = |(index, p): &(usize, &Promotion)| {
+                !self.explained.contains(index) && answers(claim, p)
+            };
+            let exact = self.here().filter(free).find(|(_, promotion)| fits(claim, promotion));
+            let Some((index, promotion)) = exact.or_else(|| self.here().find(free)) else {
+                unmatched.push(claim);
+                continue;
+            };
+            self.explained.insert(index);
+            self.versions(claim, promotion);
+        }
+        for claim in unmatched {
+            self.nothing_of(claim);
+        }
+    }
+
+    fn versions(&mut self, claim: &ClaimedApp, promotion: &Promotion) {
+        let (old, new) = (short(&promotion.previous), short(&promotion.version));
+        let told = |claimed: &str, is: &str, what: &str| {
+            format!("the record says {what} {claimed}, and it is {is}")
+        };
+        if claim.version != new {
+            let message = told(&claim.version, &new, "version");
+            self.wrong.push(Wrong::of(Flaw::Version, promotion, message));
+        } else if claim.previous != old {
+            let message = told(&claim.previous, &old, "previous version");
+            self.wrong.push(Wrong::of(Flaw::Previous, promotion, message));
+        }
+    }
+
+    /// An app is named that did not move; perhaps in the place of another.
+    fn nothing_of(&mut self, claim: &ClaimedApp) {
+        let ClaimedApp { name, previous, version } = claim;
+        let moved = |(index, p): &(usize, &Promotion)| {
+            !self.explained.contains(index) && short(&p.version) == *version
+        };
+        let message = format!("the record says {name} {previous} -> {version}");
+        let instead = self.here().find(moved);
+        match instead {
+            Some((index, promotion)) => {
+                self.explained.insert(index);
+                let message = format!("{message}, and it was {}", promotion.app);
+                self.wrong.push(Wrong::of(Flaw::App, promotion, message));
+            }
+            None => {
+                let message = format!("{message}, and nothing of it changed");
+                self.wrong.push(Wrong::whole(Flaw::App, &self.claims.to, message));
+            }
+        }
+    }
+
+    /// Where the version is as claimed, its digest is to be too.
+    fn digests(&mut self) {
+        if !self.wrong.is_empty() {
+            return;
+        }
+        let mut wrong = Vec::new();
+        for (index, promotion) in self.here().filter(|(index, _)| self.explains(*index)) {
+            let app = promotion.app.to_string();
+            let full = format!("{app} {}", promotion.image);
+            let mut digests = self.claims.digests.iter();
+            let claimed = digests.find(|(name, _)| *name == app || *name == full);
+            let claimed = claimed.map(|(_, digest)| digest.as_str());
+            let is = promotion.version.digest.as_ref().map(ToString::to_string);
+            if claimed != is.as_deref() {
+                let word = |digest: Option<&str>| digest.unwrap_or("none").to_owned();
+                let message = format!(
+                    "the record says digest {}, and it is {}",
+                    word(claimed),
+                    word(is.as_deref())
+                );
+                wrong.push((index, Wrong::of(Flaw::Digest, promotion, message)));
+            }
+        }
+        self.wrong.extend(wrong.into_iter().map(|(_, wrong)| wrong));
+    }
+
+    /// Whether the id is that of what moved, on one of these commits.
+    pub(super) fn has_id_on(&self, bases: &[String]) -> bool {
+        let id = |base: &String| {
+            let record = Record {
+                promotions: self.promotions(),
+                base: base.clone(),
+                gates: Vec::new(),
+                waivers: Vec::new(),
+                rollback: false,
+                preview: None,
+            };
+            record.id()
+        };
+        bases.iter().any(|base| id(base) == self.claims.id)
+    }
+
+    /// Whether the environments before are those that the record names.
+    pub(super) fn sources(&self) -> Option<Wrong> {
+        let promotions = self.promotions();
+        let first = promotions.first()?;
+        let claimed: Vec<&str> = self.claims.from.iter().map(|(name, _)| name.as_str()).collect();
+        let is: Vec<&str> = first.from.iter().map(EnvironmentName::as_str).collect();
+        let names = |names: &[&str]| match names {
+            [] => "none".to_owned(),
+            names => names.join(" and "),
+        };
+        (claimed != is).then(|| {
+            let message =
+                format!("the record says from {}, and it is {}", names(&claimed), names(&is));
+            Wrong::of(Flaw::Source, first, message)
+        })
+    }
+}
+
+/// Whether a change without a record is worth a word: not of an app that is not
+/// judged, and into a first environment only where that is asked for.
+pub(super) fn counts(config: &Config, promotion: &Promotion, strict: bool) -> bool {
+    let off = config.app_policy(&promotion.app) == AppPolicy::Off;
+    !off && (strict || !promotion.from.is_empty())
+}
+
+/// Whether the app is new, and arrives in the environments before with the same
+/// change: there was nothing to promote.
+pub(super) fn is_fresh(changes: &[Planned], promotion: &Promotion) -> bool {
+    let arrives = |name: &EnvironmentName| {
+        let mut others = changes.iter().map(|planned| &planned.promotion);
+        let same = |other: &Promotion| {
+            (&other.app, &other.image, &other.version)
+                == (&promotion.app, &promotion.image, &promotion.version)
+        };
+        let found = others.find(|other| other.to == *name && same(other));
+        found.is_some_and(|other| is_fresh(changes, other))
+    };
+    promotion.previous.is_empty() && promotion.from.iter().all(arrives)
+}
+
+/// Whether the subject is that of a promotion.
+pub(super) fn says_promotion(message: &str) -> bool {
+    let subject = message.lines().next().unwrap_or_default();
+    let promotes = subject.starts_with("Promote ") && subject.contains(" to ");
+    promotes || (subject.starts_with("Roll back ") && subject.contains(" in "))
+}
+
+/// Whether one of the records claims that version there, whatever else.
+pub(super) fn is_claimed(records: &[Claims], promotion: &Promotion) -> bool {
+    records.iter().any(|record| {
+        record.to == promotion.to.as_str()
+            && record.apps.iter().any(|claim| {
+                answers(claim, promotion) && claim.version == short(&promotion.version)
+            })
+    })
+}

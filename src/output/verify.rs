@@ -1,0 +1,185 @@
+//! What `verify` found, for people and programs.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::gate::short_id;
+use crate::report::{Signatures, VerifyReport, VerifyRow};
+
+use super::json::{API_VERSION, word};
+use super::paint::Paint;
+use super::table::Table;
+use super::text::{clean, day, inert, short_digests};
+
+/// The records of a range beside what its trees say.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Verify")]
+pub(super) struct WireVerify {
+    /// Always `git-promote/v1`.
+    api_version: &'static str,
+    /// Always `Verify`.
+    kind: &'static str,
+    /// The range as it was asked for.
+    range: String,
+    /// How many first-parent commits were looked at.
+    commits: usize,
+    /// How many lie before the config was there.
+    before_config: usize,
+    /// How many versions changed.
+    changes: usize,
+    /// How many records there are.
+    records: usize,
+    /// How many of these stand in the text of a squash.
+    in_text: usize,
+    /// Changes without a record into environments that have none before.
+    unrecorded: usize,
+    /// The signatures of the commits with versions or records.
+    signatures: WireSignatures,
+    /// What is wrong, newest first.
+    findings: Vec<WireWrong>,
+}
+
+/// How many signatures are what.
+#[derive(Serialize, JsonSchema)]
+struct WireSignatures {
+    /// Good ones.
+    good: usize,
+    /// Those that cannot be checked here.
+    unchecked: usize,
+    /// Commits without one.
+    none: usize,
+    /// Those that are not what they should be.
+    bad: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Serialize, JsonSchema)]
+struct WireWrong {
+    /// The full id of the commit.
+    commit: String,
+    /// Its time, RFC 3339.
+    time: String,
+    /// One of `unexplained lost app version previous environment digest source id
+    /// override rollback gate signature`.
+    finding: &'static str,
+    /// The app, where it is about one.
+    app: Option<String>,
+    /// The environment, where it is about one.
+    environment: Option<String>,
+    /// What the record says, and what is.
+    message: String,
+}
+
+/// The document.
+pub fn verify_value(report: &VerifyReport) -> Value {
+    let Signatures { good, unchecked, none, bad } = report.signatures;
+    let row = |row: &VerifyRow| WireWrong {
+        commit: row.commit.clone(),
+        time: day(row.time),
+        finding: row.flaw.word(),
+        app: row.app.as_ref().map(ToString::to_string),
+        environment: row.environment.as_ref().map(ToString::to_string),
+        message: row.message.clone(),
+    };
+    word(&WireVerify {
+        api_version: API_VERSION,
+        kind: "Verify",
+        range: report.range.clone(),
+        commits: report.commits,
+        before_config: report.before_config,
+        changes: report.changes,
+        records: report.records,
+        in_text: report.in_text,
+        unrecorded: report.unrecorded,
+        signatures: WireSignatures { good, unchecked, none, bad },
+        findings: report.rows.iter().map(row).collect(),
+    })
+}
+
+/// One line a finding, then the counts.
+pub fn verify(report: &VerifyReport, paint: Paint) -> String {
+    let mut text = String::new();
+    for row in &report.rows {
+        let about = [
+            row.app.as_ref().map(ToString::to_string),
+            row.environment.as_ref().map(ToString::to_string),
+        ];
+        let about: Vec<String> = about.into_iter().flatten().map(|part| clean(&part)).collect();
+        let about =
+            if about.is_empty() { String::new() } else { format!("{}  ", about.join("  ")) };
+        let _ = writeln!(
+            text,
+            "{}  {}  {}  {about}{}",
+            short_id(&row.commit),
+            day(row.time),
+            paint.old(row.flaw.word()),
+            clean(&short_digests(&row.message)),
+        );
+    }
+    text.push_str(&summary(report));
+    inert(&text)
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn summary(report: &VerifyReport) -> String {
+    let found = match report.rows.len() {
+        0 => "nothing is wrong".to_owned(),
+        many => format!("{} wrong", counted(many, "thing")),
+    };
+    let mut text = format!(
+        "{}: {}, {}, {}: {found}\n",
+        clean(&report.range),
+        counted(report.commits, "commit"),
+        counted(report.changes, "version change"),
+        counted(report.records, "record"),
+    );
+    let Signatures { good, unchecked, none, bad } = report.signatures;
+    let signed = [(good, "good"), (bad, "bad"), (unchecked, "not checked"), (none, "without")];
+    let signed: Vec<String> =
+        signed.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if good + bad + unchecked > 0 {
+        let _ = writeln!(text, "signatures: {}", signed.join(", "));
+    }
+    for (count, noun, what) in [
+        (
+            report.unrecorded,
+            "version",
+            "no record, of new apps or into environments that have none before them (--strict)",
+        ),
+        (
+            report.in_text,
+            "record",
+            "in the text of a squash, where git reads no trailers (--strict)",
+        ),
+        (report.before_config, "commit", "before the config was there, not looked at"),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "{}: {what}", counted(count, noun));
+        }
+    }
+    text
+}
+
+/// The findings as rows and columns.
+pub fn verify_table(report: &VerifyReport) -> Table {
+    let mut table = Table::new(&["COMMIT", "TIME", "FINDING", "APP", "ENVIRONMENT", "MESSAGE"]);
+    for row in &report.rows {
+        let dash = || "-".to_owned();
+        table.push(&[
+            short_id(&row.commit).to_owned(),
+            day(row.time),
+            row.flaw.word().to_owned(),
+            row.app.as_ref().map_or_else(dash, ToString::to_string),
+            row.environment.as_ref().map_or_else(dash, ToString::to_string),
+            row.message.clone(),
+        ]);
+    }
+    table
+}
