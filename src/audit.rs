@@ -5,8 +5,10 @@
 //! this tool read the same.
 
 mod claims;
+mod said;
 
-pub use claims::{ClaimedApp, Claims, claimed, claims};
+pub use claims::{ClaimedApp, Claims, claims};
+pub use said::{Said, SaidMove, said};
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,6 @@
 //! The audit record as it stands in a message: what a commit claims, whether
 //! it is so or not.
 
-use crate::model::AppId;
-
 use super::{Waiver, trailers_of};
 
 /// What a record says of one app or image.
@@ -65,16 +63,6 @@ pub fn claims(message: &str) -> Vec<Claims> {
     records
 }
 
-/// The first record in the trailers of a message.
-pub fn claimed(message: &str) -> Option<Claims> {
-    // Most messages of a long history have none, and this is asked of all.
-    if !message.contains("Promote-To") {
-        return None;
-    }
-    let own = trailers_of(message).into_iter().filter(|(key, _)| is_own(key));
-    split(own.collect()).into_iter().next()
-}
-
 /// A trailer of the record; a reason may follow an override.
 fn is_own(key: &str) -> bool {
     key.get(.."Promote-".len()).is_some_and(|head| head.eq_ignore_ascii_case("Promote-"))
@@ -99,15 +87,6 @@ fn split(trailers: Vec<(String, String)>) -> Vec<Claims> {
 }
 
 impl Claims {
-    /// What is said of this app and image: a line that names both goes before
-    /// one that names the app alone.
-    pub fn about(&self, app: &AppId, image: &str) -> Option<&ClaimedApp> {
-        let app = app.to_string();
-        let both = format!("{app} {image}");
-        let named = |name: &str| self.apps.iter().find(|claim| claim.name == name);
-        named(&both).or_else(|| named(&app))
-    }
-
     fn add(&mut self, key: &str, value: &str) {
         match key.to_ascii_lowercase().as_str() {
             "promote-to" => value.clone_into(&mut self.to),

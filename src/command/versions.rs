@@ -45,8 +45,8 @@ pub struct VersionsArgs {
 /// `git promote versions [APP]`
 pub fn run(context: &Context, args: &VersionsArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
-    let named = |word: &&String| workspace.config.environment(word).is_some();
-    if let Some(word) = args.apps.iter().find(named) {
+    let is_environment = |word: &&String| workspace.config.environment(word).is_some();
+    if let Some(word) = args.apps.iter().find(is_environment) {
         return Err(Failure::usage(format!("`{word}` is an environment; versions are of apps"))
             .hint(format!("{} status {word}", context.front.name())));
     }

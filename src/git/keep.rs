@@ -33,7 +33,7 @@ impl Kept {
     /// it may be anything.
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         let file = fs::File::open(self.dir.join(name)).ok()?;
-        let known = file.metadata().ok().filter(|known| known.is_file())?;
+        let known = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let length = usize::try_from(known.len()).ok().filter(|_| known.len() <= MOST_BYTES)?;
         let mut bytes = Vec::with_capacity(length);
         file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;

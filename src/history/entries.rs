@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::audit::{Claims, Waiver};
+use crate::audit::{Said, Waiver};
 use crate::discover::CellKey;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, by_semver};
 
@@ -150,7 +150,7 @@ fn entry(step: &Step, key: &CellKey, one: &Together<'_>, version: &Pin) -> Entry
         previous: one.before.first().copied().cloned().unwrap_or_default(),
         version: version.clone(),
         rollback: claims.is_some_and(|claims| claims.rollback),
-        waivers: claims.map(|claims: &Rc<Claims>| claims.waivers.clone()).unwrap_or_default(),
+        waivers: claims.map(|claims: &Rc<Said>| claims.waivers.clone()).unwrap_or_default(),
         preview: claims.and_then(|claims| claims.preview.clone()),
         recorded: claims.is_some(),
         path: one.path.cloned().unwrap_or_default(),
@@ -158,12 +158,12 @@ fn entry(step: &Step, key: &CellKey, one: &Together<'_>, version: &Pin) -> Entry
 }
 
 /// Whether the record says that this version came here.
-fn says(claims: &Claims, key: &CellKey, version: &Pin) -> bool {
+fn says(claims: &Said, key: &CellKey, version: &Pin) -> bool {
     let about =
         claims.about(&key.app, &key.image).filter(|_| claims.to == key.environment.as_str());
     about.is_some_and(|claim| match (&version.tag, &version.digest) {
-        (Some(tag), _) => claim.version == tag.as_str(),
-        (None, digest) => digest.as_ref().is_some_and(|digest| claim.version == digest.as_str()),
+        (Some(tag), _) => claim.new == tag.as_str(),
+        (None, digest) => digest.as_ref().is_some_and(|digest| claim.new == digest.as_str()),
     })
 }
 

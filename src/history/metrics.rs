@@ -79,6 +79,9 @@ pub struct Metrics {
     pub rows: Vec<Row>,
 }
 
+/// The app and month of the row that an entry counts in.
+type Grouping<'g> = &'g dyn Fn(&Entry) -> (Option<AppId>, Option<String>);
+
 /// One deployment: all images of an app that a commit changed in one
 /// environment.
 struct Deployment<'a> {
@@ -93,8 +96,7 @@ struct Deployment<'a> {
 pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> bool) -> Metrics {
     let deployments = deployments(config, entries, counted);
     let times = || deployments.iter().map(|deployment| deployment.entry.moment.seconds);
-    let table =
-        |key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>)| rows(config, &deployments, key);
+    let table = |key: Grouping<'_>| rows(config, &deployments, key);
     let app = |entry: &Entry| Some(entry.app.clone());
     let month = |entry: &Entry| Some(month_of(entry.moment.seconds));
     Metrics {
@@ -151,11 +153,7 @@ fn deployments<'a>(
     found
 }
 
-fn rows(
-    config: &Config,
-    deployments: &[Deployment<'_>],
-    key: &dyn Fn(&Entry) -> (Option<AppId>, Option<String>),
-) -> Vec<Row> {
+fn rows(config: &Config, deployments: &[Deployment<'_>], key: Grouping<'_>) -> Vec<Row> {
     let environments = config.pipeline.environments();
     let rank = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
     let mut groups: BTreeMap<_, Vec<&Deployment<'_>>> = BTreeMap::new();
@@ -185,7 +183,7 @@ mod tests {
     use crate::history::Moment;
     use crate::model::RepoPath;
 
-    fn entry(commit: &str, hours: i64, environment: &str, old: &str, new: &str) -> Entry {
+    fn entry(commit: &str, hours: i64, environment: &str, (old, new): (&str, &str)) -> Entry {
         let pin = |text: &str| if text.is_empty() { Pin::default() } else { text.parse().unwrap() };
         Entry {
             moment: Moment {
@@ -213,14 +211,14 @@ mod tests {
              [[environment]]\nname = \"prod\"\n",
         );
         let mut entries = vec![
-            entry("first", 0, "dev", "", "v1"),
-            entry("first", 0, "prod", "", "v1"),
-            entry("a", 10, "dev", "v1", "v2"),
-            entry("b", 30, "prod", "v1", "v2"),
-            entry("back", 33, "prod", "v2", "v1"),
-            entry("c", 40, "dev", "v2", "v3"),
-            entry("d", 44, "prod", "v1", "v3"),
-            entry("e", 45, "prod", "v3", "v9"),
+            entry("first", 0, "dev", ("", "v1")),
+            entry("first", 0, "prod", ("", "v1")),
+            entry("a", 10, "dev", ("v1", "v2")),
+            entry("b", 30, "prod", ("v1", "v2")),
+            entry("back", 33, "prod", ("v2", "v1")),
+            entry("c", 40, "dev", ("v2", "v3")),
+            entry("d", 44, "prod", ("v1", "v3")),
+            entry("e", 45, "prod", ("v3", "v9")),
         ];
         entries.reverse();
         let metrics = metrics(&config.unwrap(), &entries, &|_| true);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::audit::Claims;
+use crate::audit::Said;
 use crate::discover::Overlay;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Site, SiteKind};
 
@@ -92,7 +92,7 @@ pub struct Step {
     /// The commit.
     pub moment: Moment,
     /// What its trailers say.
-    pub claims: Option<Rc<Claims>>,
+    pub claims: Option<Rc<Said>>,
     /// What it changed.
     pub shifts: Vec<Shift>,
 }
@@ -135,7 +135,7 @@ pub fn needs_whole(before: &[Spot], after: &[Spot]) -> bool {
 /// What a file held before, by what the record says: of one image, at exactly
 /// the version that the record names, with no digest in it. `None` where the
 /// file has to be read.
-pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[Spot]>> {
+pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[Spot]>> {
     let app = overlay.app.as_ref()?;
     if claims.to != overlay.environment.as_str() {
         return None;
@@ -144,19 +144,19 @@ pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<
         let claim = claims.about(app, &spot.image)?;
         let tag = spot.pin.tag.as_ref()?.as_str();
         let plain = spot.pin.digest.is_none() && !is_weak(spot);
-        (plain && claim.version == tag).then_some(claim)
+        (plain && claim.new == tag).then_some(claim)
     };
     let moved: Vec<&Spot> = after.iter().filter(|spot| claim_of(spot).is_some()).collect();
     let (first, rest) = moved.split_first()?;
-    let old: Pin = claim_of(first)?.previous.parse().ok()?;
+    let old: Pin = claim_of(first)?.old.parse().ok()?;
     let known = old.tag.as_ref().is_some_and(|tag| tag.as_str() != "none");
     if !known || old.digest.is_some() || rest.iter().any(|spot| spot.image != first.image) {
         return None;
     }
     // Another image of the app that moved is named by a line of its own.
-    let lines = claims.apps.iter().filter(|claim| {
+    let lines = claims.moves.iter().filter(|claim| {
         claim
-            .name
+            .subject
             .strip_prefix(&app.to_string())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     });
@@ -165,8 +165,8 @@ pub fn derived(claims: &Claims, overlay: &Overlay, after: &[Spot]) -> Option<Rc<
     }
     let image = first.image.clone();
     let back = |spot: &Spot| {
-        let moves = spot.image == image && claim_of(spot).is_some();
-        Spot { pin: if moves { old.clone() } else { spot.pin.clone() }, ..spot.clone() }
+        let goes_back = spot.image == image && claim_of(spot).is_some();
+        Spot { pin: if goes_back { old.clone() } else { spot.pin.clone() }, ..spot.clone() }
     };
     Some(after.iter().map(back).collect())
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{ClaimedApp, Claims, Waiver};
+use crate::audit::{Said, SaidMove, Waiver};
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
 
 use super::{Moment, Place, Shift, Step};
@@ -130,10 +130,10 @@ impl Tables {
                 out.number(1 + u64::from(claims.rollback));
                 self.text(out, &claims.to);
                 self.maybe(out, claims.preview.as_deref());
-                out.list(&claims.apps, |out, claim| {
-                    self.text(out, &claim.name);
-                    self.text(out, &claim.previous);
-                    self.text(out, &claim.version);
+                out.list(&claims.moves, |out, claim| {
+                    self.text(out, &claim.subject);
+                    self.text(out, &claim.old);
+                    self.text(out, &claim.new);
                 });
                 out.list(&claims.waivers, |out, waiver| {
                     self.text(out, &waiver.rule.to_string());
@@ -190,6 +190,9 @@ impl Writer {
     }
 }
 
+/// What is read does not hold together.
+struct Broken;
+
 struct Input<'a> {
     rest: &'a [u8],
 }
@@ -215,11 +218,11 @@ impl<'a> Input<'a> {
         std::str::from_utf8(text).ok()
     }
 
-    fn maybe(&mut self) -> Option<Option<&'a str>> {
-        match self.number()? {
-            0 => Some(None),
-            1 => Some(Some(self.text()?)),
-            _ => None,
+    fn maybe(&mut self) -> Result<Option<&'a str>, Broken> {
+        match self.number().ok_or(Broken)? {
+            0 => Ok(None),
+            1 => self.text().map(Some).ok_or(Broken),
+            _ => Err(Broken),
         }
     }
 
@@ -237,12 +240,12 @@ impl<'a> Input<'a> {
 fn place(input: &mut Input<'_>) -> Option<Rc<Place>> {
     let environment = EnvironmentName::new(input.text()?);
     let path = RepoPath::normalize(input.text()?)?;
-    let group = input.maybe()?.map(str::to_owned);
+    let group = input.maybe().ok()?.map(str::to_owned);
     let app = match input.number()? {
         0 => None,
         _ => {
             let name = input.text()?.to_owned();
-            let group = input.maybe()?.map(str::to_owned);
+            let group = input.maybe().ok()?.map(str::to_owned);
             let labels =
                 input.list(|input| Some((input.text()?.to_owned(), input.text()?.to_owned())))?;
             let labels: BTreeMap<String, String> = labels.into_iter().collect();
@@ -258,11 +261,11 @@ fn text(input: &mut Input<'_>, texts: &[Rc<str>]) -> Option<Rc<str>> {
     texts.get(usize::try_from(input.number()?).ok()?).cloned()
 }
 
-fn maybe(input: &mut Input<'_>, texts: &[Rc<str>]) -> Option<Option<Rc<str>>> {
-    match input.number()? {
-        0 => Some(None),
-        number => Some(Some(texts.get(usize::try_from(number - 1).ok()?)?.clone())),
-    }
+fn maybe(input: &mut Input<'_>, texts: &[Rc<str>]) -> Result<Option<Rc<str>>, Broken> {
+    let number = input.number().ok_or(Broken)?;
+    let Some(at) = number.checked_sub(1) else { return Ok(None) };
+    let text = usize::try_from(at).ok().and_then(|at| texts.get(at));
+    text.cloned().map(Some).ok_or(Broken)
 }
 
 fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -> Option<Step> {
@@ -270,7 +273,10 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
     let commit = input.text()?.to_owned();
     let seconds = input.number()?.cast_signed();
     let author = text(input, texts)?.to_string();
-    let claims = claims(input, texts)?.map(Rc::new);
+    let claims = match input.number()? {
+        0 => None,
+        mark => Some(Rc::new(claims(input, texts, mark == 2)?)),
+    };
     let mut pin = |input: &mut Input<'_>| {
         let at = input.number()?;
         if let Some(pin) = pins.get(&at) {
@@ -284,8 +290,8 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
         Some(Shift {
             place: places.get(usize::try_from(input.number()?).ok()?)?.clone(),
             image: text(input, texts)?,
-            policy: maybe(input, texts)?,
-            repository: maybe(input, texts)?,
+            policy: maybe(input, texts).ok()?,
+            repository: maybe(input, texts).ok()?,
             before: input.list(&mut pin)?,
             after: input.list(&mut pin)?,
         })
@@ -293,21 +299,16 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
     Some(Step { moment: Moment { commit, seconds, author }, claims, shifts })
 }
 
-fn claims(input: &mut Input<'_>, texts: &[Rc<str>]) -> Option<Option<Claims>> {
-    let mark = input.number()?;
-    if mark == 0 {
-        return Some(None);
-    }
+fn claims(input: &mut Input<'_>, texts: &[Rc<str>], rollback: bool) -> Option<Said> {
     let read = |input: &mut Input<'_>| text(input, texts).map(|text| text.to_string());
     let to = read(input)?;
-    let preview = maybe(input, texts)?.map(|text| text.to_string());
-    let apps = input.list(|input| {
-        let (name, previous, version) = (read(input)?, read(input)?, read(input)?);
-        Some(ClaimedApp { name, previous, version })
+    let preview = maybe(input, texts).ok()?.map(|text| text.to_string());
+    let moves = input.list(|input| {
+        Some(SaidMove { subject: read(input)?, old: read(input)?, new: read(input)? })
     })?;
     let waivers = input
         .list(|input| Some(Waiver { rule: read(input)?.parse().ok()?, reason: read(input)? }))?;
-    Some(Some(Claims { to, apps, waivers, rollback: mark == 2, preview, ..Claims::default() }))
+    Some(Said { to, moves, waivers, rollback, preview })
 }
 
 #[cfg(test)]
@@ -332,16 +333,12 @@ mod tests {
             before: before.iter().map(|pin| pin.parse().unwrap()).collect(),
             after: after.iter().map(|pin| pin.parse().unwrap()).collect(),
         };
-        let claims = Claims {
+        let claims = Said {
             to: "prod".to_owned(),
-            apps: vec![ClaimedApp {
-                name: "web".into(),
-                previous: "v1".into(),
-                version: "v2".into(),
-            }],
+            moves: vec![SaidMove { subject: "web".into(), old: "v1".into(), new: "v2".into() }],
             waivers: vec![Waiver { rule: Rule::GP005, reason: "INC-1".to_owned() }],
             rollback: true,
-            ..Claims::default()
+            preview: None,
         };
         let moment = |commit: &str, seconds| Moment {
             commit: commit.to_owned(),

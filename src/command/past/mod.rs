@@ -64,13 +64,13 @@ pub(super) fn past(ground: Ground<'_>, scope: &Scope) -> Result<Past, Failure> {
     if vague {
         rename(&mut steps, &mut owners);
     }
-    let mut named = Vec::new();
+    let mut called = Vec::new();
     if unnamed {
         let snapshot = ground.repo.snapshot(ground.base)?;
         let inventory = discover::read(&snapshot, config, present, &|o| o.app.is_none())?;
-        named = inventory.cells.into_keys().map(|key| (key.image, key.app)).collect();
+        called = inventory.cells.into_keys().map(|key| (key.image, key.app)).collect();
     }
-    let names = Names::new(named, &steps);
+    let names = Names::new(called, &steps);
     let mut entries = entries(&steps, &names);
     in_order(config, &mut entries);
     Ok(Past { entries, cut: told.cut })
@@ -206,7 +206,7 @@ fn walked(
     if trusting {
         let wanted = scope.environments.clone();
         history = history.skipping(move |message| {
-            let claims = audit::claimed(message);
+            let claims = audit::said(message);
             claims.is_some_and(|claims| !wanted.iter().any(|name| name.as_str() == claims.to))
         });
     }

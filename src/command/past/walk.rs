@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use crate::audit::{self, Claims};
+use crate::audit::{self, Said};
 use crate::discover::{self, Holds, Overlay, Owners, Reader, Roots, holds};
 use crate::git::{BlobSides, HistoryCommit, ObjectId, TreeSnapshot};
 use crate::history::{Contents, FileStep, Moment, Spot, Step, derived, needs_whole, shifts, spots};
@@ -19,7 +19,7 @@ use super::Scope;
 /// A commit on its way to a step.
 struct Draft {
     moment: Moment,
-    claims: Option<Rc<Claims>>,
+    claims: Option<Rc<Said>>,
     files: Vec<FileStep>,
 }
 
@@ -88,7 +88,7 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         if groups.is_empty() {
             return Ok(());
         }
-        let claims = audit::claimed(commit.message()).map(Rc::new);
+        let claims = audit::said(commit.message()).map(Rc::new);
         let mut files = Vec::new();
         let mut sides = None;
         for group in groups {
@@ -141,7 +141,7 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     fn by_files(
         &mut self,
         group: &Group,
-        claims: Option<&Claims>,
+        claims: Option<&Said>,
         first: usize,
     ) -> Result<Option<Vec<FileStep>>, Failure> {
         let mut found = Vec::new();
@@ -171,7 +171,7 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         &mut self,
         overlay: &Overlay,
         (path, old, new): (&RepoPath, Option<ObjectId>, Option<ObjectId>),
-        (claims, place): (Option<&Claims>, (usize, usize)),
+        (claims, place): (Option<&Said>, (usize, usize)),
     ) -> Result<(Contents, Contents), Failure> {
         let known = self.known.remove(path).filter(|known| known.blob == new);
         let said = |after: &Contents| {

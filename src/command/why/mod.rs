@@ -183,11 +183,11 @@ impl Asking<'_> {
         let request = Request { to: self.to.clone(), what };
         match carry_out(self.context, &args, &request) {
             Ok(outcome) => {
-                let refuses = |f: &crate::model::Finding| {
+                let says_no = |f: &crate::model::Finding| {
                     matches!(f.outcome, Verdict::Fail | Verdict::Unverifiable)
                 };
                 let findings = outcome.report.findings;
-                let refused = Some(findings.iter().any(refuses));
+                let refused = Some(findings.iter().any(says_no));
                 let told = |remark: &Remark| matches!(remark, Remark::Hint(_) | Remark::Warning(_));
                 let remarks = outcome.remarks.into_iter().filter(told).collect();
                 Tried { findings, refused, unplanned: None, remarks }

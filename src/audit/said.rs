@@ -1,0 +1,101 @@
+//! The record read back: what the trailers of a commit say was promoted.
+
+use crate::model::{AppId, Rule};
+
+use super::{Waiver, trailers_of};
+
+/// What a commit says of itself. Whether it is so, the trees tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The environment that was entered.
+    pub to: String,
+    /// What moved.
+    pub moves: Vec<SaidMove>,
+    /// What was waived.
+    pub waivers: Vec<Waiver>,
+    /// Whether it goes back.
+    pub rollback: bool,
+    /// The preview that it is.
+    pub preview: Option<String>,
+}
+
+/// One `Promote-App:` line: `web v1 -> v2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidMove {
+    /// The app, and its image where it has several.
+    pub subject: String,
+    /// The version before: tag or digest, or `none`.
+    pub old: String,
+    /// The version after.
+    pub new: String,
+}
+
+impl Said {
+    /// What is said of this app and image: a line that names both goes before
+    /// one that names the app alone.
+    pub fn about(&self, app: &AppId, image: &str) -> Option<&SaidMove> {
+        let app = app.to_string();
+        let both = format!("{app} {image}");
+        let named = |subject: &str| self.moves.iter().find(|one| one.subject == subject);
+        named(&both).or_else(|| named(&app))
+    }
+}
+
+/// Reads the record of a message; `None` where it carries none.
+pub fn said(message: &str) -> Option<Said> {
+    // Most messages of a long history have none, and this is asked of all.
+    if !message.contains("Promote-To") {
+        return None;
+    }
+    let mut said = Said::default();
+    let mut reason_for = None;
+    for (key, value) in trailers_of(message) {
+        match key.as_str() {
+            "Promote-To" => said.to = value,
+            "Promote-App" => said.moves.extend(read_move(&value)),
+            "Promote-Override" => {
+                reason_for = value.parse::<Rule>().ok();
+                let waiver = reason_for.map(|rule| Waiver { rule, reason: String::new() });
+                said.waivers.extend(waiver);
+            }
+            "Promote-Reason" => {
+                let last = said.waivers.last_mut().filter(|_| reason_for.take().is_some());
+                if let Some(last) = last {
+                    last.reason = value;
+                }
+            }
+            "Promote-Rollback" => said.rollback = value == "true",
+            "Promote-Preview" => said.preview = Some(value),
+            _ => {}
+        }
+    }
+    (!said.to.is_empty()).then_some(said)
+}
+
+fn read_move(value: &str) -> Option<SaidMove> {
+    let (before, new) = value.rsplit_once(" -> ")?;
+    let (subject, old) = before.rsplit_once(' ')?;
+    Some(SaidMove { subject: subject.to_owned(), old: old.to_owned(), new: new.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_back() {
+        let message = "Promote web v2 to prod\n\nweb  prod  v1 -> v2\n\nPromote-To: prod\n\
+                       Promote-From: staging@aaaa\nPromote-App: web a/x none -> v2\n\
+                       Promote-App: web v1 -> v3\nPromote-Override: GP005\n\
+                       Promote-Reason: INC-42: now\nPromote-Rollback: true\nPromote-Id: 1\n";
+        let found = said(message).unwrap();
+        assert_eq!((found.to.as_str(), found.rollback), ("prod", true));
+        let web = AppId::named("web");
+        assert_eq!(found.about(&web, "a/x").unwrap().old, "none");
+        assert_eq!(found.about(&web, "a/y").unwrap().new, "v3");
+        assert_eq!(found.about(&AppId::named("api"), "a/x"), None);
+        let waiver = Waiver { rule: Rule::GP005, reason: "INC-42: now".to_owned() };
+        assert_eq!(found.waivers, [waiver]);
+        assert_eq!(said("Fix\n\nPromote-App: web v1 -> v2\n"), None);
+    }
+}
