@@ -12,15 +12,15 @@ use crate::testkit::Sandbox;
 /// An overlay with a patch that sets variables and more.
 fn patched(env: &str, tag: &str, vars: &[(&str, &str)], more: &str) -> String {
     let image = overlay("registry.example/acme/web", tag);
-    let vars: String = vars
-        .iter()
-        .map(|(name, value)| format!("          - {{name: {name}, value: '{value}'}}\n"))
-        .collect();
+    let line = |(name, value): &(&str, &str)| {
+        format!("            - {{name: {name}, value: '{value}'}}\n")
+    };
+    let vars: Vec<String> = vars.iter().map(line).collect();
     format!(
         "namespace: {env}\n{image}{more}patches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    \
          metadata: {{name: web}}\n    spec:\n      template:\n        spec:\n          containers:\n          - name: web\n            \
          env:\n{}",
-        vars.replace("          - ", "            - ")
+        vars.concat()
     )
 }
 

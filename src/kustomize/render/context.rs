@@ -189,7 +189,9 @@ impl<'s> Context<'s> {
         let marked = std::mem::take(&mut self.marked);
         for (told, with) in [(woken, self.selects), (marked, self.marks)] {
             if with == Copies::Maybe {
-                told.into_iter().for_each(|one| self.tell(one));
+                for one in told {
+                    self.tell(one);
+                }
             }
         }
         let copied = std::mem::take(&mut self.copied);

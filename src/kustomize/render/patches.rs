@@ -223,8 +223,10 @@ fn by_target(
         let over = Over {
             decides: merge::may_hold_image(patch) || unknown::decides(patch, target.kind()),
             selects: target.has_labels(),
-            renames: options.name_change || options.kind_change,
-            marks: unknown::marks(patch),
+            wakes: Wakes {
+                renames: options.name_change || options.kind_change,
+                marks: unknown::marks(patch),
+            },
         };
         over_unknown(ctx, patch, &over);
     }
@@ -250,10 +252,10 @@ fn over_unknown(ctx: &mut Context<'_>, patch: &Value, what: &Over) {
         return;
     }
     let whole = ctx.described(patch.at, (message.to_owned(), None), Evidence::value(patch));
-    if what.renames {
+    if what.wakes.renames {
         ctx.woken.push(whole.clone());
     }
-    if what.marks {
+    if what.wakes.marks {
         ctx.marked.push(whole.clone());
     }
     ctx.tell_part(None, whole);
@@ -265,6 +267,12 @@ struct Over {
     decides: bool,
     /// Whether it goes by labels, annotations or places in lists.
     selects: bool,
+    /// What it may change that others go by.
+    wakes: Wakes,
+}
+
+/// What a patch may change of an object that another patch goes by.
+struct Wakes {
     /// Whether it may give them other names.
     renames: bool,
     /// Whether it may give them other labels, annotations or places in lists.
@@ -372,9 +380,8 @@ fn operate(
             decides: json_patch::may_make_image(&operations)
                 || json_patch::may_decide(&operations, target.kind()),
             selects: target.has_labels() || json_patch::goes_by_place(&operations),
-            renames: json_patch::renames(&operations),
             // Where it goes is a text, and it may move whole parts.
-            marks: true,
+            wakes: Wakes { renames: json_patch::renames(&operations), marks: true },
         };
         over_unknown(ctx, &operations, &over);
     }
