@@ -60,11 +60,16 @@ fn hooks_that_refuse() {
             },
             "git commit refused: cannot run .git/hooks/pre-commit: No such file or directory",
         ),
-        refused(
-            "pre-commit that edits the target, and refuses",
-            || hooked("pre-commit", &format!("echo '# theirs' >> {TARGET}; echo no >&2; exit 1")),
-            "git commit refused: no",
-        ),
+        State {
+            promote: Does::HookEdits(
+                128,
+                "git commit refused: no; changed in the meantime, and left as it is, perhaps with \
+                 the new version in it: `apps/web/overlays/staging/kustomization.yaml`",
+            ),
+            ..works("pre-commit that edits the target, and refuses", || {
+                hooked("pre-commit", &format!("echo '# theirs' >> {TARGET}; echo no >&2; exit 1"))
+            })
+        },
         refused(
             "in core.hooksPath",
             || {

@@ -18,9 +18,11 @@ pub(crate) enum Does {
     /// The same; git was asked, and may have left objects and what it looked
     /// up in the index, but no entry is another.
     GitRefuses(i32, &'static str),
+    /// The same; a hook changed the target, which is left as it is then.
+    HookEdits(i32, &'static str),
 }
 
-use Does::{GitRefuses, Refuses, Works};
+use Does::{GitRefuses, HookEdits, Refuses, Works};
 
 /// What is looked at after a commit, where something is different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,10 +155,14 @@ impl Cell<'_> {
                 .ends(code)
                 .and_then(|()| said.says(&format!("error: {message}")))
                 .and_then(|()| self.unchanged(|_| false)),
-            GitRefuses(code, message) => said
+            GitRefuses(code, message) | HookEdits(code, message) => said
                 .ends(code)
                 .and_then(|()| said.says(&format!("error: {message}")))
-                .and_then(|()| self.unchanged(may_be_gits))
+                .and_then(|()| {
+                    let edited = matches!(does, HookEdits(..));
+                    let target = |path: &Path| edited && path.ends_with(&self.place.target);
+                    self.unchanged(|path| may_be_gits(path) || target(path))
+                })
                 .and_then(|()| same("entries of the index", &entries, &self.entries())),
         };
         outcome.map_err(|why| format!("\n  {}: {why}\n    {}", self.command, said.whole))
