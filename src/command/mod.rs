@@ -12,6 +12,7 @@ pub mod edit;
 mod evidence;
 pub mod explain;
 mod failure;
+mod forges;
 pub mod init;
 mod leftovers;
 pub mod log;

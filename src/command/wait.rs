@@ -10,7 +10,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::config::{Config, placeholders};
 use crate::discover::{Cell, CellKey};
-use crate::forge::{self, Check, CheckState, Forge, Limits, Place, Sources, Told};
+use crate::forge::{self, Check, CheckState, Forge};
 use crate::git::{ObjectId, Repository};
 use crate::model::{AppId, EnvironmentName, Pin, Promotion, Snapshot, quoted};
 use crate::output::{self, Format};
@@ -19,7 +19,7 @@ use crate::report::{WaitReport, WaitRow, WaitState};
 use super::check::ends::{self, Around, Asked, Ends};
 use super::evidence::{Ground, Reach, timelines};
 use super::moved::{inventory, moved};
-use super::{Answer, Context, Exit, Failure, Remark, workspace};
+use super::{Answer, Context, Exit, Failure, Remark, forges, workspace};
 
 /// Wait until what runs in an environment is healthy, as the forge knows it.
 ///
@@ -216,16 +216,11 @@ fn commits_of(
 
 fn connect(repo: &Repository, args: &WaitArgs, base: &Base) -> Result<Box<dyn Forge>, Failure> {
     let remote = repo.remote(args.remote.as_deref())?;
-    let told = &base.config.delivery.forge;
-    let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
-    let place = Place::find(&remote.url, Told { kind: told.kind, api, repository })?;
-    let place = place.ok_or_else(|| {
+    let place = forges::place(&base.config, &remote.url)?.ok_or_else(|| {
         Failure::new(Exit::Invalid, format!("no forge is known for {}", remote.name))
             .hint("[forge] kind = \"github\" in promote.toml")
     })?;
-    let token = forge::find_token(&place, Sources::real(), Some(repo.place()))?;
-    let token = token.ok_or_else(|| forge::missing_token(&place))?;
-    Ok(forge::connect(&place, &token, Limits::default())?)
+    Ok(forges::connect(repo, &place)?.ok_or_else(|| forge::missing_token(&place))?)
 }
 
 struct Waiting<'a> {

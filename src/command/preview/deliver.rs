@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::diff;
-use crate::forge::{self, Draft, ForgeError, Limits, Place, PushOptions, Sources, Told};
+use crate::forge::{self, Draft, ForgeError, Place, PushOptions};
 use crate::git::{
     self, CommitOptions, CommitRequest, Expect, ObjectId, PushHow, Remote, Repository, Tip,
 };
@@ -12,7 +12,7 @@ use crate::model::{EnvironmentName, FileChange, ForgeKind, RepoPath};
 use crate::report::{CommitLine, Ending, PreviewAction, PreviewReport, PreviewRow, RequestLine};
 
 use super::super::promote::{self, End, LostRace, Way};
-use super::super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
+use super::super::{Answer, Context, Exit, Failure, Remark, Workspace, forges, leftovers};
 use super::{DeliveryArgs, answer, create};
 
 /// The pause before a request is looked for that may have been opened.
@@ -249,17 +249,11 @@ impl Request<'_> {
     fn deliver(&self, report: &mut PreviewReport) -> Result<End, Failure> {
         report.branch = Some(self.step.planned.branch.clone());
         let workspace = self.step.workspace;
-        let told = &workspace.config.delivery.forge;
-        let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
-        let told = Told { kind: told.kind, api, repository };
-        let place = Place::find(&self.remote.push_url, told)?;
-        let token = match &place {
-            Some(place) => forge::find_token(place, Sources::real(), Some(workspace.repo.place()))?,
-            None => None,
-        };
-        match (&place, token) {
-            (Some(place), Some(token)) => {
-                let forge = forge::connect(place, &token, Limits::default())?;
+        let place = forges::place(&workspace.config, &self.remote.push_url)?;
+        let connect = |place| forges::connect(&workspace.repo, place);
+        let forge = place.as_ref().map_or(Ok(None), connect)?;
+        match (&place, forge) {
+            (Some(place), Some(forge)) => {
                 let open = forge.find(&self.step.planned.branch)?;
                 let body = open.into_iter().next().map(|request| request.body);
                 self.push(report, &[])?;

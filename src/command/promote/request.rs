@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use crate::forge::{
-    self, Draft, Ensured, Forge, ForgeError, Limits, Place, PushOptions, Request, Sources, Told,
-};
+use crate::forge::{self, Draft, Ensured, Forge, ForgeError, Place, PushOptions, Request};
 use crate::gate::Approved;
 use crate::model::{ForgeKind, RepoPath, quoted};
 use crate::pull_request::{self, Memory};
 use crate::report::{Ending, PromotionReport, RequestLine};
 
-use super::super::{Exit, Failure, Remark};
+use super::super::{Exit, Failure, Remark, forges};
 use super::Promoting;
 use super::aside::Destination;
 use super::branch::Kept;
@@ -33,7 +31,8 @@ pub(super) fn deliver(
     let mut step = Step { promoting, approved, destination, branch };
     report.branch = Some(step.branch.clone());
     let place = step.place()?;
-    let forge = place.as_ref().map_or(Ok(None), |place| step.connect(place))?;
+    let connect = |place| forges::connect(&workspace.repo, place);
+    let forge = place.as_ref().map_or(Ok(None), connect)?;
     match (place, forge) {
         (Some(place), Some(forge)) => step.requested((&place, forge.as_ref()), report),
         (place, _) => step.pushed(place.as_ref(), report),
@@ -51,12 +50,10 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// The repository on its forge.
     fn place(&self) -> Result<Option<Place>, Failure> {
-        let told = &self.promoting.workspace.config.delivery.forge;
-        let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
-        let told = Told { kind: told.kind, api, repository };
+        let config = &self.promoting.workspace.config;
         let remote = &self.destination.remote;
-        let place = Place::find(&remote.url, told)?;
-        let push = Place::find(&remote.push_url, told)?;
+        let place = forges::place(config, &remote.url)?;
+        let push = forges::place(config, &remote.push_url)?;
         let fork = |place: &Place, push: &Place| place.repository != push.repository;
         if let (Some(place), Some(push)) = (&place, &push)
             && fork(place, push)
@@ -70,14 +67,6 @@ impl Step<'_> {
                 .hint(format!("git -c remote.pushDefault={name} promote ... --pr")));
         }
         Ok(place)
-    }
-
-    /// The forge, where there is a token for it.
-    fn connect(&self, place: &Place) -> Result<Option<Box<dyn Forge>>, Failure> {
-        let workspace = self.promoting.workspace;
-        let token = forge::find_token(place, Sources::real(), Some(workspace.repo.place()))?;
-        let connect = |token| forge::connect(place, &token, Limits::default());
-        Ok(token.map(connect).transpose()?)
     }
 
     /// Without a forge or a token: the branch is pushed, and a person opens the

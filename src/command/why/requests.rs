@@ -1,11 +1,11 @@
 //! Where a pull request is open for a version, and what it waits for.
 
-use crate::forge::{self, CheckState, Forge, Limits, Place, Sources, Told};
+use crate::forge::{CheckState, Forge};
 use crate::model::Pin;
 use crate::pull_request::{self, Memory};
 use crate::report::OpenRequest;
 
-use super::super::{Failure, Remark};
+use super::super::{Failure, Remark, forges};
 use super::Asking;
 
 impl Asking<'_> {
@@ -34,16 +34,11 @@ impl Asking<'_> {
     fn forge(&self) -> Result<Result<Box<dyn Forge>, String>, Failure> {
         let repo = &self.workspace.repo;
         let remote = repo.remote(self.args.remote.as_deref())?;
-        let told = &self.workspace.config.delivery.forge;
-        let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
-        let place = Place::find(&remote.url, Told { kind: told.kind, api, repository })?;
-        let Some(place) = place else {
+        let Some(place) = forges::place(&self.workspace.config, &remote.url)? else {
             return Ok(Err(format!("no forge is known for {}", remote.name)));
         };
-        let Some(token) = forge::find_token(&place, Sources::real(), Some(repo.place()))? else {
-            return Ok(Err(format!("there is no token for {}", place.host)));
-        };
-        Ok(Ok(forge::connect(&place, &token, Limits::default())?))
+        let forge = forges::connect(repo, &place)?;
+        Ok(forge.ok_or_else(|| format!("there is no token for {}", place.host)))
     }
 
     fn open(&self, forge: &dyn Forge, version: &Pin) -> Result<Vec<OpenRequest>, Failure> {

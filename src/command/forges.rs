@@ -1,0 +1,21 @@
+//! The forge of a remote, as the config and the environment tell of it.
+
+use crate::config::Config;
+use crate::forge::{self, Forge, Limits, Place, Sources, Told};
+use crate::git::Repository;
+
+use super::Failure;
+
+/// The repository of an address on its forge; `None` where no forge is known.
+pub(super) fn place(config: &Config, url: &str) -> Result<Option<Place>, Failure> {
+    let told = &config.delivery.forge;
+    let (api, repository) = (told.api.as_deref(), told.repository.as_deref());
+    Ok(Place::find(url, Told { kind: told.kind, api, repository })?)
+}
+
+/// The forge; `None` where there is no token for it.
+pub(super) fn connect(repo: &Repository, place: &Place) -> Result<Option<Box<dyn Forge>>, Failure> {
+    let token = forge::find_token(place, Sources::real(), Some(repo.place()))?;
+    let connect = |token| forge::connect(place, &token, Limits::default());
+    Ok(token.map(connect).transpose()?)
+}
