@@ -18,21 +18,7 @@ sizes=("$@")
 [ ${#sizes[@]} -gt 0 ] || sizes=(1000)
 runs=${RUNS:-10} commits=${COMMITS:-50000} graph=${GRAPH:-yes}
 
-for tool in git awk hyperfine; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; exit 2; }
-done
-if [ -z "${PROGRAM:-}" ]; then
-    cargo build --release --quiet --manifest-path "$here/Cargo.toml"
-    PROGRAM=${CARGO_TARGET_DIR:-$here/target}/release
-fi
-PATH=$PROGRAM:$PATH
-
-# Nothing of the machine's settings.
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat
-
-work=${KEEP:-$(mktemp -d)}
-[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"
+. "$here/benches/start.sh"
 
 # A stream for git fast-import: N apps with three overlays at v1; then commits
 # that take the apps through dev, staging and prod in turn, version by version.
