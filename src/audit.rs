@@ -8,7 +8,7 @@ mod claims;
 mod said;
 
 pub use claims::{ClaimedApp, Claims, claims};
-pub use said::{Said, SaidMove, said};
+pub use said::{Said, said};
 
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 
 use crate::model::{AppId, Rule};
 
-use super::{Waiver, trailers_of};
+use super::{ClaimedApp, Waiver, trailers_of};
 
 /// What a commit says of itself. Whether it is so, the trees tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,7 +10,7 @@ pub struct Said {
     /// The environment that was entered.
     pub to: String,
     /// What moved.
-    pub moves: Vec<SaidMove>,
+    pub moves: Vec<ClaimedApp>,
     /// What was waived.
     pub waivers: Vec<Waiver>,
     /// Whether it goes back.
@@ -19,24 +19,13 @@ pub struct Said {
     pub preview: Option<String>,
 }
 
-/// One `Promote-App:` line: `web v1 -> v2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaidMove {
-    /// The app, and its image where it has several.
-    pub subject: String,
-    /// The version before: tag or digest, or `none`.
-    pub old: String,
-    /// The version after.
-    pub new: String,
-}
-
 impl Said {
     /// What is said of this app and image: a line that names both goes before
     /// one that names the app alone.
-    pub fn about(&self, app: &AppId, image: &str) -> Option<&SaidMove> {
+    pub fn about(&self, app: &AppId, image: &str) -> Option<&ClaimedApp> {
         let app = app.to_string();
         let both = format!("{app} {image}");
-        let named = |subject: &str| self.moves.iter().find(|one| one.subject == subject);
+        let named = |subject: &str| self.moves.iter().find(|one| one.name == subject);
         named(&both).or_else(|| named(&app))
     }
 }
@@ -72,10 +61,11 @@ pub fn said(message: &str) -> Option<Said> {
     (!said.to.is_empty()).then_some(said)
 }
 
-fn read_move(value: &str) -> Option<SaidMove> {
+fn read_move(value: &str) -> Option<ClaimedApp> {
     let (before, new) = value.rsplit_once(" -> ")?;
-    let (subject, old) = before.rsplit_once(' ')?;
-    Some(SaidMove { subject: subject.to_owned(), old: old.to_owned(), new: new.to_owned() })
+    let (name, previous) = before.rsplit_once(' ')?;
+    let (name, previous, version) = (name.to_owned(), previous.to_owned(), new.to_owned());
+    Some(ClaimedApp { name, previous, version })
 }
 
 #[cfg(test)]
@@ -91,8 +81,8 @@ mod tests {
         let found = said(message).unwrap();
         assert_eq!((found.to.as_str(), found.rollback), ("prod", true));
         let web = AppId::named("web");
-        assert_eq!(found.about(&web, "a/x").unwrap().old, "none");
-        assert_eq!(found.about(&web, "a/y").unwrap().new, "v3");
+        assert_eq!(found.about(&web, "a/x").unwrap().previous, "none");
+        assert_eq!(found.about(&web, "a/y").unwrap().version, "v3");
         assert_eq!(found.about(&AppId::named("api"), "a/x"), None);
         let waiver = Waiver { rule: Rule::GP005, reason: "INC-42: now".to_owned() };
         assert_eq!(found.waivers, [waiver]);

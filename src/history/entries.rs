@@ -162,8 +162,8 @@ fn says(claims: &Said, key: &CellKey, version: &Pin) -> bool {
     let about =
         claims.about(&key.app, &key.image).filter(|_| claims.to == key.environment.as_str());
     about.is_some_and(|claim| match (&version.tag, &version.digest) {
-        (Some(tag), _) => claim.new == tag.as_str(),
-        (None, digest) => digest.as_ref().is_some_and(|digest| claim.new == digest.as_str()),
+        (Some(tag), _) => claim.version == tag.as_str(),
+        (None, digest) => digest.as_ref().is_some_and(|digest| claim.version == digest.as_str()),
     })
 }
 

@@ -144,11 +144,11 @@ pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[S
         let claim = claims.about(app, &spot.image)?;
         let tag = spot.pin.tag.as_ref()?.as_str();
         let plain = spot.pin.digest.is_none() && !is_weak(spot);
-        (plain && claim.new == tag).then_some(claim)
+        (plain && claim.version == tag).then_some(claim)
     };
     let moved: Vec<&Spot> = after.iter().filter(|spot| claim_of(spot).is_some()).collect();
     let (first, rest) = moved.split_first()?;
-    let old: Pin = claim_of(first)?.old.parse().ok()?;
+    let old: Pin = claim_of(first)?.previous.parse().ok()?;
     let known = old.tag.as_ref().is_some_and(|tag| tag.as_str() != "none");
     if !known || old.digest.is_some() || rest.iter().any(|spot| spot.image != first.image) {
         return None;
@@ -156,7 +156,7 @@ pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[S
     // Another image of the app that moved is named by a line of its own.
     let lines = claims.moves.iter().filter(|claim| {
         claim
-            .subject
+            .name
             .strip_prefix(&app.to_string())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     });

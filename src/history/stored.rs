@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{Said, SaidMove, Waiver};
+use crate::audit::{ClaimedApp, Said, Waiver};
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
 
 use super::{Moment, Place, Shift, Step};
@@ -131,9 +131,9 @@ impl Tables {
                 self.text(out, &claims.to);
                 self.maybe(out, claims.preview.as_deref());
                 out.list(&claims.moves, |out, claim| {
-                    self.text(out, &claim.subject);
-                    self.text(out, &claim.old);
-                    self.text(out, &claim.new);
+                    self.text(out, &claim.name);
+                    self.text(out, &claim.previous);
+                    self.text(out, &claim.version);
                 });
                 out.list(&claims.waivers, |out, waiver| {
                     self.text(out, &waiver.rule.to_string());
@@ -304,7 +304,8 @@ fn claims(input: &mut Input<'_>, texts: &[Rc<str>], rollback: bool) -> Option<Sa
     let to = read(input)?;
     let preview = maybe(input, texts).ok()?.map(|text| text.to_string());
     let moves = input.list(|input| {
-        Some(SaidMove { subject: read(input)?, old: read(input)?, new: read(input)? })
+        let (name, previous, version) = (read(input)?, read(input)?, read(input)?);
+        Some(ClaimedApp { name, previous, version })
     })?;
     let waivers = input
         .list(|input| Some(Waiver { rule: read(input)?.parse().ok()?, reason: read(input)? }))?;
@@ -335,7 +336,11 @@ mod tests {
         };
         let claims = Said {
             to: "prod".to_owned(),
-            moves: vec![SaidMove { subject: "web".into(), old: "v1".into(), new: "v2".into() }],
+            moves: vec![ClaimedApp {
+                name: "web".into(),
+                previous: "v1".into(),
+                version: "v2".into(),
+            }],
             waivers: vec![Waiver { rule: Rule::GP005, reason: "INC-1".to_owned() }],
             rollback: true,
             preview: None,
