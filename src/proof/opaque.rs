@@ -1,7 +1,7 @@
 //! What is not followed in an overlay: that it stays, that the environments
 //! before have it too, or that it went and takes nothing along.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use memchr::memmem;
@@ -67,8 +67,15 @@ impl Judging<'_> {
         if told || head.is_empty() {
             return Ok(());
         }
+        let mut whole: BTreeMap<RepoPath, bool> = BTreeMap::new();
         for opaque in before.iter().filter(|opaque| opaque.changes && !stays(opaque)) {
-            if all_in_place && self.went_whole(opaque, base)? {
+            let dir = opaque.path.parent().unwrap_or_default();
+            let went = match whole.get(&dir) {
+                Some(went) => *went,
+                None => all_in_place && self.went_whole(&dir, base)?,
+            };
+            whole.insert(dir, went);
+            if went {
                 continue;
             }
             let message = format!("{} is gone, and what it changed is not known", opaque.what);
@@ -78,18 +85,15 @@ impl Judging<'_> {
         Ok(())
     }
 
-    /// Whether it went with its whole directory, which no other kustomization
-    /// used: it changed nothing of what is left.
-    fn went_whole(&self, opaque: &Opaque, base: &[Rc<Rendered>]) -> Result<bool, SnapshotError> {
-        let Some(dir) = opaque.path.parent().filter(|dir| !dir.as_str().is_empty()) else {
-            return Ok(false);
-        };
-        if self.sides.head.kind(&dir)?.is_some() {
+    /// Whether a whole directory went that no other kustomization used: what it
+    /// set changed nothing of what is left.
+    fn went_whole(&self, dir: &RepoPath, base: &[Rc<Rendered>]) -> Result<bool, SnapshotError> {
+        if dir.as_str().is_empty() || self.sides.head.kind(dir)?.is_some() {
             return Ok(false);
         }
         let others = base.iter().flat_map(|rendered| &rendered.files);
         let others = others.filter(|file| is_kustomization(file.file_name()));
-        for file in others.filter(|file| !file.is_within(&dir)) {
+        for file in others.filter(|file| !file.is_within(dir)) {
             let text = self.sides.base.read(file)?.unwrap_or_default();
             // A name that is spelled otherwise may be this one, too.
             let names = memmem::find(&text, dir.file_name().as_bytes()).is_some();
