@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::git::{self, Finding, Recovered, Repository};
+use crate::git::{self, Finding, Recovered, Repository, way_out};
 use crate::output::{self, Format};
 use crate::report::{Ailment, DoctorRecovery, DoctorReport, DoctorRow};
 
@@ -61,12 +61,8 @@ fn ways_out(found: &[Finding]) -> Vec<Remark> {
     let recover = found.iter().any(Finding::is_recoverable);
     let recover = recover.then(|| "git promote doctor --recover".to_owned());
     let remove = found.iter().filter_map(|finding| match finding {
-        Finding::ForeignLock { path, owner: None, .. } => {
-            Some(format!("rm -i '{}' once no git runs here", path.display()))
-        }
-        Finding::LeftElsewhere { work_tree, .. } => {
-            Some(format!("git -C '{}' promote doctor --recover", work_tree.display()))
-        }
+        Finding::ForeignLock { path, owner: None, .. } => Some(way_out::unlock(path)),
+        Finding::LeftElsewhere { work_tree, .. } => Some(way_out::recover_there(work_tree)),
         _ => None,
     });
     recover.into_iter().chain(remove).map(Remark::Hint).collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::state::Operation;
+use super::way_out;
 use crate::model::{RepoPath, SnapshotError};
 use crate::worktree::WorktreeError;
 
@@ -450,12 +451,8 @@ impl CommitError {
             }
             Self::Moved { .. } => Some("run the same command again".to_owned()),
             Self::Locked { owner: Some(owner), .. } => Some(format!("wait for {owner}")),
-            Self::Locked { left_in: Some(there), .. } => {
-                Some(format!("git -C '{}' promote doctor --recover", there.display()))
-            }
-            Self::Locked { path, .. } => {
-                Some(format!("rm -i '{}' once no git runs here", path.display()))
-            }
+            Self::Locked { left_in: Some(there), .. } => Some(way_out::recover_there(there)),
+            Self::Locked { path, .. } => Some(way_out::unlock(path)),
             Self::NoIndex => Some("git reset".to_owned()),
             Self::OtherIndex { index } if index == "index" => {
                 Some("env -u GIT_INDEX_FILE git promote doctor --recover".to_owned())

@@ -33,6 +33,7 @@ mod state;
 mod tree;
 mod tree_diff;
 mod trees;
+pub mod way_out;
 
 pub use borrow::{Borrowed, borrow};
 pub use change::{Change, Divergence, change, moved, staged};

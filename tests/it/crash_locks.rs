@@ -60,7 +60,7 @@ fn a_lock_says_who_to_wait_for_or_what_to_remove() {
     // Nobody is there any more.
     fs::write(repo.root.join(".git/index.lock"), "").unwrap();
     let text = held();
-    assert!(text.contains("hint: rm -i '[ROOT]/.git/index.lock' once no git runs here"), "{text}");
+    assert!(text.contains("hint: once no git runs here: rm -i '[ROOT]/.git/index.lock'"), "{text}");
 }
 
 #[test]
