@@ -112,6 +112,8 @@ mod no_skip;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod past_believed;
+#[cfg(test)]
 mod past_kept;
 #[cfg(test)]
 mod preview;
