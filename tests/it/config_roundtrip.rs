@@ -84,15 +84,18 @@ fn config() -> impl Strategy<Value = Config> {
     let tags = proptest::collection::vec("[a-z*\"']{1,4}", 0..3);
     (environment_names(), layout(), tags).prop_flat_map(|(names, layout, mutable_tags)| {
         let environments: Vec<_> = (0..names.len()).map(|at| environment(&names, at)).collect();
-        let rest = (overrides(&names), apps(&names));
-        (environments, rest).prop_map(move |(environments, (overrides, apps))| Config {
-            origin: Origin::PromoteToml,
-            pipeline: Pipeline::new(environments).unwrap(),
-            layout: layout.clone(),
-            overrides,
-            apps,
-            mutable_tags: mutable_tags.clone(),
-            delivery: promote::config::DeliveryConfig::default(),
+        let rest = (overrides(&names), apps(&names), any::<bool>());
+        (environments, rest).prop_map(move |(environments, (overrides, apps, require_online))| {
+            Config {
+                origin: Origin::PromoteToml,
+                pipeline: Pipeline::new(environments).unwrap(),
+                layout: layout.clone(),
+                overrides,
+                apps,
+                mutable_tags: mutable_tags.clone(),
+                delivery: promote::config::DeliveryConfig::default(),
+                require_online,
+            }
         })
     })
 }
