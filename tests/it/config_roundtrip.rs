@@ -5,7 +5,7 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{Environment, EnvironmentName, Pipeline, Rule, Sources};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -33,14 +33,8 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
             (false, true) => Sources::All(picked),
             (false, false) => Sources::Any(picked),
         };
-        Environment {
-            name: EnvironmentName::new(&name),
-            sources,
-            dirs,
-            seen,
-            together,
-            delivery: EnvironmentDelivery::default(),
-        }
+        let bare = Environment::bare(EnvironmentName::new(&name), sources);
+        Environment { dirs, seen, together, ..bare }
     })
 }
 
