@@ -11,6 +11,7 @@ mod environments_yaml;
 pub mod error;
 mod gitops_promotion;
 mod grammar;
+mod guards;
 mod import;
 mod keys;
 mod raw;
@@ -23,6 +24,7 @@ pub use environments_yaml::import_environments_yaml;
 pub use error::{ConfigError, Kind, Problem};
 pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
+pub use guards::{Guard, Guards};
 pub use import::{ImportNote, Imported};
 pub use raw::schema;
 pub use read::{FIXED, from_files, from_toml};
@@ -75,6 +77,8 @@ pub struct Config {
     pub mutable_tags: Vec<String>,
     /// How promotions reach the base branch.
     pub delivery: DeliveryConfig,
+    /// What holds environments shut for a while.
+    pub guards: Guards,
 }
 
 /// Where overlays are: a template such as `apps/{app}/overlays/{env}`.
@@ -145,6 +149,7 @@ impl Config {
             apps: Vec::new(),
             mutable_tags: Vec::new(),
             delivery: DeliveryConfig::default(),
+            guards: Guards::default(),
         }
     }
 

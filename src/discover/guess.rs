@@ -73,12 +73,8 @@ pub fn guess(snapshot: &dyn Snapshot) -> Result<Option<Config>, SnapshotError> {
     let summary = summary(&pipeline, &layout, &undecided);
     Ok(Some(Config {
         origin: Origin::Guess(config::Guess { summary, undecided }),
-        pipeline,
         layout,
-        overrides: Vec::new(),
-        apps: Vec::new(),
-        mutable_tags: Vec::new(),
-        delivery: config::DeliveryConfig::default(),
+        ..Config::bare(pipeline)
     }))
 }
 

@@ -155,7 +155,7 @@ fn in_order(config: &Config, overlays: Vec<Overlay>) -> Vec<Overlay> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LayoutPath, Origin};
+    use crate::config::LayoutPath;
     use crate::model::{Environment, EnvironmentDelivery, MemorySnapshot, Pipeline, Sources};
 
     fn counterpart(template: &str, path: &str) -> String {
@@ -169,13 +169,8 @@ mod tests {
         };
         let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
         let config = Config {
-            origin: Origin::PromoteToml,
-            pipeline: Pipeline::new(vec![environment("main"), environment("test")]).unwrap(),
             layout: vec![layout],
-            overrides: Vec::new(),
-            apps: Vec::new(),
-            mutable_tags: Vec::new(),
-            delivery: crate::config::DeliveryConfig::default(),
+            ..Config::bare(Pipeline::new(vec![environment("main"), environment("test")]).unwrap())
         };
         let snapshot = MemorySnapshot::new([(RepoPath::normalize(path).unwrap(), Vec::new())]);
         let found = overlays(&snapshot, &config, None).unwrap();
