@@ -5,6 +5,7 @@ pub mod audit;
 pub mod check;
 mod chosen;
 pub mod config;
+mod dates;
 pub mod demo;
 pub mod diff;
 pub mod doctor;

@@ -125,6 +125,9 @@ pub enum Problem {
     /// A rule that no config can allow to be waived.
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
+    /// A rule that also a rollback has to satisfy.
+    #[error("a rollback cannot be exempt from the rule `{0}`")]
+    NotExempt(String),
     /// A value that is not among the words known.
     #[error("`{value}` is not a value of `{key}`")]
     UnknownValue {
@@ -174,6 +177,9 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A span of time.
+    #[error("span of time")]
+    Span,
 }
 
 impl Kind {
@@ -188,6 +194,7 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }
 }
@@ -213,6 +220,7 @@ impl Problem {
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
             Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
+            Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),
             _ => self.environment_hint(),
         }

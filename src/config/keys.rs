@@ -90,13 +90,13 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("soak", None),
+        ("rollback", Some(&ROLLBACK)),
     ],
     later: &[
-        "soak",
         "windows",
         "freezes",
         "health",
-        "rollback",
         "approvals",
         "protected",
         "require-trailers",
@@ -105,6 +105,13 @@ static ENVIRONMENT: Place = Place {
         "context",
         "namespace",
     ],
+};
+
+static ROLLBACK: Place = Place {
+    written: "`rollback` of `[[environment]]`",
+    list: None,
+    keys: &[("exempt", None)],
+    later: &["approvals"],
 };
 
 static OVERRIDE: Place = Place {
@@ -121,8 +128,18 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 9] =
-    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
+static PLACES: [&Place; 10] = [
+    &ROOT,
+    &LAYOUT,
+    &PATH,
+    &FIELD,
+    &ENVIRONMENT,
+    &ROLLBACK,
+    &OVERRIDE,
+    &APP,
+    &FORGE,
+    &PULL_REQUEST,
+];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

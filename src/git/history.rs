@@ -204,6 +204,31 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
     Ok(history)
 }
 
+/// Ids and committer times of the first-parent line from a commit on, newest
+/// first. No tree is read.
+pub fn line(
+    repo: &Repository,
+    tip: ObjectId,
+) -> Result<impl Iterator<Item = Result<(ObjectId, i64), GitError>>, GitError> {
+    let mut history = walk(repo, tip, Interest::default())?;
+    Ok(std::iter::from_fn(move || {
+        let step = history.next.take()?;
+        let before = step.parent.map(|parent| history.step(parent)).transpose();
+        Some(before.map(|before| {
+            history.next = before;
+            (step.id, step.seconds)
+        }))
+    }))
+}
+
+/// When the author of a commit made it, seconds since the epoch.
+pub fn authored(repo: &Repository, id: ObjectId) -> Result<i64, GitError> {
+    let failed = |error: gix::Error| GitError::read(format!("commit {id}"), error);
+    let commit = repo.gix.find_commit(id).map_err(failed)?;
+    let decoded = commit.decode().map_err(failed)?;
+    Ok(decoded.author().map_err(failed)?.seconds())
+}
+
 impl History {
     /// Gives every commit, also those that touch no path of interest.
     #[must_use]

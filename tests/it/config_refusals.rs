@@ -68,17 +68,15 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\nsoak = '24h'",
+        "[[environment]]\nname = 'dev'\nhealth = '24h'",
     ]), @r#"
-    promote.toml:4:1: `soak` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `soak`, or use a newer version that enforces it
+    promote.toml:4:1: `health` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
+      hint: remove `health`, or use a newer version that enforces it
     "#);
     let environment = [
-        "soak",
         "windows",
         "freezes",
         "health",
-        "rollback",
         "approvals",
         "protected",
         "require-trailers",

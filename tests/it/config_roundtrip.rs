@@ -88,6 +88,7 @@ fn config() -> impl Strategy<Value = Config> {
                 apps,
                 mutable_tags: mutable_tags.clone(),
                 delivery: promote::config::DeliveryConfig::default(),
+                guards: promote::config::Guards::default(),
                 require_online,
             }
         })
@@ -261,7 +262,7 @@ fn the_schema_accepts_the_sample_and_refuses_what_the_reader_refuses() {
         (format!("version = 2\n{environment}"), "2 is not allowed"),
         (environment.to_owned(), "\"version\" is missing"),
         ("version = 1\n".to_owned(), "\"environment\" is missing"),
-        (format!("version = 1\n{environment}soak = '1h'\n"), "unknown key soak"),
+        (format!("version = 1\n{environment}soke = '1h'\n"), "unknown key soke"),
         (format!("version = 1\ndeliver = 'fax'\n{environment}"), "\"fax\" fits none of anyOf"),
         (format!("version = 1\n{environment}[[app]]\npolicy = 'off'\n"), "\"name\" is missing"),
     ] {

@@ -76,6 +76,8 @@ mod ends_hooks;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod gate_soak;
+#[cfg(test)]
 mod git_commit;
 #[cfg(test)]
 mod git_engines;
@@ -95,6 +97,8 @@ mod in_place;
 mod in_place_files;
 #[cfg(test)]
 mod init;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
