@@ -156,6 +156,8 @@ mod render_fuzz;
 #[cfg(test)]
 mod render_repos;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod schema;
