@@ -94,7 +94,8 @@ pub(super) fn timeline(report: &Overview) -> Markup {
         return html! { p { "No promotion lies in this time." } (window.older_note()) };
     }
     html! {
-        div.scroll role="region" tabindex="0" aria-labelledby="timeline-heading" {
+        p.lead-in id="timeline-lanes" { "A lane an environment, a mark where versions entered it." }
+        div.scroll role="region" tabindex="0" aria-labelledby="timeline-lanes" {
             (drawing(&window, &marks))
         }
         ul.legend aria-hidden="true" {
