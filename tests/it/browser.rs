@@ -1,4 +1,4 @@
-//! A headless Chromium, spoken to over pipes by the DevTools protocol
+//! A headless Chromium, spoken to over pipes by the `DevTools` protocol
 //! (<https://chromedevtools.github.io/devtools-protocol/>).
 
 use std::fs::{self, File, OpenOptions};

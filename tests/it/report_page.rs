@@ -16,7 +16,7 @@ use crate::testkit::Sandbox;
 
 /// Of the page, what has to be in it for those who do not see it; gives what is
 /// amiss.
-const SOUND: &str = r#"(() => {
+const SOUND: &str = r"(() => {
   const amiss = [], all = (what) => [...document.querySelectorAll(what)];
   const need = (holds, what) => { if (!holds) amiss.push(what); };
   need(document.documentElement.lang === 'en', 'language');
@@ -46,7 +46,7 @@ const SOUND: &str = r#"(() => {
   need(all('script,iframe,object,embed,form,base,img,b').length === 0, 'foreign elements');
   need(all('*').every((e) => [...e.attributes].every((a) => !/^on|^style$/.test(a.name))), 'handlers');
   return amiss;
-})()"#;
+})()";
 
 /// What sticks out of the window, but for what scrolls by itself.
 const TOO_WIDE: &str = r"[document.documentElement.scrollWidth - innerWidth,
