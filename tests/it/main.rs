@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod chart_data;
@@ -161,6 +163,10 @@ mod render_fixtures;
 mod render_fuzz;
 #[cfg(test)]
 mod render_repos;
+#[cfg(test)]
+mod report;
+#[cfg(test)]
+mod report_page;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
