@@ -174,6 +174,12 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A context of a kubeconfig.
+    #[error("context")]
+    Context,
+    /// A namespace of a cluster.
+    #[error("namespace")]
+    Namespace,
 }
 
 impl Kind {
@@ -188,6 +194,8 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::Context => "`prod-eu`, as `kubectl config get-contexts` lists them",
+            Self::Namespace => "`shop-prod`",
         }
     }
 }

@@ -7,7 +7,7 @@ use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::yaml::Node;
 use super::{Config, grammar};
 use crate::model::{
-    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, PipelineError, Sources,
+    Cluster, Environment, EnvironmentDelivery, EnvironmentName, Pipeline, PipelineError, Sources,
 };
 
 /// A setting of another tool that the config does not hold, and why.
@@ -107,6 +107,7 @@ impl<'t> Importer<'t> {
                     auto_merge: *auto_merge,
                     ..EnvironmentDelivery::default()
                 },
+                cluster: Cluster::default(),
             });
         }
         Pipeline::new(environments).map_err(|error| self.blame(list, &names, error))

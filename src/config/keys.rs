@@ -89,6 +89,8 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("context", None),
+        ("namespace", None),
     ],
     later: &[
         "soak",
@@ -101,8 +103,6 @@ static ENVIRONMENT: Place = Place {
         "require-trailers",
         "registry",
         "pin",
-        "context",
-        "namespace",
     ],
 };
 

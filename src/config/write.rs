@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery};
+use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -101,6 +101,7 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
+    cluster::write(text, &one.cluster)?;
     delivery::write_environment(text, &one.delivery)
 }
 

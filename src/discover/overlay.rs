@@ -156,7 +156,9 @@ fn in_order(config: &Config, overlays: Vec<Overlay>) -> Vec<Overlay> {
 mod tests {
     use super::*;
     use crate::config::{LayoutPath, Origin};
-    use crate::model::{Environment, EnvironmentDelivery, MemorySnapshot, Pipeline, Sources};
+    use crate::model::{
+        Cluster, Environment, EnvironmentDelivery, MemorySnapshot, Pipeline, Sources,
+    };
 
     fn counterpart(template: &str, path: &str) -> String {
         let environment = |name: &str| Environment {
@@ -166,6 +168,7 @@ mod tests {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
+            cluster: Cluster::default(),
         };
         let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
         let config = Config {

@@ -230,9 +230,9 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
     let mut table = Table::new(&heads);
     for row in &rows {
         for cell in row.cells.iter().filter(|cell| cell.standing != Standing::Absent) {
-            let mut line = wide_line(row, cell);
-            line.extend(live.then(|| live_words(cell)));
-            table.push(&line);
+            let mut columns = wide_line(row, cell);
+            columns.extend(live.then(|| live_words(cell)));
+            table.push(&columns);
         }
     }
     let table = table.without_empty(3);

@@ -5,7 +5,9 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{
+    Cluster, Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources,
+};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -40,6 +42,7 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
             seen,
             together,
             delivery: EnvironmentDelivery::default(),
+            cluster: Cluster { context: seen.then(|| "a\"b c".to_owned()), namespace: None },
         }
     })
 }

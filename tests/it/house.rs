@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 16] = [
     &["report"],
     &["pull_request"],
     &["worktree"],
-    &["git", "forge", "registry"],
+    &["git", "forge", "registry", "cluster"],
     &["output"],
     &["command"],
     &["cli"],

@@ -104,6 +104,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod log_repos;
@@ -177,5 +179,7 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod watch;
 #[cfg(test)]
 mod why;

@@ -113,6 +113,7 @@ impl Order {
                     seen: found.is_some_and(|found| found.seen),
                     together: found.is_some_and(|found| found.together),
                     delivery: found.map(|found| found.delivery.clone()).unwrap_or_default(),
+                    cluster: found.map(|found| found.cluster.clone()).unwrap_or_default(),
                 });
             }
             before = Some(stage.iter().map(EnvironmentName::new).collect());

@@ -199,7 +199,7 @@ impl Known<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Environment, EnvironmentDelivery, Sources};
+    use crate::model::{Cluster, Environment, EnvironmentDelivery, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {
         let names = ["dev", "staging", "prod"];
@@ -213,6 +213,7 @@ mod tests {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
+            cluster: Cluster::default(),
         });
         let known = Known {
             pipeline: &Pipeline::new(environments.collect()).unwrap(),
