@@ -31,6 +31,7 @@ pub mod preview;
 pub mod proof;
 pub mod pull_request;
 pub mod report;
+pub mod schedule;
 pub mod worktree;
 pub mod yaml;
 

@@ -32,8 +32,9 @@ static ROOT: Place = Place {
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
+        ("require-online", None),
     ],
-    later: &["require-online"],
+    later: &[],
 };
 
 static FORGE: Place = Place {
@@ -91,19 +92,26 @@ static ENVIRONMENT: Place = Place {
         ("reviewers", None),
         ("context", None),
         ("namespace", None),
+        ("soak", None),
+        ("rollback", Some(&ROLLBACK)),
     ],
     later: &[
-        "soak",
         "windows",
         "freezes",
         "health",
-        "rollback",
         "approvals",
         "protected",
         "require-trailers",
         "registry",
         "pin",
     ],
+};
+
+static ROLLBACK: Place = Place {
+    written: "`rollback` of `[[environment]]`",
+    list: None,
+    keys: &[("exempt", None)],
+    later: &["approvals"],
 };
 
 static OVERRIDE: Place = Place {
@@ -120,8 +128,18 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 9] =
-    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
+static PLACES: [&Place; 10] = [
+    &ROOT,
+    &LAYOUT,
+    &PATH,
+    &FIELD,
+    &ENVIRONMENT,
+    &ROLLBACK,
+    &OVERRIDE,
+    &APP,
+    &FORGE,
+    &PULL_REQUEST,
+];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

@@ -5,7 +5,9 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery};
+use super::{
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
+};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -32,6 +34,9 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     }
     text.push_str("version = 1\n");
     delivery::write_top(text, &config.delivery)?;
+    if config.require_online {
+        text.push_str("require-online = true\n");
+    }
     if !config.mutable_tags.is_empty() {
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
@@ -41,6 +46,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
+        guards::write_environment(text, config.guard(&one.name))?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;

@@ -12,16 +12,20 @@ mod gp004;
 mod gp005;
 mod gp007;
 mod gp008;
+mod gp009;
 mod gp010;
 mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod outside;
 mod policy;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
+pub use gp001::tag_or_digest;
+pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
 
@@ -55,12 +59,18 @@ pub struct Case<'a> {
     pub check: Option<Foreign<'a>>,
     /// What the environments concerned ran, and when.
     pub timelines: &'a BTreeMap<CellKey, Timeline>,
+    /// The dates of the commits that brought versions where time counts, by
+    /// their ids.
+    pub dates: &'a BTreeMap<String, Dated>,
     /// What there is of the history of the base.
     pub history: Past,
     /// Whether going back is what is wanted.
     pub rollback: bool,
     /// What the user waives.
     pub waivers: &'a [Waiver],
+    /// What was heard from outside of the repository; `None` where nobody was
+    /// asked.
+    pub answers: Option<&'a Answers>,
     /// The time to judge at, seconds since the epoch.
     pub now: i64,
 }
@@ -74,6 +84,17 @@ pub enum Past {
     CutOff,
     /// None: the base is a tree.
     None,
+}
+
+/// The dates of a commit, which its maker wrote, and of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dated {
+    /// When its author made it, seconds since the epoch. Earlier than its
+    /// committer time where it was rebased.
+    pub authored: i64,
+    /// The newest committer time of the first-parent commits before it, of
+    /// those that are not in the future.
+    pub newest_before: Option<i64>,
 }
 
 /// A change that somebody else made.
@@ -116,16 +137,20 @@ enum Ask {
     Each(fn(&Case<'_>, &Planned) -> Finding),
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
+    /// The change as a whole, by what was heard from outside ([`Case::answers`]).
+    #[expect(dead_code, reason = "GP015 and GP002 are asked so")]
+    Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 11] = [
+pub const RULES: [&RuleInfo; 12] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,
     &gp007::RULE,
     &gp008::RULE,
+    &gp009::RULE,
     &gp010::RULE,
     &gp011::RULE,
     &gp012::RULE,
@@ -158,7 +183,7 @@ pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
             let promotions = case.promotions.iter();
             promotions.map(|planned| judge(case, planned)).collect()
         }
-        Ask::Whole(judge) => judge(case),
+        Ask::Whole(judge) | Ask::Outside(judge) => judge(case),
     };
     policy::apply(case, RULES.iter().flat_map(ask).collect())
 }

@@ -29,7 +29,12 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for environment in old.pipeline.environments() {
         match new.environment(environment.name.as_str()) {
-            Some(other) => compare(environment, other, &mut found),
+            Some(other) => {
+                compare(environment, other, &mut found);
+                let name = &environment.name;
+                let guards = old.guard(name).loosened(new.guard(name));
+                found.extend(guards.into_iter().map(|what| format!("{name}: {what}")));
+            }
             None => found.push(format!("{} is no environment any more", environment.name)),
         }
     }
@@ -57,6 +62,9 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     }
     for tag in old.mutable_tags.iter().filter(|tag| !new.mutable_tags.contains(tag)) {
         found.push(format!("`{tag}` is no mutable tag any more"));
+    }
+    if old.require_online && !new.require_online {
+        found.push("what is only known online need not be asked any more".to_owned());
     }
     found
 }

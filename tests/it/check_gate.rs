@@ -93,9 +93,11 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
             ran: &BTreeMap::new(),
         }),
         timelines: &BTreeMap::new(),
+        dates: &BTreeMap::new(),
         history: Past::Whole,
         rollback: false,
         waivers: &[],
+        answers: None,
         now: 0,
     };
     gate::evaluate(&case)

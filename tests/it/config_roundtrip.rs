@@ -5,9 +5,7 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{
-    Cluster, Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources,
-};
+use promote::model::{Cluster, Environment, EnvironmentName, Pipeline, Rule, Sources};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -35,15 +33,9 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
             (false, true) => Sources::All(picked),
             (false, false) => Sources::Any(picked),
         };
-        Environment {
-            name: EnvironmentName::new(&name),
-            sources,
-            dirs,
-            seen,
-            together,
-            delivery: EnvironmentDelivery::default(),
-            cluster: Cluster { context: seen.then(|| "a\"b c".to_owned()), namespace: None },
-        }
+        let bare = Environment::bare(EnvironmentName::new(&name), sources);
+        let cluster = Cluster { context: seen.then(|| "a\"b c".to_owned()), namespace: None };
+        Environment { dirs, seen, together, cluster, ..bare }
     })
 }
 
@@ -87,15 +79,19 @@ fn config() -> impl Strategy<Value = Config> {
     let tags = proptest::collection::vec("[a-z*\"']{1,4}", 0..3);
     (environment_names(), layout(), tags).prop_flat_map(|(names, layout, mutable_tags)| {
         let environments: Vec<_> = (0..names.len()).map(|at| environment(&names, at)).collect();
-        let rest = (overrides(&names), apps(&names));
-        (environments, rest).prop_map(move |(environments, (overrides, apps))| Config {
-            origin: Origin::PromoteToml,
-            pipeline: Pipeline::new(environments).unwrap(),
-            layout: layout.clone(),
-            overrides,
-            apps,
-            mutable_tags: mutable_tags.clone(),
-            delivery: promote::config::DeliveryConfig::default(),
+        let rest = (overrides(&names), apps(&names), any::<bool>());
+        (environments, rest).prop_map(move |(environments, (overrides, apps, require_online))| {
+            Config {
+                origin: Origin::PromoteToml,
+                pipeline: Pipeline::new(environments).unwrap(),
+                layout: layout.clone(),
+                overrides,
+                apps,
+                mutable_tags: mutable_tags.clone(),
+                delivery: promote::config::DeliveryConfig::default(),
+                guards: promote::config::Guards::default(),
+                require_online,
+            }
         })
     })
 }
@@ -267,7 +263,7 @@ fn the_schema_accepts_the_sample_and_refuses_what_the_reader_refuses() {
         (format!("version = 2\n{environment}"), "2 is not allowed"),
         (environment.to_owned(), "\"version\" is missing"),
         ("version = 1\n".to_owned(), "\"environment\" is missing"),
-        (format!("version = 1\n{environment}soak = '1h'\n"), "unknown key soak"),
+        (format!("version = 1\n{environment}soke = '1h'\n"), "unknown key soke"),
         (format!("version = 1\ndeliver = 'fax'\n{environment}"), "\"fax\" fits none of anyOf"),
         (format!("version = 1\n{environment}[[app]]\npolicy = 'off'\n"), "\"name\" is missing"),
     ] {

@@ -78,6 +78,8 @@ mod ends_hooks;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod gate_soak;
+#[cfg(test)]
 mod git_commit;
 #[cfg(test)]
 mod git_engines;
@@ -98,6 +100,8 @@ mod in_place_files;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod krew;
@@ -115,6 +119,8 @@ mod next;
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod past_believed;
 #[cfg(test)]
 mod past_kept;
 #[cfg(test)]

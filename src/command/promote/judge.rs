@@ -4,17 +4,43 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Case, Past};
+use crate::gate::{self, Answers, Case, Dated, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
 use crate::proof::{self, Proof, Sides};
 
 use super::super::Failure;
+use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::outside::Questions;
 use super::Promoting;
 
+/// What is known beside the plan itself.
+pub(super) struct Evidence {
+    timelines: BTreeMap<CellKey, Timeline>,
+    dates: BTreeMap<String, Dated>,
+    proof: Proof,
+    answers: Answers,
+}
+
 impl Promoting<'_> {
+    /// History, proof, and what somebody outside knows.
+    pub(super) fn evidence(&self, inventory: &Inventory, plan: &Plan) -> Result<Evidence, Failure> {
+        let timelines = self.history(inventory, plan)?;
+        let ground = Ground::of(self.workspace);
+        let questions = Questions {
+            ground,
+            inventory,
+            promotions: &plan.promotions,
+            timelines: &timelines,
+            remote: self.args.remote.as_deref(),
+        };
+        let answers = questions.ask()?;
+        let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
+        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, answers })
+    }
+
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
     /// the images that never ran it.
     pub(super) fn never_seen(
@@ -45,7 +71,7 @@ impl Promoting<'_> {
     }
 
     /// What the environments of the promotions ran, and when.
-    pub(super) fn history(
+    fn history(
         &self,
         inventory: &Inventory,
         plan: &Plan,
@@ -57,7 +83,7 @@ impl Promoting<'_> {
 
     /// What the plan does to what environments run: judged as if somebody else
     /// had made the change.
-    pub(super) fn proof(&self, plan: &Plan) -> Result<Proof, Failure> {
+    fn proof(&self, plan: &Plan) -> Result<Proof, Failure> {
         let base: &dyn Snapshot = &self.workspace.snapshot;
         let head = Patched::new(base, &plan.files);
         let changed: Vec<RepoPath> = plan.files.iter().map(|file| file.path.clone()).collect();
@@ -71,9 +97,9 @@ impl Promoting<'_> {
         &self,
         inventory: &Inventory,
         plan: &Plan,
-        evidence: (&BTreeMap<CellKey, Timeline>, &Proof),
+        evidence: &Evidence,
     ) -> Vec<Finding> {
-        let (timelines, proof) = evidence;
+        let Evidence { timelines, dates, proof, answers } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -90,9 +116,11 @@ impl Promoting<'_> {
             proof,
             check: None,
             timelines,
+            dates,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
+            answers: Some(answers),
             now: self.context.now,
         };
         gate::evaluate(&case)
