@@ -186,6 +186,8 @@ mod untouched;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]
+mod verify_gpg;
+#[cfg(test)]
 mod watch;
 #[cfg(test)]
 mod why;
