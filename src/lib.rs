@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod diff;

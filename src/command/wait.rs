@@ -53,7 +53,7 @@ pub struct WaitArgs {
 }
 
 /// A time such as `90s`, `10m`, `1h`.
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let bad = || format!("`{text}` is no time such as 90s, 10m or 1h");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
     let factor = match unit {

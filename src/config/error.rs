@@ -177,6 +177,12 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A context of a kubeconfig.
+    #[error("context")]
+    Context,
+    /// A namespace of a cluster.
+    #[error("namespace")]
+    Namespace,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -194,6 +200,8 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::Context => "`prod-eu`, as `kubectl config get-contexts` lists them",
+            Self::Namespace => "`shop-prod`",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }

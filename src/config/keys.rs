@@ -90,6 +90,8 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("context", None),
+        ("namespace", None),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
@@ -102,8 +104,6 @@ static ENVIRONMENT: Place = Place {
         "require-trailers",
         "registry",
         "pin",
-        "context",
-        "namespace",
     ],
 };
 

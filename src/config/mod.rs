@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod apps;
+mod cluster;
 mod delivery;
 mod environments;
 mod environments_yaml;

@@ -159,6 +159,15 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// The context of the kubeconfig that reaches its cluster, for
+    /// `status --live`. Left out: the current one.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) context: Option<Text>,
+    /// The one namespace to look in there. Left out: all of them.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub(super) namespace: Option<Text>,
     /// How long a version has to be in the environments before, without
     /// interruption: `24h`, `90m`, `2d`.
     #[serde(default)]

@@ -5,7 +5,9 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards};
+use super::{
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
+};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -105,6 +107,7 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
+    cluster::write(text, &one.cluster)?;
     delivery::write_environment(text, &one.delivery)
 }
 

@@ -4,6 +4,7 @@
 //! of the crate.
 
 pub mod app;
+pub mod cluster;
 pub mod delivery;
 pub mod edit;
 pub mod environment;
@@ -18,6 +19,7 @@ pub mod snapshot;
 pub mod version;
 
 pub use app::{AppId, quoted};
+pub use cluster::Cluster;
 pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, Reviewer};
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};

@@ -82,8 +82,6 @@ fn settings_of_a_newer_version_are_refused_and_not_ignored() {
         "require-trailers",
         "registry",
         "pin",
-        "context",
-        "namespace",
     ];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);

@@ -5,7 +5,7 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{Cluster, Environment, EnvironmentName, Pipeline, Rule, Sources};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -34,7 +34,8 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
             (false, false) => Sources::Any(picked),
         };
         let bare = Environment::bare(EnvironmentName::new(&name), sources);
-        Environment { dirs, seen, together, ..bare }
+        let cluster = Cluster { context: seen.then(|| "a\"b c".to_owned()), namespace: None };
+        Environment { dirs, seen, together, cluster, ..bare }
     })
 }
 

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 17] = [
     &["report"],
     &["pull_request"],
     &["worktree"],
-    &["git", "forge", "registry"],
+    &["git", "forge", "registry", "cluster"],
     &["output"],
     &["command"],
     &["cli"],
