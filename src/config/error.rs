@@ -75,6 +75,12 @@ pub enum Problem {
     /// A key that must be there is not.
     #[error("the key `{0}` is missing")]
     Missing(&'static str),
+    /// A key that means something only beside another one.
+    #[error("`{0}` means nothing without `{1}`")]
+    Needs(&'static str, &'static str),
+    /// A `health` that says nothing of who is asked.
+    #[error("`health` asks nobody")]
+    AsksNobody,
     /// A format version that this program does not know.
     #[error("`version = {0}` is not known, this program reads version 1")]
     Version(String),
@@ -174,6 +180,21 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A glob over the names of commit statuses.
+    #[error("glob over the names of commit statuses")]
+    Context,
+    /// An object of a cluster.
+    #[error("object of a cluster")]
+    ClusterObject,
+    /// A program that is started.
+    #[error("program")]
+    Program,
+    /// A span of time.
+    #[error("time")]
+    Span,
+    /// The name of a context or namespace of kubectl.
+    #[error("name for kubectl")]
+    KubectlName,
 }
 
 impl Kind {
@@ -188,6 +209,11 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::Context => "`kustomization/{app}-{env}/*`",
+            Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
+            Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Span => "`90s`, `10m` or `1h`",
+            Self::KubectlName => "`prod-eu`: no blank, and no `-` at its start",
         }
     }
 }
@@ -206,7 +232,8 @@ impl Problem {
                 format!("remove `{setting}`, or use a newer version that enforces it")
             }
             Self::Missing("version") => "write `version = 1` as the first line".to_owned(),
-            Self::Missing(key) => format!("add `{key}`"),
+            Self::Missing(key) | Self::Needs(_, key) => format!("add `{key}`"),
+            Self::AsksNobody => "add `context`, `kubectl` or `command`".to_owned(),
             Self::Version(_) => "write `version = 1`, or use a newer git-promote".to_owned(),
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),

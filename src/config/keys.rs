@@ -90,21 +90,34 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("health", Some(&HEALTH)),
+        ("context", None),
+        ("namespace", None),
     ],
     later: &[
         "soak",
         "windows",
         "freezes",
-        "health",
         "rollback",
         "approvals",
         "protected",
         "require-trailers",
         "registry",
         "pin",
-        "context",
-        "namespace",
     ],
+};
+
+static HEALTH: Place = Place {
+    written: "`health` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("context", None),
+        ("since-arrival", None),
+        ("kubectl", None),
+        ("command", None),
+        ("timeout", None),
+    ],
+    later: &[],
 };
 
 static OVERRIDE: Place = Place {
@@ -121,8 +134,8 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 9] =
-    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
+static PLACES: [&Place; 10] =
+    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &HEALTH, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

@@ -9,6 +9,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::health::RawHealth;
+
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
 
@@ -159,6 +161,20 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// What tells whether the environments before are healthy: a version comes
+    /// in only from healthy ones.
+    #[serde(default)]
+    #[schemars(with = "Option<RawHealth>")]
+    pub(super) health: Option<Spanned<RawHealth>>,
+    /// The context of kubectl for the cluster of this environment. Left out:
+    /// the current one.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) context: Option<Text>,
+    /// The namespace there. Left out: that of the context.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) namespace: Option<Text>,
 }
 
 /// The forge that pull requests are opened on.

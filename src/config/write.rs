@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery};
+use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, health};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -104,7 +104,16 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
-    delivery::write_environment(text, &one.delivery)
+    delivery::write_environment(text, &one.delivery)?;
+    if let Some(own) = &one.health {
+        health::write(text, own)?;
+    }
+    for (key, name) in [("context", &one.cluster.context), ("namespace", &one.cluster.namespace)] {
+        if let Some(name) = name {
+            writeln!(text, "{key} = {}", string(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn grant(text: &mut String, grant: &OverrideGrant) -> fmt::Result {

@@ -17,12 +17,14 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod gp015;
 mod outside;
 mod policy;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
+pub use gp015::runs_there;
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
@@ -122,12 +124,11 @@ enum Ask {
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
     /// The change as a whole, by what was heard from outside ([`Case::answers`]).
-    #[expect(dead_code, reason = "GP015 and GP002 are asked so")]
     Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 11] = [
+pub const RULES: [&RuleInfo; 12] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -139,6 +140,7 @@ pub const RULES: [&RuleInfo; 11] = [
     &gp012::RULE,
     &gp013::RULE,
     &gp014::RULE,
+    &gp015::RULE,
 ];
 
 /// The rule of that number.

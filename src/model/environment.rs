@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::EnvironmentDelivery;
+use super::{EnvironmentDelivery, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,6 +73,20 @@ pub struct Environment {
     pub together: bool,
     /// How a promotion into it is delivered.
     pub delivery: EnvironmentDelivery,
+    /// What tells whether the environments before are healthy; `None`: nobody
+    /// asks.
+    pub health: Option<HealthSettings>,
+    /// Where it runs.
+    pub cluster: Cluster,
+}
+
+/// Where an environment runs, as kubectl knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cluster {
+    /// The context; `None`: the current one.
+    pub context: Option<String>,
+    /// The namespace; `None`: that of the context.
+    pub namespace: Option<String>,
 }
 
 impl Environment {
@@ -86,6 +100,8 @@ impl Environment {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
+            health: None,
+            cluster: Cluster::default(),
         }
     }
 }
