@@ -11,8 +11,8 @@ use crate::discover::{Cell, CellKey};
 use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
 use crate::model::{
-    AppId, Environment, EnvironmentName, Health, HealthSettings, Pin, Promotion, Sight, Snapshot,
-    Span, quoted,
+    AppId, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion, Sight,
+    Snapshot, quoted,
 };
 use crate::output::{self, Format};
 use crate::report::{WaitReport, WaitRow};
@@ -43,10 +43,10 @@ pub struct WaitArgs {
     /// How long to wait, such as 90s, 10m, 1h; the default is that of `health`,
     /// else 10m
     #[arg(long, value_name = "TIME")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<Patience>,
     /// How long to wait between two questions
     #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub interval: Span,
+    pub interval: Patience,
     /// Where the change starts
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,

@@ -131,6 +131,9 @@ pub enum Problem {
     /// A rule that no config can allow to be waived.
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
+    /// A rule that also a rollback has to satisfy.
+    #[error("a rollback cannot be exempt from the rule `{0}`")]
+    NotExempt(String),
     /// A value that is not among the words known.
     #[error("`{value}` is not a value of `{key}`")]
     UnknownValue {
@@ -189,12 +192,12 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
-    /// A span of time.
-    #[error("time")]
-    Span,
     /// The name of a context or namespace of kubectl.
     #[error("name for kubectl")]
     KubectlName,
+    /// A span of time.
+    #[error("span of time")]
+    Span,
 }
 
 impl Kind {
@@ -212,8 +215,8 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
-            Self::Span => "`90s`, `10m` or `1h`",
             Self::KubectlName => "`prod-eu`: no blank, and no `-` at its start",
+            Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }
 }
@@ -240,6 +243,7 @@ impl Problem {
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
             Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
+            Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),
             _ => self.environment_hint(),
         }

@@ -10,7 +10,7 @@ use super::error::{ConfigError, Kind, Problem, Source};
 use super::grammar::{self, printable};
 use super::raw::Text;
 use super::write::{string, strings};
-use crate::model::{AppId, ClusterObject, EnvironmentName, HealthSettings, Span};
+use crate::model::{AppId, ClusterObject, EnvironmentName, HealthSettings, Patience};
 
 /// The names that can stand in the texts of `health`.
 const KNOWN: [&str; 4] = ["{app}", "{group}", "{env}", "{version}"];
@@ -151,8 +151,8 @@ fn command(source: Source<'_>, words: &Spanned<Vec<Text>>) -> Result<Vec<String>
     Ok(words.get_ref().iter().map(|word| word.get_ref().clone()).collect())
 }
 
-fn span(source: Source<'_>, text: &Text) -> Result<Span, ConfigError> {
-    text.get_ref().parse().map_err(|reason: String| bad(source, text, Kind::Span, reason))
+fn span(source: Source<'_>, text: &Text) -> Result<Patience, ConfigError> {
+    text.get_ref().parse().map_err(|reason: &str| bad(source, text, Kind::Span, reason))
 }
 
 /// Writes what an environment says.

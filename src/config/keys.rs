@@ -93,18 +93,10 @@ static ENVIRONMENT: Place = Place {
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
+        ("soak", None),
+        ("rollback", Some(&ROLLBACK)),
     ],
-    later: &[
-        "soak",
-        "windows",
-        "freezes",
-        "rollback",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "registry",
-        "pin",
-    ],
+    later: &["windows", "freezes", "approvals", "protected", "require-trailers", "registry", "pin"],
 };
 
 static HEALTH: Place = Place {
@@ -118,6 +110,13 @@ static HEALTH: Place = Place {
         ("timeout", None),
     ],
     later: &[],
+};
+
+static ROLLBACK: Place = Place {
+    written: "`rollback` of `[[environment]]`",
+    list: None,
+    keys: &[("exempt", None)],
+    later: &["approvals"],
 };
 
 static OVERRIDE: Place = Place {
@@ -134,8 +133,19 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 10] =
-    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &HEALTH, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
+static PLACES: [&Place; 11] = [
+    &ROOT,
+    &LAYOUT,
+    &PATH,
+    &FIELD,
+    &ENVIRONMENT,
+    &ROLLBACK,
+    &HEALTH,
+    &OVERRIDE,
+    &APP,
+    &FORGE,
+    &PULL_REQUEST,
+];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SpanRelativeTo;
+
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
@@ -74,7 +76,7 @@ pub struct HealthSettings {
     /// A program and its arguments; empty: none.
     pub command: Vec<String>,
     /// How long is waited.
-    pub timeout: Option<Span>,
+    pub timeout: Option<Patience>,
 }
 
 /// An object of a cluster: `deployment/{app}`, or with its namespace before it.
@@ -124,44 +126,42 @@ impl fmt::Display for ClusterObject {
     }
 }
 
-/// A span of time as it is written: `90s`, `10m`, `1h`.
+/// How long somebody is waited for, in whole seconds, as it is written: `0s`,
+/// `90s`, `10m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct Patience(pub Duration);
 
-/// No wait is longer.
-const LONGEST: u64 = 7 * 86_400;
+/// Nobody is waited for longer: a week.
+const LONGEST: i64 = 7 * 86_400;
 
-impl FromStr for Span {
-    type Err = String;
+impl FromStr for Patience {
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || format!("`{text}` is no time such as 90s, 10m or 1h");
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
-        let factor: u64 = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            _ => return Err(bad()),
-        };
-        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(bad());
+        let span: jiff::Span =
+            text.parse().map_err(|_| "it is no span of time such as 90s, 10m or 1h")?;
+        let duration = span
+            .to_duration(SpanRelativeTo::days_are_24_hours())
+            .map_err(|_| "months and years have no fixed length")?;
+        let seconds = duration.as_secs();
+        if duration.subsec_nanos() != 0 {
+            return Err("it has parts of a second");
         }
-        let number: u64 = number.parse().map_err(|_| bad())?;
-        let seconds = number.saturating_mul(factor);
         if seconds > LONGEST {
-            return Err(format!("`{text}` is longer than 168h"));
+            return Err("it is longer than a week");
         }
+        let seconds = u64::try_from(seconds).map_err(|_| "it is less than nothing")?;
         Ok(Self(Duration::from_secs(seconds)))
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for Patience {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs() {
-            s if s > 0 && s % 3_600 == 0 => write!(f, "{}h", s / 3_600),
-            s if s > 0 && s % 60 == 0 => write!(f, "{}m", s / 60),
-            s => write!(f, "{s}s"),
-        }
+        let all = self.0.as_secs();
+        let parts = [(all / 3_600, 'h'), (all / 60 % 60, 'm'), (all % 60, 's')];
+        let some = parts.into_iter().filter(|(number, _)| *number > 0);
+        let shown: Vec<String> = some.map(|(number, unit)| format!("{number}{unit}")).collect();
+        if shown.is_empty() { f.write_str("0s") } else { f.write_str(&shown.join(" ")) }
     }
 }
 
@@ -170,19 +170,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_a_number_and_a_unit() {
-        for (text, seconds) in [("0s", 0), ("90s", 90), ("10m", 600), ("168h", LONGEST)] {
-            let span: Span = text.parse().unwrap();
-            assert_eq!(span.0.as_secs(), seconds);
+    fn patience_is_written_as_people_say_it() {
+        for (text, seconds, shown) in
+            [("0s", 0, "0s"), ("90s", 90, "1m 30s"), ("10m", 600, "10m"), ("7d", 604_800, "168h")]
+        {
+            let patience: Patience = text.parse().unwrap();
+            assert_eq!((patience.0.as_secs(), &*patience.to_string()), (seconds, shown));
+            assert_eq!(shown.parse(), Ok(patience));
         }
-        for good in ["90s", "10m", "2h", "0s"] {
-            assert_eq!(good.parse::<Span>().unwrap().to_string(), good);
+        for bad in ["", "m", "10", "-1s", "1.5s", "ten m", "1ä", "169h", "1 month", "99999999999h"]
+        {
+            assert!(bad.parse::<Patience>().is_err(), "{bad}");
         }
-        for bad in ["", "m", "10", "1d", "-1s", "+1s", "1.5h", "ten m", "1ä", "169h"] {
-            assert!(bad.parse::<Span>().is_err(), "{bad}");
-        }
-        assert!("99999999999999999999s".parse::<Span>().is_err());
-        assert!("9999999999999999999h".parse::<Span>().is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, R
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Cluster, Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
-pub use health::{ClusterObject, Health, HealthSettings, Sight, Span};
+pub use health::{ClusterObject, Health, HealthSettings, Patience, Sight};
 pub use listed::listed;
 pub use nearest::nearest;
 pub use ordering::by_semver;

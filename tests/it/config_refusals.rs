@@ -68,22 +68,13 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\nsoak = '24h'",
+        "[[environment]]\nname = 'dev'\nwindows = '24h'",
     ]), @r#"
-    promote.toml:4:1: `soak` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `soak`, or use a newer version that enforces it
+    promote.toml:4:1: `windows` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
+      hint: remove `windows`, or use a newer version that enforces it
     "#);
-    let environment = [
-        "soak",
-        "windows",
-        "freezes",
-        "rollback",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "registry",
-        "pin",
-    ];
+    let environment =
+        ["windows", "freezes", "approvals", "protected", "require-trailers", "registry", "pin"];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
@@ -322,7 +313,7 @@ fn what_tells_of_health_is_checked() {
         "{ timeout = '10m' }",
         "{ context = '[' }",
         "{ context = '' }",
-        "{ context = 'x', timeout = '10 minutes' }",
+        "{ context = 'x', timeout = '10' }",
         "{ context = 'x', since_arrival = true }",
         "{ kubectl = ['deployment/{app}'], since-arrival = true }",
         "{ kubectl = [] }",
@@ -346,8 +337,8 @@ fn what_tells_of_health_is_checked() {
       hint: write it like `kustomization/{app}-{env}/*`
     promote.toml:4:22: `` is not a valid glob over the names of commit statuses: it is empty
       hint: write it like `kustomization/{app}-{env}/*`
-    promote.toml:4:37: `10 minutes` is not a valid time: `10 minutes` is no time such as 90s, 10m or 1h
-      hint: write it like `90s`, `10m` or `1h`
+    promote.toml:4:37: `10` is not a valid span of time: it is no span of time such as 90s, 10m or 1h
+      hint: write it like `24h`, `90m` or `1d 12h`
     promote.toml:4:27: unknown key `since_arrival`, did you mean `since-arrival`?
       hint: write `since-arrival`
     promote.toml:4:60: `since-arrival` means nothing without `context`

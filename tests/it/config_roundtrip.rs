@@ -6,7 +6,7 @@ use promote::config::{
     import_gitops_promotion, schema, to_toml,
 };
 use promote::model::{
-    Cluster, Environment, EnvironmentName, HealthSettings, Pipeline, Rule, Sources, Span,
+    Cluster, Environment, EnvironmentName, HealthSettings, Patience, Pipeline, Rule, Sources,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
@@ -49,8 +49,9 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
 /// What tells of health, in all ways.
 fn health() -> impl Strategy<Value = Option<HealthSettings>> {
     let context = proptest::option::of("[a-z/\"*]{1,6}");
-    let timeout = proptest::option::of(0u64..604_801)
-        .prop_map(|seconds| seconds.map(|seconds| Span(std::time::Duration::from_secs(seconds))));
+    let timeout = proptest::option::of(0u64..604_801).prop_map(|seconds| {
+        seconds.map(|seconds| Patience(std::time::Duration::from_secs(seconds)))
+    });
     let kubectl = any::<bool>();
     let command = proptest::collection::vec("[a-z\"\\\\$ ]{0,3}x", 0..3);
     (context, kubectl, command, timeout).prop_map(|(context, kubectl, command, timeout)| {
@@ -116,6 +117,7 @@ fn config() -> impl Strategy<Value = Config> {
                 apps,
                 mutable_tags: mutable_tags.clone(),
                 delivery: promote::config::DeliveryConfig::default(),
+                guards: promote::config::Guards::default(),
                 require_online,
             }
         })
@@ -290,7 +292,7 @@ fn the_schema_accepts_the_sample_and_refuses_what_the_reader_refuses() {
         (format!("version = 2\n{environment}"), "2 is not allowed"),
         (environment.to_owned(), "\"version\" is missing"),
         ("version = 1\n".to_owned(), "\"environment\" is missing"),
-        (format!("version = 1\n{environment}soak = '1h'\n"), "unknown key soak"),
+        (format!("version = 1\n{environment}soke = '1h'\n"), "unknown key soke"),
         (format!("version = 1\ndeliver = 'fax'\n{environment}"), "\"fax\" fits none of anyOf"),
         (format!("version = 1\n{environment}[[app]]\npolicy = 'off'\n"), "\"name\" is missing"),
     ] {

@@ -13,13 +13,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::gate::Silence;
-use crate::model::{Health, RepoPath, Sight, Snapshot, Span};
+use crate::model::{Health, Patience, RepoPath, Sight, Snapshot};
 use crate::program::{self, Ran};
 
 use super::asker::{Asker, Subject, Trouble};
 
 /// How long it may run where the config does not say.
-pub(in super::super) const PATIENCE: Span = Span(Duration::from_secs(600));
+pub(in super::super) const PATIENCE: Patience = Patience(Duration::from_secs(600));
 
 impl Asker<'_> {
     /// How the program ends.
@@ -113,7 +113,7 @@ fn seen(name: &str, ran: &Ran, patience: Duration) -> Sight {
     const MOST: usize = 200;
     let words: String = ran.last_words().chars().take(MOST).collect();
     let how = match ran.code {
-        _ if ran.late => format!("it did not end within {}", Span(patience)),
+        _ if ran.late => format!("it did not end within {}", Patience(patience)),
         Some(0) => String::new(),
         Some(code) => format!("exit {code}"),
         None => "it was stopped by a signal".to_owned(),
