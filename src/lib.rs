@@ -28,6 +28,7 @@ pub mod model;
 pub mod output;
 pub mod plan;
 pub mod preview;
+pub mod program;
 pub mod proof;
 pub mod pull_request;
 pub mod report;

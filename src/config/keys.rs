@@ -90,21 +90,26 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
-    later: &[
-        "windows",
-        "freezes",
-        "health",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "registry",
-        "pin",
+    later: &["windows", "freezes", "approvals", "protected", "require-trailers", "registry", "pin"],
+};
+
+static HEALTH: Place = Place {
+    written: "`health` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("context", None),
+        ("since-arrival", None),
+        ("kubectl", None),
+        ("command", None),
+        ("timeout", None),
     ],
+    later: &[],
 };
 
 static ROLLBACK: Place = Place {
@@ -128,13 +133,14 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 10] = [
+static PLACES: [&Place; 11] = [
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
     &ROLLBACK,
+    &HEALTH,
     &OVERRIDE,
     &APP,
     &FORGE,

@@ -13,6 +13,7 @@ pub mod error;
 mod gitops_promotion;
 mod grammar;
 mod guards;
+mod health;
 mod import;
 mod keys;
 mod raw;

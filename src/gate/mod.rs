@@ -18,6 +18,7 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod gp015;
 mod outside;
 mod policy;
 
@@ -25,6 +26,7 @@ pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
+pub use gp015::runs_there;
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
@@ -138,12 +140,11 @@ enum Ask {
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
     /// The change as a whole, by what was heard from outside ([`Case::answers`]).
-    #[expect(dead_code, reason = "GP015 and GP002 are asked so")]
     Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 12] = [
+pub const RULES: [&RuleInfo; 13] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -156,6 +157,7 @@ pub const RULES: [&RuleInfo; 12] = [
     &gp012::RULE,
     &gp013::RULE,
     &gp014::RULE,
+    &gp015::RULE,
 ];
 
 /// The rule of that number.

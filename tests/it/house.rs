@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 17] = [
     &["diff", "gate"],
     &["report"],
     &["pull_request"],
-    &["worktree"],
+    &["worktree", "program"],
     &["git", "forge", "registry", "cluster"],
     &["output"],
     &["command"],
