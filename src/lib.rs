@@ -24,6 +24,7 @@ pub mod git;
 pub mod history;
 pub mod kustomize;
 pub mod model;
+pub mod net;
 pub mod output;
 pub mod plan;
 pub mod preview;

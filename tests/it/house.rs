@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["model"],
     &["yaml", "audit", "config"],
     &["kustomize"],
@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 16] = [
     &["report"],
     &["pull_request"],
     &["worktree"],
+    &["net"],
     &["git", "forge", "registry"],
     &["output"],
     &["command"],
