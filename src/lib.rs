@@ -30,6 +30,7 @@ pub mod plan;
 pub mod preview;
 pub mod proof;
 pub mod pull_request;
+pub mod registry;
 pub mod report;
 pub mod worktree;
 pub mod yaml;
