@@ -7,6 +7,11 @@ pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, R
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
+mod registry;
+
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
 
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,

@@ -21,6 +21,7 @@ pub mod next;
 mod past;
 pub mod preview;
 pub mod promote;
+pub mod registry;
 pub mod schema;
 pub mod status;
 pub mod verify;

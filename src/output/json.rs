@@ -356,6 +356,8 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "metrics",
         "why",
         "versions",
+        "registrycheck",
+        "registrycopy",
     ]
 }
 
@@ -376,6 +378,8 @@ pub fn schema(kind: &str) -> Option<Value> {
         "metrics" => schema_for!(super::metrics::WireMetrics),
         "why" => schema_for!(super::why::WireWhy),
         "versions" => schema_for!(super::versions::WireVersions),
+        "registrycheck" => schema_for!(super::registry::WireRegistryCheck),
+        "registrycopy" => schema_for!(super::registry::WireRegistryCopy),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -12,6 +12,7 @@ mod next;
 mod paint;
 mod preview;
 mod pull_request;
+mod registry;
 mod table;
 mod text;
 mod verify;
@@ -34,6 +35,10 @@ pub use next::{next, next_table, next_value};
 pub use paint::Paint;
 pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
+pub use registry::{
+    registry_check, registry_check_table, registry_check_value, registry_copy, registry_copy_table,
+    registry_copy_value, size,
+};
 pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
 pub use text::{ago, clean, day, inert, wrap};
 pub use verify::{verify, verify_table, verify_value};

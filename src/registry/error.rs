@@ -133,7 +133,7 @@ impl RegistryError {
                 Some(format!("docker login {registry}"))
             }
             Self::Realm { realm, can_be_named: true, .. } => {
-                Some(format!("git config --global promote.registryRealm {realm}"))
+                Some(format!("export GIT_PROMOTE_REGISTRY_REALM={realm}"))
             }
             _ => None,
         }

@@ -67,7 +67,8 @@ impl Keys {
         Self::new(move |name| search(&Files::of_environment(first.as_deref()), name))
     }
 
-    pub(super) fn find(&self, name: &RepositoryName) -> Result<Option<Credential>, RegistryError> {
+    /// The credentials for a repository, if there are any.
+    pub fn find(&self, name: &RepositoryName) -> Result<Option<Credential>, RegistryError> {
         (self.0)(name)
     }
 }

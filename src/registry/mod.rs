@@ -16,7 +16,7 @@ mod name;
 mod read;
 mod session;
 
-pub use copy::{Copied, Copy, Meter};
+pub use copy::{Copied, Copy, Free, Meter};
 pub use error::RegistryError;
 pub use keys::{Credential, Keys};
 pub use name::RepositoryName;
@@ -153,6 +153,16 @@ impl Registries {
     ) -> Result<Vec<Option<Found>>, RegistryError> {
         let session = Arc::new(Session::reader(&self.wire, name)?);
         self.runtime.block_on(session.look_at(pins))
+    }
+
+    /// Whether a version could be copied from one repository to another.
+    pub fn free(
+        &self,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        pin: &Pin,
+    ) -> Result<Free, RegistryError> {
+        self.runtime.block_on(copy::could(&self.wire, from, to, pin))
     }
 
     /// Copies a version from one repository to another.

@@ -148,7 +148,7 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions, registrycheck, registrycopy
     hint: git promote schema status
     ");
 }

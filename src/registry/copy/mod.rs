@@ -68,6 +68,35 @@ pub struct Copied {
     pub notes: Vec<String>,
 }
 
+/// What a copy would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Free {
+    /// The digest at the source.
+    pub digest: Digest,
+    /// Whether the destination has it.
+    pub there: bool,
+}
+
+/// Whether a version could be copied: it is there, and the tag is free.
+pub(super) async fn could(
+    wire: &Arc<Wire>,
+    from: &RepositoryName,
+    to: &RepositoryName,
+    pin: &Pin,
+) -> Result<Free, RegistryError> {
+    let (source, target) = (Session::reader(wire, from)?, Session::reader(wire, to)?);
+    let digest = source.manifest(&reference(pin)?).await?.digest;
+    let there = match tag_of(pin) {
+        Some(tag) => free(&target, tag, &digest).await?,
+        None => target.tagged(digest.as_str()).await?.is_some(),
+    };
+    Ok(Free { digest, there })
+}
+
+fn tag_of(pin: &Pin) -> Option<&str> {
+    pin.tag.as_ref().filter(|tag| tag.is_image_tag()).map(|tag| tag.as_str())
+}
+
 /// Both ends, and what was done so far.
 struct Copier {
     source: Arc<Session>,
@@ -84,7 +113,7 @@ pub(super) async fn copy(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Copied, 
     let source = Arc::new(Session::reader(wire, from)?);
     let target = Arc::new(Session::writer(wire, to, from)?);
     let root = source.manifest(&reference(pin)?).await?;
-    let tag = pin.tag.as_ref().filter(|tag| tag.is_image_tag()).map(|tag| tag.as_str());
+    let tag = tag_of(pin);
     if let (Some(tag), Some(digest)) = (tag, &pin.digest) {
         still(&source, tag, digest).await?;
     }
