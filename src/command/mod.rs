@@ -18,6 +18,7 @@ mod leftovers;
 pub mod log;
 mod moved;
 pub mod next;
+mod outside;
 mod past;
 pub mod preview;
 pub mod promote;

@@ -205,7 +205,7 @@ fn row(
             let held = row.step == NextStep::Held;
             let told = |remark: &Remark| !held && !matches!(remark, Remark::Note(_));
             remarks.extend(outcome.remarks.into_iter().filter(told));
-            if held { Exit::Done } else { outcome.exit }
+            if held && outcome.exit == Exit::Refused { Exit::Done } else { outcome.exit }
         }
         // A rule that is asked before there is a plan.
         Err(failure) if failure.exit == Exit::Refused => {

@@ -34,13 +34,13 @@ fn environment(
 ) -> Result<Environment, ConfigError> {
     let name = raw.name.get_ref();
     grammar::environment_name(name).map_err(|problem| source.at(raw.name.span(), problem))?;
+    let sources = sources(source, raw, before)?;
     Ok(Environment {
-        name: EnvironmentName::new(name),
-        sources: sources(source, raw, before)?,
         dirs: dirs(source, raw)?,
         seen: raw.seen,
         together: raw.together,
         delivery: delivery::of_environment(source, raw)?,
+        ..Environment::bare(EnvironmentName::new(name), sources)
     })
 }
 

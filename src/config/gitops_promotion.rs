@@ -42,15 +42,12 @@ pub fn import_gitops_promotion(text: &str) -> Result<Imported, ConfigError> {
     let layout = vec![LayoutPath { template: LAYOUT.to_owned(), fields: Vec::new(), couple: true }];
     let config = Config {
         origin: Origin::GitopsPromotion,
-        pipeline,
         layout,
-        overrides: Vec::new(),
-        apps: Vec::new(),
-        mutable_tags: Vec::new(),
         delivery: DeliveryConfig {
             pull_request: PullRequestConfig { flow, ..PullRequestConfig::default() },
             ..DeliveryConfig::default()
         },
+        ..Config::bare(pipeline)
     };
     Ok(Imported { config, notes: importer.notes })
 }

@@ -32,8 +32,9 @@ static ROOT: Place = Place {
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
+        ("require-online", None),
     ],
-    later: &["require-online"],
+    later: &[],
 };
 
 static FORGE: Place = Place {

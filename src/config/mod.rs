@@ -75,6 +75,9 @@ pub struct Config {
     pub mutable_tags: Vec<String>,
     /// How promotions reach the base branch.
     pub delivery: DeliveryConfig,
+    /// Whether a rule that only somebody outside can answer refuses where
+    /// nobody was asked.
+    pub require_online: bool,
 }
 
 /// Where overlays are: a template such as `apps/{app}/overlays/{env}`.
@@ -145,6 +148,7 @@ impl Config {
             apps: Vec::new(),
             mutable_tags: Vec::new(),
             delivery: DeliveryConfig::default(),
+            require_online: false,
         }
     }
 

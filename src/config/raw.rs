@@ -53,6 +53,10 @@ pub(super) struct RawConfig {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) mutable_tags: Vec<Text>,
+    /// Whether `check` refuses what it was not let ask outside of the
+    /// repository (`--online`). The default is that it says so and passes.
+    #[serde(default)]
+    pub(super) require_online: bool,
 }
 
 /// Where overlays are.

@@ -37,7 +37,8 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let apps = reader.apps(&raw.app)?;
     let pipeline = reader.pipeline;
     let origin = Origin::PromoteToml;
-    Ok(Config { origin, pipeline, layout, overrides, apps, mutable_tags, delivery })
+    let require_online = raw.require_online;
+    Ok(Config { origin, pipeline, layout, overrides, apps, mutable_tags, delivery, require_online })
 }
 
 /// Reads the config of a repository from the bytes of its config files, as far

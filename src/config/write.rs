@@ -32,6 +32,9 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     }
     text.push_str("version = 1\n");
     delivery::write_top(text, &config.delivery)?;
+    if config.require_online {
+        text.push_str("require-online = true\n");
+    }
     if !config.mutable_tags.is_empty() {
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;

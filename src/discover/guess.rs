@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, Config, LayoutPath, Origin};
 use crate::model::{
-    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError,
-    Sources,
+    Environment, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError, Sources,
 };
 
 use super::census::{Census, Container, Style};
@@ -73,12 +72,8 @@ pub fn guess(snapshot: &dyn Snapshot) -> Result<Option<Config>, SnapshotError> {
     let summary = summary(&pipeline, &layout, &undecided);
     Ok(Some(Config {
         origin: Origin::Guess(config::Guess { summary, undecided }),
-        pipeline,
         layout,
-        overrides: Vec::new(),
-        apps: Vec::new(),
-        mutable_tags: Vec::new(),
-        delivery: config::DeliveryConfig::default(),
+        ..Config::bare(pipeline)
     }))
 }
 
@@ -169,8 +164,7 @@ fn environment(dir: &str, names: &BTreeSet<&str>, sources: Sources) -> Environme
     let unique = names.iter().filter(|other| numbered(other).1 == short).count() == 1;
     let name = EnvironmentName::new(if unique { short } else { dir });
     let dirs = vec![dir.to_owned()];
-    let delivery = EnvironmentDelivery::default();
-    Environment { name, sources, dirs, seen: false, together: false, delivery }
+    Environment { dirs, ..Environment::bare(name, sources) }
 }
 
 fn templates(

@@ -17,11 +17,13 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod outside;
 mod policy;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
+pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
 
@@ -61,6 +63,9 @@ pub struct Case<'a> {
     pub rollback: bool,
     /// What the user waives.
     pub waivers: &'a [Waiver],
+    /// What was heard from outside of the repository; `None` where nobody was
+    /// asked.
+    pub answers: Option<&'a Answers>,
     /// The time to judge at, seconds since the epoch.
     pub now: i64,
 }
@@ -116,6 +121,9 @@ enum Ask {
     Each(fn(&Case<'_>, &Planned) -> Finding),
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
+    /// The change as a whole, by what was heard from outside ([`Case::answers`]).
+    #[expect(dead_code, reason = "GP015 and GP002 are asked so")]
+    Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
@@ -158,7 +166,7 @@ pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
             let promotions = case.promotions.iter();
             promotions.map(|planned| judge(case, planned)).collect()
         }
-        Ask::Whole(judge) => judge(case),
+        Ask::Whole(judge) | Ask::Outside(judge) => judge(case),
     };
     policy::apply(case, RULES.iter().flat_map(ask).collect())
 }

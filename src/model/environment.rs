@@ -75,6 +75,21 @@ pub struct Environment {
     pub delivery: EnvironmentDelivery,
 }
 
+impl Environment {
+    /// An environment that says nothing but its name and where versions come
+    /// from; its directory has its name.
+    pub fn bare(name: EnvironmentName, sources: Sources) -> Self {
+        Self {
+            dirs: vec![name.as_str().to_owned()],
+            name,
+            sources,
+            seen: false,
+            together: false,
+            delivery: EnvironmentDelivery::default(),
+        }
+    }
+}
+
 /// What makes a list of environments no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PipelineError {
@@ -227,14 +242,7 @@ mod tests {
             [] => Sources::First,
             names => Sources::All(names.iter().map(|name| EnvironmentName::new(*name)).collect()),
         };
-        Environment {
-            name: EnvironmentName::new(name),
-            sources,
-            dirs: vec![name.to_owned()],
-            seen: false,
-            together: false,
-            delivery: EnvironmentDelivery::default(),
-        }
+        Environment::bare(EnvironmentName::new(name), sources)
     }
 
     #[test]

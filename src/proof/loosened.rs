@@ -58,6 +58,9 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     for tag in old.mutable_tags.iter().filter(|tag| !new.mutable_tags.contains(tag)) {
         found.push(format!("`{tag}` is no mutable tag any more"));
     }
+    if old.require_online && !new.require_online {
+        found.push("what is only known online need not be asked any more".to_owned());
+    }
     found
 }
 

@@ -5,7 +5,7 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{Environment, EnvironmentName, Pipeline, Rule, Sources};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -33,14 +33,8 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
             (false, true) => Sources::All(picked),
             (false, false) => Sources::Any(picked),
         };
-        Environment {
-            name: EnvironmentName::new(&name),
-            sources,
-            dirs,
-            seen,
-            together,
-            delivery: EnvironmentDelivery::default(),
-        }
+        let bare = Environment::bare(EnvironmentName::new(&name), sources);
+        Environment { dirs, seen, together, ..bare }
     })
 }
 
@@ -84,15 +78,18 @@ fn config() -> impl Strategy<Value = Config> {
     let tags = proptest::collection::vec("[a-z*\"']{1,4}", 0..3);
     (environment_names(), layout(), tags).prop_flat_map(|(names, layout, mutable_tags)| {
         let environments: Vec<_> = (0..names.len()).map(|at| environment(&names, at)).collect();
-        let rest = (overrides(&names), apps(&names));
-        (environments, rest).prop_map(move |(environments, (overrides, apps))| Config {
-            origin: Origin::PromoteToml,
-            pipeline: Pipeline::new(environments).unwrap(),
-            layout: layout.clone(),
-            overrides,
-            apps,
-            mutable_tags: mutable_tags.clone(),
-            delivery: promote::config::DeliveryConfig::default(),
+        let rest = (overrides(&names), apps(&names), any::<bool>());
+        (environments, rest).prop_map(move |(environments, (overrides, apps, require_online))| {
+            Config {
+                origin: Origin::PromoteToml,
+                pipeline: Pipeline::new(environments).unwrap(),
+                layout: layout.clone(),
+                overrides,
+                apps,
+                mutable_tags: mutable_tags.clone(),
+                delivery: promote::config::DeliveryConfig::default(),
+                require_online,
+            }
         })
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Case, Past};
+use crate::gate::{self, Answers, Case, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
@@ -12,9 +12,31 @@ use crate::proof::{self, Proof, Sides};
 
 use super::super::Failure;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::outside::Questions;
 use super::Promoting;
 
+/// What is known beside the plan itself.
+pub(super) struct Evidence {
+    timelines: BTreeMap<CellKey, Timeline>,
+    proof: Proof,
+    answers: Answers,
+}
+
 impl Promoting<'_> {
+    /// History, proof, and what somebody outside knows.
+    pub(super) fn evidence(&self, inventory: &Inventory, plan: &Plan) -> Result<Evidence, Failure> {
+        let timelines = self.history(inventory, plan)?;
+        let questions = Questions {
+            ground: Ground::of(self.workspace),
+            inventory,
+            promotions: &plan.promotions,
+            timelines: &timelines,
+            remote: self.args.remote.as_deref(),
+        };
+        let answers = questions.ask()?;
+        Ok(Evidence { proof: self.proof(plan)?, timelines, answers })
+    }
+
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
     /// the images that never ran it.
     pub(super) fn never_seen(
@@ -45,7 +67,7 @@ impl Promoting<'_> {
     }
 
     /// What the environments of the promotions ran, and when.
-    pub(super) fn history(
+    fn history(
         &self,
         inventory: &Inventory,
         plan: &Plan,
@@ -57,7 +79,7 @@ impl Promoting<'_> {
 
     /// What the plan does to what environments run: judged as if somebody else
     /// had made the change.
-    pub(super) fn proof(&self, plan: &Plan) -> Result<Proof, Failure> {
+    fn proof(&self, plan: &Plan) -> Result<Proof, Failure> {
         let base: &dyn Snapshot = &self.workspace.snapshot;
         let head = Patched::new(base, &plan.files);
         let changed: Vec<RepoPath> = plan.files.iter().map(|file| file.path.clone()).collect();
@@ -71,9 +93,9 @@ impl Promoting<'_> {
         &self,
         inventory: &Inventory,
         plan: &Plan,
-        evidence: (&BTreeMap<CellKey, Timeline>, &Proof),
+        evidence: &Evidence,
     ) -> Vec<Finding> {
-        let (timelines, proof) = evidence;
+        let Evidence { timelines, proof, answers } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -93,6 +115,7 @@ impl Promoting<'_> {
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
+            answers: Some(answers),
             now: self.context.now,
         };
         gate::evaluate(&case)

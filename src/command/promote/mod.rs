@@ -294,14 +294,13 @@ impl Promoting<'_> {
 
     /// What the rules say of it.
     fn findings(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
-        let timelines = self.history(inventory, plan)?;
-        let proof = self.proof(plan)?;
-        let findings = self.judge(inventory, plan, (&timelines, &proof));
+        let evidence = self.evidence(inventory, plan)?;
+        let findings = self.judge(inventory, plan, &evidence);
         if !gate::refused(&findings) {
             return Ok(findings);
         }
         // The way out may begin further up than a promotion has to look.
-        Ok(self.judge(&self.inventory(true)?, plan, (&timelines, &proof)))
+        Ok(self.judge(&self.inventory(true)?, plan, &evidence))
     }
 
     fn choose(&self, inventory: &Inventory) -> Result<Chosen, Failure> {
