@@ -74,6 +74,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What was copied to the registry of the environment.
+    pub copies: Vec<CopyRow>,
     /// The values that change.
     pub edits: Vec<Edit>,
     /// What the edits mean for workloads.

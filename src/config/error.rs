@@ -174,6 +174,12 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A registry of images.
+    #[error("registry")]
+    Registry,
+    /// Who has to have signed an image.
+    #[error("signer")]
+    Signer,
 }
 
 impl Kind {
@@ -188,6 +194,8 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
+            Self::Signer => "`{ key = \"cosign.pub\" }`",
         }
     }
 }

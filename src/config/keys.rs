@@ -90,6 +90,9 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("registry", None),
+        ("pin", None),
+        ("verify-signature", Some(&SIGNATURE)),
     ],
     later: &[
         "soak",
@@ -100,11 +103,16 @@ static ENVIRONMENT: Place = Place {
         "approvals",
         "protected",
         "require-trailers",
-        "registry",
-        "pin",
         "context",
         "namespace",
     ],
+};
+
+static SIGNATURE: Place = Place {
+    written: "`verify-signature` of `[[environment]]`",
+    list: None,
+    keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
+    later: &[],
 };
 
 static OVERRIDE: Place = Place {
@@ -121,8 +129,18 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 9] =
-    [&ROOT, &LAYOUT, &PATH, &FIELD, &ENVIRONMENT, &OVERRIDE, &APP, &FORGE, &PULL_REQUEST];
+static PLACES: [&Place; 10] = [
+    &ROOT,
+    &LAYOUT,
+    &PATH,
+    &FIELD,
+    &ENVIRONMENT,
+    &SIGNATURE,
+    &OVERRIDE,
+    &APP,
+    &FORGE,
+    &PULL_REQUEST,
+];
 
 /// Refuses the first key, in the order of the text, that is not known.
 pub(super) fn check(source: Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {

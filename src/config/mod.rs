@@ -11,6 +11,7 @@ mod environments_yaml;
 pub mod error;
 mod gitops_promotion;
 mod grammar;
+mod images;
 mod import;
 mod keys;
 mod raw;

@@ -9,6 +9,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::images::RawSignature;
+
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
 
@@ -159,6 +161,19 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// The registry that its images are pulled from, with a path if there is
+    /// one: `registry.example/acme/prod`. A promotion copies versions there.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) registry: Option<Text>,
+    /// `digest` pins a tag with the digest that the registry has for it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", extend("enum" = ["digest"]))]
+    pub(super) pin: Option<Text>,
+    /// Who has to have signed what enters it.
+    #[serde(default)]
+    #[schemars(with = "Option<RawSignature>")]
+    pub(super) verify_signature: Option<Spanned<RawSignature>>,
 }
 
 /// The forge that pull requests are opened on.

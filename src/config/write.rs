@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery};
+use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, images};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -104,6 +104,7 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
+    images::write_environment(text, &one.images)?;
     delivery::write_environment(text, &one.delivery)
 }
 

@@ -7,6 +7,7 @@ mod accepted;
 mod back;
 mod entering;
 mod gp001;
+mod gp002;
 mod gp003;
 mod gp004;
 mod gp005;
@@ -19,11 +20,14 @@ mod gp013;
 mod gp014;
 mod outside;
 mod policy;
+mod signed;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
+pub use gp002::{Images as RegistryImages, Registered};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
+pub use signed::{Signatures, Signed};
 
 use std::collections::BTreeMap;
 
@@ -122,13 +126,13 @@ enum Ask {
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
     /// The change as a whole, by what was heard from outside ([`Case::answers`]).
-    #[expect(dead_code, reason = "GP015 and GP002 are asked so")]
     Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 11] = [
+pub const RULES: [&RuleInfo; 12] = [
     &gp001::RULE,
+    &gp002::RULE,
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,

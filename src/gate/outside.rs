@@ -14,7 +14,12 @@ use super::{Ask, Case, about, rule};
 
 /// What was heard from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answers {}
+pub struct Answers {
+    /// What registries have of the versions, where they were asked.
+    pub images: super::RegistryImages,
+    /// Who signed them, where the config asks for it.
+    pub signatures: super::Signatures,
+}
 
 /// Somebody was asked and did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

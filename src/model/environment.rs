@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::EnvironmentDelivery;
+use super::{EnvironmentDelivery, EnvironmentImages};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,6 +73,8 @@ pub struct Environment {
     pub together: bool,
     /// How a promotion into it is delivered.
     pub delivery: EnvironmentDelivery,
+    /// What is asked of its images.
+    pub images: EnvironmentImages,
 }
 
 impl Environment {
@@ -86,6 +88,7 @@ impl Environment {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
+            images: EnvironmentImages::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod edit;
 pub mod environment;
 pub mod finding;
+pub mod images;
 pub mod listed;
 pub mod nearest;
 pub mod ordering;
@@ -22,6 +23,7 @@ pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, R
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
+pub use images::{EnvironmentImages, Signer};
 pub use listed::listed;
 pub use nearest::nearest;
 pub use ordering::by_semver;

@@ -145,7 +145,11 @@ fn facts(found: &ImageFacts) -> String {
         ("version", found.version.clone()),
     ];
     let shown = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    shown.map(|(name, value)| format!("  {name:<9}  {}\n", clean(&value))).collect()
+    let mut text = String::new();
+    for (name, value) in shown {
+        let _ = writeln!(text, "  {name:<9}  {}", clean(&value));
+    }
+    text
 }
 
 /// The same as rows and columns.
@@ -190,7 +194,7 @@ pub(super) struct WireRegistryCopy {
 /// A version that is copied.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct WireCopy {
+pub(super) struct WireCopy {
     /// The app; null where an image was named by itself.
     app: Option<String>,
     /// The image.
@@ -256,6 +260,12 @@ pub fn registry_copy_value(report: &RegistryCopyReport) -> Value {
         dry_run: report.dry_run,
         rows: report.rows.iter().map(WireCopy::from).collect(),
     })
+}
+
+/// For people: one line an image, as a promotion says it.
+pub(super) fn copied(row: &CopyRow) -> String {
+    let pin = Pin { tag: row.version.tag.clone(), digest: None };
+    format!("{} {}  {}\n", result(row.state), named(&row.to, &pin), done(row))
 }
 
 /// For people: two lines an image.

@@ -105,18 +105,18 @@ pub(super) fn realm(
         Err(RegistryError::Realm { registry, realm, why, can_be_named })
     };
     let is_own = url.origin() == base.origin();
-    let is_named = named.iter().any(|named| *named == host);
-    let bare = url.host_str().unwrap_or_default();
+    let is_named = named.contains(&host);
+    let machine = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" => {}
-        "http" if is_own || (name.plain && is_loopback(bare)) => {}
+        "http" if is_own || (name.plain && is_loopback(machine)) => {}
         "http" => return refuse("it is not encrypted", false),
         _ => return refuse("it is no address of the web", false),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("its address holds a name or a password", false);
     }
-    if !is_own && !is_named && is_private(bare) && !is_private(&name.host) {
+    if !is_own && !is_named && is_private(machine) && !is_private(&name.host) {
         return refuse("it is an address inside a network", true);
     }
     let is_known = KNOWN.contains(&(name.host.as_str(), host.as_str()));

@@ -163,12 +163,20 @@ impl Hasher {
     }
 
     pub(super) fn finish(self) -> String {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self {
-            Self::Sha256(hasher) => format!("sha256:{}", hex(&hasher.finalize())),
-            Self::Sha512(hasher) => format!("sha512:{}", hex(&hasher.finalize())),
+            Self::Sha256(hasher) => format!("sha256:{}", hex(hasher.finalize().as_slice())),
+            Self::Sha512(hasher) => format!("sha512:{}", hex(hasher.finalize().as_slice())),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The digest of some bytes, of the same algorithm as `like` (sha256 where

@@ -9,6 +9,7 @@
 
 mod challenge;
 mod copy;
+mod enter;
 mod error;
 mod keys;
 mod manifest;

@@ -27,15 +27,33 @@ pub struct RepositoryName {
 }
 
 impl RepositoryName {
+    /// A registry, with a path or without one, that repositories are below.
+    pub fn registry(text: &str) -> Result<Self, RegistryError> {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        if rest.trim_end_matches('/').contains('/') {
+            return text.parse();
+        }
+        // With any path, to read the rest.
+        let name: Self = format!("{}/x", text.trim_end_matches('/')).parse()?;
+        Ok(Self { path: String::new(), ..name })
+    }
+
     /// The repository of that name below this one.
     pub fn below(&self, name: &str) -> Result<Self, RegistryError> {
         check_path(name)?;
-        Ok(Self { path: format!("{}/{name}", self.path), ..self.clone() })
+        let path = match self.path.as_str() {
+            "" => name.to_owned(),
+            path => format!("{path}/{name}"),
+        };
+        Ok(Self { path, ..self.clone() })
     }
 
     /// What is left of the path behind that of `above`, if it is below it.
     pub fn within(&self, above: &Self) -> Option<&str> {
-        let rest = self.path.strip_prefix(&above.path)?.strip_prefix('/')?;
+        let rest = match above.path.as_str() {
+            "" => &self.path,
+            path => self.path.strip_prefix(path)?.strip_prefix('/')?,
+        };
         (self.host == above.host).then_some(rest)
     }
 
@@ -85,7 +103,8 @@ impl FromStr for RepositoryName {
 
 impl fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.host, self.path)
+        let between = if self.path.is_empty() { "" } else { "/" };
+        write!(f, "{}{between}{}", self.host, self.path)
     }
 }
 
@@ -214,6 +233,11 @@ mod tests {
         assert_eq!(of("other.example/acme/prod/web").within(&prod), None);
         assert_eq!(prod.below("web").unwrap().to_string(), "registry.example/acme/prod/web");
         assert!(prod.below("../x").is_err());
+        let all = RepositoryName::registry("registry.example:5000").unwrap();
+        assert_eq!(all.to_string(), "registry.example:5000");
+        assert_eq!(all.below("web").unwrap(), of("registry.example:5000/web"));
+        assert_eq!(of("registry.example:5000/a/b").within(&all), Some("a/b"));
+        assert!(RepositoryName::registry("http://registry.local").unwrap().plain);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::manifest::{self, Annotations, Descriptor, Manifest, Points, digest_of};
+use super::manifest::{self, Annotations, Descriptor, Manifest, Platform, Points, digest_of};
 use super::session::{Ask, Session};
 use super::{Found, RegistryError};
 use crate::model::{Digest, Pin};
@@ -133,7 +133,7 @@ impl Session {
         let image = match &top.points {
             Points::Blobs { .. } => Some(top),
             Points::Manifests(list) => {
-                let named = |one: &Descriptor| one.platform.as_ref().and_then(|p| p.text());
+                let named = |one: &Descriptor| one.platform.as_ref().and_then(Platform::text);
                 found.platforms = list.iter().filter_map(named).collect();
                 let first = list.iter().find(|one| named(one).is_some()).or(list.first());
                 match first {
@@ -152,10 +152,7 @@ impl Session {
                     found.platforms.extend(config.platform.text());
                 }
                 found.created = config.created;
-                add(
-                    &mut labels,
-                    config.config.and_then(|config| config.labels).unwrap_or_default(),
-                );
+                add(&mut labels, config.run.and_then(|run| run.labels).unwrap_or_default());
             }
         }
         let mut take = |name: &str| labels.remove(&format!("org.opencontainers.image.{name}"));
@@ -237,7 +234,8 @@ fn add(labels: &mut Annotations, more: Annotations) {
 #[serde(default)]
 struct Config {
     created: Option<String>,
-    config: Option<Inner>,
+    #[serde(rename = "config")]
+    run: Option<Inner>,
     #[serde(flatten)]
     platform: OwnPlatform,
 }

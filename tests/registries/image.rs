@@ -10,9 +10,11 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// `sha256:...` of some bytes.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(bytes) {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
 }
 
 /// A manifest or an index.

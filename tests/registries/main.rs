@@ -6,6 +6,8 @@
 //! there is none.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod copies;
@@ -19,6 +21,8 @@ mod image;
 mod letting_in;
 #[cfg(test)]
 mod real;
+#[cfg(test)]
+mod repo;
 #[cfg(test)]
 #[path = "../forges/server.rs"]
 mod server;

@@ -77,7 +77,7 @@ impl Registry {
         self.dir.path().join("data")
     }
 
-    fn send(&self, method: &str, target: &str, kind: &str, body: &[u8]) -> (u16, String) {
+    fn send(&self, (method, target): (&str, &str), kind: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {kind}\r\n\
@@ -98,12 +98,12 @@ impl Registry {
     pub(crate) fn push(&self, repository: &str, tag: &str, image: &Image) {
         for blob in &image.blobs {
             let (status, said) =
-                self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "text/plain", b"");
+                self.send(("POST", &format!("/v2/{repository}/blobs/uploads/")), "text/plain", b"");
             assert_eq!(status, 202, "{said}");
             let location = said.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
             let path = location.trim().split_once(&self.host()).map_or(location, |(_, path)| path);
             let target = format!("{}&digest={}", path.trim(), digest(blob));
-            let (status, said) = self.send("PUT", &target, "application/octet-stream", blob);
+            let (status, said) = self.send(("PUT", &target), "application/octet-stream", blob);
             assert_eq!(status, 201, "{said}");
         }
         for part in &image.manifests {
@@ -117,13 +117,13 @@ impl Registry {
 
     fn put(&self, repository: &str, reference: &str, part: &Part) {
         let target = format!("/v2/{repository}/manifests/{reference}");
-        let (status, said) = self.send("PUT", &target, part.media_type, &part.bytes);
+        let (status, said) = self.send(("PUT", &target), part.media_type, &part.bytes);
         assert_eq!(status, 201, "{said}");
     }
 
     /// The tags of a repository.
     pub(crate) fn tags(&self, repository: &str) -> Vec<String> {
-        let (status, said) = self.send("GET", &format!("/v2/{repository}/tags/list"), "", b"");
+        let (status, said) = self.send(("GET", &format!("/v2/{repository}/tags/list")), "", b"");
         if status == 404 {
             return Vec::new();
         }

@@ -1,6 +1,9 @@
 //! What the rules need that only somebody outside of the repository knows:
 //! gathered before they are asked, by the commands that may ask.
 
+mod registry;
+mod signature;
+
 use std::collections::BTreeMap;
 
 use crate::discover::{CellKey, Inventory};
@@ -29,9 +32,10 @@ pub(super) struct Questions<'a> {
 impl Questions<'_> {
     /// Asks whoever the config names, and nobody where it names nobody. Who
     /// does not answer is part of the answers.
-    #[expect(clippy::unnecessary_wraps, reason = "the rules that ask come with it")]
     pub(super) fn ask(self) -> Result<Answers, Failure> {
-        let _ = (self.ground, self.inventory, self.promotions, self.timelines, self.remote);
-        Ok(Answers::default())
+        let _ = (self.timelines, self.remote);
+        let mut answers = Answers::default();
+        registry::ask(self, &mut answers)?;
+        Ok(answers)
     }
 }

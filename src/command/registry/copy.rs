@@ -13,9 +13,9 @@ use super::place::Places;
 use super::progress::Progress;
 use super::{CopyArgs, registries};
 
-/// One image on its way from one repository to another.
+/// One image on its route from one repository to another.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Way {
+pub(in super::super) struct Route {
     pub(in super::super) app: Option<AppId>,
     pub(in super::super) image: String,
     pub(in super::super) from: RepositoryName,
@@ -31,11 +31,11 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     let places = Places { config: &workspace.config, inventory: &inventory };
     let (images, _) = places.images(&app, (&version, &args.images))?;
     let sources = sources(&workspace, (&app, &to), args.from.as_deref())?;
-    let mut ways = Vec::new();
+    let mut routes = Vec::new();
     for image in &images {
-        ways.extend(way(places, (&sources, &to), (&app, image, &version))?);
+        routes.extend(route(places, (&sources, &to), (&app, image, &version))?);
     }
-    if ways.is_empty() {
+    if routes.is_empty() {
         let message = format!("{to} pulls {app} from where the environment before does");
         let note = Remark::Note(message);
         return Ok(Answer {
@@ -44,7 +44,7 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
         });
     }
     let registries = registries(Some(&workspace.repo))?;
-    let copied = all(context, &registries, &ways, (args.dry_run, !args.no_referrers))?;
+    let copied = all(context, &registries, &routes, (args.dry_run, !args.no_referrers))?;
     Ok(answer(context, args.dry_run, copied))
 }
 
@@ -75,11 +75,11 @@ fn sources(
 
 /// From the first environment before that pulls from another repository; `None`
 /// where none does.
-pub(in super::super) fn way(
+pub(in super::super) fn route(
     places: Places<'_>,
     (sources, to): (&[EnvironmentName], &EnvironmentName),
     (app, image, version): (&AppId, &str, &Pin),
-) -> Result<Option<Way>, Failure> {
+) -> Result<Option<Route>, Failure> {
     let Some(target) = places.repository(to, (app, image))? else {
         let message = format!("nothing tells which registry {to} pulls {app} from");
         return Err(Failure::not_found(message).hint("git promote help registry"));
@@ -87,7 +87,7 @@ pub(in super::super) fn way(
     for source in sources {
         match places.repository(source, (app, image))? {
             Some(from) if from != target => {
-                return Ok(Some(Way {
+                return Ok(Some(Route {
                     app: Some(app.clone()),
                     image: image.to_owned(),
                     from,
@@ -106,16 +106,16 @@ pub(in super::super) fn way(
 pub(super) fn all(
     context: &Context,
     registries: &Registries,
-    ways: &[Way],
+    routes: &[Route],
     (dry_run, referrers): (bool, bool),
 ) -> Result<(Vec<CopyRow>, Vec<Remark>), Failure> {
     let (mut rows, mut remarks) = (Vec::new(), Vec::new());
-    for way in ways {
+    for route in routes {
         if dry_run {
-            rows.push(state_of(registries, way)?);
+            rows.push(state_of(registries, route)?);
             continue;
         }
-        let (row, notes) = carry(context, registries, way, referrers)?;
+        let (row, notes) = carry(context, registries, route, referrers)?;
         rows.push(row);
         remarks.extend(notes.into_iter().map(Remark::Note));
     }
@@ -126,29 +126,33 @@ pub(super) fn all(
 pub(in super::super) fn carry(
     context: &Context,
     registries: &Registries,
-    way: &Way,
+    route: &Route,
     referrers: bool,
 ) -> Result<(CopyRow, Vec<String>), Failure> {
     let meter = Arc::new(Meter::default());
-    let shown = Progress::start(&meter, &format!("{} {}", way.to, way.pin), context.quiet);
-    let wanted = Copy { from: &way.from, to: &way.to, pin: &way.pin, referrers, meter: &meter };
+    let shown = Progress::start(&meter, &format!("{} {}", route.to, route.pin), context.quiet);
+    let wanted =
+        Copy { from: &route.from, to: &route.to, pin: &route.pin, referrers, meter: &meter };
     let copied = registries.copy(&wanted);
     drop(shown);
     let copied = copied?;
     let notes = copied.notes.clone();
-    Ok((row(way, &copied), notes))
+    Ok((row(route, &copied), notes))
 }
 
 /// What a copy would find.
-pub(in super::super) fn state_of(registries: &Registries, way: &Way) -> Result<CopyRow, Failure> {
-    let found = registries.free(&way.from, &way.to, &way.pin)?;
+pub(in super::super) fn state_of(
+    registries: &Registries,
+    route: &Route,
+) -> Result<CopyRow, Failure> {
+    let found = registries.free(&route.from, &route.to, &route.pin)?;
     let state = if found.there { CopyState::Unchanged } else { CopyState::Planned };
     Ok(CopyRow {
-        app: way.app.clone(),
-        image: way.image.clone(),
-        from: way.from.to_string(),
-        to: way.to.to_string(),
-        version: way.pin.clone(),
+        app: route.app.clone(),
+        image: route.image.clone(),
+        from: route.from.to_string(),
+        to: route.to.to_string(),
+        version: route.pin.clone(),
         digest: found.digest.to_string(),
         state,
         blobs: (0, 0, 0),
@@ -158,13 +162,13 @@ pub(in super::super) fn state_of(registries: &Registries, way: &Way) -> Result<C
     })
 }
 
-fn row(way: &Way, copied: &Copied) -> CopyRow {
+fn row(route: &Route, copied: &Copied) -> CopyRow {
     CopyRow {
-        app: way.app.clone(),
-        image: way.image.clone(),
-        from: way.from.to_string(),
-        to: way.to.to_string(),
-        version: way.pin.clone(),
+        app: route.app.clone(),
+        image: route.image.clone(),
+        from: route.from.to_string(),
+        to: route.to.to_string(),
+        version: route.pin.clone(),
         digest: copied.digest.to_string(),
         state: if copied.unchanged { CopyState::Unchanged } else { CopyState::Copied },
         blobs: (copied.sent, copied.mounted, copied.there),

@@ -7,6 +7,9 @@ mod place;
 mod progress;
 mod stages;
 
+pub(super) use copy::{Route, carry, route};
+pub(super) use place::Places;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -50,8 +50,9 @@ impl Places<'_> {
         self,
         environment: &EnvironmentName,
     ) -> Result<Option<RepositoryName>, Failure> {
-        let _ = self.config.environment(environment.as_str());
-        Ok(None)
+        let environment = self.config.environment(environment.as_str());
+        let registry = environment.and_then(|environment| environment.images.registry.as_deref());
+        Ok(registry.map(RepositoryName::registry).transpose()?)
     }
 
     /// The images of an app, wherever they are: those that run the version

@@ -52,7 +52,7 @@ fn show(meter: &Meter, ended: &AtomicBool, label: &str) {
             continue;
         }
         let (done, total) = meter.read();
-        let percent = if total == 0 { 0 } else { done.min(total) * 100 / total };
+        let percent = (done.min(total) * 100).checked_div(total).unwrap_or_default();
         let line = format!("\r\x1b[K{label}  {percent} %  {} of {}", size(done), size(total));
         let _ = std::io::stderr().write_all(line.as_bytes());
         written = true;

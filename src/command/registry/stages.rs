@@ -9,7 +9,7 @@ use crate::model::ImageRef;
 use crate::registry::{Keys, RepositoryName};
 
 use super::super::{Answer, Context, Failure};
-use super::copy::{Way, all, answer};
+use super::copy::{Route, all, answer};
 use super::{CopyArgs, with_keys};
 
 pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure> {
@@ -32,8 +32,8 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     );
     let repo = Repository::open(&context.directory).ok();
     let registries = with_keys(repo.as_ref(), keys)?;
-    let way = Way { app: None, image: image.repository.clone(), from, to, pin: image.pin };
-    let copied = all(context, &registries, &[way], (args.dry_run, !args.no_referrers))?;
+    let route = Route { app: None, image: image.repository.clone(), from, to, pin: image.pin };
+    let copied = all(context, &registries, &[route], (args.dry_run, !args.no_referrers))?;
     Ok(answer(context, args.dry_run, copied))
 }
 

@@ -77,15 +77,15 @@ impl Way<'_> {
             return Ok(Went::There);
         }
         let Some(upload) = self.begin().await? else { return Ok(Went::Mounted) };
-        let (send, receive) = mpsc::channel(WAITING);
+        let (queue, pieces) = mpsc::channel(WAITING);
         let reading = Reading {
             source: Arc::clone(self.source),
             blob: self.blob.clone(),
             meter: Arc::clone(self.meter),
             sent: Arc::clone(sent),
         };
-        let reading = tokio::spawn(reading.run(send));
-        let sending = self.send(&upload, receive, sent).await;
+        let reading = tokio::spawn(reading.run(queue));
+        let sending = self.send(&upload, pieces, sent).await;
         if sending.is_err() && !reading.is_finished() {
             reading.abort();
         }
@@ -126,7 +126,7 @@ impl Way<'_> {
                 .append_pair("from", from);
             let response = self.target.send(&Ask::new(Method::POST, mount.clone())).await?;
             match response.status() {
-                StatusCode::CREATED => return Ok(self.mounted(&response, &what)?),
+                StatusCode::CREATED => return self.mounted(&response, &what),
                 StatusCode::ACCEPTED => return self.target.location(&response, &mount).map(Some),
                 // One that cannot do this is asked in the usual way.
                 _ => {}
@@ -170,6 +170,10 @@ impl Way<'_> {
         url.query_pairs_mut().append_pair("digest", self.blob.digest.as_str());
         let response = self.target.send(&Ask::new(Method::PUT, url)).await?;
         let response = self.target.verdict(response, "the upload").await?;
+        if response.status() != StatusCode::CREATED {
+            let message = format!("{} to the end of an upload", response.status());
+            return Err(self.target.strange(&message));
+        }
         let told = response.headers().get("docker-content-digest");
         match told.and_then(|told| told.to_str().ok()) {
             Some(told) if told != self.blob.digest.as_str() => {

@@ -22,7 +22,7 @@ use super::manifest::{Descriptor, Manifest};
 use super::read::reference;
 use super::session::{Ask, Session, Wire};
 use super::{RegistryError, RepositoryName};
-use crate::model::{Digest, Pin};
+use crate::model::{Digest, Pin, Tag};
 
 use blob::Went;
 use graph::Graph;
@@ -94,7 +94,7 @@ pub(super) async fn could(
 }
 
 fn tag_of(pin: &Pin) -> Option<&str> {
-    pin.tag.as_ref().filter(|tag| tag.is_image_tag()).map(|tag| tag.as_str())
+    pin.tag.as_ref().filter(|tag| tag.is_image_tag()).map(Tag::as_str)
 }
 
 /// Both ends, and what was done so far.
@@ -132,18 +132,18 @@ pub(super) async fn copy(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Copied, 
         referrers: 0,
         notes: Vec::new(),
     };
-    let mut copier = Copier { source, target, meter: Arc::clone(meter), copied };
-    let graph = graph::below(&copier.source, root.clone()).await?;
+    let mut work = Copier { source, target, meter: Arc::clone(meter), copied };
+    let graph = graph::below(&work.source, root.clone()).await?;
     if !there {
-        copier.graph(&graph).await?;
+        work.graph(&graph).await?;
     }
     if referrers {
-        copier.referrers(&graph).await?;
+        work.referrers(&graph).await?;
     }
     if let Some(tag) = tag.filter(|_| !there) {
-        copier.tag(tag, &root).await?;
+        work.tag(tag, &root).await?;
     }
-    Ok(copier.copied)
+    Ok(work.copied)
 }
 
 /// Whether the destination may get the tag: `false` where it has to, `true`
