@@ -32,6 +32,7 @@ pub mod proof;
 pub mod pull_request;
 pub mod registry;
 pub mod report;
+pub mod schedule;
 pub mod worktree;
 pub mod yaml;
 

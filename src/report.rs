@@ -1,9 +1,12 @@
 //! What each command found or did: plain data, rendered by `output`.
 
 mod diff;
+mod overview;
 mod verify;
 
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+
+pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;

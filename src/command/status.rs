@@ -32,7 +32,9 @@ pub struct StatusArgs {
 pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
     let config = &workspace.config;
-    let (report, inventory) = matrix(context, &workspace, args)?;
+    let inventory = inventory(&workspace)?;
+    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
+    let report = matrix(context, (&workspace, &inventory), &wanted)?;
     let text = render(context, &report);
     let mut remarks = leftovers::noticed(&workspace.repo);
     remarks.extend(workspace.config_notes());
@@ -47,20 +49,22 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     Ok(Answer { remarks, ..Answer::done(text) })
 }
 
-/// Who runs what, and the inventory it was told from.
+/// What the base commit holds.
+pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
+    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
+    Ok(discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?)
+}
+
+/// Who runs what.
 pub(super) fn matrix(
     context: &Context,
-    workspace: &Workspace,
-    args: &StatusArgs,
-) -> Result<(StatusReport, Inventory), Failure> {
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
-    let inventory = discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?;
-    let wanted = Wanted::new(workspace, &inventory, &args.names)?;
+    (workspace, inventory): (&Workspace, &Inventory),
+    wanted: &Wanted,
+) -> Result<StatusReport, Failure> {
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
-    let timelines = timelines(Ground::of(workspace), &inventory, &keys, Reach::Arrivals)?;
-    let matrix = Matrix { context, workspace, inventory: &inventory, timelines };
-    let report = matrix.report(&wanted);
-    Ok((report, inventory))
+    let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
+    let matrix = Matrix { context, workspace, inventory, timelines };
+    Ok(matrix.report(wanted))
 }
 
 /// Why the table is empty: the overlays are elsewhere, or what they hold is
@@ -74,10 +78,13 @@ fn nothing_found(config: &Config) -> String {
     )
 }
 
-/// The rows and columns that were asked for.
-struct Wanted {
-    apps: Vec<AppId>,
-    environments: Vec<EnvironmentName>,
+/// The rows and columns that were asked for; all where none are named.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The apps.
+    pub(super) apps: Vec<AppId>,
+    /// The environments.
+    pub(super) environments: Vec<EnvironmentName>,
 }
 
 impl Wanted {

@@ -125,6 +125,9 @@ pub enum Problem {
     /// A rule that no config can allow to be waived.
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
+    /// A rule that also a rollback has to satisfy.
+    #[error("a rollback cannot be exempt from the rule `{0}`")]
+    NotExempt(String),
     /// A value that is not among the words known.
     #[error("`{value}` is not a value of `{key}`")]
     UnknownValue {
@@ -180,6 +183,9 @@ pub enum Kind {
     /// Who has to have signed an image.
     #[error("signer")]
     Signer,
+    /// A span of time.
+    #[error("span of time")]
+    Span,
 }
 
 impl Kind {
@@ -196,6 +202,7 @@ impl Kind {
             Self::Repository => "`acme/config`",
             Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
             Self::Signer => "`{ key = \"cosign.pub\" }`",
+            Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }
 }
@@ -221,6 +228,7 @@ impl Problem {
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
             Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
+            Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),
             _ => self.environment_hint(),
         }

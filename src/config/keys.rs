@@ -93,13 +93,13 @@ static ENVIRONMENT: Place = Place {
         ("registry", None),
         ("pin", None),
         ("verify-signature", Some(&SIGNATURE)),
+        ("soak", None),
+        ("rollback", Some(&ROLLBACK)),
     ],
     later: &[
-        "soak",
         "windows",
         "freezes",
         "health",
-        "rollback",
         "approvals",
         "protected",
         "require-trailers",
@@ -113,6 +113,13 @@ static SIGNATURE: Place = Place {
     list: None,
     keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
     later: &[],
+};
+
+static ROLLBACK: Place = Place {
+    written: "`rollback` of `[[environment]]`",
+    list: None,
+    keys: &[("exempt", None)],
+    later: &["approvals"],
 };
 
 static OVERRIDE: Place = Place {
@@ -129,13 +136,14 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 10] = [
+static PLACES: [&Place; 11] = [
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
     &SIGNATURE,
+    &ROLLBACK,
     &OVERRIDE,
     &APP,
     &FORGE,

@@ -11,6 +11,7 @@ mod environments_yaml;
 pub mod error;
 mod gitops_promotion;
 mod grammar;
+mod guards;
 mod images;
 mod import;
 mod keys;
@@ -24,6 +25,7 @@ pub use environments_yaml::import_environments_yaml;
 pub use error::{ConfigError, Kind, Problem};
 pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
+pub use guards::{Guard, Guards};
 pub use import::{ImportNote, Imported};
 pub use raw::schema;
 pub use read::{FIXED, from_files, from_toml};
@@ -79,6 +81,8 @@ pub struct Config {
     /// Whether a rule that only somebody outside can answer refuses where
     /// nobody was asked.
     pub require_online: bool,
+    /// What holds environments shut for a while.
+    pub guards: Guards,
 }
 
 /// Where overlays are: a template such as `apps/{app}/overlays/{env}`.
@@ -150,6 +154,7 @@ impl Config {
             mutable_tags: Vec::new(),
             delivery: DeliveryConfig::default(),
             require_online: false,
+            guards: Guards::default(),
         }
     }
 

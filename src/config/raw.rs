@@ -174,6 +174,26 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Option<RawSignature>")]
     pub(super) verify_signature: Option<Spanned<RawSignature>>,
+    /// How long a version has to be in the environments before, without
+    /// interruption: `24h`, `90m`, `2d`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) soak: Option<Text>,
+    /// What is other for a rollback into it.
+    #[serde(default)]
+    pub(super) rollback: Option<RawRollback>,
+}
+
+/// What is other for a rollback.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Rollback")]
+pub(super) struct RawRollback {
+    /// The rules that a rollback need not satisfy. Left out: `GP009` and
+    /// `GP015`, since the environments before have moved on.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) exempt: Option<Vec<Text>>,
 }
 
 /// The forge that pull requests are opened on.

@@ -11,7 +11,7 @@ use super::error::{ConfigError, Problem, Source};
 use super::raw::{RawApp, RawConfig, RawField, RawLayoutPath, RawOverride, Text};
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, GITOPS_PROMOTION, LayoutPath, Origin, OverrideGrant,
-    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, keys,
+    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, guards, keys,
 };
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
@@ -28,6 +28,7 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let raw = RawConfig::deserialize(Deserializer::from(table))
         .map_err(|error| syntax(source, &error))?;
     let delivery = delivery::read(source, &raw)?;
+    let guards = guards::read(source, &raw)?;
     let reader = Reader { source, pipeline: environments::pipeline(source, &raw.environment)? };
     let mutable_tags =
         raw.mutable_tags.iter().map(|tag| reader.glob(tag)).collect::<Result<_, _>>()?;
@@ -38,7 +39,18 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let pipeline = reader.pipeline;
     let origin = Origin::PromoteToml;
     let require_online = raw.require_online;
-    Ok(Config { origin, pipeline, layout, overrides, apps, mutable_tags, delivery, require_online })
+    let config = Config::bare(pipeline);
+    Ok(Config {
+        origin,
+        layout,
+        overrides,
+        apps,
+        mutable_tags,
+        delivery,
+        require_online,
+        guards,
+        ..config
+    })
 }
 
 /// Reads the config of a repository from the bytes of its config files, as far

@@ -5,7 +5,9 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, images};
+use super::{
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards, images,
+};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -44,6 +46,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
+        guards::write_environment(text, config.guard(&one.name))?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;

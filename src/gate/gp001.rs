@@ -148,7 +148,7 @@ fn answer(case: &Case<'_>, promotion: &Promotion, from: (&EnvironmentName, bool)
 }
 
 /// GP001 compares tags; whether the digest is the same is GP004's question.
-pub(super) fn tag_or_digest(version: &Pin) -> Pin {
+pub fn tag_or_digest(version: &Pin) -> Pin {
     match &version.tag {
         Some(tag) => Pin::tag(tag.clone()),
         None => version.clone(),

@@ -13,6 +13,7 @@ mod gp004;
 mod gp005;
 mod gp007;
 mod gp008;
+mod gp009;
 mod gp010;
 mod gp011;
 mod gp012;
@@ -25,6 +26,7 @@ mod signed;
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
+pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
@@ -61,6 +63,9 @@ pub struct Case<'a> {
     pub check: Option<Foreign<'a>>,
     /// What the environments concerned ran, and when.
     pub timelines: &'a BTreeMap<CellKey, Timeline>,
+    /// The dates of the commits that brought versions where time counts, by
+    /// their ids.
+    pub dates: &'a BTreeMap<String, Dated>,
     /// What there is of the history of the base.
     pub history: Past,
     /// Whether going back is what is wanted.
@@ -83,6 +88,17 @@ pub enum Past {
     CutOff,
     /// None: the base is a tree.
     None,
+}
+
+/// The dates of a commit, which its maker wrote, and of those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dated {
+    /// When its author made it, seconds since the epoch. Earlier than its
+    /// committer time where it was rebased.
+    pub authored: i64,
+    /// The newest committer time of the first-parent commits before it, of
+    /// those that are not in the future.
+    pub newest_before: Option<i64>,
 }
 
 /// A change that somebody else made.
@@ -130,7 +146,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 12] = [
+pub const RULES: [&RuleInfo; 13] = [
     &gp001::RULE,
     &gp002::RULE,
     &gp003::RULE,
@@ -138,6 +154,7 @@ pub const RULES: [&RuleInfo; 12] = [
     &gp005::RULE,
     &gp007::RULE,
     &gp008::RULE,
+    &gp009::RULE,
     &gp010::RULE,
     &gp011::RULE,
     &gp012::RULE,

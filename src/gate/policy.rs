@@ -4,13 +4,14 @@
 use crate::config::{AppPolicy, FIXED};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
-use super::{Case, outside, rule};
+use super::{Case, accepted, outside, rule};
 
 /// Applies the app's policy, then the waivers.
 pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
     findings
         .into_iter()
         .filter_map(|finding| by_app(case, finding))
+        .map(|finding| exempted(case, finding))
         .map(|finding| waived(case, finding))
         .collect()
 }
@@ -28,6 +29,26 @@ fn by_app(case: &Case<'_>, mut finding: Finding) -> Option<Finding> {
             Some(finding)
         }
     }
+}
+
+/// What the config lets a rollback through without.
+fn exempted(case: &Case<'_>, mut finding: Finding) -> Finding {
+    let refuses = matches!(finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Unverifiable);
+    let (Some(app), Some(to), true) = (&finding.app, &finding.environment, refuses) else {
+        return finding;
+    };
+    if !case.config.guard(to).exempts(finding.rule) {
+        return finding;
+    }
+    let promotions = case.promotions.iter().map(|planned| &planned.promotion);
+    let mut concerned = promotions.filter(|one| one.app == *app && one.to == *to).peekable();
+    let some = concerned.peek().is_some();
+    if some && concerned.all(|promotion| accepted::rollback(case, promotion).is_some()) {
+        finding.outcome = Outcome::Skip;
+        finding.message = format!("{}; a rollback is exempt", finding.message);
+        finding.hint = None;
+    }
+    finding
 }
 
 fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use yaml_rust2::yaml::Hash;
 use yaml_rust2::{Yaml, YamlEmitter};
 
-use crate::model::{Edit, Finding, Pin, Promotion};
+use crate::model::{Edit, EnvironmentName, Finding, Pin, Promotion};
 use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport, StatusRow};
 
 use super::check::wire::schema as check_schema;
@@ -125,7 +125,7 @@ struct WireStatus {
 
 /// An environment.
 #[derive(Serialize, JsonSchema)]
-struct WireEnvironment {
+pub(super) struct WireEnvironment {
     /// Its name.
     name: String,
     /// Where its versions come from.
@@ -134,7 +134,7 @@ struct WireEnvironment {
 
 /// One app and image across the environments.
 #[derive(Serialize, JsonSchema)]
-struct WireRow {
+pub(super) struct WireRow {
     /// The app.
     app: String,
     /// Its group.
@@ -310,20 +310,21 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
     })
 }
 
+/// The columns of a status.
+pub(super) fn environments(report: &StatusReport) -> Vec<WireEnvironment> {
+    let environment = |(name, from): &(EnvironmentName, Vec<EnvironmentName>)| WireEnvironment {
+        name: name.to_string(),
+        from: from.iter().map(ToString::to_string).collect(),
+    };
+    report.environments.iter().map(environment).collect()
+}
+
 /// The document of a status.
 pub fn status_value(report: &StatusReport) -> Value {
-    let environments = report
-        .environments
-        .iter()
-        .map(|(name, from)| WireEnvironment {
-            name: name.to_string(),
-            from: from.iter().map(ToString::to_string).collect(),
-        })
-        .collect();
     word(&WireStatus {
         api_version: API_VERSION,
         kind: "Status",
-        environments,
+        environments: environments(report),
         rows: report.rows.iter().map(WireRow::from).collect(),
     })
 }
@@ -361,6 +362,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "versions",
         "registrycheck",
         "registrycopy",
+        "report",
     ]
 }
 
@@ -383,6 +385,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "versions" => schema_for!(super::versions::WireVersions),
         "registrycheck" => schema_for!(super::registry::WireRegistryCheck),
         "registrycopy" => schema_for!(super::registry::WireRegistryCopy),
+        "report" => schema_for!(super::overview::WireReport),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -9,6 +9,7 @@ mod log;
 mod markdown;
 mod metrics;
 mod next;
+mod overview;
 mod paint;
 mod preview;
 mod pull_request;
@@ -32,6 +33,7 @@ pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status
 pub use log::{log, log_table, log_value};
 pub use metrics::{metrics, metrics_table, metrics_value};
 pub use next::{next, next_table, next_value};
+pub use overview::{overview, overview_page, overview_value};
 pub use paint::Paint;
 pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};

@@ -29,7 +29,12 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for environment in old.pipeline.environments() {
         match new.environment(environment.name.as_str()) {
-            Some(other) => compare(environment, other, &mut found),
+            Some(other) => {
+                compare(environment, other, &mut found);
+                let name = &environment.name;
+                let guards = old.guard(name).loosened(new.guard(name));
+                found.extend(guards.into_iter().map(|what| format!("{name}: {what}")));
+            }
             None => found.push(format!("{} is no environment any more", environment.name)),
         }
     }

@@ -82,6 +82,8 @@ pub(crate) struct Case {
     pub(crate) trees: bool,
     /// A commit that a replace ref shows in the place of another.
     pub(crate) replace: Option<(usize, usize)>,
+    /// The time to judge at.
+    pub(crate) at: Option<String>,
 }
 
 impl Case {
@@ -135,6 +137,7 @@ fn read(file: &Path) -> Case {
         commits: vec![start(from)],
         trees: get("given") == Some("trees"),
         replace: None,
+        at: get("at").map(str::to_owned),
         name,
     };
     for (heading, body) in sections {
@@ -163,7 +166,7 @@ fn title(head: &str) -> String {
 }
 
 fn headers(head: &str) -> Vec<(&str, &str)> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
         "covers",
         "from",
         "expect",
@@ -174,6 +177,7 @@ fn headers(head: &str) -> Vec<(&str, &str)> {
         "flags",
         "given",
         "replace",
+        "at",
     ];
     let lines = head.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let split = lines.map(|line| line.split_once(": ").unwrap_or_else(|| panic!("`{line}`")));

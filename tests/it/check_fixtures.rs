@@ -312,6 +312,7 @@ fn judged(case: &Case, ids: &Ids, dir: &TempDir) -> Result<(), String> {
     let (base, head) = (id(case.base()), id(case.head()));
     let output = Command::new(env!("CARGO_BIN_EXE_git-promote"))
         .args(["check", "--base", &base, "--head", &head, "-o", "json"])
+        .args(case.at.iter().flat_map(|at| ["--at", at.as_str()]))
         .current_dir(dir.path().join("repo"))
         .envs(environment(dir.path()))
         .output()

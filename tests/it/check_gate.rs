@@ -93,6 +93,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
             ran: &BTreeMap::new(),
         }),
         timelines: &BTreeMap::new(),
+        dates: &BTreeMap::new(),
         history: Past::Whole,
         rollback: false,
         waivers: &[],

@@ -152,6 +152,8 @@ fn case<'a>(
 ) -> Case<'a> {
     static NO_PAST: std::collections::BTreeMap<discover::CellKey, promote::history::Timeline> =
         std::collections::BTreeMap::new();
+    static NO_DATES: std::collections::BTreeMap<String, gate::Dated> =
+        std::collections::BTreeMap::new();
     let (inventory, plan) = planned;
     Case {
         config,
@@ -162,6 +164,7 @@ fn case<'a>(
         proof,
         check: None,
         timelines: &NO_PAST,
+        dates: &NO_DATES,
         history: Past::Whole,
         rollback: false,
         waivers: &[],

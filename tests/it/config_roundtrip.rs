@@ -5,7 +5,9 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{
+    Environment, EnvironmentImages, EnvironmentName, Pipeline, Rule, Signer, Sources,
+};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -27,14 +29,31 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
     let flags = any::<[bool; 3]>();
-    (picked, flags, dirs).prop_map(move |(picked, [all, seen, together], dirs)| {
+    (picked, flags, dirs, images()).prop_map(move |(picked, flags, dirs, images)| {
+        let [all, seen, together] = flags;
         let sources = match (picked.is_empty(), all) {
             (true, _) => Sources::First,
             (false, true) => Sources::All(picked),
             (false, false) => Sources::Any(picked),
         };
         let bare = Environment::bare(EnvironmentName::new(&name), sources);
-        Environment { dirs, seen, together, ..bare }
+        Environment { dirs, seen, together, images, ..bare }
+    })
+}
+
+fn images() -> impl Strategy<Value = EnvironmentImages> {
+    let registry = proptest::option::of(
+        "(https?://)?[a-z]{1,3}\\.[a-z]{1,3}(:[1-9]{1,4})?(/[a-z0-9]{1,4}){0,2}",
+    );
+    let key = "[a-z/.\"']{1,6}".prop_map(Signer::Key);
+    let who = ("[a-z@:\\\\\"]{1,6}", any::<bool>(), "[a-z:/]{1,6}");
+    let who =
+        who.prop_map(|(identity, pattern, issuer)| Signer::Identity { identity, pattern, issuer });
+    let signature = proptest::option::of(prop_oneof![key, who]);
+    (registry, any::<bool>(), signature).prop_map(|(registry, pin, signature)| EnvironmentImages {
+        registry,
+        pin,
+        signature,
     })
 }
 
@@ -88,6 +107,7 @@ fn config() -> impl Strategy<Value = Config> {
                 apps,
                 mutable_tags: mutable_tags.clone(),
                 delivery: promote::config::DeliveryConfig::default(),
+                guards: promote::config::Guards::default(),
                 require_online,
             }
         })
@@ -163,6 +183,9 @@ fn a_written_config_explains_itself() {
     [[environment]]
     name = "prod-eu"
     dirs = ["prod/blue", "prod/green"]
+    registry = "registry.example/acme/prod"
+    pin = "digest"
+    verify-signature = { key = "keys/cosign.pub" }
 
     [[environment]]
     name = "prod-us"
@@ -261,7 +284,7 @@ fn the_schema_accepts_the_sample_and_refuses_what_the_reader_refuses() {
         (format!("version = 2\n{environment}"), "2 is not allowed"),
         (environment.to_owned(), "\"version\" is missing"),
         ("version = 1\n".to_owned(), "\"environment\" is missing"),
-        (format!("version = 1\n{environment}soak = '1h'\n"), "unknown key soak"),
+        (format!("version = 1\n{environment}soke = '1h'\n"), "unknown key soke"),
         (format!("version = 1\ndeliver = 'fax'\n{environment}"), "\"fax\" fits none of anyOf"),
         (format!("version = 1\n{environment}[[app]]\npolicy = 'off'\n"), "\"name\" is missing"),
     ] {

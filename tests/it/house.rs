@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["model"],
+    &["schedule"],
     &["yaml", "audit", "config"],
     &["kustomize"],
     &["discover"],
@@ -27,7 +28,7 @@ const LAYERS: [&[&str]; 17] = [
 ];
 
 /// The layers that do no I/O and ask neither clock nor environment.
-const PURE: usize = 10;
+const PURE: usize = 11;
 
 /// What the pure half may not name.
 const IMPURE: [&str; 9] = [

@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod chart_data;
@@ -76,6 +78,8 @@ mod ends_hooks;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod gate_soak;
+#[cfg(test)]
 mod git_commit;
 #[cfg(test)]
 mod git_engines;
@@ -96,6 +100,8 @@ mod in_place_files;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod kit;
 #[cfg(test)]
 mod krew;
@@ -111,6 +117,8 @@ mod next;
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod past_believed;
 #[cfg(test)]
 mod past_kept;
 #[cfg(test)]
@@ -155,6 +163,10 @@ mod render_fixtures;
 mod render_fuzz;
 #[cfg(test)]
 mod render_repos;
+#[cfg(test)]
+mod report;
+#[cfg(test)]
+mod report_page;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]

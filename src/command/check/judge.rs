@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Answers, Case, Foreign, Past};
+use crate::gate::{self, Answers, Case, Dated, Foreign, Past};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -15,6 +15,7 @@ use crate::proof::{self, Proof, Sides};
 use crate::report::{CheckReport, Verdict};
 
 use super::super::Failure;
+use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::outside::Questions;
 use super::ends::Pair;
@@ -200,6 +201,7 @@ impl Judging<'_> {
                 ran: &ground.ran(&promotions, &past.timelines)?,
             }),
             timelines: &past.timelines,
+            dates: &past.dates,
             history: past.history,
             rollback: false,
             waivers: &self.waivers(report),
@@ -255,14 +257,18 @@ impl Judging<'_> {
         proof: &Proof,
         promotions: &[Planned],
     ) -> Result<PastVersions, Stop> {
-        let mut past = PastVersions { timelines: BTreeMap::new(), history: Past::None };
+        let mut past = PastVersions::default();
         let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
         past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
         let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
         let ground = Ground { repo: self.repo, config, base };
         match timelines(ground, &proof.before, &keys, Reach::Everything) {
-            Ok(timelines) => past.timelines = timelines,
+            Ok(timelines) => {
+                let by = (&timelines, self.options.now);
+                past.dates = dates(ground, promotions, by).map_err(Stop::Failed)?;
+                past.timelines = timelines;
+            }
             // Objects of the past that are not there are like a past cut off.
             Err(_) if (self.repo.is_shallow() || self.repo.is_partial()) => {
                 past.history = Past::CutOff;
@@ -325,7 +331,14 @@ fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop
 /// What history told.
 struct PastVersions {
     timelines: BTreeMap<CellKey, Timeline>,
+    dates: BTreeMap<String, Dated>,
     history: Past,
+}
+
+impl Default for PastVersions {
+    fn default() -> Self {
+        Self { timelines: BTreeMap::new(), dates: BTreeMap::new(), history: Past::None }
+    }
 }
 
 /// The lines that findings point at, as they are at the head.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Answers, Case, Past};
+use crate::gate::{self, Answers, Case, Dated, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
 use crate::proof::{self, Proof, Sides};
 
 use super::super::Failure;
+use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::outside::Questions;
 use super::Promoting;
@@ -18,6 +19,7 @@ use super::Promoting;
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
+    dates: BTreeMap<String, Dated>,
     proof: Proof,
     answers: Answers,
 }
@@ -26,15 +28,17 @@ impl Promoting<'_> {
     /// History, proof, and what somebody outside knows.
     pub(super) fn evidence(&self, inventory: &Inventory, plan: &Plan) -> Result<Evidence, Failure> {
         let timelines = self.history(inventory, plan)?;
+        let ground = Ground::of(self.workspace);
         let questions = Questions {
-            ground: Ground::of(self.workspace),
+            ground,
             inventory,
             promotions: &plan.promotions,
             timelines: &timelines,
             remote: self.args.remote.as_deref(),
         };
         let answers = questions.ask()?;
-        Ok(Evidence { proof: self.proof(plan)?, timelines, answers })
+        let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
+        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -95,7 +99,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, proof, answers } = evidence;
+        let Evidence { timelines, dates, proof, answers } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -112,6 +116,7 @@ impl Promoting<'_> {
             proof,
             check: None,
             timelines,
+            dates,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,

@@ -1,0 +1,128 @@
+//! What holds an environment shut for a while: read and written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write};
+
+use super::Config;
+use super::error::{ConfigError, Kind, Problem, Source};
+use super::grammar::printable;
+use super::raw::{RawConfig, RawEnvironment, RawRollback, Text};
+use super::read::FIXED;
+use super::write::{string, strings};
+use crate::model::{EnvironmentName, Rule};
+use crate::schedule::Span;
+
+/// What a rollback need not satisfy where the config does not say: the
+/// environments before have moved on, so that neither can hold.
+const EXEMPT: [Rule; 2] = [Rule::GP009, Rule::GP015];
+
+/// What holds environments shut for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guards {
+    /// By environment; one that says nothing is not in it.
+    environments: BTreeMap<EnvironmentName, Guard>,
+}
+
+/// What holds one environment shut for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guard {
+    /// How long a version has to be in the environments before.
+    pub soak: Option<Span>,
+    /// The rules that a rollback is exempt from; `None`: the default.
+    exempt: Option<Vec<Rule>>,
+}
+
+static NO_GUARD: Guard = Guard { soak: None, exempt: None };
+
+impl Guard {
+    /// Whether a rollback need not satisfy the rule.
+    pub fn exempts(&self, rule: Rule) -> bool {
+        self.exempt.as_deref().unwrap_or(&EXEMPT).contains(&rule)
+    }
+
+    /// What another guard lets through that this one does not, in words.
+    pub fn loosened(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        match (self.soak, other.soak) {
+            (Some(old), None) => found.push(format!("no version has to stay for {old} before")),
+            (Some(old), Some(new)) if new < old => {
+                found.push(format!("a version has to stay for {new}, not {old}, before"));
+            }
+            _ => {}
+        }
+        let exempts = other.exempt.as_deref().unwrap_or(&EXEMPT);
+        let more = exempts.iter().filter(|rule| !self.exempts(**rule));
+        found.extend(more.map(|rule| format!("a rollback is exempt from {rule}")));
+        found
+    }
+}
+
+impl Config {
+    /// What holds the environment shut for a while.
+    pub fn guard(&self, environment: &EnvironmentName) -> &Guard {
+        self.guards.environments.get(environment).unwrap_or(&NO_GUARD)
+    }
+}
+
+/// Reads what the file says.
+pub(super) fn read(source: Source<'_>, raw: &RawConfig) -> Result<Guards, ConfigError> {
+    let mut environments = BTreeMap::new();
+    for one in &raw.environment {
+        let guard = guard(source, one)?;
+        if guard != NO_GUARD {
+            environments.insert(EnvironmentName::new(one.name.get_ref()), guard);
+        }
+    }
+    Ok(Guards { environments })
+}
+
+fn guard(source: Source<'_>, raw: &RawEnvironment) -> Result<Guard, ConfigError> {
+    let soak = raw.soak.as_ref().map(|text| span(source, text)).transpose()?;
+    let exempt = raw.rollback.as_ref().map(|raw| exempt(source, raw)).transpose()?;
+    Ok(Guard { soak, exempt: exempt.flatten() })
+}
+
+fn span(source: Source<'_>, text: &Text) -> Result<Span, ConfigError> {
+    text.get_ref().parse().map_err(|reason| bad(source, (text, Kind::Span), reason))
+}
+
+/// The error of a value that breaks the grammar of its kind.
+pub(super) fn bad(
+    source: Source<'_>,
+    (text, kind): (&Text, Kind),
+    reason: impl Into<String>,
+) -> ConfigError {
+    let value = printable(text.get_ref());
+    source.at(text.span(), Problem::BadValue { kind, value, reason: reason.into() })
+}
+
+fn exempt(source: Source<'_>, raw: &RawRollback) -> Result<Option<Vec<Rule>>, ConfigError> {
+    let Some(names) = &raw.exempt else { return Ok(None) };
+    let mut rules = BTreeSet::new();
+    for name in names {
+        let shown = || printable(name.get_ref());
+        let fail = |problem| Err(source.at(name.span(), problem));
+        let Ok(rule) = name.get_ref().parse::<Rule>() else {
+            return fail(Problem::UnknownRule(shown()));
+        };
+        if FIXED.contains(&rule) || rule == Rule::GP001 {
+            return fail(Problem::NotExempt(rule.to_string()));
+        }
+        if !rules.insert(rule) {
+            return fail(Problem::Twice { list: "exempt", value: shown() });
+        }
+    }
+    Ok(Some(rules.into_iter().collect()))
+}
+
+/// Writes what an environment says.
+pub(super) fn write_environment(text: &mut String, guard: &Guard) -> fmt::Result {
+    if let Some(soak) = guard.soak {
+        writeln!(text, "soak = {}", string(&soak.to_string()))?;
+    }
+    if let Some(exempt) = &guard.exempt {
+        let names = strings(exempt.iter().map(ToString::to_string));
+        writeln!(text, "rollback = {{ exempt = {names} }}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Times that a config speaks of: how long, and when.
+//!
+//! Nothing here asks the clock; the time to judge at is always passed in.
+
+mod span;
+
+pub use span::Span;
+
+/// A moment as a finding shows it, so that it can be given to `--at`:
+/// `2026-11-28T06:33:11Z`. `None` for seconds that no calendar has.
+pub fn shown(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
