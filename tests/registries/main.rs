@@ -26,3 +26,5 @@ mod repo;
 #[cfg(test)]
 #[path = "../forges/server.rs"]
 mod server;
+#[cfg(test)]
+mod tutorial;
