@@ -28,6 +28,7 @@ pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
+pub use gp005::is_moving;
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
 

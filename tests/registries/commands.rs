@@ -336,3 +336,30 @@ fn a_registry_that_the_overlay_does_not_pull_from_is_told() {
         "{said}"
     );
 }
+
+#[test]
+fn versions_are_those_of_the_history_and_of_the_registry() {
+    let (registry, repo) = two_stages("");
+    for tag in ["v3", "latest", "dev"] {
+        registry.hold("acme/dev/web", tag, &Image::single(1));
+    }
+    let signed = Image::single(1).signed("{}");
+    registry.hold("acme/dev/web", "v3", &signed);
+    let before = registry.server.received().len();
+    let offline = repo.json(&["versions"], 0);
+    assert_eq!(registry.server.received().len(), before);
+    assert_eq!(offline["rows"].as_array().unwrap().len(), 2);
+    let document = repo.json(&["versions", "web", "--online"], 0);
+    let rows = document["rows"].as_array().unwrap();
+    // What moves and what stands for a digest is no version; v1 is nowhere.
+    let all: Vec<&str> = rows.iter().map(|row| row["version"].as_str().unwrap()).collect();
+    assert_eq!(all, ["v3", "v2", "v1"]);
+    assert_eq!(rows[0]["built"], "2026-01-02T03:04:05Z");
+    assert_eq!(rows[0]["everIn"].as_array().unwrap().len(), 0);
+    assert_eq!(rows[1]["nowIn"][0], "dev");
+    let name = format!("{}/acme/dev/web", registry.host());
+    assert_eq!(rows[1]["registries"][0], name.as_str());
+    assert_eq!(rows[2]["registries"].as_array().unwrap().len(), 0);
+    let said = repo.says(&["versions", "--online"], 0);
+    assert!(said.contains("never") && said.contains("2 tags that move"), "{said}");
+}
