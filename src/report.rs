@@ -12,6 +12,11 @@ pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
+mod registry;
+
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
 
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
@@ -74,6 +79,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What was copied to the registry of the environment.
+    pub copies: Vec<CopyRow>,
     /// The values that change.
     pub edits: Vec<Edit>,
     /// What the edits mean for workloads.

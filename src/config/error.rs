@@ -198,6 +198,12 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
+    /// A registry of images.
+    #[error("registry")]
+    Registry,
+    /// Who has to have signed an image.
+    #[error("signer")]
+    Signer,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -220,6 +226,8 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
+            Self::Signer => "`{ key = \"cosign.pub\" }`",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }

@@ -14,6 +14,7 @@ mod gitops_promotion;
 mod grammar;
 mod guards;
 mod health;
+mod images;
 mod import;
 mod keys;
 mod raw;

@@ -7,7 +7,7 @@ use toml::Value;
 use super::import::ImportNote;
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
-    health,
+    health, images,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -109,6 +109,7 @@ fn environment(
         text.push_str("together = true\n");
     }
     cluster::write(text, &one.cluster)?;
+    images::write_environment(text, &one.images)?;
     delivery::write_environment(text, &one.delivery)?;
     if let Some(own) = &one.health {
         health::write(text, own)?;

@@ -4,6 +4,8 @@
 mod asker;
 mod live;
 mod program;
+mod registry;
+mod signature;
 mod statuses;
 
 pub(super) use asker::{Asker, Subject, Trouble};
@@ -48,6 +50,7 @@ impl Questions<'_> {
                 self.health(&asker, (planned, from, settings), &mut answers)?;
             }
         }
+        registry::ask(self, &mut answers)?;
         Ok(answers)
     }
 
