@@ -39,6 +39,22 @@ fn what_was_gone_back_from_is_passed_over() {
 }
 
 #[test]
+fn a_rollback_that_was_undone_is_none() {
+    let sandbox = line();
+    for tag in ["sha-a", "sha-b", "sha-c"] {
+        put(&sandbox, "web", "staging", tag);
+    }
+    let said = run(&sandbox, &["rollback", "staging", "web"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+    // Back to sha-b was a mistake.
+    sandbox.git(["revert", "--no-edit", "HEAD"]);
+    let said = run(&sandbox, &["rollback", "staging", "web", "-n"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+    let said = run(&sandbox, &["rollback", "staging", "web@sha-b", "-n"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+}
+
+#[test]
 fn a_version_that_never_ran_here_is_no_rollback() {
     let sandbox = line();
     let said = run(&sandbox, &["rollback", "staging", "web@v0.1"]).output();
