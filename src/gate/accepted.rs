@@ -107,6 +107,13 @@ pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option
     timeline.held.get(ran(timeline, promotion)?)?.since.as_ref()
 }
 
+/// The commit that ended the newest stay of the version that a promotion goes
+/// back to, where the environment ran it before.
+pub(super) fn left_by<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {
+    let next = ran(timeline, promotion)?.checked_sub(1)?;
+    timeline.held.get(next)?.since.as_ref()
+}
+
 fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     // It arrives everywhere; or nothing is rendered that was not there under
     // another name.
