@@ -84,6 +84,80 @@ fn the_app_has_to_be_clear() {
 }
 
 #[test]
+fn an_app_that_cannot_go_back_is_named() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let before = sandbox.state();
+    for args in [&["web", "api"][..], &["-a", "web", "-a", "api"]] {
+        let said = run(&sandbox, &[&["rollback", "staging"], args].concat()).text();
+        assert_eq!(
+            said,
+            "exit 5\n--- stderr\n\
+             error: staging ran no version of api before that it could go back to\n\
+             hint: git promote rollback staging web\n"
+        );
+    }
+    assert_eq!(sandbox.state(), before);
+    let said = run(&sandbox, &["rollback", "staging", "-A"]).text();
+    assert!(said.starts_with("exit 0\n") && said.contains("web  staging  v2 -> v1.2.2"), "{said}");
+    assert!(said.contains("note: staging ran no version of api before that it could"), "{said}");
+}
+
+#[test]
+fn steps_and_a_version_are_not_both_said() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let before = sandbox.state();
+    assert_snapshot!(run(&sandbox, &["rollback", "staging", "web@v1.2.2", "--steps", "2"]).text(), @"
+    exit 2
+    --- stderr
+    error: --steps counts back from the present version: name none
+    hint: git promote rollback staging web --steps 2
+    hint: git promote rollback staging web@v1.2.2
+    ");
+    assert_eq!(run(&sandbox, &["rollback", "staging", "v1.2.2", "--steps", "1"]).code(), 2);
+    assert_eq!(sandbox.state(), before);
+}
+
+#[test]
+fn why_there_is_no_way_back_and_what_helps() {
+    let sandbox = line();
+    assert_eq!(run(&sandbox, &["web@v1.2.3", "staging"]).code(), 0);
+    assert_eq!(run(&sandbox, &["rollback", "staging", "web"]).code(), 0);
+    let by = sandbox.git(["rev-parse", "--short=7", "HEAD"]);
+    let said = run(&sandbox, &["rollback", "staging", "--set", "HEAD"]).text();
+    let told = format!("no way back: staging went back from v1.2.3 ({})", by.trim());
+    assert!(said.starts_with("exit 3\n") && said.contains(&told), "{said}");
+    let hint = "hint: git promote web@v1.2.3 staging --override GP003 --reason TEXT\n";
+    assert!(said.contains(hint), "{said}");
+    let forward = ["web@v1.2.3", "staging", "--override", "GP003", "--reason", "TEXT"];
+    assert_eq!(run(&sandbox, &forward).code(), 0);
+    // Where dev has moved on, no reason helps.
+    assert_eq!(run(&sandbox, &["rollback", "staging", "web"]).code(), 0);
+    put(&sandbox, "web", "dev", "v1.2.4");
+    let said = run(&sandbox, &["rollback", "staging", "web@v1.2.3"]).text();
+    assert!(said.contains("went back from v1.2.3") && !said.contains("--override"), "{said}");
+    let said = run(&sandbox, &["rollback", "staging", "web@v9"]).text();
+    assert!(said.contains("no way back: staging did not run v9\n"), "{said}");
+    let hints: Vec<&str> = said.lines().filter(|line| line.starts_with("hint: ")).collect();
+    assert_eq!(hints, ["hint: git promote log web staging", "hint: git promote explain GP001"]);
+    let said = run(&sandbox, &["rollback", "staging", "web@v1.2.4"]).text();
+    assert!(said.contains("hint: git promote web@v1.2.4 staging\n"), "{said}");
+}
+
+#[test]
+fn who_commits_on_no_branch_is_warned() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let warned = |args: &[&str]| run(&sandbox, args).text().contains("warning: HEAD is detached");
+    assert!(!warned(&["rollback", "staging", "web", "-n"]));
+    sandbox.git(["checkout", "-q", "--detach"]);
+    assert!(warned(&["rollback", "staging", "web", "-n"]));
+    assert!(!warned(&["rollback", "staging", "web", "--worktree", "-n"]));
+    assert!(warned(&["rollback", "staging", "web"]));
+}
+
+#[test]
 fn a_rollback_can_be_pushed() {
     let sandbox = line();
     let remote = with_remote(&sandbox);
@@ -236,8 +310,16 @@ fn a_whole_set_goes_back_or_a_part_of_it() {
     assert!(said.contains("Roll back 2 apps in staging"), "{said}");
     assert_eq!((sandbox.read(&at("web", "staging")), sandbox.read(&at("api", "staging"))), before);
     assert!(sandbox.git(["log", "-1", "--format=%B"]).contains("Promote-Rollback: true\n"));
+    // Once more changes nothing, and says who did it.
+    let by = sandbox.git(["rev-parse", "--short=7", "HEAD"]);
     let again = run(&sandbox, &["rollback", "staging", "--set", &set]).text();
-    assert!(again.contains("web has moved on to v1.2.2, and stays"), "{again}");
+    assert!(again.starts_with("exit 0\n"), "{again}");
+    let told = format!("note: web was taken back to v1.2.2 already ({})\n", by.trim());
+    assert!(again.contains(&told) && again.contains("note: api was taken back"), "{again}");
+    assert_eq!(sandbox.git(["rev-parse", "--short=7", "HEAD"]), by);
+    put(&sandbox, "web", "staging", "v7");
+    let again = run(&sandbox, &["rollback", "staging", "--set", &set]).text();
+    assert!(again.contains("web has moved on to v7, and stays"), "{again}");
 }
 
 #[test]

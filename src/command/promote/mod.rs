@@ -86,8 +86,10 @@ pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Fa
         let request = known.resolve_rollback(&args.environment, &args.words)?;
         let steps = args.steps.map(usize::from);
         let back = rollback::Back { context, workspace, args: &common, steps };
-        let Some(id) = &args.set else { return back.completed(request) };
-        let (request, said) = back.set(&request, id)?;
+        let (request, said) = match &args.set {
+            Some(id) => back.set(&request, id)?,
+            None => back.completed(request)?,
+        };
         notes.replace(said);
         Ok(request)
     };
