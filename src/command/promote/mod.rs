@@ -266,6 +266,9 @@ impl Promoting<'_> {
         let mut report = self.report(effects, &plan, findings);
         let routes = self.routes(&inventory, &plan)?;
         let end = self.end(plan, &mut report, (carry, &routes))?;
+        if matches!(report.ending, Ending::Planned | Ending::Committed) {
+            remarks.extend(self.detached().map(|text| Remark::Warning(text.to_owned())));
+        }
         if report.ending == Ending::Committed {
             remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
         }
@@ -409,7 +412,7 @@ impl Promoting<'_> {
             return Ok(End::quiet(exit));
         }
         if self.args.rollback && self.context.interactive {
-            confirm::on_terminal(report)?;
+            confirm::on_terminal(report, self.detached())?;
         }
         let mut remarks = self.copy(&approved, routes, report)?;
         let end = carry(self, &approved, report)?;
