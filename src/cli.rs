@@ -30,7 +30,7 @@ use crate::command::versions::VersionsArgs;
 use crate::command::wait::WaitArgs;
 use crate::command::why::WhyArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
-use crate::model::quoted;
+use crate::model::{pasted, quoted};
 use crate::output::{Format, clean};
 
 /// Move a version from one environment of a config repository to the next;
@@ -400,7 +400,7 @@ fn say(front: Front, remark: &Remark) {
         Remark::Note(text) => ("note", text.clone()),
         Remark::Warning(text) => ("warning", text.clone()),
         Remark::Error(text) => ("error", text.clone()),
-        Remark::Hint(text) => ("hint", front.commands(text)),
+        Remark::Hint(text) => ("hint", pasted(&front.commands(text))),
     };
     // A command is one line, whatever the names in it hold.
     let lines: Vec<String> = match remark {

@@ -40,7 +40,7 @@ use crate::diff::{self, Effect, Effects};
 use crate::discover::Inventory;
 use crate::gate::{self, Approved};
 use crate::git::{self, Repository};
-use crate::model::{Finding, Snapshot, Sources};
+use crate::model::{Finding, Snapshot, Sources, pasted};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
@@ -386,7 +386,8 @@ impl Promoting<'_> {
         let front = self.context.front;
         let hint = finding
             .hint
-            .map(|hint| way::the_same_way(self.args, front.name(), front.commands(&hint)));
+            .map(|hint| way::the_same_way(self.args, front.name(), front.commands(&hint)))
+            .map(|hint| pasted(&hint));
         Finding { hint, ..finding }
     }
 

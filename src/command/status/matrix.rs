@@ -8,7 +8,7 @@ use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
-use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, pasted};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
@@ -208,7 +208,7 @@ impl Matrix<'_> {
         }
         let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
         let program = self.context.front.name();
-        let command = format!("{program} {} {}", app.at(&shown), environment.name);
+        let command = pasted(&format!("{program} {} {}", app.at(&shown), environment.name));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
 }
