@@ -58,7 +58,8 @@ impl Promoting<'_> {
     }
 }
 
-const DETACHED: &str =
+/// What is said before a commit on no branch.
+pub(in super::super) const DETACHED: &str =
     "HEAD is detached: no branch has the commit, and `git switch -c NAME` makes one";
 
 /// Whether the plan could be carried out now; what a dry run says of it.

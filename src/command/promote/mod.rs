@@ -26,7 +26,7 @@ pub(super) use absent::{no_match, unknown_app};
 pub(super) use apps::{flagged, is_plain};
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
-pub(super) use deliver::{THERE_ALREADY, done};
+pub(super) use deliver::{DETACHED, THERE_ALREADY, done};
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
 pub(super) use place::apps_at;

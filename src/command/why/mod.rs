@@ -19,7 +19,7 @@ use super::evidence::Ground;
 use super::log::cut_off;
 use super::moved::inventory;
 use super::past::{Past, Scope, past};
-use super::promote::{CommonArgs, Request, What, carry_out};
+use super::promote::{CommonArgs, DETACHED, Request, What, carry_out};
 use super::{Answer, Context, Failure, Remark, Workspace};
 
 /// How a version got to an environment, or what keeps it out.
@@ -122,6 +122,11 @@ struct Tried {
     refused: Option<bool>,
     unplanned: Option<String>,
     remarks: Vec<Remark>,
+}
+
+/// A hint without the way that is rehearsed, which the user did not choose.
+fn any_way(hint: &str) -> String {
+    hint.replace(" --commit", "")
 }
 
 /// What there is to read of the past.
@@ -240,10 +245,19 @@ impl Asking<'_> {
                 let says_no = |f: &crate::model::Finding| {
                     matches!(f.outcome, Verdict::Fail | Verdict::Unverifiable)
                 };
-                let findings = outcome.report.findings;
+                let mut findings = outcome.report.findings;
                 let refused = Some(findings.iter().any(says_no));
-                let told = |remark: &Remark| matches!(remark, Remark::Hint(_) | Remark::Warning(_));
-                let remarks = outcome.remarks.into_iter().filter(told).collect();
+                for hint in findings.iter_mut().filter_map(|finding| finding.hint.as_mut()) {
+                    *hint = any_way(hint);
+                }
+                let told = |remark: Remark| match remark {
+                    Remark::Hint(hint) => Some(Remark::Hint(any_way(&hint))),
+                    // Nothing is to be committed.
+                    Remark::Warning(text) if text == DETACHED => None,
+                    Remark::Warning(text) => Some(Remark::Warning(text)),
+                    Remark::Note(_) | Remark::Error(_) => None,
+                };
+                let remarks = outcome.remarks.into_iter().filter_map(told).collect();
                 Tried { findings, refused, unplanned: None, remarks }
             }
             Err(failure) => Tried {
