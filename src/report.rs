@@ -12,6 +12,11 @@ pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
+mod registry;
+
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
 
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
@@ -20,7 +25,7 @@ pub use past::{
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;
-use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion, RepoPath, Rule};
+use crate::model::{AppId, Edit, EnvironmentName, Finding, Health, Pin, Promotion, RepoPath, Rule};
 
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +79,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What was copied to the registry of the environment.
+    pub copies: Vec<CopyRow>,
     /// The values that change.
     pub edits: Vec<Edit>,
     /// What the edits mean for workloads.
@@ -424,19 +431,6 @@ pub struct NextReport {
     pub rows: Vec<NextRow>,
 }
 
-/// How something is, as a forge knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitState {
-    /// It is well.
-    Healthy,
-    /// It is not known yet.
-    Pending,
-    /// It is not well.
-    Failed,
-    /// Nothing that counts says anything of it.
-    Unknown,
-}
-
 /// One app in one environment, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitRow {
@@ -447,8 +441,8 @@ pub struct WaitRow {
     /// What it runs there.
     pub version: Pin,
     /// How it is.
-    pub state: WaitState,
-    /// The commit status or check run that tells.
+    pub state: Health,
+    /// What tells: a commit status or check run, an object of a cluster, a program.
     pub context: Option<String>,
     /// The full id of the commit it belongs to.
     pub commit: Option<String>,

@@ -26,7 +26,7 @@ pub(super) fn of_environment(
 /// Contexts are called whatever their owner likes; what cannot be typed is none.
 fn context(text: &str) -> Result<(), Problem> {
     let good = !text.is_empty() && !text.starts_with('-') && !text.chars().any(char::is_control);
-    if good { Ok(()) } else { Err(bad(Kind::Context, text, "it is no name of a context")) }
+    if good { Ok(()) } else { Err(bad(Kind::ClusterContext, text, "it is no name of a context")) }
 }
 
 /// A DNS label, as Kubernetes asks of namespaces (RFC 1123).

@@ -90,21 +90,36 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
+        ("registry", None),
+        ("pin", None),
+        ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
-    later: &[
-        "windows",
-        "freezes",
-        "health",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "registry",
-        "pin",
+    later: &["windows", "freezes", "approvals", "protected", "require-trailers"],
+};
+
+static HEALTH: Place = Place {
+    written: "`health` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("context", None),
+        ("since-arrival", None),
+        ("kubectl", None),
+        ("command", None),
+        ("timeout", None),
     ],
+    later: &[],
+};
+
+static SIGNATURE: Place = Place {
+    written: "`verify-signature` of `[[environment]]`",
+    list: None,
+    keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
+    later: &[],
 };
 
 static ROLLBACK: Place = Place {
@@ -128,13 +143,15 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 10] = [
+static PLACES: &[&Place] = &[
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
+    &SIGNATURE,
     &ROLLBACK,
+    &HEALTH,
     &OVERRIDE,
     &APP,
     &FORGE,

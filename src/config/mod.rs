@@ -13,6 +13,8 @@ pub mod error;
 mod gitops_promotion;
 mod grammar;
 mod guards;
+mod health;
+mod images;
 mod import;
 mod keys;
 mod raw;

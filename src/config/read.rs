@@ -47,8 +47,8 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         apps,
         mutable_tags,
         delivery,
-        guards,
         require_online,
+        guards,
         ..config
     })
 }

@@ -7,14 +7,25 @@
 //! with `require-online = true`. Where somebody was asked and did not answer,
 //! it is `unverifiable`, and never a pass.
 
-use crate::model::{Finding, Outcome, Rule};
+use std::collections::BTreeMap;
+
+use crate::discover::CellKey;
+use crate::model::{EnvironmentName, Finding, Outcome, Rule, Sight};
 use crate::plan::Planned;
 
 use super::{Ask, Case, about, rule};
 
 /// What was heard from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answers {}
+pub struct Answers {
+    /// What was seen of an app in an environment that a promotion comes from,
+    /// by the environment that is entered and the cell there (GP015).
+    pub health: BTreeMap<(EnvironmentName, CellKey), Result<Vec<Sight>, Silence>>,
+    /// What registries have of the versions, where they were asked.
+    pub images: super::RegistryImages,
+    /// Who signed them, where the config asks for it.
+    pub signatures: super::Signatures,
+}
 
 /// Somebody was asked and did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

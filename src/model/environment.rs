@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Cluster, EnvironmentDelivery};
+use super::{Cluster, EnvironmentDelivery, EnvironmentImages, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,8 +73,13 @@ pub struct Environment {
     pub together: bool,
     /// How a promotion into it is delivered.
     pub delivery: EnvironmentDelivery,
+    /// What tells whether the environments before are healthy; `None`: nobody
+    /// asks.
+    pub health: Option<HealthSettings>,
     /// Where it runs.
     pub cluster: Cluster,
+    /// What is asked of its images.
+    pub images: EnvironmentImages,
 }
 
 impl Environment {
@@ -88,7 +93,9 @@ impl Environment {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
+            health: None,
             cluster: Cluster::default(),
+            images: EnvironmentImages::default(),
         }
     }
 }

@@ -9,6 +9,8 @@ pub mod delivery;
 pub mod edit;
 pub mod environment;
 pub mod finding;
+pub mod health;
+pub mod images;
 pub mod listed;
 pub mod nearest;
 pub mod ordering;
@@ -24,6 +26,8 @@ pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, R
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
+pub use health::{ClusterObject, Health, HealthSettings, Patience, Sight};
+pub use images::{EnvironmentImages, Signer};
 pub use listed::listed;
 pub use nearest::nearest;
 pub use ordering::by_semver;

@@ -5,7 +5,10 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Cluster, Environment, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{
+    Cluster, Environment, EnvironmentImages, EnvironmentName, HealthSettings, Patience, Pipeline,
+    Rule, Signer, Sources,
+};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -27,15 +30,57 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
     let flags = any::<[bool; 3]>();
-    (picked, flags, dirs).prop_map(move |(picked, [all, seen, together], dirs)| {
-        let sources = match (picked.is_empty(), all) {
-            (true, _) => Sources::First,
-            (false, true) => Sources::All(picked),
-            (false, false) => Sources::Any(picked),
-        };
-        let bare = Environment::bare(EnvironmentName::new(&name), sources);
-        let cluster = Cluster { context: seen.then(|| "a\"b c".to_owned()), namespace: None };
-        Environment { dirs, seen, together, cluster, ..bare }
+    (picked, flags, dirs, (health(), images())).prop_map(
+        move |(picked, [all, seen, together], dirs, (health, images))| {
+            let sources = match (picked.is_empty(), all) {
+                (true, _) => Sources::First,
+                (false, true) => Sources::All(picked),
+                (false, false) => Sources::Any(picked),
+            };
+            let bare = Environment::bare(EnvironmentName::new(&name), sources);
+            let cluster = Cluster {
+                context: health.as_ref().and_then(|health| health.context.clone()),
+                namespace: seen.then(|| "shop".to_owned()),
+            };
+            Environment { dirs, seen, together, health, cluster, images, ..bare }
+        },
+    )
+}
+
+/// What tells of health, in all ways.
+fn health() -> impl Strategy<Value = Option<HealthSettings>> {
+    let context = proptest::option::of("[a-z/\"*]{1,6}");
+    let timeout = proptest::option::of(0u64..604_801).prop_map(|seconds| {
+        seconds.map(|seconds| Patience(std::time::Duration::from_secs(seconds)))
+    });
+    let kubectl = any::<bool>();
+    let command = proptest::collection::vec("[a-z\"\\\\$ ]{0,3}x", 0..3);
+    (context, kubectl, command, timeout).prop_map(|(context, kubectl, command, timeout)| {
+        let object = kubectl.then(|| "shop/deployment/{app}".parse().unwrap());
+        let some = context.is_some() || kubectl || !command.is_empty();
+        some.then(|| HealthSettings {
+            since_arrival: context.is_some() && kubectl,
+            context,
+            kubectl: object.into_iter().collect(),
+            command,
+            timeout,
+        })
+    })
+}
+
+fn images() -> impl Strategy<Value = EnvironmentImages> {
+    let registry = proptest::option::of(
+        "(https?://)?[a-z]{1,3}\\.[a-z]{1,3}(:[1-9]{1,4})?(/[a-z0-9]{1,4}){0,2}",
+    );
+    let key = "[a-z/.\"']{1,6}".prop_map(Signer::Key);
+    let who = ("[a-z@:\\\\\"]{1,6}", any::<bool>(), "[a-z:/]{1,6}");
+    let who =
+        who.prop_map(|(identity, pattern, issuer)| Signer::Identity { identity, pattern, issuer });
+    let signature = proptest::option::of(prop_oneof![key, who]);
+    (registry, any::<bool>(), signature).prop_map(|(registry, pin, signature)| EnvironmentImages {
+        registry,
+        pin,
+        signature,
     })
 }
 
@@ -142,6 +187,7 @@ fn a_written_config_explains_itself() {
     # between them, and where each one keeps what it runs.
     version = 1
     deliver = "commit"
+    require-online = true
 
     # Tags that move, beside the built-in ones such as `latest`.
     mutable-tags = ["edge", "nightly-*"]
@@ -165,6 +211,9 @@ fn a_written_config_explains_itself() {
     [[environment]]
     name = "prod-eu"
     dirs = ["prod/blue", "prod/green"]
+    registry = "registry.example/acme/prod"
+    pin = "digest"
+    verify-signature = { key = "keys/cosign.pub" }
 
     [[environment]]
     name = "prod-us"

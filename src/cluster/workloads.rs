@@ -1,18 +1,15 @@
-//! What clusters run, asked by `kubectl` in a process of its own, so that its
-//! contexts, credentials and plugins work as its users know them.
-//!
-//! Shell code: it does I/O and holds no policy. Nothing is ever changed there.
+//! What runs pods in a cluster.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, ErrorKind, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::process::Command;
+use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::model::Cluster;
+use crate::program;
 
 /// What is asked for: the kinds that hold the pods of apps.
 const KINDS: &str = "deployments.apps,statefulsets.apps,daemonsets.apps,cronjobs.batch";
@@ -56,29 +53,6 @@ pub struct Workload {
 
 /// Everything that runs pods there.
 pub fn workloads(cluster: &Cluster, limit: Duration) -> Result<Vec<Workload>, ClusterError> {
-    let mut child = start(cluster, limit)?;
-    let answer = reading(child.stdout.take(), |stdout| {
-        serde_json::from_reader::<_, List>(BufReader::new(stdout))
-    });
-    let said = reading(child.stderr.take(), |mut stderr| {
-        let mut text = Vec::new();
-        stderr.read_to_end(&mut text).map(|_| text)
-    });
-    let end = Instant::now() + limit + GRACE;
-    let late = || ClusterError::Late(limit.as_secs());
-    let status = ended(&mut child, end)?.ok_or_else(late)?;
-    // What it started may still hold its pipes open.
-    let rest = || end.saturating_duration_since(Instant::now()).max(GRACE);
-    if !status.success() {
-        let said = said.recv_timeout(rest()).ok().and_then(Result::ok).unwrap_or_default();
-        return Err(refused(&said, limit));
-    }
-    let list = answer.recv_timeout(rest()).map_err(|_| late())?;
-    let list = list.map_err(|error| ClusterError::Unreadable(error.to_string()))?;
-    Ok(list.items.into_iter().map(Workload::from).collect())
-}
-
-fn start(cluster: &Cluster, limit: Duration) -> Result<Child, ClusterError> {
     let mut command = Command::new("kubectl");
     command.args(["get", KINDS, "--output=json"]);
     command.arg(format!("--request-timeout={}s", limit.as_secs()));
@@ -89,42 +63,20 @@ fn start(cluster: &Cluster, limit: Duration) -> Result<Child, ClusterError> {
         Some(namespace) => command.arg(format!("--namespace={namespace}")),
         None => command.arg("--all-namespaces"),
     };
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().map_err(|error| match error.kind() {
+    let ran = program::run_up_to(command, limit + GRACE, LONGEST);
+    let ran = ran.map_err(|error| match error.kind() {
         ErrorKind::NotFound => ClusterError::Missing,
         _ => ClusterError::Broken(error.to_string()),
-    })
-}
-
-/// Reads a pipe aside, so that neither of two is ever full.
-fn reading<P, T>(pipe: Option<P>, read: fn(std::io::Take<P>) -> T) -> Receiver<T>
-where
-    P: Read + Send + 'static,
-    T: Send + 'static,
-{
-    let (send, receive) = channel();
-    if let Some(pipe) = pipe {
-        // Nobody waits for it any more where it is late.
-        std::thread::spawn(move || drop(send.send(read(pipe.take(LONGEST)))));
+    })?;
+    if ran.late {
+        return Err(ClusterError::Late(limit.as_secs()));
     }
-    receive
-}
-
-/// How it ended; `None` where it had to be stopped.
-fn ended(child: &mut Child, end: Instant) -> Result<Option<ExitStatus>, ClusterError> {
-    loop {
-        let status = child.try_wait().map_err(|error| ClusterError::Broken(error.to_string()))?;
-        if status.is_some() {
-            return Ok(status);
-        }
-        if Instant::now() >= end {
-            // It may have ended by itself in between.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(10));
+    if !ran.is_well() {
+        return Err(refused(&ran.stderr, limit));
     }
+    let list: List = serde_json::from_slice(&ran.stdout)
+        .map_err(|error| ClusterError::Unreadable(error.to_string()))?;
+    Ok(list.items.into_iter().map(Workload::from).collect())
 }
 
 /// What kubectl says last, which is why it gave up.
