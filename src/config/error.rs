@@ -192,6 +192,9 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
+    /// A number of approvals.
+    #[error("number of approvals")]
+    Approvals,
     /// The name of a context or namespace of kubectl.
     #[error("name for kubectl")]
     KubectlName,
@@ -215,6 +218,7 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Approvals => "`2`",
             Self::KubectlName => "`prod-eu`: no blank, and no `-` at its start",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
@@ -241,7 +245,7 @@ impl Problem {
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
-            Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
+            Self::UnknownRule(_) => "rules are GP001 to GP019".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
             Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),

@@ -19,6 +19,7 @@ mod gp012;
 mod gp013;
 mod gp014;
 mod gp015;
+mod gp019;
 mod outside;
 mod policy;
 
@@ -27,6 +28,7 @@ pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
 pub use gp015::runs_there;
+pub use gp019::{Approval, Given};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
@@ -144,7 +146,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 13] = [
+pub const RULES: [&RuleInfo; 14] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -158,6 +160,7 @@ pub const RULES: [&RuleInfo; 13] = [
     &gp013::RULE,
     &gp014::RULE,
     &gp015::RULE,
+    &gp019::RULE,
 ];
 
 /// The rule of that number.
