@@ -19,6 +19,7 @@ use crate::{world_api, world_git};
 
 /// A pull request.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by the forge")]
 pub(crate) struct Pull {
     pub(crate) number: usize,
     pub(crate) head: String,

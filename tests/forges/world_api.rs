@@ -32,7 +32,7 @@ fn known(hub: &mut Hub, received: &Received) -> Option<Reply> {
     }
     if let Some(rest) = received.path.strip_prefix("/api/v3/orgs/acme/teams/") {
         let (team, person) = rest.split_once("/memberships/")?;
-        let is = hub.members.iter().any(|member| *member == (team, person));
+        let is = hub.members.iter().any(|(own, who)| *own == team && *who == person);
         return is.then(|| Reply::json(200, &json!({ "state": "active", "role": "member" })));
     }
     let path = received.path.strip_prefix("/api/v3/repos/acme/config/")?;
