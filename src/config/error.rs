@@ -204,6 +204,9 @@ pub enum Kind {
     /// Who has to have signed an image.
     #[error("signer")]
     Signer,
+    /// A number of approvals.
+    #[error("number of approvals")]
+    Approvals,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -228,6 +231,7 @@ impl Kind {
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
             Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
             Self::Signer => "`{ key = \"cosign.pub\" }`",
+            Self::Approvals => "`2`",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }
@@ -253,7 +257,7 @@ impl Problem {
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
-            Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
+            Self::UnknownRule(_) => "rules are GP001 to GP019".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
             Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),

@@ -90,6 +90,8 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("approvals", None),
+        ("protected", None),
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
@@ -125,8 +127,8 @@ static SIGNATURE: Place = Place {
 static ROLLBACK: Place = Place {
     written: "`rollback` of `[[environment]]`",
     list: None,
-    keys: &[("exempt", None)],
-    later: &["approvals"],
+    keys: &[("exempt", None), ("approvals", None)],
+    later: &[],
 };
 
 static OVERRIDE: Place = Place {

@@ -124,6 +124,7 @@ pub(super) struct RawField {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Environment")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub(super) struct RawEnvironment {
     /// Its name, as it stands in commands.
     #[schemars(with = "String")]
@@ -162,6 +163,15 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// How many approvals a pull request into it needs. Left out: none, or one
+    /// where it is protected.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
+    /// Whether nothing goes in that nobody approved, and its paths have owners
+    /// in the file of code owners.
+    #[serde(default)]
+    pub(super) protected: bool,
     /// What tells whether the environments before are healthy: a version comes
     /// in only from healthy ones.
     #[serde(default)]
@@ -210,6 +220,11 @@ pub(super) struct RawRollback {
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) exempt: Option<Vec<Text>>,
+    /// How many approvals a pull request for a rollback needs. Left out: as
+    /// many as any other.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
 }
 
 /// The forge that pull requests are opened on.

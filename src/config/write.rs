@@ -47,7 +47,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
-        guards::write_environment(text, config.guard(&one.name))?;
+        guards::write_environment(text, config.guard(&one.name), one.delivery.rollback_approvals)?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;

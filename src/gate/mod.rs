@@ -20,6 +20,7 @@ mod gp012;
 mod gp013;
 mod gp014;
 mod gp015;
+mod gp019;
 mod outside;
 mod policy;
 mod signed;
@@ -31,6 +32,7 @@ pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
 pub use gp005::is_moving;
 pub use gp015::runs_there;
+pub use gp019::{Approval, Given};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
 
@@ -164,6 +166,7 @@ pub const RULES: &[&RuleInfo] = &[
     &gp013::RULE,
     &gp014::RULE,
     &gp015::RULE,
+    &gp019::RULE,
 ];
 
 /// The rule of that number.
