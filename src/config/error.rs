@@ -75,6 +75,12 @@ pub enum Problem {
     /// A key that must be there is not.
     #[error("the key `{0}` is missing")]
     Missing(&'static str),
+    /// A key that means something only beside another one.
+    #[error("`{0}` means nothing without `{1}`")]
+    Needs(&'static str, &'static str),
+    /// A `health` that says nothing of who is asked.
+    #[error("`health` asks nobody")]
+    AsksNobody,
     /// A format version that this program does not know.
     #[error("`version = {0}` is not known, this program reads version 1")]
     Version(String),
@@ -183,6 +189,21 @@ pub enum Kind {
     /// Who has to have signed an image.
     #[error("signer")]
     Signer,
+    /// A context of a kubeconfig.
+    #[error("context")]
+    ClusterContext,
+    /// A namespace of a cluster.
+    #[error("namespace")]
+    Namespace,
+    /// A glob over the names of commit statuses.
+    #[error("glob over the names of commit statuses")]
+    Context,
+    /// An object of a cluster.
+    #[error("object of a cluster")]
+    ClusterObject,
+    /// A program that is started.
+    #[error("program")]
+    Program,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -202,6 +223,11 @@ impl Kind {
             Self::Repository => "`acme/config`",
             Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
             Self::Signer => "`{ key = \"cosign.pub\" }`",
+            Self::ClusterContext => "`prod-eu`, as `kubectl config get-contexts` lists them",
+            Self::Namespace => "`shop-prod`",
+            Self::Context => "`kustomization/{app}-{env}/*`",
+            Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
+            Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }
@@ -221,7 +247,8 @@ impl Problem {
                 format!("remove `{setting}`, or use a newer version that enforces it")
             }
             Self::Missing("version") => "write `version = 1` as the first line".to_owned(),
-            Self::Missing(key) => format!("add `{key}`"),
+            Self::Missing(key) | Self::Needs(_, key) => format!("add `{key}`"),
+            Self::AsksNobody => "add `context`, `kubectl` or `command`".to_owned(),
             Self::Version(_) => "write `version = 1`, or use a newer git-promote".to_owned(),
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),

@@ -93,19 +93,26 @@ static ENVIRONMENT: Place = Place {
         ("registry", None),
         ("pin", None),
         ("verify-signature", Some(&SIGNATURE)),
+        ("health", Some(&HEALTH)),
+        ("context", None),
+        ("namespace", None),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
-    later: &[
-        "windows",
-        "freezes",
-        "health",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "context",
-        "namespace",
+    later: &["windows", "freezes", "approvals", "protected", "require-trailers"],
+};
+
+static HEALTH: Place = Place {
+    written: "`health` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("context", None),
+        ("since-arrival", None),
+        ("kubectl", None),
+        ("command", None),
+        ("timeout", None),
     ],
+    later: &[],
 };
 
 static SIGNATURE: Place = Place {
@@ -136,7 +143,7 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 11] = [
+static PLACES: [&Place; 12] = [
     &ROOT,
     &LAYOUT,
     &PATH,
@@ -144,6 +151,7 @@ static PLACES: [&Place; 11] = [
     &ENVIRONMENT,
     &SIGNATURE,
     &ROLLBACK,
+    &HEALTH,
     &OVERRIDE,
     &APP,
     &FORGE,

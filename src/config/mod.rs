@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod apps;
+mod cluster;
 mod delivery;
 mod environments;
 mod environments_yaml;
@@ -12,6 +13,7 @@ pub mod error;
 mod gitops_promotion;
 mod grammar;
 mod guards;
+mod health;
 mod images;
 mod import;
 mod keys;

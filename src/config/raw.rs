@@ -9,6 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::health::RawHealth;
 use super::images::RawSignature;
 
 /// A text with its place in the file.
@@ -174,6 +175,21 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Option<RawSignature>")]
     pub(super) verify_signature: Option<Spanned<RawSignature>>,
+    /// What tells whether the environments before are healthy: a version comes
+    /// in only from healthy ones.
+    #[serde(default)]
+    #[schemars(with = "Option<RawHealth>")]
+    pub(super) health: Option<Spanned<RawHealth>>,
+    /// The context of the kubeconfig that reaches its cluster, for
+    /// `status --live` and `health`. Left out: the current one.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) context: Option<Text>,
+    /// The one namespace to look in there. Left out: for `status --live` all of
+    /// them, for `health` that of the context.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub(super) namespace: Option<Text>,
     /// How long a version has to be in the environments before, without
     /// interruption: `24h`, `90m`, `2d`.
     #[serde(default)]

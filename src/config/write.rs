@@ -6,7 +6,8 @@ use toml::Value;
 
 use super::import::ImportNote;
 use super::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards, images,
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
+    health, images,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -108,7 +109,12 @@ fn environment(
         text.push_str("together = true\n");
     }
     images::write_environment(text, &one.images)?;
-    delivery::write_environment(text, &one.delivery)
+    cluster::write(text, &one.cluster)?;
+    delivery::write_environment(text, &one.delivery)?;
+    if let Some(own) = &one.health {
+        health::write(text, own)?;
+    }
+    Ok(())
 }
 
 fn grant(text: &mut String, grant: &OverrideGrant) -> fmt::Result {

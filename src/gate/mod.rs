@@ -19,6 +19,7 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod gp015;
 mod outside;
 mod policy;
 mod signed;
@@ -29,6 +30,7 @@ pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
 pub use gp005::is_moving;
+pub use gp015::runs_there;
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
 
@@ -147,7 +149,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 13] = [
+pub const RULES: [&RuleInfo; 14] = [
     &gp001::RULE,
     &gp002::RULE,
     &gp003::RULE,
@@ -161,6 +163,7 @@ pub const RULES: [&RuleInfo; 13] = [
     &gp012::RULE,
     &gp013::RULE,
     &gp014::RULE,
+    &gp015::RULE,
 ];
 
 /// The rule of that number.

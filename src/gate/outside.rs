@@ -7,7 +7,10 @@
 //! with `require-online = true`. Where somebody was asked and did not answer,
 //! it is `unverifiable`, and never a pass.
 
-use crate::model::{Finding, Outcome, Rule};
+use std::collections::BTreeMap;
+
+use crate::discover::CellKey;
+use crate::model::{EnvironmentName, Finding, Outcome, Rule, Sight};
 use crate::plan::Planned;
 
 use super::{Ask, Case, about, rule};
@@ -19,6 +22,9 @@ pub struct Answers {
     pub images: super::RegistryImages,
     /// Who signed them, where the config asks for it.
     pub signatures: super::Signatures,
+    /// What was seen of an app in an environment that a promotion comes from,
+    /// by the environment that is entered and the cell there (GP015).
+    pub health: BTreeMap<(EnvironmentName, CellKey), Result<Vec<Sight>, Silence>>,
 }
 
 /// Somebody was asked and did not answer.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{EnvironmentDelivery, EnvironmentImages};
+use super::{Cluster, EnvironmentDelivery, EnvironmentImages, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -75,6 +75,11 @@ pub struct Environment {
     pub delivery: EnvironmentDelivery,
     /// What is asked of its images.
     pub images: EnvironmentImages,
+    /// What tells whether the environments before are healthy; `None`: nobody
+    /// asks.
+    pub health: Option<HealthSettings>,
+    /// Where it runs.
+    pub cluster: Cluster,
 }
 
 impl Environment {
@@ -89,6 +94,8 @@ impl Environment {
             together: false,
             delivery: EnvironmentDelivery::default(),
             images: EnvironmentImages::default(),
+            health: None,
+            cluster: Cluster::default(),
         }
     }
 }

@@ -98,6 +98,16 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
     if new.together && !old.together {
         found.push(format!("{name} may be entered together with its `from`"));
     }
+    match (&old.health, &new.health) {
+        (Some(_), None) => found.push(format!("{name} no longer asks whether they are healthy")),
+        (Some(before), Some(after)) if before != after => {
+            found.push(format!("{name} asks otherwise whether they are healthy"));
+        }
+        _ => {}
+    }
+    if old.cluster != new.cluster {
+        found.push(format!("the cluster of {name} is another"));
+    }
 }
 
 fn join(names: &[crate::model::EnvironmentName], between: &str) -> String {

@@ -6,7 +6,8 @@ use promote::config::{
     import_gitops_promotion, schema, to_toml,
 };
 use promote::model::{
-    Environment, EnvironmentImages, EnvironmentName, Pipeline, Rule, Signer, Sources,
+    Cluster, Environment, EnvironmentImages, EnvironmentName, HealthSettings, Patience, Pipeline,
+    Rule, Signer, Sources,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
@@ -29,16 +30,21 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
     let flags = any::<[bool; 3]>();
-    (picked, flags, dirs, images()).prop_map(move |(picked, flags, dirs, images)| {
-        let [all, seen, together] = flags;
-        let sources = match (picked.is_empty(), all) {
-            (true, _) => Sources::First,
-            (false, true) => Sources::All(picked),
-            (false, false) => Sources::Any(picked),
-        };
-        let bare = Environment::bare(EnvironmentName::new(&name), sources);
-        Environment { dirs, seen, together, images, ..bare }
-    })
+    (picked, flags, dirs, health(), images()).prop_map(
+        move |(picked, [all, seen, together], dirs, health, images)| {
+            let sources = match (picked.is_empty(), all) {
+                (true, _) => Sources::First,
+                (false, true) => Sources::All(picked),
+                (false, false) => Sources::Any(picked),
+            };
+            let bare = Environment::bare(EnvironmentName::new(&name), sources);
+            let cluster = Cluster {
+                context: health.as_ref().and_then(|health| health.context.clone()),
+                namespace: seen.then(|| "shop".to_owned()),
+            };
+            Environment { dirs, seen, together, health, cluster, images, ..bare }
+        },
+    )
 }
 
 fn images() -> impl Strategy<Value = EnvironmentImages> {
@@ -54,6 +60,27 @@ fn images() -> impl Strategy<Value = EnvironmentImages> {
         registry,
         pin,
         signature,
+    })
+}
+
+/// What tells of health, in all ways.
+fn health() -> impl Strategy<Value = Option<HealthSettings>> {
+    let context = proptest::option::of("[a-z/\"*]{1,6}");
+    let timeout = proptest::option::of(0u64..604_801).prop_map(|seconds| {
+        seconds.map(|seconds| Patience(std::time::Duration::from_secs(seconds)))
+    });
+    let kubectl = any::<bool>();
+    let command = proptest::collection::vec("[a-z\"\\\\$ ]{0,3}x", 0..3);
+    (context, kubectl, command, timeout).prop_map(|(context, kubectl, command, timeout)| {
+        let object = kubectl.then(|| "shop/deployment/{app}".parse().unwrap());
+        let some = context.is_some() || kubectl || !command.is_empty();
+        some.then(|| HealthSettings {
+            since_arrival: context.is_some() && kubectl,
+            context,
+            kubectl: object.into_iter().collect(),
+            command,
+            timeout,
+        })
     })
 }
 
@@ -160,6 +187,7 @@ fn a_written_config_explains_itself() {
     # between them, and where each one keeps what it runs.
     version = 1
     deliver = "commit"
+    require-online = true
 
     # Tags that move, beside the built-in ones such as `latest`.
     mutable-tags = ["edge", "nightly-*"]

@@ -114,6 +114,7 @@ fn rules_are_explained() {
     GP012  an override without a reason, or of a rule that must not be overridden here
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
+    GP015  a version that an environment before runs and that is not healthy there
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
