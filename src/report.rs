@@ -79,6 +79,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What changed between the versions, where the app's own repository tells.
+    pub changes: Vec<Changes>,
     /// What was copied to the registry of the environment.
     pub copies: Vec<CopyRow>,
     /// The values that change.

@@ -26,6 +26,7 @@ pub mod promote;
 pub mod registry;
 pub mod report;
 pub mod schema;
+mod source;
 pub mod status;
 pub mod verify;
 pub mod versions;
