@@ -98,6 +98,10 @@ pub enum Standing {
     Behind,
     /// It runs what no environment before runs now.
     Ahead,
+    /// A hold keeps the app where it is.
+    Held,
+    /// Behind, and a freeze keeps it so.
+    Frozen,
     /// The app is not in this environment.
     Absent,
     /// What it runs is not clear.

@@ -58,7 +58,8 @@ pub(super) fn matrix(
     let wanted = Wanted::new(workspace, &inventory, &args.names)?;
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
     let timelines = timelines(Ground::of(workspace), &inventory, &keys, Reach::Arrivals)?;
-    let matrix = Matrix { context, workspace, inventory: &inventory, timelines };
+    let frozen = frozen(&workspace.config, context.now);
+    let matrix = Matrix { context, workspace, inventory: &inventory, timelines, frozen };
     let report = matrix.report(&wanted);
     Ok((report, inventory))
 }
@@ -126,11 +127,22 @@ fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failur
         .hint("git promote status")
 }
 
+/// The environments that are frozen now.
+fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
+    let all = config.pipeline.environments().iter().map(|environment| &environment.name);
+    let shut = |name: &&EnvironmentName| {
+        let now = jiff::Timestamp::from_second(now).ok();
+        now.is_some_and(|now| config.calendar(name).is_frozen(now))
+    };
+    all.filter(shut).cloned().collect()
+}
+
 struct Matrix<'a> {
     context: &'a Context,
     workspace: &'a Workspace,
     inventory: &'a Inventory,
     timelines: BTreeMap<CellKey, Timeline>,
+    frozen: BTreeSet<EnvironmentName>,
 }
 
 impl Matrix<'_> {
@@ -207,7 +219,11 @@ impl Matrix<'_> {
         }
         let alone = before.iter().all(Option::is_none);
         let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
-        if alone || newer { Standing::Ahead } else { Standing::Behind }
+        match alone || newer {
+            true => Standing::Ahead,
+            false if self.frozen.contains(&key.environment) => Standing::Frozen,
+            false => Standing::Behind,
+        }
     }
 
     /// Whether a kustomization of the app's overlay there cannot be read.

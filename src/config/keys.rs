@@ -26,6 +26,7 @@ static ROOT: Place = Place {
         ("version", None),
         ("deliver", None),
         ("mutable-tags", None),
+        ("freezes", Some(&FREEZE)),
         ("layout", Some(&LAYOUT)),
         ("environment", Some(&ENVIRONMENT)),
         ("override", Some(&OVERRIDE)),
@@ -91,10 +92,10 @@ static ENVIRONMENT: Place = Place {
         ("reviewers", None),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
+        ("windows", Some(&WINDOW)),
+        ("freezes", Some(&FREEZE)),
     ],
     later: &[
-        "windows",
-        "freezes",
         "health",
         "approvals",
         "protected",
@@ -113,6 +114,26 @@ static ROLLBACK: Place = Place {
     later: &["approvals"],
 };
 
+static WINDOW: Place = Place {
+    written: "an entry of `windows` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("allow", None),
+        ("deny", None),
+        ("cron", None),
+        ("duration", None),
+        ("timezone", None),
+    ],
+    later: &[],
+};
+
+static FREEZE: Place = Place {
+    written: "an entry of `freezes`",
+    list: None,
+    keys: &[("from", None), ("to", None), ("timezone", None), ("reason", None)],
+    later: &[],
+};
+
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
@@ -127,13 +148,15 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 10] = [
+static PLACES: [&Place; 12] = [
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
     &ROLLBACK,
+    &WINDOW,
+    &FREEZE,
     &OVERRIDE,
     &APP,
     &FORGE,

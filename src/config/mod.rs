@@ -15,7 +15,9 @@ mod guards;
 mod import;
 mod keys;
 mod raw;
+mod raw_times;
 mod read;
+mod times;
 mod write;
 mod yaml;
 

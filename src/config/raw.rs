@@ -9,6 +9,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::raw_times::{RawFreeze, RawWindow};
+
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
 
@@ -49,6 +51,10 @@ pub(super) struct RawConfig {
     /// Apps that differ from the rest; the first match wins.
     #[serde(default)]
     pub(super) app: Vec<RawApp>,
+    /// Days on which nothing enters any environment.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
     /// Tags that move, as globs, beside the built-in ones such as `latest`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -163,6 +169,15 @@ pub(super) struct RawEnvironment {
     /// What is other for a rollback into it.
     #[serde(default)]
     pub(super) rollback: Option<RawRollback>,
+    /// When it may be entered: in any window that allows, and in none that
+    /// denies. Left out: always.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<RawWindow>>", length(min = 1))]
+    pub(super) windows: Option<Spanned<Vec<Spanned<RawWindow>>>>,
+    /// Days on which nothing enters it.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
 }
 
 /// What is other for a rollback.

@@ -36,6 +36,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
     }
+    guards::write_top(text, &config.guards)?;
     layout(text, &config.layout)?;
     text.push_str("\n# The order of this list is the order of promotion.");
     let mut before = None;

@@ -10,6 +10,7 @@ mod gp001;
 mod gp003;
 mod gp004;
 mod gp005;
+mod gp006;
 mod gp007;
 mod gp008;
 mod gp009;
@@ -135,11 +136,12 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 12] = [
+pub const RULES: [&RuleInfo; 13] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,
+    &gp006::RULE,
     &gp007::RULE,
     &gp008::RULE,
     &gp009::RULE,

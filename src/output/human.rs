@@ -217,6 +217,8 @@ fn legend(report: &StatusReport) -> String {
     let marks = [
         (Standing::Behind, "<  behind the environment before"),
         (Standing::Ahead, "!  no environment before runs it now"),
+        (Standing::Held, "=  held"),
+        (Standing::Frozen, "*  behind, and frozen"),
         (Standing::Unknown, "?  cannot be told"),
     ];
     let cells = || report.rows.iter().flat_map(|row| &row.cells);

@@ -266,6 +266,8 @@ fn state(standing: Standing) -> &'static str {
         Standing::Current => "current",
         Standing::Behind => "behind",
         Standing::Ahead => "ahead",
+        Standing::Held => "held",
+        Standing::Frozen => "frozen",
         Standing::Absent => "absent",
         Standing::Unknown => "unknown",
     }

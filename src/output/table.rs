@@ -162,6 +162,8 @@ fn people(cell: &StatusCell, now: i64, wide: bool) -> String {
     let mark = match cell.standing {
         Standing::Behind => " <",
         Standing::Ahead => " !",
+        Standing::Held => " =",
+        Standing::Frozen => " *",
         _ => "",
     };
     let commit = cell.commit.as_deref().map(crate::gate::short_id).unwrap_or_default();

@@ -105,6 +105,7 @@ fn rules_are_explained() {
     GP003  going back: an older version, or one that the environment already left
     GP004  a digest that is not the one the environment before runs, or that would be lost
     GP005  a tag that moves: `latest`, branch and environment names, the configured list
+    GP006  entering an environment outside its `windows`, or in a freeze
     GP007  a change of several environments, or of versions and something else
     GP008  leaving images of an app behind that carry the same version
     GP009  a version that has been in the environments before for less than `soak`
@@ -134,10 +135,10 @@ fn rules_are_explained() {
 
     It cannot be overridden, unless an [[override]] of promote.toml says so.
     ");
-    assert_snapshot!(run(&repo, &["explain", "GP006"]).text(), @"
+    assert_snapshot!(run(&repo, &["explain", "GP015"]).text(), @"
     exit 5
     --- stderr
-    error: GP006 is not judged by this version
+    error: GP015 is not judged by this version
     hint: git promote explain
     ");
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"

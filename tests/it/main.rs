@@ -78,6 +78,8 @@ mod front;
 #[cfg(test)]
 mod gate_soak;
 #[cfg(test)]
+mod gate_windows;
+#[cfg(test)]
 mod git_commit;
 #[cfg(test)]
 mod git_engines;
