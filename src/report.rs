@@ -1,9 +1,11 @@
 //! What each command found or did: plain data, rendered by `output`.
 
 mod diff;
+mod hold;
 mod verify;
 
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+pub use hold::{HoldAction, HoldReport};
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::{Config, Holds};
 use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
@@ -16,6 +16,7 @@ use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Ground, Reach, timelines};
+use super::held::holds;
 use super::leftovers;
 use super::workspace::is_undecided;
 use super::{Answer, Context, Failure, Remark, Workspace};
@@ -58,8 +59,9 @@ pub(super) fn matrix(
     let wanted = Wanted::new(workspace, &inventory, &args.names)?;
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
     let timelines = timelines(Ground::of(workspace), &inventory, &keys, Reach::Arrivals)?;
+    let holds = holds(&workspace.snapshot)?;
     let frozen = frozen(&workspace.config, context.now);
-    let matrix = Matrix { context, workspace, inventory: &inventory, timelines, frozen };
+    let matrix = Matrix { context, workspace, inventory: &inventory, timelines, frozen, holds };
     let report = matrix.report(&wanted);
     Ok((report, inventory))
 }
@@ -143,6 +145,7 @@ struct Matrix<'a> {
     inventory: &'a Inventory,
     timelines: BTreeMap<CellKey, Timeline>,
     frozen: BTreeSet<EnvironmentName>,
+    holds: Holds,
 }
 
 impl Matrix<'_> {
@@ -202,6 +205,9 @@ impl Matrix<'_> {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
         };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
+        if self.holds.active(&key.environment, &key.app, self.context.now).is_some() {
+            return Standing::Held;
+        }
         let sources = self.workspace.config.sources_for(environment, &key.app);
         let before: Vec<Option<&Cell>> = sources
             .names()

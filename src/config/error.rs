@@ -30,7 +30,13 @@ pub struct ConfigError {
 impl ConfigError {
     /// What to do about it, without the word `hint:`.
     pub fn hint(&self) -> String {
-        self.problem.hint()
+        match &self.problem {
+            Problem::Syntax(_) if self.file == super::HOLDS => {
+                "`[[hold]]` with `environment`, `app`, `reason` and perhaps `until` is a hold"
+                    .to_owned()
+            }
+            problem => problem.hint(),
+        }
     }
 }
 
@@ -225,6 +231,9 @@ pub enum Kind {
     /// A day.
     #[error("date")]
     Date,
+    /// A moment.
+    #[error("time")]
+    Time,
 }
 
 impl Kind {
@@ -244,6 +253,7 @@ impl Kind {
             Self::Days => "`Mon-Fri 10:00-16:00`, `Sat-Sun` or `22:00-02:00`",
             Self::Cron => "`0 10 * * 1-5`: minute, hour, day of the month, month, day of the week",
             Self::Date => "`2026-12-20`",
+            Self::Time => "`2026-12-01T10:00:00Z`",
         }
     }
 }

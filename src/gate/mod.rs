@@ -19,6 +19,7 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod gp016;
 mod policy;
 
 pub use crate::model::by_semver;
@@ -29,7 +30,7 @@ pub use gp001::tag_or_digest;
 use std::collections::BTreeMap;
 
 use crate::audit::Waiver;
-use crate::config::Config;
+use crate::config::{Config, Holds};
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
 use crate::model::{
@@ -61,6 +62,8 @@ pub struct Case<'a> {
     /// The dates of the commits that brought versions where time counts, by
     /// their ids.
     pub dates: &'a BTreeMap<String, Dated>,
+    /// What is held at the base.
+    pub holds: &'a Holds,
     /// What there is of the history of the base.
     pub history: Past,
     /// Whether going back is what is wanted.
@@ -98,6 +101,8 @@ pub struct Dated {
 pub struct Foreign<'a> {
     /// What is where at the head.
     pub head: &'a Inventory,
+    /// What is held at the head, where the change touches that.
+    pub holds: Option<&'a Holds>,
     /// Every file that changes.
     pub changed: &'a [RepoPath],
     /// The base, as a command names it.
@@ -136,7 +141,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 13] = [
+pub const RULES: [&RuleInfo; 14] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -150,6 +155,7 @@ pub const RULES: [&RuleInfo; 13] = [
     &gp012::RULE,
     &gp013::RULE,
     &gp014::RULE,
+    &gp016::RULE,
 ];
 
 /// The rule of that number.

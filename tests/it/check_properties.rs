@@ -158,6 +158,7 @@ fn case<'a>(
         check: None,
         timelines: &NO_PAST,
         dates: &NO_DATES,
+        holds: Box::leak(Box::default()),
         history: Past::Whole,
         rollback: false,
         waivers: &[],

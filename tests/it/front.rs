@@ -114,6 +114,7 @@ fn rules_are_explained() {
     GP012  an override without a reason, or of a rule that must not be overridden here
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
+    GP016  moving an app that is held
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
@@ -150,7 +151,7 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions
     hint: git promote schema status
     ");
 }

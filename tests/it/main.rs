@@ -92,6 +92,8 @@ mod git_remove;
 #[cfg(test)]
 mod git_walk;
 #[cfg(test)]
+mod hold;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod in_place;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{self, Waiver};
-use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
+use crate::config::{self, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Case, Dated, Foreign, Past};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
@@ -14,9 +14,9 @@ use crate::plan::{self, Planned};
 use crate::proof::{self, Proof, Sides};
 use crate::report::{CheckReport, Verdict};
 
-use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
 
@@ -181,6 +181,7 @@ impl Judging<'_> {
         let short = self.change.base.to_string();
         let short = gate::short_id(&short).to_owned();
         let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
+        let (holds, head_holds) = self.holds()?;
         let case = Case {
             config: &config,
             inventory: &proof.before,
@@ -190,6 +191,7 @@ impl Judging<'_> {
             proof: &proof,
             check: Some(Foreign {
                 head: &proof.after,
+                holds: head_holds.as_ref(),
                 changed: &self.change.changed,
                 base: &short,
                 cure: self.cure(),
@@ -198,6 +200,7 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             dates: &past.dates,
+            holds: &holds,
             history: past.history,
             rollback: false,
             waivers: &self.waivers(report),
@@ -269,6 +272,23 @@ impl Judging<'_> {
             Err(failure) => return Err(Stop::Failed(failure)),
         }
         Ok(past)
+    }
+
+    /// What is held at the base, and at the head where that is touched.
+    fn holds(&self) -> Result<(Holds, Option<Holds>), Stop> {
+        let file = held::file();
+        let read = |snapshot: &TreeSnapshot| {
+            let bytes = snapshot.read(&file)?;
+            Holds::read(bytes.as_deref()).map_err(|error| {
+                let mut finding = unproven(Rule::GP011, error.to_string(), None);
+                finding.path = Some(file.clone());
+                Stop::Unproven(Box::new(finding))
+            })
+        };
+        let touched =
+            self.change.changed.iter().any(|path| path.is_within(&file) || file.is_within(path));
+        let head = touched.then(|| read(&self.change.after)).transpose()?;
+        Ok((read(&self.change.before)?, head))
     }
 
     fn waivers(&self, report: &mut CheckReport) -> Vec<Waiver> {

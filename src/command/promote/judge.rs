@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
+use crate::config::Holds;
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, Case, Dated, Past};
 use crate::history::Timeline;
@@ -13,12 +14,14 @@ use crate::proof::{self, Proof, Sides};
 use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::held::holds;
 use super::Promoting;
 
 /// What a plan is judged by, beside the base itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    holds: Holds,
     proof: Proof,
 }
 
@@ -28,7 +31,8 @@ impl Promoting<'_> {
         let timelines = self.history(inventory, plan)?;
         let ground = Ground::of(self.workspace);
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
-        Ok(Evidence { timelines, dates, proof: self.proof(plan)? })
+        let holds = holds(&self.workspace.snapshot)?;
+        Ok(Evidence { timelines, dates, holds, proof: self.proof(plan)? })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -89,7 +93,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, proof, dates } = evidence;
+        let Evidence { timelines, proof, dates, holds } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -107,6 +111,7 @@ impl Promoting<'_> {
             check: None,
             timelines,
             dates,
+            holds,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
