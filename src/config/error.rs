@@ -131,6 +131,9 @@ pub enum Problem {
     /// A rule that no config can allow to be waived.
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
+    /// An expression that is no condition.
+    #[error("the expression cannot be used: {0}")]
+    Expression(String),
     /// A list that is longer than can be meant.
     #[error("`{list}` has more than {most} entries")]
     TooMany {
@@ -234,6 +237,12 @@ pub enum Kind {
     /// A moment.
     #[error("time")]
     Time,
+    /// The name of a policy.
+    #[error("name of a policy")]
+    Policy,
+    /// The key of a trailer.
+    #[error("key of a trailer")]
+    Trailer,
 }
 
 impl Kind {
@@ -253,6 +262,8 @@ impl Kind {
             Self::Days => "`Mon-Fri 10:00-16:00`, `Sat-Sun` or `22:00-02:00`",
             Self::Cron => "`0 10 * * 1-5`: minute, hour, day of the month, month, day of the week",
             Self::Date => "`2026-12-20`",
+            Self::Policy => "`no majors on Fridays`",
+            Self::Trailer => "`Ticket`",
             Self::Time => "`2026-12-01T10:00:00Z`",
         }
     }
@@ -337,6 +348,7 @@ impl Problem {
             Self::Pipeline { error: PipelineError::SharedDirectory { .. }, .. } => {
                 "give each environment directories of its own with `dirs`".to_owned()
             }
+            Self::Expression(_) => "docs/policies.md lists what an expression can ask".to_owned(),
             Self::TooMany { .. } => "remove those that are over".to_owned(),
             Self::TooManyEnvironments(_) => "split the repository".to_owned(),
             _ => "list it under the environments, or correct the name".to_owned(),

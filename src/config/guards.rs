@@ -8,7 +8,7 @@ use super::grammar::printable;
 use super::raw::{RawConfig, RawEnvironment, RawRollback, Text};
 use super::read::FIXED;
 use super::write::{string, strings};
-use super::{Config, times};
+use super::{Config, PolicyRule, policies, times};
 use crate::model::{EnvironmentName, Rule};
 use crate::schedule::{Calendar, Freeze, Span, Window};
 
@@ -23,6 +23,8 @@ pub struct Guards {
     environments: BTreeMap<EnvironmentName, Guard>,
     /// Freezes of all environments.
     freezes: Vec<Freeze>,
+    /// Conditions that a promotion has to satisfy.
+    pub policies: Vec<PolicyRule>,
 }
 
 /// What holds one environment shut for a while.
@@ -36,10 +38,17 @@ pub struct Guard {
     windows: Vec<Window>,
     /// On which days not.
     freezes: Vec<Freeze>,
+    /// The trailers that a change has to carry.
+    pub trailers: Vec<String>,
 }
 
-static NO_GUARD: Guard =
-    Guard { soak: None, exempt: None, windows: Vec::new(), freezes: Vec::new() };
+static NO_GUARD: Guard = Guard {
+    soak: None,
+    exempt: None,
+    windows: Vec::new(),
+    freezes: Vec::new(),
+    trailers: Vec::new(),
+};
 
 impl Guard {
     /// Whether a rollback need not satisfy the rule.
@@ -65,6 +74,8 @@ impl Guard {
         }
         let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
         found.extend(gone.map(Freeze::gone));
+        let gone = self.trailers.iter().filter(|key| !other.trailers.contains(key));
+        found.extend(gone.map(|key| format!("the trailer {key} is no longer wanted")));
         found
     }
 }
@@ -73,7 +84,9 @@ impl Guards {
     /// What others let through everywhere that these do not, in words.
     pub fn loosened(&self, other: &Self) -> Vec<String> {
         let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
-        gone.map(Freeze::gone).collect()
+        let lost = self.policies.iter().filter(|policy| !other.policies.contains(policy));
+        let lost = lost.map(|policy| format!("the policy `{}` is gone or another", policy.name));
+        gone.map(Freeze::gone).chain(lost).collect()
     }
 }
 
@@ -100,7 +113,7 @@ pub(super) fn read(source: Source<'_>, raw: &RawConfig) -> Result<Guards, Config
         }
     }
     let freezes = times::freezes(source, &raw.freezes)?;
-    Ok(Guards { environments, freezes })
+    Ok(Guards { environments, freezes, policies: Vec::new() })
 }
 
 fn guard(source: Source<'_>, raw: &RawEnvironment) -> Result<Guard, ConfigError> {
@@ -108,7 +121,8 @@ fn guard(source: Source<'_>, raw: &RawEnvironment) -> Result<Guard, ConfigError>
     let exempt = raw.rollback.as_ref().map(|raw| exempt(source, raw)).transpose()?;
     let windows = times::windows(source, raw)?;
     let freezes = times::freezes(source, &raw.freezes)?;
-    Ok(Guard { soak, exempt: exempt.flatten(), windows, freezes })
+    let trailers = policies::trailers(source, &raw.require_trailers)?;
+    Ok(Guard { soak, exempt: exempt.flatten(), windows, freezes, trailers })
 }
 
 pub(super) fn span(source: Source<'_>, text: &Text) -> Result<Span, ConfigError> {
@@ -154,7 +168,11 @@ pub(super) fn write_environment(text: &mut String, guard: &Guard) -> fmt::Result
         writeln!(text, "rollback = {{ exempt = {names} }}")?;
     }
     times::write_windows(text, &guard.windows)?;
-    times::write_freezes(text, &guard.freezes)
+    times::write_freezes(text, &guard.freezes)?;
+    if !guard.trailers.is_empty() {
+        writeln!(text, "require-trailers = {}", strings(guard.trailers.iter()))?;
+    }
+    Ok(())
 }
 
 /// Writes what the top of the file says.

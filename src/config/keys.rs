@@ -30,6 +30,7 @@ static ROOT: Place = Place {
         ("layout", Some(&LAYOUT)),
         ("environment", Some(&ENVIRONMENT)),
         ("override", Some(&OVERRIDE)),
+        ("policy", Some(&POLICY)),
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
@@ -94,17 +95,9 @@ static ENVIRONMENT: Place = Place {
         ("rollback", Some(&ROLLBACK)),
         ("windows", Some(&WINDOW)),
         ("freezes", Some(&FREEZE)),
+        ("require-trailers", None),
     ],
-    later: &[
-        "health",
-        "approvals",
-        "protected",
-        "require-trailers",
-        "registry",
-        "pin",
-        "context",
-        "namespace",
-    ],
+    later: &["health", "approvals", "protected", "registry", "pin", "context", "namespace"],
 };
 
 static ROLLBACK: Place = Place {
@@ -134,6 +127,19 @@ static FREEZE: Place = Place {
     later: &[],
 };
 
+static POLICY: Place = Place {
+    written: "`[[policy]]`",
+    list: Some("policy"),
+    keys: &[
+        ("name", None),
+        ("expression", None),
+        ("environments", None),
+        ("message", None),
+        ("override", None),
+    ],
+    later: &[],
+};
+
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
@@ -148,7 +154,7 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 12] = [
+static PLACES: [&Place; 13] = [
     &ROOT,
     &LAYOUT,
     &PATH,
@@ -158,6 +164,7 @@ static PLACES: [&Place; 12] = [
     &WINDOW,
     &FREEZE,
     &OVERRIDE,
+    &POLICY,
     &APP,
     &FORGE,
     &PULL_REQUEST,

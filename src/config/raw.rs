@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::raw_times::{RawFreeze, RawWindow};
+use super::raw_times::{RawFreeze, RawPolicy, RawWindow};
 
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
@@ -48,6 +48,10 @@ pub(super) struct RawConfig {
     /// waived may be waived by `promote`, and none in `check`.
     #[serde(default)]
     pub(super) r#override: Vec<RawOverride>,
+    /// Conditions that a promotion has to satisfy, in the Common Expression
+    /// Language.
+    #[serde(default)]
+    pub(super) policy: Vec<RawPolicy>,
     /// Apps that differ from the rest; the first match wins.
     #[serde(default)]
     pub(super) app: Vec<RawApp>,
@@ -178,6 +182,10 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<RawFreeze>")]
     pub(super) freezes: Vec<Spanned<RawFreeze>>,
+    /// The trailers that a change of it has to carry, by their keys.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) require_trailers: Vec<Text>,
 }
 
 /// What is other for a rollback.

@@ -1,7 +1,8 @@
-//! Windows and freezes as `promote.toml` writes them.
+//! Windows, freezes and policies as `promote.toml` writes them.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::raw::Text;
 
@@ -50,4 +51,28 @@ pub(super) struct RawFreeze {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) reason: Option<Text>,
+}
+
+/// A condition that a promotion has to satisfy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "PolicyRule")]
+pub(super) struct RawPolicy {
+    /// Its name, which stands in what is refused.
+    #[schemars(with = "String")]
+    pub(super) name: Text,
+    /// The condition: `promotion.step != "major"`.
+    #[schemars(with = "String")]
+    pub(super) expression: Text,
+    /// The environments where it is asked. Left out: all of them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) environments: Option<Spanned<Vec<Text>>>,
+    /// What is said where it does not hold.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) message: Option<Text>,
+    /// Whether `--override GP017` with a reason waives it, also in `check`.
+    #[serde(default)]
+    pub(super) r#override: bool,
 }

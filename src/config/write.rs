@@ -5,7 +5,9 @@ use std::fmt::{self, Write};
 use toml::Value;
 
 use super::import::ImportNote;
-use super::{AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards};
+use super::{
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards, policies,
+};
 use crate::model::{Environment, EnvironmentName, Sources};
 
 const HEADER: &str = "\
@@ -47,6 +49,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
     config.apps.iter().try_for_each(|one| app(text, one))?;
+    policies::write(text, &config.guards.policies)?;
     delivery::write_tables(text, &config.delivery)
 }
 

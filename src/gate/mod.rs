@@ -20,6 +20,7 @@ mod gp012;
 mod gp013;
 mod gp014;
 mod gp016;
+mod gp017;
 mod policy;
 
 pub use crate::model::by_semver;
@@ -62,6 +63,10 @@ pub struct Case<'a> {
     /// The dates of the commits that brought versions where time counts, by
     /// their ids.
     pub dates: &'a BTreeMap<String, Dated>,
+    /// The full id of the base; empty where it is a tree.
+    pub base: &'a str,
+    /// The trailers that the change carries, but for those of the record.
+    pub trailers: &'a [(String, String)],
     /// What is held at the base.
     pub holds: &'a Holds,
     /// What there is of the history of the base.
@@ -141,7 +146,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 14] = [
+pub const RULES: [&RuleInfo; 15] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -156,6 +161,7 @@ pub const RULES: [&RuleInfo; 14] = [
     &gp013::RULE,
     &gp014::RULE,
     &gp016::RULE,
+    &gp017::RULE,
 ];
 
 /// The rule of that number.

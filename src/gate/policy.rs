@@ -4,7 +4,7 @@
 use crate::config::{AppPolicy, FIXED};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
-use super::{Case, accepted, rule};
+use super::{Case, accepted, gp017, rule};
 
 /// Applies the app's policy, then the waivers.
 pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
@@ -57,6 +57,9 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
         return finding;
     };
     let refuses = matches!(finding.outcome, Outcome::Fail | Outcome::Warn);
+    if finding.rule == Rule::GP017 && !gp017::may_be_waived(case, &finding) {
+        return finding;
+    }
     let environment = finding.environment.as_ref();
     if refuses && environment.is_some_and(|to| objection(case, finding.rule, to).is_none()) {
         finding.outcome = Outcome::Overridden;
@@ -77,6 +80,10 @@ pub(super) fn objection(case: &Case<'_>, waived: Rule, to: &EnvironmentName) -> 
     };
     if FIXED.contains(&waived) {
         return Some(format!("{waived} can never be overridden"));
+    }
+    // Each policy says for itself whether it may be.
+    if waived == Rule::GP017 {
+        return gp017::objection(case, to);
     }
     let grants = &case.config.overrides;
     let granted = grants.iter().any(|grant| {

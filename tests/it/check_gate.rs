@@ -95,6 +95,8 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         }),
         timelines: &BTreeMap::new(),
         dates: &BTreeMap::new(),
+        base: "",
+        trailers: &[],
         holds: &config::Holds::default(),
         history: Past::Whole,
         rollback: false,

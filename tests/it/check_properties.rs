@@ -158,6 +158,8 @@ fn case<'a>(
         check: None,
         timelines: &NO_PAST,
         dates: &NO_DATES,
+        base: "",
+        trailers: &[],
         holds: Box::leak(Box::default()),
         history: Past::Whole,
         rollback: false,

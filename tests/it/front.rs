@@ -115,6 +115,7 @@ fn rules_are_explained() {
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
     GP016  moving an app that is held
+    GP017  a promotion for which a `[[policy]]` is false, or that lacks a required trailer
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0

@@ -236,7 +236,7 @@ fn no_change_lifts_a_hold_and_promotes_past_it() {
     put(&repo, "web", "staging", "v1.2.3");
     let said = check(&repo);
     assert!(said.starts_with("exit 3") && said.contains("fail  GP016"), "{said}");
-    repo.git(["checkout", "-q", "base"]);
+    repo.git(["checkout", "-q", "--detach", "base"]);
     save(&repo, "Break the file", &[(FILE, "hold = 1")]);
     let said = check(&repo);
     assert!(said.starts_with("exit 3") && said.contains("GP011"), "{said}");

@@ -74,7 +74,11 @@ mod ends;
 #[cfg(test)]
 mod ends_hooks;
 #[cfg(test)]
+mod expression;
+#[cfg(test)]
 mod front;
+#[cfg(test)]
+mod gate_policies;
 #[cfg(test)]
 mod gate_soak;
 #[cfg(test)]

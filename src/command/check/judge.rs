@@ -200,6 +200,8 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             dates: &past.dates,
+            base: &past.base,
+            trailers: &self.trailers(),
             holds: &holds,
             history: past.history,
             rollback: false,
@@ -255,6 +257,7 @@ impl Judging<'_> {
     ) -> Result<PastVersions, Stop> {
         let mut past = PastVersions::default();
         let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
+        past.base = base.to_string();
         past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
         let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
@@ -272,6 +275,13 @@ impl Judging<'_> {
             Err(failure) => return Err(Stop::Failed(failure)),
         }
         Ok(past)
+    }
+
+    /// The trailers of the commits of the change.
+    fn trailers(&self) -> Vec<(String, String)> {
+        let messages = self.change.messages.iter();
+        let all = messages.flat_map(|message| audit::trailers_of(message));
+        all.filter(|(key, _)| !key.to_ascii_lowercase().starts_with("promote-")).collect()
     }
 
     /// What is held at the base, and at the head where that is touched.
@@ -329,12 +339,19 @@ fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop
 struct PastVersions {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    /// The id of the base, where it is a commit.
+    base: String,
     history: Past,
 }
 
 impl Default for PastVersions {
     fn default() -> Self {
-        Self { timelines: BTreeMap::new(), dates: BTreeMap::new(), history: Past::None }
+        Self {
+            timelines: BTreeMap::new(),
+            dates: BTreeMap::new(),
+            base: String::new(),
+            history: Past::None,
+        }
     }
 }
 

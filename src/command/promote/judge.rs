@@ -111,6 +111,8 @@ impl Promoting<'_> {
             check: None,
             timelines,
             dates,
+            base: &self.workspace.base.to_string(),
+            trailers: &given(&self.args.trailers),
             holds,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
@@ -119,4 +121,13 @@ impl Promoting<'_> {
         };
         gate::evaluate(&case)
     }
+}
+
+/// The trailers of flags; what is no trailer is refused where the commit is made.
+fn given(trailers: &[String]) -> Vec<(String, String)> {
+    let pair = |text: &String| {
+        let (key, value) = text.split_once(['=', ':'])?;
+        Some((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    trailers.iter().filter_map(pair).collect()
 }
