@@ -10,6 +10,7 @@ mod said;
 pub use claims::{ClaimedApp, Claims, claims};
 pub use said::{Said, said};
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -220,8 +221,11 @@ pub fn asked(message: &str) -> Asked {
 /// `git interpret-trailers --parse --no-divider` and `%(trailers)` read it.
 pub fn trailers_of(message: &str) -> Vec<(String, String)> {
     // Git passes over comments here even in a message that was committed.
-    let text: String =
-        message.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect();
+    let mut text = Cow::Borrowed(message);
+    if message.contains('#') {
+        let lines = message.split_inclusive('\n').filter(|line| !line.starts_with('#'));
+        text = Cow::Owned(lines.collect());
+    }
     let message = gix::objs::commit::MessageRef::from_bytes(text.as_bytes());
     let Some(body) = message.body() else { return Vec::new() };
     body.trailers().map(|trailer| (trailer.token.to_string(), trailer.value.to_string())).collect()

@@ -22,6 +22,7 @@ use crate::command::log::LogArgs;
 use crate::command::next::NextArgs;
 use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
+use crate::command::report::ReportArgs;
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
 use crate::command::verify::VerifyArgs;
@@ -112,6 +113,7 @@ enum Command {
     /// Every version in an environment that is not in the one before
     Audit(AuditArgs),
     Verify(VerifyArgs),
+    Report(ReportArgs),
     /// Promote what was merged to the environments that come after it
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
@@ -290,6 +292,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Check(args)) => command::check::run(context, &args),
         Some(Command::Audit(args)) => command::audit::run(context, &args),
         Some(Command::Verify(args)) => command::verify::run(context, &args),
+        Some(Command::Report(args)) => command::report::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Hold(args)) => command::hold::hold(context, &args),
         Some(Command::Resume(args)) => command::hold::resume(context, &args),

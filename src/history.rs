@@ -6,6 +6,7 @@
 
 mod entries;
 pub mod metrics;
+pub mod periods;
 mod steps;
 pub mod stored;
 

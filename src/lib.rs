@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod diff;
@@ -28,6 +29,7 @@ pub mod model;
 pub mod output;
 pub mod plan;
 pub mod preview;
+pub mod program;
 pub mod proof;
 pub mod pull_request;
 pub mod report;

@@ -2,10 +2,15 @@
 
 mod diff;
 mod hold;
+mod live;
+mod overview;
 mod verify;
 
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
 pub use hold::{HoldAction, HoldReport};
+
+pub use live::LiveCell;
+pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
@@ -17,7 +22,7 @@ pub use past::{
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;
-use crate::model::{AppId, Edit, EnvironmentName, Finding, Pin, Promotion, RepoPath, Rule};
+use crate::model::{AppId, Edit, EnvironmentName, Finding, Health, Pin, Promotion, RepoPath, Rule};
 
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +126,14 @@ pub struct StatusCell {
     pub since: Option<i64>,
     /// The commit that brought it.
     pub commit: Option<String>,
+    /// The author of that commit.
+    pub author: Option<String>,
+    /// The file that holds the version.
+    pub path: Option<RepoPath>,
     /// Where the version stands.
     pub standing: Standing,
+    /// What the cluster runs; `None` where it was not asked or did not tell.
+    pub live: Option<LiveCell>,
 }
 
 /// The next promotion that could be made.
@@ -156,6 +167,9 @@ pub struct StatusReport {
     pub environments: Vec<(EnvironmentName, Vec<EnvironmentName>)>,
     /// One row an app and image.
     pub rows: Vec<StatusRow>,
+    /// The environments whose cluster was asked, and why one did not tell;
+    /// `None` where none was to be.
+    pub live: Option<Vec<(EnvironmentName, Option<String>)>>,
     /// The time to count from, seconds since the epoch.
     pub now: i64,
 }
@@ -416,19 +430,6 @@ pub struct NextReport {
     pub rows: Vec<NextRow>,
 }
 
-/// How something is, as a forge knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitState {
-    /// It is well.
-    Healthy,
-    /// It is not known yet.
-    Pending,
-    /// It is not well.
-    Failed,
-    /// Nothing that counts says anything of it.
-    Unknown,
-}
-
 /// One app in one environment, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitRow {
@@ -439,8 +440,8 @@ pub struct WaitRow {
     /// What it runs there.
     pub version: Pin,
     /// How it is.
-    pub state: WaitState,
-    /// The commit status or check run that tells.
+    pub state: Health,
+    /// What tells: a commit status or check run, an object of a cluster, a program.
     pub context: Option<String>,
     /// The full id of the commit it belongs to.
     pub commit: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use crate::config::AppPolicy;
+use crate::config::{AppPolicy, Config};
 use crate::discover::{self, Cell, CellKey, Inventory};
 use crate::history::Timeline;
 use crate::model::{AppId, EnvironmentName, Pin, Sources};
@@ -32,23 +32,14 @@ pub struct AuditArgs {
 pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     let workspace = Workspace::open(context)?;
     let config = &workspace.config;
-    let environments = config.pipeline.environments().iter().map(|environment| &environment.name);
-    if let Some(name) = environments.into_iter().find(|name| is_undecided(config, name)) {
-        let message = format!("nothing says where {name} stands in the order of the environments");
+    if let Some(message) = undecided(config) {
         return Err(
             Failure::new(Exit::Refused, message).hint(context.front.commands("git promote init"))
         );
     }
     let overlays = discover::overlays(&workspace.snapshot, config, None)?;
     let inventory = discover::read(&workspace.snapshot, config, overlays, &|_| true)?;
-    let auditing = Auditing { workspace: &workspace, inventory: &inventory };
-    let found = auditing.pinned();
-    let rows = auditing.rows(&found, args.history)?;
-    let rendered = auditing.rendered(&rows)?;
-    let mut rows: Vec<AuditRow> = rows.into_iter().chain(rendered).collect();
-    rows.sort_by(|a, b| {
-        (&a.app, &a.environment, &a.image).cmp(&(&b.app, &b.environment, &b.image))
-    });
+    let rows = violations(&workspace, &inventory, args.history)?;
     let report = AuditReport { base: workspace.base.to_string(), rows };
     let exit = if report.rows.is_empty() { Exit::Done } else { Exit::Differs };
     let mut remarks = leftovers::noticed(&workspace.repo);
@@ -61,6 +52,30 @@ pub fn run(context: &Context, args: &AuditArgs) -> Result<Answer, Failure> {
     let unreadable = inventory.unreadable.iter();
     remarks.extend(unreadable.map(|u| Remark::Warning(format!("{}: {}", u.path, u.message))));
     Ok(Answer { text: render(context, &workspace, &report), remarks, exit })
+}
+
+/// Why nothing can be said: a guess does not place an environment.
+pub(super) fn undecided(config: &Config) -> Option<String> {
+    let mut names = config.pipeline.environments().iter().map(|environment| &environment.name);
+    let name = names.find(|name| is_undecided(config, name))?;
+    Some(format!("nothing says where {name} stands in the order of the environments"))
+}
+
+/// Every version that is not in the environments before it.
+pub(super) fn violations(
+    workspace: &Workspace,
+    inventory: &Inventory,
+    history: bool,
+) -> Result<Vec<AuditRow>, Failure> {
+    let auditing = Auditing { workspace, inventory };
+    let found = auditing.pinned();
+    let rows = auditing.rows(&found, history)?;
+    let rendered = auditing.rendered(&rows)?;
+    let mut rows: Vec<AuditRow> = rows.into_iter().chain(rendered).collect();
+    rows.sort_by(|a, b| {
+        (&a.app, &a.environment, &a.image).cmp(&(&b.app, &b.environment, &b.image))
+    });
+    Ok(rows)
 }
 
 fn render(context: &Context, workspace: &Workspace, report: &AuditReport) -> String {

@@ -61,6 +61,11 @@ impl Chosen {
         Scope { environments: in_order(environments), apps }
     }
 
+    /// The environments; none: all of them.
+    pub(super) fn environments(&self) -> &[EnvironmentName] {
+        &self.environments
+    }
+
     /// Whether an entry is meant.
     pub(super) fn has(&self, entry: &Entry) -> bool {
         let environment =

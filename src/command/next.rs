@@ -18,7 +18,7 @@ use crate::report::{Ending, NextReport, NextRow, NextStep};
 use super::moved::{Moved, moved};
 use super::preview::{Overwrite, standing_overwrites};
 use super::promote::{self, CommonArgs, Outcome, Request, What};
-use super::status::{self, StatusArgs};
+use super::status::{self, Wanted};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
 
 /// Promote what was merged to the environments that come after it.
@@ -161,7 +161,8 @@ fn without_previews(workspace: &Workspace, moves: Moves) -> Result<(Moves, Vec<R
 
 /// Every move that the status knows of.
 fn due(context: &Context, workspace: &Workspace) -> Result<Moves, Failure> {
-    let (report, _) = status::matrix(context, workspace, &StatusArgs::default())?;
+    let inventory = status::inventory(workspace)?;
+    let report = status::matrix(context, (workspace, &inventory), &Wanted::default())?;
     let mut moves = Moves::new();
     for row in report.rows {
         for next in row.next {
@@ -205,7 +206,7 @@ fn row(
             let held = row.step == NextStep::Held;
             let told = |remark: &Remark| !held && !matches!(remark, Remark::Note(_));
             remarks.extend(outcome.remarks.into_iter().filter(told));
-            if held { Exit::Done } else { outcome.exit }
+            if held && outcome.exit == Exit::Refused { Exit::Done } else { outcome.exit }
         }
         // A rule that is asked before there is a plan.
         Err(failure) if failure.exit == Exit::Refused => {

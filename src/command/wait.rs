@@ -1,46 +1,52 @@
-//! `git promote wait`: the state that a forge has of what runs where a change
-//! takes its versions from; the required check of a pull request that is merged
-//! by itself.
+//! `git promote wait`: whether what runs where a change takes its versions from
+//! is healthy; the required check of a pull request that is merged by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use globset::{Glob, GlobMatcher};
 
-use crate::config::{Config, placeholders};
+use crate::config::Config;
 use crate::discover::{Cell, CellKey};
-use crate::forge::{self, Check, CheckState, Forge};
 use crate::git::{ObjectId, Repository};
-use crate::model::{AppId, EnvironmentName, Pin, Promotion, Snapshot, quoted};
+use crate::history::{Moment, Timeline};
+use crate::model::{
+    AppId, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion, Sight,
+    Snapshot, quoted,
+};
 use crate::output::{self, Format};
-use crate::report::{WaitReport, WaitRow, WaitState};
+use crate::report::{WaitReport, WaitRow};
 
 use super::check::ends::{self, Around, Asked, Ends};
 use super::evidence::{Ground, Reach, timelines};
 use super::moved::{inventory, moved};
-use super::{Answer, Context, Exit, Failure, Remark, forges, workspace};
+use super::outside::{Asker, PATIENCE, Subject, Trouble};
+use super::{Answer, Context, Exit, Failure, Remark, workspace};
 
-/// Wait until what runs in an environment is healthy, as the forge knows it.
+/// Wait until what runs in an environment is healthy.
 ///
 /// Without ENV: the environments that a change takes its versions from. The
 /// change is found as `check` finds it. Where nothing is promoted, nothing is
-/// waited for.
+/// waited for. What tells is `health` of the environments that are entered:
+/// commit statuses, objects of a cluster, a program; or --context.
+///
+/// Exit code 0: healthy. 3: not healthy. 7: not known in time.
 #[derive(Debug, Clone, Args)]
 pub struct WaitArgs {
-    /// The environment whose state is asked for
+    /// The environment that is looked at
     #[arg(value_name = "ENV")]
     pub environment: Option<String>,
     /// The commit statuses and check runs that count: a glob over their names,
-    /// with {app}, {group}, {env} and {version}
-    #[arg(long, value_name = "GLOB", required = true)]
-    pub context: String,
-    /// How long to wait, such as 90s, 10m, 1h
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span)]
-    pub timeout: Duration,
+    /// with {app}, {group}, {env} and {version}; in place of `health` of the config
+    #[arg(long, value_name = "GLOB")]
+    pub context: Option<String>,
+    /// How long to wait, such as 90s, 10m, 1h; the default is that of `health`,
+    /// else 10m
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Patience>,
     /// How long to wait between two questions
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
-    pub interval: Duration,
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub interval: Patience,
     /// Where the change starts
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
@@ -53,7 +59,7 @@ pub struct WaitArgs {
 }
 
 /// A time such as `90s`, `10m`, `1h`.
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let bad = || format!("`{text}` is no time such as 90s, 10m or 1h");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
     let factor = match unit {
@@ -66,14 +72,6 @@ fn span(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(number.saturating_mul(factor)))
 }
 
-/// What has to be healthy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject {
-    environment: EnvironmentName,
-    app: AppId,
-    version: Pin,
-}
-
 /// `git promote wait [ENV]`
 pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
     let repo = Repository::open(&context.directory)?;
@@ -82,67 +80,102 @@ pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
         let report = WaitReport { rows: Vec::new() };
         return Ok(Answer::done(render(context, &report)));
     }
-    let waiting = Waiting { args, forge: connect(&repo, args, &base)?, subjects };
-    let (rows, exit) = waiting.until_known()?;
-    let report = WaitReport { rows };
-    let remarks = ending(context, args, exit);
-    Ok(Answer { text: render(context, &report), remarks, exit })
-}
-
-/// Why it is not well, and the command that goes on.
-fn ending(context: &Context, args: &WaitArgs, exit: Exit) -> Vec<Remark> {
-    let program = context.front.name();
-    match exit {
-        Exit::Done => Vec::new(),
-        Exit::Refused => vec![
-            Remark::Error("an environment before is not healthy".to_owned()),
-            Remark::Hint(format!("{program} status")),
-        ],
-        _ => {
-            let seconds = args.timeout.as_secs();
-            let environment =
-                args.environment.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-            let context = quoted(&args.context);
-            vec![
-                Remark::Error(format!("not known to be healthy after {seconds} s")),
-                Remark::Hint(format!(
-                    "{program} wait{environment} --timeout 1h --context {context}"
-                )),
-            ]
-        }
+    let ground = Ground { repo: &repo, config: &base.config, base: base.id };
+    let asker = Asker::new(ground, args.remote.as_deref());
+    let mut all = subjects.values().flatten();
+    if all.any(|one| one.settings.context.is_some()) {
+        // Nothing is waited for where nobody can ever answer.
+        asker.forge()?;
     }
+    let waiting = Waiting { args, asker, base: &base, subjects: &subjects };
+    let (rows, exit) = waiting.until_known()?;
+    let remarks = waiting.ending(context, exit);
+    Ok(Answer { text: render(context, &WaitReport { rows }), remarks, exit })
 }
 
-/// The base, with its config, and what has to be healthy with the commits that
-/// tell.
+/// The base, with its config.
 struct Base {
+    id: ObjectId,
     config: Config,
 }
 
-/// What has to be healthy, each with the commits whose states tell: the one
-/// that brought the version, and the newest.
-type Subjects = BTreeMap<Subject, Vec<ObjectId>>;
+/// What has to be healthy; a row of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    environment: EnvironmentName,
+    app: AppId,
+    version: Pin,
+}
+
+/// One way to look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Look {
+    settings: HealthSettings,
+    repository: String,
+    since: Option<Moment>,
+}
+
+type Subjects = BTreeMap<Row, Vec<Look>>;
+
+/// A version of an image in an environment, and the environments that it would
+/// go on to: these say how it is looked at.
+type Moves = BTreeMap<(Row, String), BTreeSet<EnvironmentName>>;
 
 fn subjects(repo: &Repository, args: &WaitArgs) -> Result<(Base, Subjects), Failure> {
-    let (base, moves) = match &args.environment {
+    let (id, moves) = match &args.environment {
         Some(name) => standing(repo, name)?,
         None => changing(repo, args)?,
     };
-    let snapshot = repo.snapshot(base)?;
-    let config = workspace::read_config(&snapshot)?;
+    let snapshot = repo.snapshot(id)?;
+    let base = Base { id, config: workspace::read_config(&snapshot)? };
     let mut found = Subjects::new();
-    for (subject, image) in moves {
-        let commits = commits_of((repo, &config, base), &snapshot, (&subject, &image))?;
-        let Some(commits) = commits else { continue };
-        let known = found.entry(subject).or_default();
-        known.extend(commits.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
+    for ((row, image), entered) in &moves {
+        let settings = settings(&base.config, args, entered)?;
+        let stands = stands(repo, &base, (&snapshot, row, image))?;
+        let Some((repository, since)) = stands else { continue };
+        let looks = found.entry(row.clone()).or_default();
+        for settings in settings {
+            let look = Look { settings, repository: repository.clone(), since: since.clone() };
+            if !looks.contains(&look) {
+                looks.push(look);
+            }
+        }
     }
-    Ok((Base { config }, found))
+    found.retain(|_, looks| !looks.is_empty());
+    Ok((base, found))
 }
 
-type Moves = BTreeSet<(Subject, String)>;
+/// How it is looked at: as --context says, else as the environments say that
+/// are entered.
+fn settings(
+    config: &Config,
+    args: &WaitArgs,
+    entered: &BTreeSet<EnvironmentName>,
+) -> Result<Vec<HealthSettings>, Failure> {
+    if let Some(context) = &args.context {
+        let context = Some(context.clone());
+        return Ok(vec![HealthSettings { context, ..HealthSettings::default() }]);
+    }
+    let named = entered.iter().filter_map(|name| config.environment(name.as_str()));
+    let mut found: Vec<HealthSettings> = Vec::new();
+    for settings in named.filter_map(|environment| environment.health.clone()) {
+        if !found.contains(&settings) {
+            found.push(settings);
+        }
+    }
+    let mut all = config.pipeline.environments().iter();
+    let nowhere = all.all(|environment| environment.health.is_none());
+    if found.is_empty() && (args.environment.is_some() || nowhere) {
+        let message = "the config does not say what tells whether it is healthy";
+        return Err(Failure::usage(message)
+            .hint("git promote wait --context '*/{app}-{env}'")
+            .hint("health = { context = \"*/{app}-{env}\" } in promote.toml"));
+    }
+    Ok(found)
+}
 
-/// Everything that runs in an environment at HEAD.
+/// Everything that runs in an environment at HEAD. What is looked at say the
+/// environments after it; after the last one, itself.
 fn standing(repo: &Repository, name: &str) -> Result<(ObjectId, Moves), Failure> {
     let head = repo.resolve("HEAD")?;
     let snapshot = repo.snapshot(head)?;
@@ -151,15 +184,21 @@ fn standing(repo: &Repository, name: &str) -> Result<(ObjectId, Moves), Failure>
         return Err(Failure::not_found(format!("there is no environment `{name}`"))
             .hint("git promote status"));
     };
+    let asks = |environment: &&Environment| environment.health.is_some();
+    let after = config.pipeline.following(&environment.name).filter(asks);
+    let mut entered: BTreeSet<EnvironmentName> = after.map(|one| one.name.clone()).collect();
+    if entered.is_empty() {
+        entered.insert(environment.name.clone());
+    }
     let inventory = inventory(&snapshot, &config, None)?;
     let of = |(key, cell): (&CellKey, &Cell)| {
         let version = cell.pin().filter(|pin| !pin.is_empty())?.clone();
         let environment = key.environment.clone();
-        Some((Subject { environment, app: key.app.clone(), version }, key.image.clone()))
+        let row = Row { environment, app: key.app.clone(), version };
+        Some(((row, key.image.clone()), entered.clone()))
     };
     let here = inventory.cells.iter().filter(|(key, _)| key.environment == environment.name);
-    let moves = here.filter_map(of).collect();
-    Ok((head, moves))
+    Ok((head, here.filter_map(of).collect()))
 }
 
 /// What a change takes from where.
@@ -176,136 +215,130 @@ fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves), Fai
     let config = workspace::read_config(&change.before)?;
     let mut moves = Moves::new();
     for planned in moved(&change, &config)?.planned {
-        let Promotion { app, image, from, version, .. } = planned.promotion;
+        let Promotion { app, image, from, to, version, .. } = planned.promotion;
         for environment in from {
-            let (app, version) = (app.clone(), version.clone());
-            moves.insert((Subject { environment, app, version }, image.clone()));
+            let row = Row { environment, app: app.clone(), version: version.clone() };
+            moves.entry((row, image.clone())).or_default().insert(to.clone());
         }
     }
     Ok((pair.base, moves))
 }
 
-/// The commit that brought the version there, and the base; `None` where the
-/// environment does not run it: a change that goes back takes it from nowhere.
-fn commits_of(
-    (repo, config, base): (&Repository, &Config, ObjectId),
-    snapshot: &dyn Snapshot,
-    (subject, image): (&Subject, &str),
-) -> Result<Option<Vec<ObjectId>>, Failure> {
-    let inventory = inventory(snapshot, config, Some(std::slice::from_ref(&subject.app.name)))?;
-    let key = CellKey {
-        environment: subject.environment.clone(),
-        app: subject.app.clone(),
-        image: image.to_owned(),
-    };
-    let runs = inventory.cells.get(&key).and_then(Cell::pin);
-    if runs != Some(&subject.version) {
-        return Ok(None);
-    }
-    let keys = BTreeSet::from([&key]);
-    let ground = Ground { repo, config, base };
-    let found = timelines(ground, &inventory, &keys, Reach::Arrivals)?;
-    let since = found.get(&key).and_then(crate::history::Timeline::since);
-    let since = since.and_then(|moment| repo.full_id(&moment.commit));
-    let mut commits: Vec<ObjectId> = since.into_iter().collect();
-    if !commits.contains(&base) {
-        commits.push(base);
-    }
-    Ok(Some(commits))
-}
-
-fn connect(repo: &Repository, args: &WaitArgs, base: &Base) -> Result<Box<dyn Forge>, Failure> {
-    let remote = repo.remote(args.remote.as_deref())?;
-    let place = forges::place(&base.config, &remote.url)?.ok_or_else(|| {
-        Failure::new(Exit::Invalid, format!("no forge is known for {}", remote.name))
-            .hint("[forge] kind = \"github\" in promote.toml")
-    })?;
-    Ok(forges::connect(repo, &place)?.ok_or_else(|| forge::missing_token(&place))?)
+/// The repository of the image where the environment runs the version, and the
+/// commit that brought it; `None` where it does not: a change that goes back
+/// takes it from nowhere.
+fn stands(
+    repo: &Repository,
+    base: &Base,
+    (snapshot, row, image): (&dyn Snapshot, &Row, &str),
+) -> Result<Option<(String, Option<Moment>)>, Failure> {
+    let names = std::slice::from_ref(&row.app.name);
+    let inventory = inventory(snapshot, &base.config, Some(names))?;
+    let (environment, app) = (row.environment.clone(), row.app.clone());
+    let key = CellKey { environment, app, image: image.to_owned() };
+    let cell = inventory.cells.get(&key).filter(|cell| cell.pin() == Some(&row.version));
+    let Some(cell) = cell else { return Ok(None) };
+    let ground = Ground { repo, config: &base.config, base: base.id };
+    let found = timelines(ground, &inventory, &BTreeSet::from([&key]), Reach::Arrivals)?;
+    let since = found.get(&key).and_then(Timeline::since).cloned();
+    Ok(Some((cell.repository().unwrap_or(image).to_owned(), since)))
 }
 
 struct Waiting<'a> {
     args: &'a WaitArgs,
-    forge: Box<dyn Forge>,
-    subjects: Subjects,
+    asker: Asker<'a>,
+    base: &'a Base,
+    subjects: &'a Subjects,
 }
 
 impl Waiting<'_> {
+    /// As the flag says, else the longest of what the config says.
+    fn timeout(&self) -> Duration {
+        let all = self.subjects.values().flatten();
+        let told = all.filter_map(|look| look.settings.timeout).map(|span| span.0).max();
+        self.args.timeout.map(|span| span.0).or(told).unwrap_or(PATIENCE.0)
+    }
+
     /// Asks until every state is known, or the time is over.
     fn until_known(&self) -> Result<(Vec<WaitRow>, Exit), Failure> {
-        let start = Instant::now();
+        let (start, timeout) = (Instant::now(), self.timeout());
         loop {
             let rows = self.ask()?;
-            let any = |state: WaitState| rows.iter().any(|row| row.state == state);
-            if any(WaitState::Failed) {
+            let any = |health: Health| rows.iter().any(|row| row.state == health);
+            if any(Health::Failed) {
                 return Ok((rows, Exit::Refused));
             }
-            if !any(WaitState::Pending) && !any(WaitState::Unknown) {
+            if !any(Health::Pending) && !any(Health::Unknown) {
                 return Ok((rows, Exit::Done));
             }
-            let left = self.args.timeout.saturating_sub(start.elapsed());
+            let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Ok((rows, Exit::Unavailable));
             }
-            std::thread::sleep(self.args.interval.min(left));
+            std::thread::sleep(self.args.interval.0.min(left));
+            self.asker.forget();
         }
     }
 
     fn ask(&self) -> Result<Vec<WaitRow>, Failure> {
-        let mut known: BTreeMap<ObjectId, Vec<Check>> = BTreeMap::new();
-        for commit in self.subjects.values().flatten() {
-            if !known.contains_key(commit) {
-                known.insert(*commit, self.forge.checks(&commit.to_string())?);
-            }
-        }
-        let row =
-            |(subject, commits): (&Subject, &Vec<ObjectId>)| self.row(subject, commits, &known);
-        self.subjects.iter().map(row).collect()
+        self.subjects.iter().map(|(row, looks)| self.row(row, looks)).collect()
     }
 
-    /// The state of a subject: that of the commit which brought it, unless a
-    /// later one says something newer.
-    fn row(
-        &self,
-        subject: &Subject,
-        commits: &[ObjectId],
-        known: &BTreeMap<ObjectId, Vec<Check>>,
-    ) -> Result<WaitRow, Failure> {
-        let glob = self.glob(subject)?;
-        let all = commits.iter().flat_map(|commit| {
-            known.get(commit).into_iter().flatten().map(move |check| (commit, check))
-        });
-        let mut newest: BTreeMap<&str, (&ObjectId, &Check)> = BTreeMap::new();
-        for (commit, check) in all.filter(|(_, check)| glob.is_match(&check.context)) {
-            let entry = newest.entry(&check.context).or_insert((commit, check));
-            if check.updated >= entry.1.updated {
-                *entry = (commit, check);
+    /// The worst of all that was seen.
+    fn row(&self, row: &Row, looks: &[Look]) -> Result<WaitRow, Failure> {
+        let mut sights = Vec::new();
+        let environment = self.base.config.environment(row.environment.as_str());
+        for (look, environment) in looks.iter().filter_map(|look| Some((look, environment?))) {
+            let subject = Subject {
+                environment,
+                settings: &look.settings,
+                app: &row.app,
+                version: &row.version,
+                repository: Some(&look.repository),
+                since: look.since.as_ref(),
+            };
+            match self.asker.look(subject) {
+                Ok(seen) => sights.extend(seen),
+                Err(Trouble::Silence(silence)) => sights.push(Sight::unknown(silence.message)),
+                Err(Trouble::Closed(failure) | Trouble::Failure(failure)) => return Err(failure),
             }
         }
-        let worst = newest.into_values().max_by_key(|(_, check)| check.state);
+        let worst = Sight::worst(&sights);
         Ok(WaitRow {
-            environment: subject.environment.clone(),
-            app: subject.app.clone(),
-            version: subject.version.clone(),
-            state: worst.map_or(WaitState::Unknown, |(_, check)| match check.state {
-                CheckState::Success => WaitState::Healthy,
-                CheckState::Pending => WaitState::Pending,
-                CheckState::Failure => WaitState::Failed,
-            }),
-            context: worst.map(|(_, check)| check.context.clone()),
-            commit: worst.map(|(commit, _)| commit.to_string()),
-            message: worst.map(|(_, check)| check.description.clone()).filter(|m| !m.is_empty()),
-            url: worst.map(|(_, check)| check.url.clone()).filter(|url| !url.is_empty()),
+            environment: row.environment.clone(),
+            app: row.app.clone(),
+            version: row.version.clone(),
+            state: worst.map_or(Health::Unknown, |sight| sight.health),
+            context: worst.and_then(|sight| sight.what.clone()),
+            commit: worst.and_then(|sight| sight.commit.clone()),
+            message: worst.map(|sight| sight.message.clone()).filter(|text| !text.is_empty()),
+            url: worst.map(|sight| sight.url.clone()).filter(|url| !url.is_empty()),
         })
     }
 
-    fn glob(&self, subject: &Subject) -> Result<GlobMatcher, Failure> {
-        let version = subject.version.to_string();
-        let text = placeholders(&self.args.context, &subject.app, &subject.environment, &version);
-        let glob = Glob::new(&text).map_err(|error| {
-            Failure::usage(format!("`{text}` is no glob: {}", error.kind()))
-                .hint("--context '*/{group}-{env}'")
-        })?;
-        Ok(glob.compile_matcher())
+    /// Why it is not well, and the command that goes on.
+    fn ending(&self, context: &Context, exit: Exit) -> Vec<Remark> {
+        let program = context.front.name();
+        match exit {
+            Exit::Done => Vec::new(),
+            Exit::Refused => vec![
+                Remark::Error("an environment before is not healthy".to_owned()),
+                Remark::Hint(format!("{program} status")),
+            ],
+            _ => {
+                let seconds = self.timeout().as_secs();
+                let name = self.args.environment.as_ref();
+                let mut again = format!("{program} wait");
+                again.extend(name.map(|name| format!(" {name}")));
+                again.push_str(" --timeout 1h");
+                let context = self.args.context.as_ref();
+                again.extend(context.map(|context| format!(" --context {}", quoted(context))));
+                vec![
+                    Remark::Error(format!("not known to be healthy after {seconds} s")),
+                    Remark::Hint(again),
+                ]
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::raw::{RawEnvironment, Text};
-use super::{delivery, grammar};
+use super::{cluster, delivery, grammar, health};
 use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources, nearest};
 
 /// Reads the environments in their order.
@@ -34,13 +34,15 @@ fn environment(
 ) -> Result<Environment, ConfigError> {
     let name = raw.name.get_ref();
     grammar::environment_name(name).map_err(|problem| source.at(raw.name.span(), problem))?;
+    let sources = sources(source, raw, before)?;
     Ok(Environment {
-        name: EnvironmentName::new(name),
-        sources: sources(source, raw, before)?,
         dirs: dirs(source, raw)?,
         seen: raw.seen,
         together: raw.together,
         delivery: delivery::of_environment(source, raw)?,
+        health: raw.health.as_ref().map(|raw| health::read(source, raw)).transpose()?,
+        cluster: cluster::of_environment(source, raw)?,
+        ..Environment::bare(EnvironmentName::new(name), sources)
     })
 }
 

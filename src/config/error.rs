@@ -81,6 +81,12 @@ pub enum Problem {
     /// A key that must be there is not.
     #[error("the key `{0}` is missing")]
     Missing(&'static str),
+    /// A key that means something only beside another one.
+    #[error("`{0}` means nothing without `{1}`")]
+    Needs(&'static str, &'static str),
+    /// A `health` that says nothing of who is asked.
+    #[error("`health` asks nobody")]
+    AsksNobody,
     /// A format version that this program does not know.
     #[error("`version = {0}` is not known, this program reads version 1")]
     Version(String),
@@ -219,6 +225,21 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A context of a kubeconfig.
+    #[error("context")]
+    ClusterContext,
+    /// A namespace of a cluster.
+    #[error("namespace")]
+    Namespace,
+    /// A glob over the names of commit statuses.
+    #[error("glob over the names of commit statuses")]
+    Context,
+    /// An object of a cluster.
+    #[error("object of a cluster")]
+    ClusterObject,
+    /// A program that is started.
+    #[error("program")]
+    Program,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -257,6 +278,11 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::ClusterContext => "`prod-eu`, as `kubectl config get-contexts` lists them",
+            Self::Namespace => "`shop-prod`",
+            Self::Context => "`kustomization/{app}-{env}/*`",
+            Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
+            Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
             Self::Span => "`24h`, `90m` or `1d 12h`",
             Self::Zone => "`Europe/Berlin` or `UTC`",
             Self::Days => "`Mon-Fri 10:00-16:00`, `Sat-Sun` or `22:00-02:00`",
@@ -283,7 +309,8 @@ impl Problem {
                 format!("remove `{setting}`, or use a newer version that enforces it")
             }
             Self::Missing("version") => "write `version = 1` as the first line".to_owned(),
-            Self::Missing(key) => format!("add `{key}`"),
+            Self::Missing(key) | Self::Needs(_, key) => format!("add `{key}`"),
+            Self::AsksNobody => "add `context`, `kubectl` or `command`".to_owned(),
             Self::Version(_) => "write `version = 1`, or use a newer git-promote".to_owned(),
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),

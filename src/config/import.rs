@@ -6,9 +6,7 @@ use std::fmt;
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::yaml::Node;
 use super::{Config, grammar};
-use crate::model::{
-    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, PipelineError, Sources,
-};
+use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 
 /// A setting of another tool that the config does not hold, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,18 +94,9 @@ impl<'t> Importer<'t> {
                 Some(before) => Sources::All(vec![before.name.clone()]),
                 None => Sources::First,
             };
-            let dirs = vec![name.to_owned()];
-            environments.push(Environment {
-                name: EnvironmentName::new(name),
-                sources,
-                dirs,
-                seen: false,
-                together: false,
-                delivery: EnvironmentDelivery {
-                    auto_merge: *auto_merge,
-                    ..EnvironmentDelivery::default()
-                },
-            });
+            let mut environment = Environment::bare(EnvironmentName::new(name), sources);
+            environment.delivery.auto_merge = *auto_merge;
+            environments.push(environment);
         }
         Pipeline::new(environments).map_err(|error| self.blame(list, &names, error))
     }

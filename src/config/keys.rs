@@ -34,8 +34,9 @@ static ROOT: Place = Place {
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
+        ("require-online", None),
     ],
-    later: &["require-online"],
+    later: &[],
 };
 
 static FORGE: Place = Place {
@@ -91,13 +92,29 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("health", Some(&HEALTH)),
+        ("context", None),
+        ("namespace", None),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
         ("windows", Some(&WINDOW)),
         ("freezes", Some(&FREEZE)),
         ("require-trailers", None),
     ],
-    later: &["health", "approvals", "protected", "registry", "pin", "context", "namespace"],
+    later: &["approvals", "protected", "registry", "pin"],
+};
+
+static HEALTH: Place = Place {
+    written: "`health` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("context", None),
+        ("since-arrival", None),
+        ("kubectl", None),
+        ("command", None),
+        ("timeout", None),
+    ],
+    later: &[],
 };
 
 static ROLLBACK: Place = Place {
@@ -154,7 +171,7 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 13] = [
+static PLACES: [&Place; 14] = [
     &ROOT,
     &LAYOUT,
     &PATH,
@@ -163,6 +180,7 @@ static PLACES: [&Place; 13] = [
     &ROLLBACK,
     &WINDOW,
     &FREEZE,
+    &HEALTH,
     &OVERRIDE,
     &POLICY,
     &APP,

@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod apps;
+mod cluster;
 mod delivery;
 mod environments;
 mod environments_yaml;
@@ -12,6 +13,7 @@ pub mod error;
 mod gitops_promotion;
 mod grammar;
 mod guards;
+mod health;
 mod holds;
 mod import;
 mod keys;
@@ -83,6 +85,9 @@ pub struct Config {
     pub mutable_tags: Vec<String>,
     /// How promotions reach the base branch.
     pub delivery: DeliveryConfig,
+    /// Whether a rule that only somebody outside can answer refuses where
+    /// nobody was asked.
+    pub require_online: bool,
     /// What holds environments shut for a while.
     pub guards: Guards,
 }
@@ -155,6 +160,7 @@ impl Config {
             apps: Vec::new(),
             mutable_tags: Vec::new(),
             delivery: DeliveryConfig::default(),
+            require_online: false,
             guards: Guards::default(),
         }
     }

@@ -9,6 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::health::RawHealth;
 use super::raw_times::{RawFreeze, RawPolicy, RawWindow};
 
 /// A text with its place in the file.
@@ -63,6 +64,10 @@ pub(super) struct RawConfig {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) mutable_tags: Vec<Text>,
+    /// Whether `check` refuses what it was not let ask outside of the
+    /// repository (`--online`). The default is that it says so and passes.
+    #[serde(default)]
+    pub(super) require_online: bool,
 }
 
 /// Where overlays are.
@@ -165,6 +170,21 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// What tells whether the environments before are healthy: a version comes
+    /// in only from healthy ones.
+    #[serde(default)]
+    #[schemars(with = "Option<RawHealth>")]
+    pub(super) health: Option<Spanned<RawHealth>>,
+    /// The context of the kubeconfig that reaches its cluster, for
+    /// `status --live` and `health`. Left out: the current one.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) context: Option<Text>,
+    /// The one namespace to look in there. Left out: for `status --live` all of
+    /// them, for `health` that of the context.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub(super) namespace: Option<Text>,
     /// How long a version has to be in the environments before, without
     /// interruption: `24h`, `90m`, `2d`.
     #[serde(default)]

@@ -41,7 +41,19 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     })?;
     let pipeline = reader.pipeline;
     let origin = Origin::PromoteToml;
-    Ok(Config { origin, pipeline, layout, overrides, apps, mutable_tags, delivery, guards })
+    let require_online = raw.require_online;
+    let config = Config::bare(pipeline);
+    Ok(Config {
+        origin,
+        layout,
+        overrides,
+        apps,
+        mutable_tags,
+        delivery,
+        require_online,
+        guards,
+        ..config
+    })
 }
 
 /// Reads the config of a repository from the bytes of its config files, as far

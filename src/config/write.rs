@@ -6,7 +6,8 @@ use toml::Value;
 
 use super::import::ImportNote;
 use super::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, guards, policies,
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
+    health, policies,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -34,6 +35,9 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     }
     text.push_str("version = 1\n");
     delivery::write_top(text, &config.delivery)?;
+    if config.require_online {
+        text.push_str("require-online = true\n");
+    }
     if !config.mutable_tags.is_empty() {
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
@@ -106,7 +110,12 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
-    delivery::write_environment(text, &one.delivery)
+    cluster::write(text, &one.cluster)?;
+    delivery::write_environment(text, &one.delivery)?;
+    if let Some(own) = &one.health {
+        health::write(text, own)?;
+    }
+    Ok(())
 }
 
 fn grant(text: &mut String, grant: &OverrideGrant) -> fmt::Result {

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{self, Config, LayoutPath, Origin};
 use crate::model::{
-    Environment, EnvironmentDelivery, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError,
-    Sources,
+    Environment, EnvironmentName, Pipeline, RepoPath, Snapshot, SnapshotError, Sources,
 };
 
 use super::census::{Census, Container, Style};
@@ -165,8 +164,7 @@ fn environment(dir: &str, names: &BTreeSet<&str>, sources: Sources) -> Environme
     let unique = names.iter().filter(|other| numbered(other).1 == short).count() == 1;
     let name = EnvironmentName::new(if unique { short } else { dir });
     let dirs = vec![dir.to_owned()];
-    let delivery = EnvironmentDelivery::default();
-    Environment { name, sources, dirs, seen: false, together: false, delivery }
+    Environment { dirs, ..Environment::bare(name, sources) }
 }
 
 fn templates(

@@ -156,22 +156,14 @@ fn in_order(config: &Config, overlays: Vec<Overlay>) -> Vec<Overlay> {
 mod tests {
     use super::*;
     use crate::config::LayoutPath;
-    use crate::model::{Environment, EnvironmentDelivery, MemorySnapshot, Pipeline, Sources};
+    use crate::model::{Environment, MemorySnapshot, Pipeline, Sources};
 
     fn counterpart(template: &str, path: &str) -> String {
-        let environment = |name: &str| Environment {
-            name: EnvironmentName::new(name),
-            sources: Sources::First,
-            dirs: vec![name.to_owned()],
-            seen: false,
-            together: false,
-            delivery: EnvironmentDelivery::default(),
-        };
+        let environment =
+            |name: &str| Environment::bare(EnvironmentName::new(name), Sources::First);
         let layout = LayoutPath { template: template.to_owned(), fields: Vec::new(), couple: true };
-        let config = Config {
-            layout: vec![layout],
-            ..Config::bare(Pipeline::new(vec![environment("main"), environment("test")]).unwrap())
-        };
+        let pipeline = Pipeline::new(vec![environment("main"), environment("test")]).unwrap();
+        let config = Config { layout: vec![layout], ..Config::bare(pipeline) };
         let snapshot = MemorySnapshot::new([(RepoPath::normalize(path).unwrap(), Vec::new())]);
         let found = overlays(&snapshot, &config, None).unwrap();
         found.first().unwrap().path_in("test").unwrap().to_string()

@@ -333,6 +333,15 @@ impl Forge for Bitbucket {
         let found = found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         Ok(newest(found.into_iter().map(Status::check).collect()))
     }
+
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        self.checks(commit)
+    }
+
+    /// A status is written over.
+    fn keeps_states(&self) -> bool {
+        false
+    }
 }
 
 fn shown(request: &Request) -> String {

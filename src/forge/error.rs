@@ -113,6 +113,11 @@ impl ForgeError {
         }
     }
 
+    /// Whether the same may be answered a while later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Strange { .. })
+    }
+
     /// Whether what was asked for may have been done all the same.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Unavailable { ambiguous: true, .. })

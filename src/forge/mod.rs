@@ -152,6 +152,16 @@ pub trait Forge: fmt::Debug {
 
     /// The statuses and check runs of a commit, the newest of each name.
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError>;
+
+    /// Every state that the statuses and check runs of a commit had; the newest
+    /// ones alone where the forge does not keep the others
+    /// ([`keeps_states`](Self::keeps_states)).
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError>;
+
+    /// Whether a state is still known after a newer one of the same name.
+    fn keeps_states(&self) -> bool {
+        true
+    }
 }
 
 /// The client of the forge of a repository.

@@ -19,14 +19,18 @@ mod gp011;
 mod gp012;
 mod gp013;
 mod gp014;
+mod gp015;
 mod gp016;
 mod gp017;
+mod outside;
 mod policy;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
+pub use gp015::runs_there;
+pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 
 use std::collections::BTreeMap;
 
@@ -75,6 +79,9 @@ pub struct Case<'a> {
     pub rollback: bool,
     /// What the user waives.
     pub waivers: &'a [Waiver],
+    /// What was heard from outside of the repository; `None` where nobody was
+    /// asked.
+    pub answers: Option<&'a Answers>,
     /// The time to judge at, seconds since the epoch.
     pub now: i64,
 }
@@ -143,10 +150,12 @@ enum Ask {
     Each(fn(&Case<'_>, &Planned) -> Finding),
     /// The change as a whole.
     Whole(fn(&Case<'_>) -> Vec<Finding>),
+    /// The change as a whole, by what was heard from outside ([`Case::answers`]).
+    Outside(fn(&Case<'_>) -> Vec<Finding>),
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 15] = [
+pub const RULES: [&RuleInfo; 16] = [
     &gp001::RULE,
     &gp003::RULE,
     &gp004::RULE,
@@ -160,6 +169,7 @@ pub const RULES: [&RuleInfo; 15] = [
     &gp012::RULE,
     &gp013::RULE,
     &gp014::RULE,
+    &gp015::RULE,
     &gp016::RULE,
     &gp017::RULE,
 ];
@@ -189,7 +199,7 @@ pub fn evaluate(case: &Case<'_>) -> Vec<Finding> {
             let promotions = case.promotions.iter();
             promotions.map(|planned| judge(case, planned)).collect()
         }
-        Ask::Whole(judge) => judge(case),
+        Ask::Whole(judge) | Ask::Outside(judge) => judge(case),
     };
     policy::apply(case, RULES.iter().flat_map(ask).collect())
 }

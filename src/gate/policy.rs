@@ -4,7 +4,7 @@
 use crate::config::{AppPolicy, FIXED};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
-use super::{Case, accepted, gp017, rule};
+use super::{Case, accepted, gp017, outside, rule};
 
 /// Applies the app's policy, then the waivers.
 pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
@@ -56,10 +56,13 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
     let Some(waiver) = waiver.filter(|waiver| !waiver.reason.trim().is_empty()) else {
         return finding;
     };
-    let refuses = matches!(finding.outcome, Outcome::Fail | Outcome::Warn);
     if finding.rule == Rule::GP017 && !gp017::may_be_waived(case, &finding) {
         return finding;
     }
+    // Who does not answer must not stand in the way of an emergency.
+    let silent =
+        finding.outcome == Outcome::Unverifiable && outside::is_answered_outside(finding.rule);
+    let refuses = silent || matches!(finding.outcome, Outcome::Fail | Outcome::Warn);
     let environment = finding.environment.as_ref();
     if refuses && environment.is_some_and(|to| objection(case, finding.rule, to).is_none()) {
         finding.outcome = Outcome::Overridden;

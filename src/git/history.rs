@@ -105,10 +105,13 @@ pub struct HistoryCommit {
     /// Committer time, in seconds since 1970.
     pub seconds: i64,
     /// The paths of interest that differ to the first parent, sorted. At a
-    /// root: all that are there. Empty where the parent is cut off.
+    /// root: all that are there. Empty where the parent is cut off, and before
+    /// [`History::look`] after a [`History::glance`].
     pub changed: Vec<RepoPath>,
     /// What each of these holds in the first parent and here.
     pub blobs: Vec<BlobSides>,
+    /// The tree of the first parent.
+    before: Option<ObjectId>,
     repo: Rc<gix::Repository>,
     details: OnceCell<Details>,
 }
@@ -161,9 +164,6 @@ struct Step {
     seconds: i64,
 }
 
-/// Whether, by its message, a commit is passed over.
-type Skip = Box<dyn Fn(&str) -> bool>;
-
 /// The first-parent history from a commit on, newest first. Commits that touch
 /// none of the paths of interest are passed over.
 pub struct History {
@@ -173,7 +173,6 @@ pub struct History {
     interest: Interest,
     next: Option<Step>,
     only_changes: bool,
-    skip: Option<Skip>,
     cut_at: Option<ObjectId>,
     kept: Kept,
     trees: Trees,
@@ -197,7 +196,6 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         interest,
         next: None,
         only_changes: true,
-        skip: None,
         cut_at: None,
         kept: Kept::new(),
         trees: Trees::default(),
@@ -239,14 +237,6 @@ impl History {
         self
     }
 
-    /// Passes over commits by their messages: what they changed is not looked
-    /// at, and they count as changing nothing.
-    #[must_use]
-    pub fn skipping(mut self, skip: impl Fn(&str) -> bool + 'static) -> Self {
-        self.skip = Some(Box::new(skip));
-        self
-    }
-
     /// Whether the walk came to its end because a shallow clone has no more.
     pub fn ended_shallow(&self) -> bool {
         self.cut_at.is_some()
@@ -279,35 +269,44 @@ impl History {
         })
     }
 
-    /// The next commit back and what it changed; `None` at the end.
-    fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
+    /// The next commit back, without a look at what it changed; `None` at the
+    /// end.
+    pub fn glance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
         let Some(step) = self.next.take() else { return Ok(None) };
         let cut = step.parent.is_none() && self.shallow.contains(&step.id);
         self.cut_at = self.cut_at.or(cut.then_some(step.id));
         let parent = step.parent.map(|parent| self.step(parent)).transpose()?;
         let before = parent.map(|parent| parent.tree);
-        let passed = cut || parent.is_some() && self.skips(step.id);
-        let changed = if passed { Changed::default() } else { self.changes(before, step.tree)? };
         self.next = parent;
         Ok(Some(HistoryCommit {
             id: step.id,
             parent: step.parent,
             tree: step.tree,
             seconds: step.seconds,
-            changed: changed.paths,
-            blobs: changed.blobs,
+            changed: Vec::new(),
+            blobs: Vec::new(),
+            before,
             repo: self.repo.clone(),
             details: OnceCell::new(),
         }))
     }
 
-    fn skips(&self, id: ObjectId) -> bool {
-        let Some(skip) = &self.skip else { return false };
-        let commit = self.repo.find_commit(id).ok();
-        commit.is_some_and(|commit| {
-            let message = commit.message_raw().map(|message| message.to_str_lossy().into_owned());
-            message.is_ok_and(|message| skip(&message))
-        })
+    /// Looks at what a commit changed.
+    pub fn look(&mut self, commit: &mut HistoryCommit) -> Result<(), GitError> {
+        if commit.before.is_none() && self.shallow.contains(&commit.id) {
+            return Ok(());
+        }
+        let changed = self.changes(commit.before, commit.tree)?;
+        (commit.changed, commit.blobs) = (changed.paths, changed.blobs);
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
+        let mut next = self.glance()?;
+        if let Some(commit) = &mut next {
+            self.look(commit)?;
+        }
+        Ok(next)
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Changed, GitError> {

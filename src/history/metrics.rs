@@ -64,9 +64,32 @@ pub struct Row {
     pub delivery: Delivery,
 }
 
+/// One change of version, for who counts by other spans of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// When, seconds since the epoch.
+    pub seconds: i64,
+    /// Whether it went back.
+    pub rollback: bool,
+    /// From the first environment to here, in seconds.
+    pub lead: Option<i64>,
+}
+
+impl Delivered {
+    /// How many there are, how many of them went back, and how fast they were.
+    pub fn sum(those: &[&Self]) -> (usize, usize, Option<Spans>) {
+        let lead = Spans::of(those.iter().filter_map(|one| one.lead).collect());
+        (those.len(), those.iter().filter(|one| one.rollback).count(), lead)
+    }
+}
+
 /// The rows of each sort.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metrics {
+    /// Each change of version that counts, the oldest first.
+    pub deliveries: Vec<Delivered>,
     /// The time of the oldest and newest deployment that counts.
     pub period: Option<(i64, i64)>,
     /// By environment.
@@ -99,7 +122,14 @@ pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> b
     let table = |key: Grouping<'_>| rows(config, &deployments, key);
     let app = |entry: &Entry| Some(entry.app.clone());
     let month = |entry: &Entry| Some(month_of(entry.moment.seconds));
+    let one = |deployment: &Deployment<'_>| Delivered {
+        environment: deployment.entry.environment.clone(),
+        seconds: deployment.entry.moment.seconds,
+        rollback: deployment.rollback,
+        lead: deployment.lead,
+    };
     Metrics {
+        deliveries: deployments.iter().map(one).collect(),
         period: times().min().zip(times().max()),
         environments: table(&|_| (None, None)),
         months: table(&|entry| (None, month(entry))),

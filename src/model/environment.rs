@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::EnvironmentDelivery;
+use super::{Cluster, EnvironmentDelivery, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,6 +73,28 @@ pub struct Environment {
     pub together: bool,
     /// How a promotion into it is delivered.
     pub delivery: EnvironmentDelivery,
+    /// What tells whether the environments before are healthy; `None`: nobody
+    /// asks.
+    pub health: Option<HealthSettings>,
+    /// Where it runs.
+    pub cluster: Cluster,
+}
+
+impl Environment {
+    /// An environment that says nothing but its name and where versions come
+    /// from; its directory has its name.
+    pub fn bare(name: EnvironmentName, sources: Sources) -> Self {
+        Self {
+            dirs: vec![name.as_str().to_owned()],
+            name,
+            sources,
+            seen: false,
+            together: false,
+            delivery: EnvironmentDelivery::default(),
+            health: None,
+            cluster: Cluster::default(),
+        }
+    }
 }
 
 /// What makes a list of environments no pipeline.
@@ -227,14 +249,7 @@ mod tests {
             [] => Sources::First,
             names => Sources::All(names.iter().map(|name| EnvironmentName::new(*name)).collect()),
         };
-        Environment {
-            name: EnvironmentName::new(name),
-            sources,
-            dirs: vec![name.to_owned()],
-            seen: false,
-            together: false,
-            delivery: EnvironmentDelivery::default(),
-        }
+        Environment::bare(EnvironmentName::new(name), sources)
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! of the crate.
 
 pub mod app;
+pub mod cluster;
 pub mod delivery;
 pub mod edit;
 pub mod environment;
 pub mod finding;
+pub mod health;
 pub mod listed;
 pub mod nearest;
 pub mod ordering;
@@ -18,10 +20,12 @@ pub mod snapshot;
 pub mod version;
 
 pub use app::{AppId, quoted};
+pub use cluster::Cluster;
 pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, Reviewer};
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
+pub use health::{ClusterObject, Health, HealthSettings, Patience, Sight};
 pub use listed::listed;
 pub use nearest::nearest;
 pub use ordering::by_semver;

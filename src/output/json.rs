@@ -8,10 +8,9 @@ use yaml_rust2::yaml::Hash;
 use yaml_rust2::{Yaml, YamlEmitter};
 
 use crate::model::{Edit, Finding, Pin, Promotion};
-use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport, StatusRow};
+use crate::report::{EditReport, Ending, PromotionReport};
 
 use super::check::wire::schema as check_schema;
-use super::text::day;
 
 pub(super) const API_VERSION: &str = "git-promote/v1";
 
@@ -106,73 +105,6 @@ pub(super) struct WireFinding {
     hint: Option<String>,
 }
 
-/// Who runs what.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "Status")]
-struct WireStatus {
-    /// Always `git-promote/v1`.
-    api_version: &'static str,
-    /// Always `Status`.
-    kind: &'static str,
-    /// The environments in their order.
-    environments: Vec<WireEnvironment>,
-    /// One row an app and image.
-    rows: Vec<WireRow>,
-}
-
-/// An environment.
-#[derive(Serialize, JsonSchema)]
-struct WireEnvironment {
-    /// Its name.
-    name: String,
-    /// Where its versions come from.
-    from: Vec<String>,
-}
-
-/// One app and image across the environments.
-#[derive(Serialize, JsonSchema)]
-struct WireRow {
-    /// The app.
-    app: String,
-    /// Its group.
-    group: Option<String>,
-    /// The image.
-    image: String,
-    /// One cell an environment.
-    cells: Vec<WireCell>,
-    /// What could move next.
-    next: Option<WireNext>,
-}
-
-/// One app and image in one environment.
-#[derive(Serialize, JsonSchema)]
-struct WireCell {
-    /// The environment.
-    environment: String,
-    /// The tag.
-    version: Option<String>,
-    /// The digest.
-    digest: Option<String>,
-    /// When it arrived, RFC 3339.
-    since: Option<String>,
-    /// The commit that brought it.
-    commit: Option<String>,
-    /// One of `current behind ahead held frozen absent unknown`.
-    state: &'static str,
-}
-
-/// The next promotion.
-#[derive(Serialize, JsonSchema)]
-struct WireNext {
-    /// The environment that is entered.
-    environment: String,
-    /// The tag, or the digest where there is no tag.
-    version: String,
-    /// The command that does it.
-    command: String,
-}
-
 /// What `edit` did to one file.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -236,43 +168,6 @@ impl From<&Finding> for WireFinding {
     }
 }
 
-impl From<&StatusRow> for WireRow {
-    fn from(row: &StatusRow) -> Self {
-        let cell = |cell: &crate::report::StatusCell| WireCell {
-            environment: cell.environment.to_string(),
-            version: cell.pin.as_ref().and_then(|pin| pin.tag.as_ref()).map(ToString::to_string),
-            digest: cell.pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(ToString::to_string),
-            since: cell.since.map(day),
-            commit: cell.commit.clone(),
-            state: state(cell.standing),
-        };
-        let next = |next: &crate::report::Next| WireNext {
-            environment: next.environment.to_string(),
-            version: next.version.to_string(),
-            command: next.command.clone(),
-        };
-        Self {
-            app: row.app.to_string(),
-            group: row.app.group.clone(),
-            image: row.image.clone(),
-            cells: row.cells.iter().map(cell).collect(),
-            next: row.next.first().map(next),
-        }
-    }
-}
-
-fn state(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Current => "current",
-        Standing::Behind => "behind",
-        Standing::Ahead => "ahead",
-        Standing::Held => "held",
-        Standing::Frozen => "frozen",
-        Standing::Absent => "absent",
-        Standing::Unknown => "unknown",
-    }
-}
-
 /// The serialised name of an enum value.
 pub(super) fn word<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
@@ -309,24 +204,6 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
     })
 }
 
-/// The document of a status.
-pub fn status_value(report: &StatusReport) -> Value {
-    let environments = report
-        .environments
-        .iter()
-        .map(|(name, from)| WireEnvironment {
-            name: name.to_string(),
-            from: from.iter().map(ToString::to_string).collect(),
-        })
-        .collect();
-    word(&WireStatus {
-        api_version: API_VERSION,
-        kind: "Status",
-        environments,
-        rows: report.rows.iter().map(WireRow::from).collect(),
-    })
-}
-
 /// The document of an edit.
 pub fn edit_value(report: &EditReport) -> Value {
     word(&WireEditReport {
@@ -359,6 +236,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "metrics",
         "why",
         "versions",
+        "report",
     ]
 }
 
@@ -366,7 +244,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
 pub fn schema(kind: &str) -> Option<Value> {
     let schema = match kind.to_ascii_lowercase().as_str() {
         "promotion" => schema_for!(WirePromotionReport),
-        "status" => schema_for!(WireStatus),
+        "status" => schema_for!(super::status::WireStatus),
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
         "preview" => schema_for!(super::preview::WirePreviews),
@@ -380,6 +258,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "metrics" => schema_for!(super::metrics::WireMetrics),
         "why" => schema_for!(super::why::WireWhy),
         "versions" => schema_for!(super::versions::WireVersions),
+        "report" => schema_for!(super::overview::WireReport),
         kind => return check_schema(kind),
     };
     Some(schema.to_value())

@@ -43,7 +43,7 @@ pub(super) struct WireMetrics {
 /// What was delivered to one environment.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct WireMetric {
+pub(super) struct WireMetric {
     /// The environment.
     environment: String,
     /// The app; null: all.
@@ -82,19 +82,19 @@ fn start(report: &MetricsReport) -> Option<i64> {
 }
 
 /// How many a week, to two digits behind the point.
-fn per_week(delivery: &Delivery, report: &MetricsReport) -> Option<f64> {
+pub(super) fn per_week(delivery: &Delivery, report: &MetricsReport) -> Option<f64> {
     let span = (report.now - start(report)?).max(WEEK);
     let hundredths = i64::try_from(delivery.deployments).ok()? * 100 * WEEK / span;
     Some(f64::from(i32::try_from(hundredths).ok()?) / 100.0)
 }
 
 /// A share, to three digits behind the point.
-fn share(delivery: &Delivery) -> f64 {
+pub(super) fn share(delivery: &Delivery) -> f64 {
     let thousandths = (delivery.rollbacks * 1_000).checked_div(delivery.deployments);
     f64::from(u16::try_from(thousandths.unwrap_or_default()).unwrap_or(1_000)) / 1_000.0
 }
 
-fn metric(row: &Row, report: &MetricsReport) -> WireMetric {
+pub(super) fn metric(row: &Row, report: &MetricsReport) -> WireMetric {
     let spans = |spans: Spans| WireSpans {
         count: spans.count,
         median_seconds: spans.median,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gate::short_id;
-use crate::report::{WaitReport, WaitRow, WaitState};
+use crate::report::{WaitReport, WaitRow};
 
 use super::json::{API_VERSION, word};
 use super::table::Table;
@@ -34,7 +34,8 @@ struct WireState {
     version: String,
     /// One of `healthy pending failed unknown`.
     state: &'static str,
-    /// The commit status or check run that tells.
+    /// What tells: a commit status or check run, an object of a cluster, a
+    /// program.
     context: Option<String>,
     /// The commit it belongs to.
     commit: Option<String>,
@@ -44,22 +45,13 @@ struct WireState {
     url: Option<String>,
 }
 
-fn state(state: WaitState) -> &'static str {
-    match state {
-        WaitState::Healthy => "healthy",
-        WaitState::Pending => "pending",
-        WaitState::Failed => "failed",
-        WaitState::Unknown => "unknown",
-    }
-}
-
 /// The document.
 pub fn wait_value(report: &WaitReport) -> Value {
     let row = |row: &WaitRow| WireState {
         environment: row.environment.to_string(),
         app: row.app.to_string(),
         version: row.version.to_string(),
-        state: state(row.state),
+        state: row.state.word(),
         context: row.context.clone(),
         commit: row.commit.clone(),
         message: row.message.clone(),
@@ -90,7 +82,7 @@ pub fn wait_table(report: &WaitReport) -> Table {
             row.environment.to_string(),
             row.app.to_string(),
             row.version.to_string(),
-            state(row.state).to_owned(),
+            row.state.word().to_owned(),
             or_dash(&row.context),
             row.commit.as_deref().map_or("-", short_id).to_owned(),
             or_dash(&row.message),

@@ -64,6 +64,9 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     for tag in old.mutable_tags.iter().filter(|tag| !new.mutable_tags.contains(tag)) {
         found.push(format!("`{tag}` is no mutable tag any more"));
     }
+    if old.require_online && !new.require_online {
+        found.push("what is only known online need not be asked any more".to_owned());
+    }
     found
 }
 
@@ -86,6 +89,16 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
     }
     if new.together && !old.together {
         found.push(format!("{name} may be entered together with its `from`"));
+    }
+    match (&old.health, &new.health) {
+        (Some(_), None) => found.push(format!("{name} no longer asks whether they are healthy")),
+        (Some(before), Some(after)) if before != after => {
+            found.push(format!("{name} asks otherwise whether they are healthy"));
+        }
+        _ => {}
+    }
+    if old.cluster != new.cluster {
+        found.push(format!("the cluster of {name} is another"));
     }
 }
 

@@ -415,7 +415,9 @@ fn checks_are_the_statuses_of_the_commit() {
     assert_eq!(checks[0].updated, 1_767_323_045);
     let wanted =
         format!("GET {REPOSITORY}/commits/abc/statuses?latestOnly=true&{VERSION}&top=100&skip=0");
-    assert_eq!(asked(&server), [wanted]);
+    assert_eq!(asked(&server)[0], wanted);
+    forge.all_checks("abc").unwrap();
+    assert_eq!(asked(&server)[1..], [wanted.replace("latestOnly=true", "latestOnly=false")]);
 }
 
 #[test]

@@ -337,6 +337,8 @@ fn checks_are_the_build_statuses() {
     assert_eq!(told, wanted);
     assert_eq!((checks[1].updated, &*checks[1].description), (1_767_323_045, "it says"));
     assert_eq!(asked(&server), [format!("GET {REPOSITORY}/commit/abc/statuses?pagelen=100")]);
+    assert_eq!(forge.all_checks("abc").unwrap(), checks);
+    assert!(!forge.keeps_states());
 }
 
 #[test]

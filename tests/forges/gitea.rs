@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use promote::forge::{CheckState, Draft, Forge, ForgeError, Limits, Request};
+use promote::forge::{Check, CheckState, Draft, Forge, ForgeError, Limits, Request};
 use promote::model::{ForgeKind, MergeMethod};
 use serde_json::{Value, json};
 
@@ -365,6 +365,9 @@ fn checks_are_the_newest_statuses() {
     ];
     assert_eq!(told, wanted);
     assert_eq!((checks[0].updated, &*checks[0].description), (1_767_323_045, "it says"));
+    let all = forge.all_checks("abc").unwrap();
+    let failed = |check: &Check| check.context == "ci/build" && check.state == CheckState::Failure;
+    assert!(all.len() == 4 && all.iter().any(failed), "what was before is kept");
 }
 
 #[test]

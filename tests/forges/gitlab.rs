@@ -334,6 +334,9 @@ fn what_follows_is_as_documented() {
 #[test]
 fn checks_are_statuses_and_pipelines() {
     let (server, forge) = served(Stand::default());
+    forge.all_checks("abc").unwrap();
+    assert!(asked(&server)[0].contains("/commits/abc/statuses?all=true&"), "{:?}", asked(&server));
+    let (server, forge) = served(Stand::default());
     let checks = forge.checks("abc").unwrap();
     let told: Vec<_> = checks.iter().map(|check| (&*check.context, check.state)).collect();
     let wanted = [

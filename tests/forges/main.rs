@@ -32,7 +32,11 @@ mod gitlab;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod journey_cluster;
+#[cfg(test)]
 mod journey_faults;
+#[cfg(test)]
+mod journey_health;
 #[cfg(test)]
 mod journey_next;
 #[cfg(test)]

@@ -54,6 +54,11 @@ fn known(hub: &mut Hub, received: &Received) -> Option<Reply> {
             let newest: Vec<_> = (0..all.len()).filter(newest).map(|at| &all[at]).collect();
             Some(Reply::json(200, &json!({ "state": "pending", "statuses": newest })))
         }
+        ("GET", ["commits", id, "statuses"]) => {
+            let mut all = hub.statuses.get(*id).cloned().unwrap_or_default();
+            all.reverse();
+            Some(Reply::json(200, &json!(all)))
+        }
         ("GET", ["commits", id, "check-runs"]) => {
             let runs = hub.runs.get(*id).cloned().unwrap_or_default();
             Some(Reply::json(200, &json!({ "total_count": runs.len(), "check_runs": runs })))

@@ -101,6 +101,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         history: Past::Whole,
         rollback: false,
         waivers: &[],
+        answers: None,
         now: 0,
     };
     gate::evaluate(&case)

@@ -164,6 +164,7 @@ fn case<'a>(
         history: Past::Whole,
         rollback: false,
         waivers: &[],
+        answers: None,
         now: 0,
     }
 }

@@ -37,9 +37,9 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:2:1: unknown key `sorce`, did you mean `source`?
       hint: write `source`
     promote.toml:2:1: unknown key `zzzzzz`
-      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: unknown key `xx`
-      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: the key `seen` does not belong here
       hint: move it to `[[environment]]`
     promote.toml:3:1: the key `path` does not belong here
@@ -61,29 +61,23 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:4:1: unknown key `saok`, did you mean `soak`?
       hint: write `soak`
     promote.toml:2:1: unknown key `a\u{1b}[31mb`
-      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     ");
 }
 
 #[test]
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\nhealth = '24h'",
-        "require-online = true",
+        "[[environment]]\nname = 'dev'\npin = '24h'",
     ]), @r#"
-    promote.toml:4:1: `health` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `health`, or use a newer version that enforces it
-    promote.toml:2:1: `require-online` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `require-online`, or use a newer version that enforces it
+    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
+      hint: remove `pin`, or use a newer version that enforces it
     "#);
-    let environment =
-        ["health", "approvals", "protected", "registry", "pin", "context", "namespace"];
+    let environment = ["approvals", "protected", "registry", "pin"];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
     }
-    let said = refused(&["require-online = true"]);
-    assert!(said.contains("`require-online` is part of the contract"), "{said}");
 }
 
 #[test]
@@ -306,5 +300,72 @@ fn what_is_said_of_delivery_has_to_be_right() {
       hint: write one of: squash, merge, rebase
     promote.toml:5:1: unknown key `label`, did you mean `labels`?
       hint: write `labels`
+    ");
+}
+
+#[test]
+fn what_tells_of_health_is_checked() {
+    let health =
+        |health: &str| refused(&[&format!("[[environment]]\nname = 'dev'\nhealth = {health}")]);
+    let all: String = [
+        "{}",
+        "{ timeout = '10m' }",
+        "{ context = '[' }",
+        "{ context = '' }",
+        "{ context = 'x', timeout = '10' }",
+        "{ context = 'x', since_arrival = true }",
+        "{ kubectl = ['deployment/{app}'], since-arrival = true }",
+        "{ kubectl = [] }",
+        "{ kubectl = ['web'] }",
+        "{ kubectl = ['deployment/{ap}'] }",
+        "{ kubectl = ['deployment/--all'] }",
+        "{ command = [] }",
+        "{ command = ['{app}'] }",
+        "{ command = ['../x'] }",
+        "true",
+    ]
+    .iter()
+    .map(|text| health(text))
+    .collect();
+    insta::assert_snapshot!(all, @r#"
+    promote.toml:4:10: `health` asks nobody
+      hint: add `context`, `kubectl` or `command`
+    promote.toml:4:10: `health` asks nobody
+      hint: add `context`, `kubectl` or `command`
+    promote.toml:4:22: `[` is not a valid glob over the names of commit statuses: unclosed character class; missing ']'
+      hint: write it like `kustomization/{app}-{env}/*`
+    promote.toml:4:22: `` is not a valid glob over the names of commit statuses: it is empty
+      hint: write it like `kustomization/{app}-{env}/*`
+    promote.toml:4:37: `10` is not a valid span of time: it is no span of time such as 90s, 10m or 1h
+      hint: write it like `24h`, `90m` or `1d 12h`
+    promote.toml:4:27: unknown key `since_arrival`, did you mean `since-arrival`?
+      hint: write `since-arrival`
+    promote.toml:4:60: `since-arrival` means nothing without `context`
+      hint: add `context`
+    promote.toml:4:22: the list `kubectl` is empty
+      hint: name something in `kubectl`, or remove it
+    promote.toml:4:23: `web` is not a valid object of a cluster: it is neither KIND/NAME nor NAMESPACE/KIND/NAME
+      hint: write it like `deployment/{app}` or `flux-system/kustomization/{app}`
+    promote.toml:4:23: `deployment/{ap}` is not a valid object of a cluster: of names in braces there are {app}, {group}, {env}, {version}
+      hint: write it like `deployment/{app}` or `flux-system/kustomization/{app}`
+    promote.toml:4:23: `deployment/--all` is not a valid object of a cluster: a part of it is empty, or holds what no name does
+      hint: write it like `deployment/{app}` or `flux-system/kustomization/{app}`
+    promote.toml:4:22: the list `command` is empty
+      hint: name something in `command`, or remove it
+    promote.toml:4:23: `{app}` is not a valid program: which program it is does not depend on what is promoted
+      hint: write it like `["ci/smoke.sh", "{app}"]`: a name, or a path in the repository
+    promote.toml:4:23: `../x` is not a valid program: it climbs out of the repository
+      hint: write it like `["ci/smoke.sh", "{app}"]`: a name, or a path in the repository
+    promote.toml:4:10: invalid type: boolean `true`, expected a table such as { context = "*/{app}-{env}" }
+      hint: `git promote init --print` shows a config as it should be
+    "#);
+    insta::assert_snapshot!(refused(&[
+        "[[environment]]\nname = 'dev'\ncontext = '--kubeconfig=x'",
+        "[[environment]]\nname = 'dev'\nnamespace = 'a b'",
+    ]), @"
+    promote.toml:4:11: `--kubeconfig=x` is not a valid context: it is no name of a context
+      hint: write it like `prod-eu`, as `kubectl config get-contexts` lists them
+    promote.toml:4:13: `a b` is not a valid namespace: a namespace has lower case letters, digits and `-`, at most 63
+      hint: write it like `shop-prod`
     ");
 }

@@ -5,7 +5,9 @@ use promote::config::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
     import_gitops_promotion, schema, to_toml,
 };
-use promote::model::{Environment, EnvironmentDelivery, EnvironmentName, Pipeline, Rule, Sources};
+use promote::model::{
+    Cluster, Environment, EnvironmentName, HealthSettings, Patience, Pipeline, Rule, Sources,
+};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use serde_json::Value;
@@ -27,20 +29,41 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
     let flags = any::<[bool; 3]>();
-    (picked, flags, dirs).prop_map(move |(picked, [all, seen, together], dirs)| {
-        let sources = match (picked.is_empty(), all) {
-            (true, _) => Sources::First,
-            (false, true) => Sources::All(picked),
-            (false, false) => Sources::Any(picked),
-        };
-        Environment {
-            name: EnvironmentName::new(&name),
-            sources,
-            dirs,
-            seen,
-            together,
-            delivery: EnvironmentDelivery::default(),
-        }
+    (picked, flags, dirs, health()).prop_map(
+        move |(picked, [all, seen, together], dirs, health)| {
+            let sources = match (picked.is_empty(), all) {
+                (true, _) => Sources::First,
+                (false, true) => Sources::All(picked),
+                (false, false) => Sources::Any(picked),
+            };
+            let bare = Environment::bare(EnvironmentName::new(&name), sources);
+            let cluster = Cluster {
+                context: health.as_ref().and_then(|health| health.context.clone()),
+                namespace: seen.then(|| "shop".to_owned()),
+            };
+            Environment { dirs, seen, together, health, cluster, ..bare }
+        },
+    )
+}
+
+/// What tells of health, in all ways.
+fn health() -> impl Strategy<Value = Option<HealthSettings>> {
+    let context = proptest::option::of("[a-z/\"*]{1,6}");
+    let timeout = proptest::option::of(0u64..604_801).prop_map(|seconds| {
+        seconds.map(|seconds| Patience(std::time::Duration::from_secs(seconds)))
+    });
+    let kubectl = any::<bool>();
+    let command = proptest::collection::vec("[a-z\"\\\\$ ]{0,3}x", 0..3);
+    (context, kubectl, command, timeout).prop_map(|(context, kubectl, command, timeout)| {
+        let object = kubectl.then(|| "shop/deployment/{app}".parse().unwrap());
+        let some = context.is_some() || kubectl || !command.is_empty();
+        some.then(|| HealthSettings {
+            since_arrival: context.is_some() && kubectl,
+            context,
+            kubectl: object.into_iter().collect(),
+            command,
+            timeout,
+        })
     })
 }
 
@@ -84,16 +107,19 @@ fn config() -> impl Strategy<Value = Config> {
     let tags = proptest::collection::vec("[a-z*\"']{1,4}", 0..3);
     (environment_names(), layout(), tags).prop_flat_map(|(names, layout, mutable_tags)| {
         let environments: Vec<_> = (0..names.len()).map(|at| environment(&names, at)).collect();
-        let rest = (overrides(&names), apps(&names));
-        (environments, rest).prop_map(move |(environments, (overrides, apps))| Config {
-            origin: Origin::PromoteToml,
-            pipeline: Pipeline::new(environments).unwrap(),
-            layout: layout.clone(),
-            overrides,
-            apps,
-            mutable_tags: mutable_tags.clone(),
-            delivery: promote::config::DeliveryConfig::default(),
-            guards: promote::config::Guards::default(),
+        let rest = (overrides(&names), apps(&names), any::<bool>());
+        (environments, rest).prop_map(move |(environments, (overrides, apps, require_online))| {
+            Config {
+                origin: Origin::PromoteToml,
+                pipeline: Pipeline::new(environments).unwrap(),
+                layout: layout.clone(),
+                overrides,
+                apps,
+                mutable_tags: mutable_tags.clone(),
+                delivery: promote::config::DeliveryConfig::default(),
+                guards: promote::config::Guards::default(),
+                require_online,
+            }
         })
     })
 }
@@ -144,6 +170,7 @@ fn a_written_config_explains_itself() {
     # between them, and where each one keeps what it runs.
     version = 1
     deliver = "commit"
+    require-online = true
 
     # Tags that move, beside the built-in ones such as `latest`.
     mutable-tags = ["edge", "nightly-*"]

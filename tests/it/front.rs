@@ -114,6 +114,7 @@ fn rules_are_explained() {
     GP012  an override without a reason, or of a rule that must not be overridden here
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
+    GP015  a version that an environment before runs and that is not healthy there
     GP016  moving an app that is held
     GP017  a promotion for which a `[[policy]]` is false, or that lacks a required trailer
     ");
@@ -138,10 +139,24 @@ fn rules_are_explained() {
     It cannot be overridden, unless an [[override]] of promote.toml says so.
     ");
     assert_snapshot!(run(&repo, &["explain", "GP015"]).text(), @"
-    exit 5
-    --- stderr
-    error: GP015 is not judged by this version
-    hint: git promote explain
+    exit 0
+    --- stdout
+    GP015 refuses a version that an environment before runs and that is not healthy there.
+
+    That a version was merged into an environment does not say that it works
+    there. What tells is a commit status that the deployment leaves, the cluster
+    itself, or a program: `health` of the environment that is entered names it.
+    Only what is known to be well goes on; what is still on its way is waited for.
+
+    Wait until it is well, or mend it there; the newest state counts:
+
+        git promote wait ENVIRONMENT-BEFORE
+
+    In an emergency, with the reason:
+
+        git promote APP@VERSION ENVIRONMENT --override GP015 --reason TEXT
+
+    With a reason, which goes on record, it can be overridden.
     ");
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2
@@ -152,7 +167,7 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions, report
     hint: git promote schema status
     ");
 }

@@ -14,10 +14,10 @@ use promote::model::RepoPath;
 use crate::testkit::{Sandbox, hermetic};
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }
@@ -30,7 +30,7 @@ fn apps() -> Vec<String> {
     odd.iter().map(|name| (*name).to_owned()).chain(plain).collect()
 }
 
-fn file(stream: &mut String, path: &str, text: &str) {
+pub(crate) fn file(stream: &mut String, path: &str, text: &str) {
     writeln!(stream, "M 100644 inline \"{path}\"\ndata {}\n{text}", text.len()).unwrap();
 }
 
@@ -79,7 +79,7 @@ fn history(seed: u64, init: &[&str]) -> Sandbox {
     sandbox
 }
 
-fn import(root: &Path, home: &Path, stream: &str) {
+pub(crate) fn import(root: &Path, home: &Path, stream: &str) {
     let mut command = Command::new("git");
     command.current_dir(root).args(["fast-import", "--quiet"]).stdin(Stdio::piped());
     hermetic(&mut command, home);

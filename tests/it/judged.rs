@@ -111,6 +111,7 @@ impl Judged {
             base: "",
             trailers: &self.trailers,
             holds: &self.holds,
+            answers: None,
             history: self.history,
             rollback: self.rollback,
             waivers: &self.waivers,

@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod chart_data;
@@ -114,6 +116,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod log_repos;
@@ -123,6 +127,8 @@ mod next;
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod past_believed;
 #[cfg(test)]
 mod past_kept;
 #[cfg(test)]
@@ -168,6 +174,10 @@ mod render_fuzz;
 #[cfg(test)]
 mod render_repos;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
+mod report_page;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod schema;
@@ -183,5 +193,9 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod verify_gpg;
+#[cfg(test)]
+mod watch;
 #[cfg(test)]
 mod why;

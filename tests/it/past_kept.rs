@@ -34,7 +34,8 @@ fn what_is_kept_is_used_and_changes_nothing() {
     assert_eq!(lines(&repo, &["web", "prod"]), fresh(&repo, &["web", "prod"]));
     // With a tree of the past gone, only what was kept can tell.
     assert_eq!(lines(&repo, &[]), before);
-    let tree = repo.git(["rev-parse", "HEAD~1^{tree}"]);
+    let root = repo.git(["rev-list", "--max-parents=0", "HEAD"]);
+    let tree = repo.git(["rev-parse", &format!("{}^{{tree}}", root.trim())]);
     let (head, tail) = tree.trim().split_at(2);
     fs::remove_file(repo.root.join(format!(".git/objects/{head}/{tail}"))).unwrap();
     assert_eq!(lines(&repo, &[]), before);

@@ -170,10 +170,10 @@ fn other_ways_to_write_an_image_are_translated() {
 #[test]
 fn a_command_of_a_later_version_is_no_version_of_an_app() {
     let repo = line();
-    assert_snapshot!(told(&repo, &["report", "dev"]), @"
+    assert_snapshot!(told(&repo, &["hold", "dev"]), @"
     exit 2
     --- stderr
-    error: `report` is not in this version
+    error: `hold` is not in this version
     hint: git promote help
     ");
     let text = told(&repo, &["registry"]);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{self, Waiver};
 use crate::config::{self, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Case, Dated, Foreign, Past};
+use crate::gate::{self, Answers, Case, Dated, Foreign, Past};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -16,6 +16,7 @@ use crate::report::{CheckReport, Verdict};
 
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::outside::Questions;
 use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
@@ -27,6 +28,8 @@ pub(in super::super) struct Options {
     pub(in super::super) adopt: bool,
     /// The time to judge at, seconds since the epoch.
     pub(in super::super) now: i64,
+    /// Whether forges, clusters and registries are asked.
+    pub(in super::super) online: bool,
 }
 
 /// Judges a change. What stands in the way of a judgement is a finding too,
@@ -180,6 +183,7 @@ impl Judging<'_> {
             promotions.iter().map(|planned| planned.promotion.to.clone()).collect();
         let short = self.change.base.to_string();
         let short = gate::short_id(&short).to_owned();
+        let answers = self.answers((&config, &proof), &promotions, &past.timelines)?;
         let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
         let (holds, head_holds) = self.holds()?;
         let case = Case {
@@ -206,6 +210,7 @@ impl Judging<'_> {
             history: past.history,
             rollback: false,
             waivers: &self.waivers(report),
+            answers: answers.as_ref(),
             now: self.options.now,
         };
         report.moves = proof.entering.len().max(promotions.len()) + proof.moved.len();
@@ -226,7 +231,9 @@ impl Judging<'_> {
     /// The config to judge by, and where it stands.
     fn config(&self, report: &mut CheckReport) -> Result<(Config, String), Stop> {
         if let Some(given) = self.given {
-            return Ok((given.clone(), "HEAD".to_owned()));
+            // What was known outside at that time nobody can tell now.
+            let given = Config { require_online: false, ..given.clone() };
+            return Ok((given, "HEAD".to_owned()));
         }
         let adopted = || read_config(&self.change.after);
         let found = match read_config(&self.change.before)? {
@@ -299,6 +306,22 @@ impl Judging<'_> {
             self.change.changed.iter().any(|path| path.is_within(&file) || file.is_within(path));
         let head = touched.then(|| read(&self.change.after)).transpose()?;
         Ok((read(&self.change.before)?, head))
+    }
+
+    /// What is known outside of the repository, where it may be asked for.
+    fn answers(
+        &self,
+        (config, proof): (&Config, &Proof),
+        promotions: &[Planned],
+        timelines: &BTreeMap<CellKey, Timeline>,
+    ) -> Result<Option<Answers>, Stop> {
+        if !self.options.online {
+            return Ok(None);
+        }
+        let ground = Ground { repo: self.repo, config, base: self.change.base };
+        let inventory = &proof.before;
+        let questions = Questions { ground, inventory, promotions, timelines, remote: None };
+        questions.ask().map(Some).map_err(Stop::Failed)
     }
 
     fn waivers(&self, report: &mut CheckReport) -> Vec<Waiver> {

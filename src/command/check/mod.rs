@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::gate;
 use crate::git::{self, Change, GitError, Repository};
 use crate::model::Outcome;
 use crate::output::{self, CiChoice, ReportKind};
@@ -28,7 +29,7 @@ use judge::Options;
 /// upstream. The config is that of the base. Only git objects are read.
 ///
 /// Exit code 0: proven that no environment is skipped. 3: refused, or not
-/// proven.
+/// proven. 7: with --online, all that is missing is an answer.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
@@ -36,12 +37,16 @@ pub struct CheckArgs {
     /// Judge by the config of the head where the base has none
     #[arg(long)]
     adopt: bool,
+    /// Ask forges, clusters and registries too, as the config of the base says;
+    /// without it no connection is opened and no program is started
+    #[arg(long)]
+    online: bool,
     /// Write a report to a file: sarif, junit, codequality or markdown; may be
     /// given several times
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_file)]
     reports: Vec<(ReportKind, PathBuf)>,
     /// Judge every first-parent commit of the past by the config of HEAD
-    #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "base", "head", "staged", "pre_push", "pre_receive", "reports"])]
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "base", "head", "staged", "pre_push", "pre_receive", "reports", "online"])]
     replay: Option<String>,
     /// Judge as if it were this time, such as 2026-11-20T10:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -164,7 +169,7 @@ impl Checking<'_> {
 
     fn one(&self, change: &Change) -> Result<Answer, Failure> {
         let now = self.args.at.map_or(self.context.now, jiff::Timestamp::as_second);
-        let options = Options { adopt: self.args.adopt, now };
+        let options = Options { adopt: self.args.adopt, now, online: self.args.online };
         self.answer(judge::judge(self.repo, change, options)?)
     }
 
@@ -179,6 +184,7 @@ impl Checking<'_> {
         let exit = match report.verdict {
             Verdict::Pass => Exit::Done,
             Verdict::Deny | Verdict::Unverifiable if self.args.exit_zero => Exit::Done,
+            Verdict::Unverifiable if gate::only_silence(&report.findings) => Exit::Unavailable,
             Verdict::Deny | Verdict::Unverifiable => Exit::Refused,
         };
         let text = self.render(&report) + &published;

@@ -62,7 +62,7 @@ fn judge(
 ) -> Result<CheckReport, Failure> {
     let (repo, parent, commit) = past;
     let change = git::moved(repo, parent, commit.id)?;
-    let options = Options { adopt: false, now: commit.seconds.min(context.now) };
+    let options = Options { adopt: false, now: commit.seconds.min(context.now), online: false };
     judge::judge_by(repo, &change, (options, Some(config)))
 }
 

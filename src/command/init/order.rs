@@ -106,13 +106,10 @@ impl Order {
             let sources = before.map_or(Sources::First, Sources::All);
             for name in stage {
                 let found = known.and_then(|known| known.get(name).or_else(|| known.by_dir(name)));
-                environments.push(Environment {
-                    name: EnvironmentName::new(name),
-                    sources: sources.clone(),
-                    dirs: found.map_or_else(|| vec![name.clone()], |found| found.dirs.clone()),
-                    seen: found.is_some_and(|found| found.seen),
-                    together: found.is_some_and(|found| found.together),
-                    delivery: found.map(|found| found.delivery.clone()).unwrap_or_default(),
+                let own = EnvironmentName::new(name);
+                environments.push(match found.cloned() {
+                    Some(found) => Environment { name: own, sources: sources.clone(), ..found },
+                    None => Environment::bare(own, sources.clone()),
                 });
             }
             before = Some(stage.iter().map(EnvironmentName::new).collect());

@@ -86,7 +86,7 @@ pub fn run(context: &Context, args: &LogArgs) -> Result<Answer, Failure> {
     Ok(Answer { remarks, ..Answer::done(text) })
 }
 
-fn read_date(context: &Context, text: &str) -> Result<i64, Failure> {
+pub(super) fn read_date(context: &Context, text: &str) -> Result<i64, Failure> {
     git::parse_date(text, context.now).ok_or_else(|| {
         Failure::usage(format!("`{text}` is no date such as 2026-03-14, \"2 weeks ago\" or 3d"))
             .hint("git promote log --since '2 weeks ago'")

@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::audit;
 use crate::config::Config;
 use crate::discover::{self, Owners, reach};
 use crate::git::{self, Interest, Kept};
@@ -145,8 +144,7 @@ fn told(ground: Ground<'_>, scope: &Scope, owners: &mut Owners<'_>) -> Result<To
         Some(stored) if stored.tip == base => return Ok(Told { steps: stored.steps, cut: None }),
         found => found.map(Known::new),
     };
-    // What records say they did elsewhere is not looked at, unless the rest does
-    // not fit together then.
+    // What records say is not looked at, unless it does not fit together then.
     let mut walked = walked(ground, (scope, owners), (found.as_ref(), !shallow))?;
     if walked.gap {
         walked = self::walked(ground, (scope, owners), (found.as_ref(), false))?;
@@ -202,32 +200,23 @@ fn walked(
 ) -> Result<Walked, Failure> {
     let patterns = reach(ground.config, &scope.environments, &scope.apps);
     let mut history = git::walk(ground.repo, ground.base, Interest::matching(patterns))?;
-    let trusting = trusting && !scope.environments.is_empty();
-    if trusting {
-        let wanted = scope.environments.clone();
-        history = history.skipping(move |message| {
-            let claims = audit::said(message);
-            claims.is_some_and(|claims| !wanted.iter().any(|name| name.as_str() == claims.to))
-        });
-    }
-    if known.is_some() {
-        history = history.with_unchanged();
-    }
     let mut walk = Walk::new(ground, scope, owners);
     let (mut commits, mut rest, mut oldest) = (0, None, None);
-    for commit in history.by_ref() {
-        let commit = commit?;
+    while let Some(mut commit) = history.glance()? {
         rest = known.and_then(|known| known.place(&commit.id.to_string()));
         if rest.is_some() {
             oldest = Some(commit.id);
             break;
         }
         commits += 1;
-        walk.pass(&commit)?;
+        if !(trusting && walk.believes(&commit)?) {
+            history.look(&mut commit)?;
+            walk.pass(&commit)?;
+        }
     }
     let cut = history.cut_at().map(|id| id.to_string());
     let gap = trusting && walk.has_gap(oldest)?;
-    let done = walk.finish()?;
+    let done = walk.finish();
     let (steps, unread, open) = (done.steps, done.unread, done.open);
     Ok(Walked { steps, commits, rest, cut, unread, open, gap })
 }

@@ -1,20 +1,25 @@
 //! Commits to steps: only the files that a commit changed are read, each blob
-//! once, and none where the audit record tells what was before and the trees do
-//! not say otherwise.
+//! once. Where records are believed ([`believed`]), not even the trees of a
+//! commit are read; that everything fits together is seen at the end ([`gap`]).
+
+mod believed;
+mod gap;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::audit::{self, Said};
-use crate::discover::{self, Holds, Overlay, Owners, Reader, Roots, holds};
+use crate::discover::{Holds, Overlay, Owners, Reader, holds};
 use crate::git::{BlobSides, HistoryCommit, ObjectId, TreeSnapshot};
-use crate::history::{Contents, FileStep, Moment, Spot, Step, derived, needs_whole, shifts, spots};
+use crate::history::{Contents, FileStep, Moment, Place, Spot, Step, needs_whole, shifts, spots};
 use crate::kustomize;
 use crate::model::{RepoPath, Site};
 
 use super::super::Failure;
 use super::super::evidence::Ground;
 use super::Scope;
+use believed::Standing;
+use gap::Chain;
 
 /// A commit on its way to a step.
 struct Draft {
@@ -23,13 +28,19 @@ struct Draft {
     files: Vec<FileStep>,
 }
 
+/// Which blob a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blob {
+    /// This one; `None` where it is not there.
+    Is(Option<ObjectId>),
+    /// Nobody looked: a record told what the file holds.
+    Unseen,
+}
+
 /// What a file held at the commit that is looked at.
 struct Known {
-    blob: Option<ObjectId>,
+    blob: Blob,
     contents: Contents,
-    /// Where it is only what a record says: the draft and the file whose
-    /// `before` it is.
-    said: Option<(usize, usize)>,
 }
 
 /// The files of one overlay that a commit changed.
@@ -53,17 +64,9 @@ pub(super) struct Walk<'a, 'o, 'c> {
     known: HashMap<RepoPath, Known>,
     drafts: Vec<Draft>,
     chain: Chain,
-}
-
-/// Which blob each file has at the commit that is looked at, as the newer
-/// commits that were looked at leave it.
-#[derive(Default)]
-struct Chain {
-    blobs: HashMap<RepoPath, Option<ObjectId>>,
-    /// Which blob each of them has in the end.
-    newest: HashMap<RepoPath, Option<ObjectId>>,
-    /// Whether somewhere two changes of a file do not go on from one another.
-    broken: bool,
+    standing: Option<Standing>,
+    /// How many commits were told by their records alone.
+    believed: usize,
 }
 
 /// What came of a walk.
@@ -79,7 +82,8 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     pub(super) fn new(ground: Ground<'a>, scope: &'a Scope, owners: &'o mut Owners<'c>) -> Self {
         let reader = Reader::new(ground.config);
         let (known, drafts, chain) = (HashMap::new(), Vec::new(), Chain::default());
-        Self { ground, scope, owners, reader, known, drafts, chain }
+        let (standing, believed) = (None, 0);
+        Self { ground, scope, owners, reader, known, drafts, chain, standing, believed }
     }
 
     /// Looks at the next commit back.
@@ -92,17 +96,18 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         let mut files = Vec::new();
         let mut sides = None;
         for group in groups {
-            match self.by_files(&group, claims.as_deref(), files.len())? {
+            self.see(&group)?;
+            match self.by_files(&group)? {
                 Some(found) => files.extend(found),
-                None => files.push(self.whole(commit, &group, &mut sides)?),
+                None => {
+                    for (path, _) in &group.files {
+                        self.known.remove(path);
+                    }
+                    files.push(self.whole(commit, &group, &mut sides)?);
+                }
             }
         }
-        let moment = Moment {
-            commit: commit.id.to_string(),
-            seconds: commit.seconds,
-            author: commit.author().to_owned(),
-        };
-        self.drafts.push(Draft { moment, claims, files });
+        self.drafts.push(Draft { moment: moment(commit), claims, files });
         Ok(())
     }
 
@@ -118,9 +123,7 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
                 continue;
             }
             let (old, new) = *blobs;
-            let before = self.chain.blobs.insert(path.clone(), old);
-            self.chain.newest.entry(path.clone()).or_insert(new);
-            self.chain.broken |= before.is_some_and(|known| known != new);
+            self.chain.goes_on(path, (old, new));
             let new = || Group { overlay: overlay.clone(), files: Vec::new(), whole: false };
             let group = groups.entry(overlay.path.clone()).or_insert_with(new);
             group.whole |= how == Holds::Unsure;
@@ -137,99 +140,26 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     }
 
     /// What the changed files tell by themselves; `None` where it takes the
-    /// whole overlay. `first` is the place of the first of them in the draft.
-    fn by_files(
-        &mut self,
-        group: &Group,
-        claims: Option<&Said>,
-        first: usize,
-    ) -> Result<Option<Vec<FileStep>>, Failure> {
+    /// whole overlay.
+    fn by_files(&mut self, group: &Group) -> Result<Option<Vec<FileStep>>, Failure> {
         let mut found = Vec::new();
-        if group.whole {
-            self.forget(group)?;
-            return Ok(None);
-        }
-        // A record speaks of an app; which of several files it means is not said.
-        let claims = claims.filter(|_| group.files.len() == 1);
+        let mut whole = group.whole;
         for (path, (old, new)) in &group.files {
-            let place = (self.drafts.len(), first + found.len());
-            let (before, after) = self.file(&group.overlay, (path, *old, *new), (claims, place))?;
-            if let (Some(before), Some(after)) = (&before, &after)
-                && needs_whole(before, after)
-            {
-                self.forget(group)?;
-                return Ok(None);
+            if whole {
+                break;
             }
+            let after = match self.known.remove(path).filter(|known| known.blob == Blob::Is(*new)) {
+                Some(known) => known.contents,
+                None => self.read(&group.overlay, path, *new)?,
+            };
+            let before = self.read(&group.overlay, path, *old)?;
+            let known = Known { blob: Blob::Is(*old), contents: before.clone() };
+            self.known.insert(path.clone(), known);
+            whole = before.as_deref().zip(after.as_deref()).is_some_and(|(b, a)| needs_whole(b, a));
             let (path, overlay) = (path.clone(), group.overlay.clone());
             found.push(FileStep { path, overlay, before, after });
         }
-        Ok(Some(found))
-    }
-
-    /// One file before and after.
-    fn file(
-        &mut self,
-        overlay: &Overlay,
-        (path, old, new): (&RepoPath, Option<ObjectId>, Option<ObjectId>),
-        (claims, place): (Option<&Said>, (usize, usize)),
-    ) -> Result<(Contents, Contents), Failure> {
-        let known = self.known.remove(path).filter(|known| known.blob == new);
-        let said = |after: &Contents| {
-            let claims = claims.filter(|_| old.is_some())?;
-            derived(claims, overlay, after.as_deref()?)
-        };
-        let mut after = known.as_ref().map(|known| known.contents.clone());
-        let mut before = after.as_ref().and_then(said);
-        if before.is_none() || after.is_none() {
-            // What a record said of it does not go on here, or nothing did.
-            let read = match known {
-                Some(Known { contents, said: None, .. }) => contents,
-                known => {
-                    let read = self.read(overlay, path, new)?;
-                    self.correct(known.and_then(|known| known.said), &read);
-                    read
-                }
-            };
-            before = said(&read);
-            after = Some(read);
-        }
-        let after = after.unwrap_or_default();
-        let (contents, said) = match before {
-            Some(before) => (Some(before), Some(place)),
-            None => (self.read(overlay, path, old)?, None),
-        };
-        self.known.insert(path.clone(), Known { blob: old, contents: contents.clone(), said });
-        Ok((contents, after))
-    }
-
-    /// Puts right what a record said wrongly.
-    fn correct(&mut self, said: Option<(usize, usize)>, read: &Contents) {
-        let Some((draft, file)) = said else { return };
-        let step = self.drafts.get_mut(draft).and_then(|draft| draft.files.get_mut(file));
-        if let Some(step) = step {
-            step.before.clone_from(read);
-        }
-    }
-
-    /// Before an overlay is compared as a whole: what records said of its files
-    /// is read.
-    fn forget(&mut self, group: &Group) -> Result<(), Failure> {
-        for (path, _) in &group.files {
-            if let Some(known) = self.known.remove(path) {
-                self.settle(path, &group.overlay, &known)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self, path: &RepoPath, overlay: &Overlay, known: &Known) -> Result<(), Failure> {
-        // A place in the draft that is being made is not there yet, and will
-        // not be: the overlay is compared as a whole instead.
-        if let Some((draft, _)) = known.said.filter(|(draft, _)| *draft < self.drafts.len()) {
-            let read = self.read(overlay, path, known.blob)?;
-            self.correct(known.said.filter(|said| said.0 == draft), &read);
-        }
-        Ok(())
+        Ok((!whole).then_some(found))
     }
 
     /// The versions in a blob.
@@ -294,69 +224,34 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         Ok(sites.filter(|site| own(&site.path)).collect())
     }
 
-    /// Whether a commit that was passed over changed a file that is wanted: the
-    /// changes that were seen do not go on from one another, do not lead to
-    /// what is there now, or do not begin where the file did. `oldest` is the
-    /// commit at which the walk ended early.
-    pub(super) fn has_gap(&mut self, oldest: Option<ObjectId>) -> Result<bool, Failure> {
-        if self.chain.broken {
-            return Ok(true);
-        }
-        let now = self.ground.repo.snapshot(self.ground.base)?;
-        for (path, blob) in &self.chain.newest {
-            if now.id(path)? != *blob {
-                return Ok(true);
-            }
-        }
-        let start = oldest.map(|oldest| self.ground.repo.snapshot(oldest)).transpose()?;
-        for (path, blob) in &self.chain.blobs {
-            let first = start.as_ref().map(|start| start.id(path)).transpose()?.flatten();
-            if first != *blob {
-                return Ok(true);
-            }
-        }
-        self.has_unseen(&now, start.as_ref())
-    }
-
-    /// Whether a file is there now that no commit was seen to bring.
-    fn has_unseen(
-        &mut self,
-        now: &TreeSnapshot,
-        start: Option<&TreeSnapshot>,
-    ) -> Result<bool, Failure> {
-        let overlays = discover::overlays(now, self.ground.config, None)?;
-        let roots = Roots::of(&overlays);
-        for overlay in overlays.iter().filter(|overlay| self.wants(overlay)) {
-            for path in discover::overlay_files(now, overlay, &roots)? {
-                let seen = self.chain.newest.contains_key(&path);
-                let old = || start.map(|start| start.id(&path)).transpose().map(Option::flatten);
-                if !seen && old()? != now.id(&path)? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// The steps, once every record was seen to go on from what the trees say.
-    pub(super) fn finish(mut self) -> Result<Done, Failure> {
-        let known = std::mem::take(&mut self.known);
-        for (path, known) in &known {
-            let Some((draft, file)) = known.said else { continue };
-            let step = self.drafts.get(draft).and_then(|draft| draft.files.get(file));
-            let Some(overlay) = step.map(|step| step.overlay.clone()) else { continue };
-            self.settle(path, &overlay, known)?;
-        }
+    /// The steps.
+    pub(super) fn finish(self) -> Done {
         let mut drafts = self.drafts;
         let (unread, open) = bridge(&mut drafts);
+        let mut places: HashMap<RepoPath, Rc<Place>> = HashMap::new();
+        let mut shifts_of = |file: &FileStep| {
+            let Overlay { path, .. } = &*file.overlay;
+            if !places.contains_key(path) {
+                places.insert(path.clone(), Rc::new(Place::of(&file.overlay)));
+            }
+            places.get(path).map(|place| shifts(file, place)).unwrap_or_default()
+        };
         let step = |draft: Draft| Step {
             moment: draft.moment,
             claims: draft.claims,
-            shifts: draft.files.iter().flat_map(shifts).collect(),
+            shifts: draft.files.iter().flat_map(&mut shifts_of).collect(),
         };
         let mut steps: Vec<Step> = drafts.into_iter().map(step).collect();
         steps.retain(|step| !step.shifts.is_empty());
-        Ok(Done { steps, unread, open })
+        Done { steps, unread, open }
+    }
+}
+
+fn moment(commit: &HistoryCommit) -> Moment {
+    Moment {
+        commit: commit.id.to_string(),
+        seconds: commit.seconds,
+        author: commit.author().to_owned(),
     }
 }
 
@@ -364,6 +259,10 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
 /// what comes after is compared with that. Gives the files that cannot be read
 /// in the end, and those that could not in the beginning.
 fn bridge(drafts: &mut [Draft]) -> (Vec<RepoPath>, Vec<RepoPath>) {
+    let is_read = |file: &FileStep| file.before.is_some() && file.after.is_some();
+    if drafts.iter().flat_map(|draft| &draft.files).all(is_read) {
+        return (Vec::new(), Vec::new());
+    }
     let mut last: HashMap<RepoPath, (Contents, bool)> = HashMap::new();
     let mut open = Vec::new();
     for step in drafts.iter_mut().rev().flat_map(|draft| &mut draft.files) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::gate;
 use crate::model::{Finding, Outcome as Verdict, Rule};
 use crate::output::{self, Format, Paint};
 use crate::report::{Ending, PromotionReport};
@@ -69,7 +70,8 @@ pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
     let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
     hints.retain(|hint| Some(hint) != explain.as_ref());
     remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
-    End { remarks, exit: Exit::Refused }
+    let exit = if gate::only_silence(findings) { Exit::Unavailable } else { Exit::Refused };
+    End { remarks, exit }
 }
 
 impl Promoting<'_> {

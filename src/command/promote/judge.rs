@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::Waiver;
 use crate::config::Holds;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Case, Dated, Past};
+use crate::gate::{self, Answers, Case, Dated, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
@@ -15,24 +15,34 @@ use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::held::holds;
+use super::super::outside::Questions;
 use super::Promoting;
 
-/// What a plan is judged by, beside the base itself.
+/// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
     holds: Holds,
     proof: Proof,
+    answers: Answers,
 }
 
 impl Promoting<'_> {
-    /// Gathers what the rules ask of history and of the change.
+    /// History, proof, and what somebody outside knows.
     pub(super) fn evidence(&self, inventory: &Inventory, plan: &Plan) -> Result<Evidence, Failure> {
         let timelines = self.history(inventory, plan)?;
         let ground = Ground::of(self.workspace);
+        let questions = Questions {
+            ground,
+            inventory,
+            promotions: &plan.promotions,
+            timelines: &timelines,
+            remote: self.args.remote.as_deref(),
+        };
+        let answers = questions.ask()?;
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        Ok(Evidence { timelines, dates, holds, proof: self.proof(plan)? })
+        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, holds, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -93,7 +103,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, proof, dates, holds } = evidence;
+        let Evidence { timelines, dates, proof, answers, holds } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -117,6 +127,7 @@ impl Promoting<'_> {
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
+            answers: Some(answers),
             now: self.context.now,
         };
         gate::evaluate(&case)

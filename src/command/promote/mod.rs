@@ -369,9 +369,13 @@ impl Promoting<'_> {
         }
     }
 
-    /// A finding whose hint names the program as it was started.
+    /// A finding whose hint names the program as it was started, and the way
+    /// that the promotion goes.
     fn hinted(&self, finding: Finding) -> Finding {
-        let hint = finding.hint.map(|hint| self.context.front.commands(&hint));
+        let front = self.context.front;
+        let hint = finding
+            .hint
+            .map(|hint| way::the_same_way(self.args, front.name(), front.commands(&hint)));
         Finding { hint, ..finding }
     }
 

@@ -199,20 +199,16 @@ impl Known<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Environment, EnvironmentDelivery, Sources};
+    use crate::model::{Environment, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {
         let names = ["dev", "staging", "prod"];
-        let environments = names.iter().enumerate().map(|(index, name)| Environment {
-            name: EnvironmentName::new(*name),
-            sources: match index {
+        let environments = names.iter().enumerate().map(|(index, name)| {
+            let sources = match index {
                 0 => Sources::First,
                 index => Sources::All(vec![EnvironmentName::new(names[index - 1])]),
-            },
-            dirs: vec![(*name).to_owned()],
-            seen: false,
-            together: false,
-            delivery: EnvironmentDelivery::default(),
+            };
+            Environment::bare(EnvironmentName::new(*name), sources)
         });
         let known = Known {
             pipeline: &Pipeline::new(environments.collect()).unwrap(),

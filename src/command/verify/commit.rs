@@ -125,7 +125,7 @@ impl Judged<'_> {
 
     fn judge(&self, repo: &Repository) -> Result<CheckReport, Failure> {
         let change = git::moved(repo, self.parent, self.id)?;
-        let options = Options { adopt: false, now: self.seconds };
+        let options = Options { adopt: false, now: self.seconds, online: false };
         judge::judge_by(repo, &change, (options, Some(self.config)))
     }
 

@@ -314,12 +314,24 @@ impl Forge for Azure {
     }
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        Ok(newest(self.states(commit, "true")?))
+    }
+
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        self.states(commit, "false")
+    }
+}
+
+impl Azure {
+    /// The statuses of a commit, the older ones first; the newest of each name
+    /// alone, or all of them.
+    fn states(&self, commit: &str, newest: &str) -> Result<Vec<Check>, ForgeError> {
         let path = format!("{}/commits/{}/statuses", self.repository, encoded(commit));
-        let found = self.http.skipping(&path, &[("latestOnly", "true"), VERSION], BARE_PAGE);
+        let found = self.http.skipping(&path, &[("latestOnly", newest), VERSION], BARE_PAGE);
         let mut found: Vec<Status> =
             found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         found.sort_by_key(|status| status.id);
-        Ok(newest(found.into_iter().map(Status::check).collect()))
+        Ok(found.into_iter().map(Status::check).collect())
     }
 }
 

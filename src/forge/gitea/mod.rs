@@ -315,12 +315,16 @@ impl Forge for Gitea {
     }
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        Ok(newest(self.all_checks(commit)?))
+    }
+
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
         let path = format!("{}/commits/{}/statuses", self.repository, encoded(commit));
         let found = self.http.pages(&path, &[PAGE]);
         let mut found: Vec<Status> =
             found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         found.sort_by_key(|status| status.id);
-        Ok(newest(found.into_iter().map(Status::check).collect()))
+        Ok(found.into_iter().map(Status::check).collect())
     }
 }
 

@@ -12,7 +12,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use self::answer::{Asked, Milestone, Pull, Review, Runs, Statuses};
+use self::answer::{Asked, Milestone, Pull, Review, Run, Runs, Status, Statuses};
 use super::common::Steps;
 use super::http::{Http, secret};
 use super::place::encoded;
@@ -245,6 +245,18 @@ impl Forge for GitHub {
             |page: Runs| page.check_runs,
         )?;
         Ok(answer::newest(statuses, runs))
+    }
+
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        let commit = format!("{}/commits/{}", self.path, encoded(commit));
+        let statuses: Vec<Status> = self.http.pages(&format!("{commit}/statuses"), &[PAGE])?;
+        let runs = self.http.pages_of(
+            &format!("{commit}/check-runs"),
+            &[("filter", "all"), PAGE],
+            |page: Runs| page.check_runs,
+        )?;
+        let runs = runs.into_iter().map(Run::check);
+        Ok(statuses.into_iter().map(Status::check).chain(runs).collect())
     }
 }
 

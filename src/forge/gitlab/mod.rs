@@ -343,8 +343,19 @@ impl Forge for GitLab {
     }
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        Ok(newest(self.states(commit, &[PAGE])?))
+    }
+
+    fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
+        self.states(commit, &[("all", "true"), PAGE])
+    }
+}
+
+impl GitLab {
+    /// Statuses and pipelines of a commit, the older ones first.
+    fn states(&self, commit: &str, query: &[(&str, &str)]) -> Result<Vec<Check>, ForgeError> {
         let path = format!("{}/repository/commits/{}/statuses", self.project, encoded(commit));
-        let statuses = self.http.pages(&path, &[PAGE]);
+        let statuses = self.http.pages(&path, query);
         let mut statuses: Vec<Status> =
             statuses.map_err(|error| error.about(&format!("the commit {commit}")))?;
         statuses.sort_by_key(|status| status.id);
@@ -353,7 +364,7 @@ impl Forge for GitLab {
         let mut pipelines: Vec<Pipeline> = pipelines.map_err(|error| self.in_project(error))?;
         pipelines.sort_by_key(|pipeline| pipeline.id);
         let checks = statuses.into_iter().map(Status::check);
-        Ok(newest(checks.chain(pipelines.into_iter().map(Pipeline::check)).collect()))
+        Ok(checks.chain(pipelines.into_iter().map(Pipeline::check)).collect())
     }
 }
 

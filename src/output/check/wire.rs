@@ -55,7 +55,7 @@ struct WireAudit {
 /// A version that an environment before does not run.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct WireAuditRow {
+pub(in super::super) struct WireAuditRow {
     /// The app.
     app: String,
     /// The image.

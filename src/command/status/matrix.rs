@@ -1,90 +1,33 @@
-//! `git promote status`: who runs what, where, since when, what is next.
+//! The matrix of a status: which rows and columns, and where each version
+//! stands.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Args;
-
 use crate::config::{Config, Holds};
-use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
-use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
-use super::evidence::{Ground, Reach, timelines};
-use super::held::holds;
-use super::leftovers;
-use super::workspace::is_undecided;
-use super::{Answer, Context, Failure, Remark, Workspace};
+use super::super::workspace::is_undecided;
+use super::super::{Context, Failure, Workspace};
 
-/// Who runs what, where, since when, what is next
-#[derive(Debug, Clone, Default, Args)]
-pub struct StatusArgs {
-    /// Only these apps or environments
-    #[arg(value_name = "APP|ENV")]
-    pub names: Vec<String>,
-}
-
-/// `git promote status [APP|ENV...]`
-pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
-    let workspace = Workspace::open(context)?;
-    let config = &workspace.config;
-    let (report, inventory) = matrix(context, &workspace, args)?;
-    let text = render(context, &report);
-    let mut remarks = leftovers::noticed(&workspace.repo);
-    remarks.extend(workspace.config_notes());
-    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
-    remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
-    if inventory.cells.is_empty() {
-        remarks.push(Remark::Note(nothing_found(config)));
-    }
-    if context.verbose {
-        remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
-    }
-    Ok(Answer { remarks, ..Answer::done(text) })
-}
-
-/// Who runs what, and the inventory it was told from.
-pub(super) fn matrix(
-    context: &Context,
-    workspace: &Workspace,
-    args: &StatusArgs,
-) -> Result<(StatusReport, Inventory), Failure> {
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
-    let inventory = discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?;
-    let wanted = Wanted::new(workspace, &inventory, &args.names)?;
-    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
-    let timelines = timelines(Ground::of(workspace), &inventory, &keys, Reach::Arrivals)?;
-    let holds = holds(&workspace.snapshot)?;
-    let frozen = frozen(&workspace.config, context.now);
-    let matrix = Matrix { context, workspace, inventory: &inventory, timelines, frozen, holds };
-    let report = matrix.report(&wanted);
-    Ok((report, inventory))
-}
-
-/// Why the table is empty: the overlays are elsewhere, or what they hold is
-/// nothing that is recognised by itself.
-fn nothing_found(config: &Config) -> String {
-    let paths: Vec<&str> = config.layout.iter().map(|path| path.template.as_str()).collect();
-    format!(
-        "no version was found in {}; `fields` of a layout path in promote.toml declares where \
-         Helm values and custom resources hold one",
-        paths.join(", ")
-    )
-}
-
-/// The rows and columns that were asked for.
-struct Wanted {
-    apps: Vec<AppId>,
-    environments: Vec<EnvironmentName>,
+/// The rows and columns that were asked for; all where none are named.
+#[derive(Debug, Default)]
+pub(in super::super) struct Wanted {
+    /// The apps.
+    pub(in super::super) apps: Vec<AppId>,
+    /// The environments.
+    pub(in super::super) environments: Vec<EnvironmentName>,
 }
 
 impl Wanted {
-    fn new(
+    /// What words name.
+    pub(super) fn new(
         workspace: &Workspace,
         inventory: &Inventory,
         names: &[String],
@@ -106,7 +49,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn has(&self, key: &CellKey) -> bool {
+    pub(super) fn has(&self, key: &CellKey) -> bool {
         self.has_app(&key.app) && self.has_environment(&key.environment)
     }
 
@@ -130,7 +73,7 @@ fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failur
 }
 
 /// The environments that are frozen now.
-fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
+pub(super) fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
     let all = config.pipeline.environments().iter().map(|environment| &environment.name);
     let shut = |name: &&EnvironmentName| {
         let now = jiff::Timestamp::from_second(now).ok();
@@ -139,17 +82,19 @@ fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
     all.filter(shut).cloned().collect()
 }
 
-struct Matrix<'a> {
-    context: &'a Context,
-    workspace: &'a Workspace,
-    inventory: &'a Inventory,
-    timelines: BTreeMap<CellKey, Timeline>,
-    frozen: BTreeSet<EnvironmentName>,
-    holds: Holds,
+/// What the matrix is made of.
+pub(super) struct Matrix<'a> {
+    pub(super) context: &'a Context,
+    pub(super) workspace: &'a Workspace,
+    pub(super) inventory: &'a Inventory,
+    pub(super) timelines: BTreeMap<CellKey, Timeline>,
+    pub(super) frozen: BTreeSet<EnvironmentName>,
+    pub(super) holds: Holds,
 }
 
 impl Matrix<'_> {
-    fn report(&self, wanted: &Wanted) -> StatusReport {
+    /// The rows and columns that are wanted.
+    pub(super) fn report(&self, wanted: &Wanted) -> StatusReport {
         let all = self.workspace.config.pipeline.environments();
         let shown: Vec<&Environment> =
             all.iter().filter(|e| wanted.has_environment(&e.name)).collect();
@@ -168,6 +113,7 @@ impl Matrix<'_> {
         StatusReport {
             environments: shown.iter().map(sources).collect(),
             rows,
+            live: None,
             now: self.context.now,
         }
     }
@@ -194,7 +140,10 @@ impl Matrix<'_> {
             pin: pin.cloned(),
             since: since.filter(|_| pin.is_some()).map(|moment| moment.seconds),
             commit: since.filter(|_| pin.is_some()).map(|moment| moment.commit.clone()),
+            author: since.filter(|_| pin.is_some()).map(|moment| moment.author.clone()),
+            path: cell.and_then(|cell| cell.sites.first()).map(|site| site.path.clone()),
             standing: self.standing(&key, environment),
+            live: None,
         }
     }
 
@@ -290,15 +239,4 @@ fn newer_than(pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
     let orders: Option<Vec<Ordering>> =
         others?.into_iter().map(|other| by_semver(pin, other)).collect();
     Some(orders?.into_iter().all(|order| order == Ordering::Greater))
-}
-
-fn render(context: &Context, report: &StatusReport) -> String {
-    match context.format {
-        Format::Table => output::status(report, false),
-        Format::Wide => output::status(report, true),
-        format => {
-            let table = output::plain_status_table(report);
-            output::machine(format, &output::status_value(report), "rows", &table)
-        }
-    }
 }

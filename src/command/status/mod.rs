@@ -1,0 +1,145 @@
+//! `git promote status`: who runs what, where, since when, what is next.
+
+mod live;
+mod matrix;
+mod watch;
+
+pub(super) use matrix::Wanted;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::discover::{self, CellKey, Inventory};
+use crate::output::{self, Format};
+use crate::report::StatusReport;
+
+use super::evidence::{Ground, Reach, timelines};
+use super::held::holds;
+use super::leftovers;
+use super::wait::span;
+use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+
+/// Who runs what, where, since when, what is next
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Only these apps or environments
+    #[arg(value_name = "APP|ENV")]
+    pub names: Vec<String>,
+    /// Every row; else, of more than 40, those where something differs
+    #[arg(long)]
+    pub all: bool,
+    /// Beside each version what the cluster of the environment runs, asked by
+    /// kubectl (`context` and `namespace` in promote.toml)
+    #[arg(long)]
+    pub live: bool,
+    /// How long a cluster is waited for
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = span, requires = "live")]
+    pub timeout: Duration,
+    /// Look again and again, until Ctrl-C
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "5s", value_parser = span)]
+    pub watch: Option<Duration>,
+}
+
+impl Default for StatusArgs {
+    /// As `status` without any word.
+    fn default() -> Self {
+        let timeout = Duration::from_secs(15);
+        Self { names: Vec::new(), all: false, live: false, timeout, watch: None }
+    }
+}
+
+/// What was seen at one time.
+#[derive(Debug, Clone)]
+struct Seen {
+    report: StatusReport,
+    remarks: Vec<Remark>,
+    /// The full id of the commit.
+    base: String,
+}
+
+impl Seen {
+    /// Whether there is more news in the other than that time went by.
+    fn differs(&self, other: &Self) -> bool {
+        let now = other.report.now;
+        StatusReport { now, ..self.report.clone() } != other.report || self.remarks != other.remarks
+    }
+}
+
+/// `git promote status [APP|ENV...]`
+pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
+    if let Some(interval) = args.watch {
+        return watch::watch(context, args, interval.max(Duration::from_secs(1)));
+    }
+    let Seen { report, remarks, .. } = see(context, args)?;
+    // The part that git tells is there; only what was asked beside it is not.
+    let silent = report.live.iter().flatten().any(|(_, error)| error.is_some());
+    let exit = if silent { Exit::Unavailable } else { Exit::Done };
+    Ok(Answer { remarks, exit, ..Answer::done(render(context, &report, args.all)) })
+}
+
+fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
+    let workspace = Workspace::open(context)?;
+    let inventory = inventory(&workspace)?;
+    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
+    let mut report = matrix(context, (&workspace, &inventory), &wanted)?;
+    let mut remarks = leftovers::noticed(&workspace.repo);
+    remarks.extend(workspace.config_notes());
+    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
+    remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
+    if inventory.cells.is_empty() {
+        remarks.push(Remark::Note(nothing_found(&workspace.config)));
+    }
+    if context.verbose {
+        remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
+    }
+    if args.live {
+        remarks.extend(live::look((&workspace, &inventory), &mut report, args.timeout)?);
+    }
+    Ok(Seen { report, remarks, base: workspace.base.to_string() })
+}
+
+/// What the base commit holds.
+pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
+    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
+    Ok(discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?)
+}
+
+/// Who runs what.
+pub(super) fn matrix(
+    context: &Context,
+    (workspace, inventory): (&Workspace, &Inventory),
+    wanted: &Wanted,
+) -> Result<StatusReport, Failure> {
+    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
+    let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
+    let holds = holds(&workspace.snapshot)?;
+    let frozen = matrix::frozen(&workspace.config, context.now);
+    let matrix = matrix::Matrix { context, workspace, inventory, timelines, frozen, holds };
+    Ok(matrix.report(wanted))
+}
+
+/// Why the table is empty: the overlays are elsewhere, or what they hold is
+/// nothing that is recognised by itself.
+fn nothing_found(config: &Config) -> String {
+    let paths: Vec<&str> = config.layout.iter().map(|path| path.template.as_str()).collect();
+    format!(
+        "no version was found in {}; `fields` of a layout path in promote.toml declares where \
+         Helm values and custom resources hold one",
+        paths.join(", ")
+    )
+}
+
+fn render(context: &Context, report: &StatusReport, all: bool) -> String {
+    match context.format {
+        Format::Table => context.front.commands(&output::status(report, all)),
+        Format::Wide => context.front.commands(&output::wide_status(report, all)),
+        format => {
+            let table = output::plain_status_table(report);
+            output::machine(format, &output::status_value(report), "rows", &table)
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The health of the environment before, as the forge and a program tell it.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::journey_request::{at, overlay};
+use crate::server::Reply;
+use crate::world::{Ran, World};
+
+/// Three environments; `{health}` is what staging asks for.
+const CONFIG: &str = r#"version = 1
+
+[layout]
+paths = ["apps/{app}/{env}"]
+
+[[environment]]
+name = "dev"
+
+[[environment]]
+name = "staging"
+health = HEALTH
+
+[[environment]]
+name = "prod"
+
+[forge]
+kind = "github"
+api = "{api}"
+repository = "acme/config"
+"#;
+
+/// `web` of which dev has v2 since a commit of its own, and a clone.
+fn world_with(health: &str, more: &[(&str, &str)]) -> (World, PathBuf) {
+    let config = CONFIG.replace("HEALTH", health);
+    let mut files = vec![("promote.toml".to_owned(), config)];
+    files.extend(more.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    for env in ["dev", "staging", "prod"] {
+        files.push((at("web", env), overlay("web", "v1")));
+    }
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let world = World::new(&files);
+    world.set("web", "dev", "v2");
+    let root = world.clone_as("repo");
+    (world, root)
+}
+
+const FLUX: &str = r#"{ context = "kustomization/{app}-{env}/*", timeout = "0s" }"#;
+
+fn head(world: &World) -> String {
+    world.git(&["rev-parse", "main"]).trim().to_owned()
+}
+
+fn dry(world: &World, root: &std::path::Path) -> Ran {
+    world.promote(root, &["web@v2", "staging", "-n"])
+}
+
+#[test]
+fn only_what_is_known_to_be_well_goes_on() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    let none = dry(&world, &root).ends(3);
+    none.says("fail  GP015  dev is not known to be healthy: no status of ");
+    none.says("fits `kustomization/web-dev/*`");
+    none.says("hint: git promote wait dev");
+    // Another name, another environment and another app say nothing.
+    for other in ["kustomization/web-staging/1", "kustomization/api-dev/1", "helm/web-dev/1"] {
+        world.status(&brought, other, "success");
+    }
+    dry(&world, &root).ends(3).says("no status of ");
+    world.status(&brought, "kustomization/web-dev/1", "pending");
+    dry(&world, &root).ends(3).says("GP015  dev is not known to be healthy yet");
+    world.promote(&root, &["wait", "dev"]).ends(7).says("kustomization/web-dev/1");
+    world.status(&brought, "kustomization/web-dev/1", "failure");
+    dry(&world, &root).ends(3).says("GP015  dev is not healthy: kustomization/web-dev/1");
+    world.promote(&root, &["wait", "dev"]).ends(3).says("failed");
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    dry(&world, &root).ends(0).says("ok    GP015  dev is healthy: kustomization/web-dev/1");
+    world.promote(&root, &["wait", "dev"]).ends(0).says("healthy");
+    // Several of one pattern: each has to be well.
+    world.status(&brought, "kustomization/web-dev/2", "failure");
+    dry(&world, &root).ends(3).says("kustomization/web-dev/2");
+}
+
+#[test]
+fn a_fix_that_landed_lifts_what_failed_before_it() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    world.status(&brought, "kustomization/web-dev/1", "failure");
+    world.somebody_saves("Fix", &[("apps/web/dev/fix.yaml", "# later\n")]);
+    let fix = head(&world);
+    world.git_in(&root, &["pull", "-q"]);
+    dry(&world, &root).ends(3).says(&brought[..7]);
+    // Two of the first, so that its time is later than the first one's.
+    world.status(&fix, "other", "success");
+    world.status(&fix, "kustomization/web-dev/1", "success");
+    dry(&world, &root).ends(0).says(&fix[..7]);
+    // Nothing is told of a still newer one: what is known of the fix counts.
+    world.somebody_saves("More", &[("docs/more.md", "more\n")]);
+    world.git_in(&root, &["pull", "-q"]);
+    dry(&world, &root).ends(0).says(&fix[..7]);
+}
+
+#[test]
+fn any_failure_since_it_arrived_counts_where_that_is_wanted() {
+    let since = r#"{ context = "kustomization/{app}-{env}/*", since-arrival = true }"#;
+    let (world, root) = world_with(since, &[]);
+    let brought = head(&world);
+    // What failed before the version came is not of it.
+    let before = world.git(&["rev-parse", "main~1"]).trim().to_owned();
+    world.status(&before, "kustomization/web-dev/1", "failure");
+    world.status(&brought, "kustomization/web-dev/1", "pending");
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    dry(&world, &root).ends(0);
+    world.status(&brought, "kustomization/web-dev/1", "failure");
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    let said = dry(&world, &root).ends(3);
+    said.says("dev is not healthy: kustomization/web-dev/1");
+    said.says("failed since it arrived");
+}
+
+#[test]
+fn a_forge_that_does_not_answer_is_never_a_pass() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    let down = || {
+        for _ in 0..3 {
+            world.fails("GET", "/status", Reply::text(503, "text/plain", "down"));
+        }
+    };
+    down();
+    dry(&world, &root).ends(7).says("GP015");
+    down();
+    let over = ["web@v2", "staging", "-n", "--override", "GP015", "--reason", "INC-42"];
+    world.promote(&root, &over).ends(0).says("(overridden: INC-42)");
+    world.hub().faults.clear();
+    // Refused by something else too, it is a refusal.
+    down();
+    world.promote(&root, &["web@v9", "staging", "-n"]).ends(3);
+    world.hub().faults.clear();
+    let without = [("GIT_PROMOTE_TOKEN", "")];
+    let said = world.promote_with(&root, &["web@v2", "staging", "-n"], &without);
+    said.ends(7).says("set GIT_PROMOTE_TOKEN");
+}
+
+#[test]
+fn the_gate_asks_only_where_it_may() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    world.git_in(&root, &["switch", "-q", "-c", "change"]);
+    let file = root.join(at("web", "staging"));
+    std::fs::write(file, overlay("web", "v2")).unwrap();
+    world.git_in(&root, &["commit", "-qam", "Staging"]);
+    let asked = || world.server.received().iter().filter(|r| r.path.contains("/commits/")).count();
+    let check = |more: &[&str]| {
+        let args = ["check", "main..change", "-v"];
+        world.promote(&root, &[&args[..], more].concat())
+    };
+    check(&[]).ends(0).says("whether dev is healthy is not asked without --online");
+    assert_eq!(asked(), 0);
+    check(&["--online"]).ends(3).says("no status of ");
+    assert!(asked() > 0);
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    let passed = check(&["--online", "-o", "json"]).ends(0).json();
+    let all = passed["findings"].as_array().unwrap();
+    let own: Vec<_> = all.iter().filter(|finding| finding["rule"] == "GP015").collect();
+    assert_eq!(own.len(), 1, "{passed}");
+    assert_eq!(own[0]["result"], "pass");
+    for _ in 0..3 {
+        world.fails("GET", "/check-runs", Reply::json(502, &json!({})));
+    }
+    check(&["--online"]).ends(7);
+    // The config of the base can demand that it is asked.
+    world.git_in(&root, &["switch", "-q", "main"]);
+    let config = std::fs::read_to_string(root.join("promote.toml")).unwrap();
+    let strict = config.replace("version = 1\n", "version = 1\nrequire-online = true\n");
+    std::fs::write(root.join("promote.toml"), strict).unwrap();
+    world.git_in(&root, &["commit", "-qam", "Strict"]);
+    world.git_in(&root, &["switch", "-q", "change"]);
+    world.git_in(&root, &["rebase", "-q", "main"]);
+    let said = check(&[]).ends(3);
+    said.says("whether dev is healthy was not asked, and `require-online` wants it asked");
+    said.says("git promote check --online");
+}
+
+#[test]
+fn a_program_tells_and_a_file_of_the_change_is_not_it() {
+    let script =
+        "#!/bin/sh\necho \"$PROMOTE_APP $PROMOTE_ENV $PROMOTE_VERSION $1 in $(ls | wc -l)\"\n";
+    let health = r#"{ command = ["ci/smoke.sh", "{app}-{env}"], timeout = "5s" }"#;
+    let (world, root) = world_with(health, &[("ci/smoke.sh", &format!("{script}exit 4\n"))]);
+    let said = dry(&world, &root).ends(3);
+    said.says("GP015  dev is not healthy: ci/smoke.sh: exit 4: web dev v2 web-dev in 1");
+    // What lies in the work tree, or comes with the change, is another one.
+    std::fs::write(root.join("ci/smoke.sh"), "#!/bin/sh\nexit 0\n").unwrap();
+    dry(&world, &root).ends(3);
+    world.git_in(&root, &["switch", "-q", "-c", "change"]);
+    std::fs::write(root.join(at("web", "staging")), overlay("web", "v2")).unwrap();
+    world.git_in(&root, &["commit", "-qam", "Both"]);
+    world.promote(&root, &["check", "main..change", "--online"]).ends(3).says("exit 4");
+    world.promote(&root, &["check", "main..change"]).says("not asked without --online");
+    world.git_in(&root, &["switch", "-q", "main"]);
+    let landed = |text: &str| {
+        world.somebody_saves("Smoke", &[("ci/smoke.sh", text)]);
+        world.git_in(&root, &["pull", "-q"]);
+    };
+    landed(&format!("{script}exit 0\n"));
+    dry(&world, &root).ends(0).says("ok    GP015  dev is healthy: ci/smoke.sh");
+    world.promote(&root, &["wait", "dev"]).ends(0);
+    landed("#!/bin/sh\nsleep 30\n");
+    dry(&world, &root).ends(3).says("it did not end within 5s");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_no_pass() {
+    let (world, root) = world_with(r#"{ command = ["ci/none.sh"] }"#, &[]);
+    dry(&world, &root).ends(7).says("ci/none.sh is not in the base commit");
+    let (world, root) = world_with(r#"{ command = ["no-such-program-here"] }"#, &[]);
+    dry(&world, &root).ends(7).says("the program no-such-program-here is not there");
+}
+
+#[test]
+fn nobody_is_asked_where_nothing_is_said_and_nothing_where_nobody_runs_it() {
+    let (world, root) = world_with(FLUX, &[]);
+    // Prod says nothing of health.
+    let said = world.promote(&root, &["web@v1", "prod", "-n"]).ends(0);
+    assert!(!said.out.contains("GP015"), "{}", said.out);
+    world.promote(&root, &["wait", "prod"]).ends(2).says("does not say what tells");
+    // A rollback goes to what dev does not run.
+    let mend = ["web@v2", "staging", "--override", "GP015", "--reason", "x"];
+    world.promote(&root, &mend).ends(0);
+    let before = world.server.received().len();
+    let back = world.promote(&root, &["rollback", "staging", "-a", "web", "-n"]).ends(0);
+    back.says("GP015  dev does not run v1: its state says nothing");
+    assert_eq!(world.server.received().len(), before);
+}
