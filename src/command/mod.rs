@@ -2,6 +2,7 @@
 //! from them to a report.
 
 pub mod audit;
+mod change;
 pub mod check;
 mod chosen;
 pub mod config;
@@ -14,6 +15,8 @@ mod evidence;
 pub mod explain;
 mod failure;
 mod forges;
+mod held;
+pub mod hold;
 pub mod init;
 mod leftovers;
 pub mod log;

@@ -26,9 +26,11 @@ static ROOT: Place = Place {
         ("version", None),
         ("deliver", None),
         ("mutable-tags", None),
+        ("freezes", Some(&FREEZE)),
         ("layout", Some(&LAYOUT)),
         ("environment", Some(&ENVIRONMENT)),
         ("override", Some(&OVERRIDE)),
+        ("policy", Some(&POLICY)),
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
@@ -100,8 +102,11 @@ static ENVIRONMENT: Place = Place {
         ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
+        ("windows", Some(&WINDOW)),
+        ("freezes", Some(&FREEZE)),
+        ("require-trailers", None),
     ],
-    later: &["windows", "freezes", "approvals", "protected", "require-trailers"],
+    later: &[],
 };
 
 static HEALTH: Place = Place {
@@ -131,6 +136,39 @@ static ROLLBACK: Place = Place {
     later: &[],
 };
 
+static WINDOW: Place = Place {
+    written: "an entry of `windows` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("allow", None),
+        ("deny", None),
+        ("cron", None),
+        ("duration", None),
+        ("timezone", None),
+    ],
+    later: &[],
+};
+
+static FREEZE: Place = Place {
+    written: "an entry of `freezes`",
+    list: None,
+    keys: &[("from", None), ("to", None), ("timezone", None), ("reason", None)],
+    later: &[],
+};
+
+static POLICY: Place = Place {
+    written: "`[[policy]]`",
+    list: Some("policy"),
+    keys: &[
+        ("name", None),
+        ("expression", None),
+        ("environments", None),
+        ("message", None),
+        ("override", None),
+    ],
+    later: &[],
+};
+
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
@@ -153,8 +191,11 @@ static PLACES: &[&Place] = &[
     &ENVIRONMENT,
     &SIGNATURE,
     &ROLLBACK,
+    &WINDOW,
+    &FREEZE,
     &HEALTH,
     &OVERRIDE,
+    &POLICY,
     &APP,
     &FORGE,
     &PULL_REQUEST,

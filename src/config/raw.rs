@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::health::RawHealth;
 use super::images::RawSignature;
+use super::raw_times::{RawFreeze, RawPolicy, RawWindow};
 
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
@@ -49,9 +50,17 @@ pub(super) struct RawConfig {
     /// waived may be waived by `promote`, and none in `check`.
     #[serde(default)]
     pub(super) r#override: Vec<RawOverride>,
+    /// Conditions that a promotion has to satisfy, in the Common Expression
+    /// Language.
+    #[serde(default)]
+    pub(super) policy: Vec<RawPolicy>,
     /// Apps that differ from the rest; the first match wins.
     #[serde(default)]
     pub(super) app: Vec<RawApp>,
+    /// Days on which nothing enters any environment.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
     /// Tags that move, as globs, beside the built-in ones such as `latest`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -208,6 +217,19 @@ pub(super) struct RawEnvironment {
     /// What is other for a rollback into it.
     #[serde(default)]
     pub(super) rollback: Option<RawRollback>,
+    /// When it may be entered: in any window that allows, and in none that
+    /// denies. Left out: always.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<RawWindow>>", length(min = 1))]
+    pub(super) windows: Option<Spanned<Vec<Spanned<RawWindow>>>>,
+    /// Days on which nothing enters it.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
+    /// The trailers that a change of it has to carry, by their keys.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) require_trailers: Vec<Text>,
 }
 
 /// What is other for a rollback.

@@ -7,7 +7,7 @@ use toml::Value;
 use super::import::ImportNote;
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
-    health, images,
+    health, images, policies,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -42,6 +42,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
     }
+    guards::write_top(text, &config.guards)?;
     layout(text, &config.layout)?;
     text.push_str("\n# The order of this list is the order of promotion.");
     let mut before = None;
@@ -52,6 +53,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
     config.apps.iter().try_for_each(|one| app(text, one))?;
+    policies::write(text, &config.guards.policies)?;
     delivery::write_tables(text, &config.delivery)
 }
 

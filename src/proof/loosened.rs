@@ -38,6 +38,7 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
             None => found.push(format!("{} is no environment any more", environment.name)),
         }
     }
+    found.extend(old.guards.loosened(&new.guards));
     for path in old.layout.iter().filter(|path| !new.layout.contains(path)) {
         found.push(format!("`{}` is no longer laid out as it was", path.template));
     }

@@ -37,9 +37,9 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:2:1: unknown key `sorce`, did you mean `source`?
       hint: write `source`
     promote.toml:2:1: unknown key `zzzzzz`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: unknown key `xx`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: the key `seen` does not belong here
       hint: move it to `[[environment]]`
     promote.toml:3:1: the key `path` does not belong here
@@ -61,19 +61,19 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:4:1: unknown key `saok`, did you mean `soak`?
       hint: write `soak`
     promote.toml:2:1: unknown key `a\u{1b}[31mb`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     ");
 }
 
 #[test]
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\nwindows = '24h'",
+        "[[environment]]\nname = 'dev'\npin = '24h'",
     ]), @r#"
-    promote.toml:4:1: `windows` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `windows`, or use a newer version that enforces it
+    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
+      hint: remove `pin`, or use a newer version that enforces it
     "#);
-    let environment = ["windows", "freezes", "require-trailers"];
+    let environment: [&str; 0] = [];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");

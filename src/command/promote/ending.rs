@@ -43,7 +43,7 @@ impl Outcome {
 }
 
 impl End {
-    pub(super) fn quiet(exit: Exit) -> Self {
+    pub(in super::super) fn quiet(exit: Exit) -> Self {
         Self { remarks: Vec::new(), exit }
     }
 }

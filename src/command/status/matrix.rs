@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::{Config, Holds};
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
@@ -89,12 +90,24 @@ pub(super) fn command_of(
     format!("{} {} {environment}", context.front.name(), app.at(&shown))
 }
 
+/// The environments that are frozen now.
+pub(super) fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
+    let all = config.pipeline.environments().iter().map(|environment| &environment.name);
+    let shut = |name: &&EnvironmentName| {
+        let now = jiff::Timestamp::from_second(now).ok();
+        now.is_some_and(|now| config.calendar(name).is_frozen(now))
+    };
+    all.filter(shut).cloned().collect()
+}
+
 /// What the matrix is made of.
 pub(super) struct Matrix<'a> {
     pub(super) context: &'a Context,
     pub(super) workspace: &'a Workspace,
     pub(super) inventory: &'a Inventory,
     pub(super) timelines: BTreeMap<CellKey, Timeline>,
+    pub(super) frozen: BTreeSet<EnvironmentName>,
+    pub(super) holds: Holds,
 }
 
 impl Matrix<'_> {
@@ -159,6 +172,9 @@ impl Matrix<'_> {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
         };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
+        if self.holds.active(&key.environment, &key.app, self.context.now).is_some() {
+            return Standing::Held;
+        }
         let sources = self.workspace.config.sources_for(environment, &key.app);
         let before: Vec<Option<&Cell>> = sources
             .names()
@@ -176,7 +192,11 @@ impl Matrix<'_> {
         }
         let alone = before.iter().all(Option::is_none);
         let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
-        if alone || newer { Standing::Ahead } else { Standing::Behind }
+        match alone || newer {
+            true => Standing::Ahead,
+            false if self.frozen.contains(&key.environment) => Standing::Frozen,
+            false => Standing::Behind,
+        }
     }
 
     /// Whether a kustomization of the app's overlay there cannot be read.

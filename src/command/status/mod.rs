@@ -20,6 +20,7 @@ use crate::output::{self, Format};
 use crate::report::StatusReport;
 
 use super::evidence::{Ground, Reach, timelines};
+use super::held::holds;
 use super::leftovers;
 use super::wait::span;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -149,7 +150,9 @@ pub(super) fn matrix(
     let own = |key: &&CellKey| wanted.has_app(&key.app);
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(own).collect();
     let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
-    let matrix = matrix::Matrix { context, workspace, inventory, timelines };
+    let holds = holds(&workspace.snapshot)?;
+    let frozen = matrix::frozen(&workspace.config, context.now);
+    let matrix = matrix::Matrix { context, workspace, inventory, timelines, frozen, holds };
     Ok(matrix.report(wanted))
 }
 
