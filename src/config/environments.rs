@@ -40,9 +40,9 @@ fn environment(
         seen: raw.seen,
         together: raw.together,
         delivery: delivery::of_environment(source, raw)?,
-        images: images::of_environment(source, raw)?,
         health: raw.health.as_ref().map(|raw| health::read(source, raw)).transpose()?,
         cluster: cluster::of_environment(source, raw)?,
+        images: images::of_environment(source, raw)?,
         ..Environment::bare(EnvironmentName::new(name), sources)
     })
 }

@@ -90,12 +90,14 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
-        ("registry", None),
-        ("pin", None),
-        ("verify-signature", Some(&SIGNATURE)),
+        ("approvals", None),
+        ("protected", None),
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
+        ("registry", None),
+        ("pin", None),
+        ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
@@ -125,8 +127,8 @@ static SIGNATURE: Place = Place {
 static ROLLBACK: Place = Place {
     written: "`rollback` of `[[environment]]`",
     list: None,
-    keys: &[("exempt", None)],
-    later: &["approvals"],
+    keys: &[("exempt", None), ("approvals", None)],
+    later: &[],
 };
 
 static OVERRIDE: Place = Place {
@@ -143,7 +145,7 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 12] = [
+static PLACES: &[&Place] = &[
     &ROOT,
     &LAYOUT,
     &PATH,

@@ -47,7 +47,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
-        guards::write_environment(text, config.guard(&one.name))?;
+        guards::write_environment(text, config.guard(&one.name), one.delivery.rollback_approvals)?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
@@ -108,8 +108,8 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
-    images::write_environment(text, &one.images)?;
     cluster::write(text, &one.cluster)?;
+    images::write_environment(text, &one.images)?;
     delivery::write_environment(text, &one.delivery)?;
     if let Some(own) = &one.health {
         health::write(text, own)?;

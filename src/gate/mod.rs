@@ -20,6 +20,7 @@ mod gp012;
 mod gp013;
 mod gp014;
 mod gp015;
+mod gp019;
 mod outside;
 mod policy;
 mod signed;
@@ -31,6 +32,7 @@ pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
 pub use gp005::is_moving;
 pub use gp015::runs_there;
+pub use gp019::{Approval, Given};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
 
@@ -149,7 +151,7 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 14] = [
+pub const RULES: &[&RuleInfo] = &[
     &gp001::RULE,
     &gp002::RULE,
     &gp003::RULE,
@@ -164,11 +166,12 @@ pub const RULES: [&RuleInfo; 14] = [
     &gp013::RULE,
     &gp014::RULE,
     &gp015::RULE,
+    &gp019::RULE,
 ];
 
 /// The rule of that number.
 pub fn rule(rule: Rule) -> Option<&'static RuleInfo> {
-    RULES.into_iter().find(|info| info.rule == rule)
+    RULES.iter().copied().find(|info| info.rule == rule)
 }
 
 /// A plan that every rule lets through. The effects take nothing else.

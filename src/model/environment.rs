@@ -73,13 +73,13 @@ pub struct Environment {
     pub together: bool,
     /// How a promotion into it is delivered.
     pub delivery: EnvironmentDelivery,
-    /// What is asked of its images.
-    pub images: EnvironmentImages,
     /// What tells whether the environments before are healthy; `None`: nobody
     /// asks.
     pub health: Option<HealthSettings>,
     /// Where it runs.
     pub cluster: Cluster,
+    /// What is asked of its images.
+    pub images: EnvironmentImages,
 }
 
 impl Environment {
@@ -93,9 +93,9 @@ impl Environment {
             seen: false,
             together: false,
             delivery: EnvironmentDelivery::default(),
-            images: EnvironmentImages::default(),
             health: None,
             cluster: Cluster::default(),
+            images: EnvironmentImages::default(),
         }
     }
 }

@@ -115,6 +115,7 @@ fn rules_are_explained() {
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
     GP015  a version that an environment before runs and that is not healthy there
+    GP019  a change that fewer people approved than the environment wants
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
@@ -145,7 +146,7 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2
     --- stderr
-    error: `GP77` is no rule: rules are GP001 to GP017
+    error: `GP77` is no rule: rules are GP001 to GP019
     hint: git promote explain
     ");
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"

@@ -13,15 +13,15 @@ use crate::proof::{self, Proof, Sides};
 use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
-use super::super::outside::Questions;
-use super::Promoting;
+use super::super::outside::{Fate, Questions};
+use super::{Promoting, Way};
 
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
     proof: Proof,
-    answers: Answers,
+    answers: Option<Answers>,
 }
 
 impl Promoting<'_> {
@@ -35,8 +35,13 @@ impl Promoting<'_> {
             promotions: &plan.promotions,
             timelines: &timelines,
             remote: self.args.remote.as_deref(),
+            fate: match Way::of(self.args, &self.workspace.config, &plan.to) {
+                Way::Pr => Fate::Request,
+                Way::Push => Fate::Push,
+                Way::Commit | Way::Worktree => Fate::Local,
+            },
         };
-        let answers = questions.ask()?;
+        let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         Ok(Evidence { proof: self.proof(plan)?, timelines, dates, answers })
     }
@@ -120,7 +125,7 @@ impl Promoting<'_> {
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
-            answers: Some(answers),
+            answers: answers.as_ref(),
             now: self.context.now,
         };
         gate::evaluate(&case)
