@@ -152,6 +152,8 @@ pub(super) fn state(standing: Standing) -> &'static str {
         Standing::Current => "current",
         Standing::Behind => "behind",
         Standing::Ahead => "ahead",
+        Standing::Held => "held",
+        Standing::Frozen => "frozen",
         Standing::Absent => "absent",
         Standing::Unknown => "unknown",
     }
@@ -304,6 +306,8 @@ fn people(cell: &StatusCell, now: i64) -> String {
     let mark = match cell.standing {
         Standing::Behind => " <",
         Standing::Ahead => " !",
+        Standing::Held => " #",
+        Standing::Frozen => " *",
         _ => "",
     };
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
@@ -362,6 +366,8 @@ fn legend(rows: &[&StatusRow]) -> String {
     let marks = [
         (occurs(Standing::Behind), "<  behind the environment before"),
         (occurs(Standing::Ahead), "!  no environment before runs it now"),
+        (occurs(Standing::Held), "#  held"),
+        (occurs(Standing::Frozen), "*  behind, and frozen"),
         (occurs(Standing::Unknown), "?  cannot be told"),
         (cells().any(|cell| is(cell, "same")), "=  the cluster runs it"),
     ];

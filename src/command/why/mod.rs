@@ -234,6 +234,7 @@ impl Asking<'_> {
         let args = CommonArgs {
             dry_run: true,
             commit: true,
+            offline: self.args.offline,
             apps: vec![globset::escape(&self.app.to_string())],
             images: images.to_vec(),
             ..CommonArgs::default()
