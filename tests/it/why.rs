@@ -143,6 +143,10 @@ fn an_app_with_several_images_is_told_image_by_image() {
     let said = run(&repo, &["why", "pair", "prod", "p2"]).text();
     assert!(said.contains("no rule keeps it out") && !said.contains("GP001"), "{said}");
     assert!(said.contains("hint: git promote pair@p2 prod\n"), "{said}");
+    // Of a version that dev alone has: the way there, of that image.
+    pair("dev", "v1", "p3");
+    let said = run(&repo, &["why", "pair", "prod", "p3"]).text();
+    assert!(said.contains("hint: git promote pair@p3 staging --image acme/y\n"), "{said}");
     let document = run(&repo, &["why", "pair", "prod", "-o", "json"]).json(0);
     let way: Vec<String> = document["way"]
         .as_array()

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::discover::Inventory;
 use crate::history::Entry;
-use crate::model::{AppId, EnvironmentName, Outcome as Verdict, Pin, Sources, quoted};
+use crate::model::{AppId, EnvironmentName, Outcome as Verdict, Pin, Rule, Sources, quoted};
 use crate::output::{self, Format};
 use crate::report::WhyReport;
 
@@ -19,7 +19,7 @@ use super::evidence::Ground;
 use super::log::cut_off;
 use super::moved::inventory;
 use super::past::{Past, Scope, past};
-use super::promote::{CommonArgs, DETACHED, Request, What, carry_out};
+use super::promote::{CommonArgs, DETACHED, Outcome, Request, What, carry_out};
 use super::{Answer, Context, Failure, Remark, Workspace};
 
 /// How a version got to an environment, or what keeps it out.
@@ -124,9 +124,16 @@ struct Tried {
     remarks: Vec<Remark>,
 }
 
-/// A hint without the way that is rehearsed, which the user did not choose.
-fn any_way(hint: &str) -> String {
-    hint.replace(" --commit", "")
+/// A hint without the way that is rehearsed, which the user did not choose, and
+/// with the images that it is about.
+fn of_images(hint: &str, program: &str, images: &[String]) -> String {
+    let mut hint = hint.replace(" --commit", "");
+    let words = hint.strip_prefix(program).map(str::trim_start).unwrap_or_default();
+    let promotes = words.split(' ').next().is_some_and(|verb| verb.contains('@'));
+    if promotes && !hint.contains(" --image") {
+        hint.extend(images.iter().map(|image| format!(" --image {}", quoted(image))));
+    }
+    hint
 }
 
 /// What there is to read of the past.
@@ -242,31 +249,44 @@ impl Asking<'_> {
         let what = What::Version(version.clone());
         let request = Request { to: self.to.clone(), what };
         match carry_out(self.context, &args, &request) {
-            Ok(outcome) => {
-                let says_no = |f: &crate::model::Finding| {
-                    matches!(f.outcome, Verdict::Fail | Verdict::Unverifiable)
-                };
-                let mut findings = outcome.report.findings;
-                let refused = Some(findings.iter().any(says_no));
-                for hint in findings.iter_mut().filter_map(|finding| finding.hint.as_mut()) {
-                    *hint = any_way(hint);
-                }
-                let told = |remark: Remark| match remark {
-                    Remark::Hint(hint) => Some(Remark::Hint(any_way(&hint))),
-                    // Nothing is to be committed.
-                    Remark::Warning(text) if text == DETACHED => None,
-                    Remark::Warning(text) => Some(Remark::Warning(text)),
-                    Remark::Note(_) | Remark::Error(_) => None,
-                };
-                let remarks = outcome.remarks.into_iter().filter_map(told).collect();
-                Tried { findings, refused, unplanned: None, remarks }
-            }
+            Ok(outcome) => self.told(outcome, images),
             Err(failure) => Tried {
                 unplanned: Some(failure.message),
                 remarks: failure.hints.into_iter().map(Remark::Hint).collect(),
                 ..Tried::default()
             },
         }
+    }
+
+    /// What of the rehearsal's outcome is told.
+    fn told(&self, outcome: Outcome, images: &[String]) -> Tried {
+        let says_no =
+            |f: &crate::model::Finding| matches!(f.outcome, Verdict::Fail | Verdict::Unverifiable);
+        let mut findings = outcome.report.findings;
+        let refused = Some(findings.iter().any(says_no));
+        // That rule hints at the images beside these.
+        let beside: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.rule == Rule::GP008)
+            .filter_map(|finding| finding.hint.clone())
+            .collect();
+        let program = self.context.front.name();
+        let hinted = |hint: &String| {
+            let images = if beside.contains(hint) { &[][..] } else { images };
+            of_images(hint, program, images)
+        };
+        for hint in findings.iter_mut().filter_map(|finding| finding.hint.as_mut()) {
+            *hint = hinted(hint);
+        }
+        let told = |remark: Remark| match remark {
+            Remark::Hint(hint) => Some(Remark::Hint(hinted(&hint))),
+            // Nothing is to be committed.
+            Remark::Warning(text) if text == DETACHED => None,
+            Remark::Warning(text) => Some(Remark::Warning(text)),
+            Remark::Note(_) | Remark::Error(_) => None,
+        };
+        let remarks = outcome.remarks.into_iter().filter_map(told).collect();
+        Tried { findings, refused, unplanned: None, remarks }
     }
 
     /// What can be done next.
