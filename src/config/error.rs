@@ -192,6 +192,12 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
+    /// A date or time.
+    #[error("date or time")]
+    Moment,
+    /// Who may sign.
+    #[error("ssh key or path of a file of allowed signers")]
+    Signer,
     /// A number of approvals.
     #[error("number of approvals")]
     Approvals,
@@ -218,6 +224,8 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Moment => "`2026-12-31` or `2026-12-31T18:00:00Z`",
+            Self::Signer => "`ssh-ed25519 AAAA...` or `.promote/allowed_signers`",
             Self::Approvals => "`2`",
             Self::KubectlName => "`prod-eu`: no blank, and no `-` at its start",
             Self::Span => "`24h`, `90m` or `1d 12h`",

@@ -124,7 +124,7 @@ static ROLLBACK: Place = Place {
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
-    keys: &[("rule", None), ("environments", None)],
+    keys: &[("rule", None), ("environments", None), ("until", None), ("allowed-signers", None)],
     later: &[],
 };
 

@@ -122,6 +122,8 @@ mod past_believed;
 #[cfg(test)]
 mod past_kept;
 #[cfg(test)]
+mod override_signers;
+#[cfg(test)]
 mod preview;
 #[cfg(test)]
 mod preview_places;
