@@ -26,6 +26,7 @@ pub mod history;
 pub mod kustomize;
 pub mod model;
 pub mod output;
+pub mod owners;
 pub mod plan;
 pub mod preview;
 pub mod program;
