@@ -9,7 +9,7 @@ mod said;
 mod signature;
 
 pub use claims::{ClaimedApp, Claims, claims};
-pub use said::{Said, said};
+pub use said::{Said, said, said_alone};
 pub use signature::{allowed as allowed_signers, signer};
 
 use std::borrow::Cow;

@@ -21,6 +21,7 @@ use crate::command::log::LogArgs;
 use crate::command::next::NextArgs;
 use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
+use crate::command::registry::RegistryArgs;
 use crate::command::report::ReportArgs;
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
@@ -117,6 +118,7 @@ enum Command {
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
     Preview(PreviewArgs),
+    Registry(RegistryArgs),
     /// Wait until what runs in an environment is healthy, as the forge knows it
     Wait(Box<WaitArgs>),
     /// Change image pins or markers of one file; no rules, no commit
@@ -292,6 +294,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Report(args)) => command::report::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
+        Some(Command::Registry(args)) => command::registry::run(context, &args),
         Some(Command::Wait(args)) => command::wait::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),

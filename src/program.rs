@@ -48,12 +48,20 @@ impl Ran {
 
 /// Runs a program without a terminal; it gets no input. Errors where it cannot
 /// be started.
-pub fn run(mut command: Command, patience: Duration) -> std::io::Result<Ran> {
+pub fn run(command: Command, patience: Duration) -> std::io::Result<Ran> {
+    run_up_to(command, patience, LONGEST)
+}
+
+/// As [`run`], and keeps so many bytes of what it says.
+pub fn run_up_to(mut command: Command, patience: Duration, most: u64) -> std::io::Result<Ran> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     alone(&mut command);
     let start = Instant::now();
     let mut child = command.spawn()?;
-    let (stdout, stderr) = (child.stdout.take().map(keep), child.stderr.take().map(keep));
+    let (stdout, stderr) = (
+        child.stdout.take().map(|pipe| keep(pipe, most)),
+        child.stderr.take().map(|pipe| keep(pipe, LONGEST)),
+    );
     let left = || patience.saturating_sub(start.elapsed());
     let status = ended(&mut child, &left);
     if status.is_none() {
@@ -75,12 +83,12 @@ pub fn run(mut command: Command, patience: Duration) -> std::io::Result<Ran> {
 }
 
 /// Reads on a thread of its own, so that neither pipe holds the other up.
-fn keep(pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+fn keep(pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let mut pipe = pipe;
-        let read = pipe.by_ref().take(LONGEST).read_to_end(&mut bytes);
+        let read = pipe.by_ref().take(most).read_to_end(&mut bytes);
         // Nobody waits for it any more where it is late.
         drop(send.send(if read.is_ok() { bytes } else { Vec::new() }));
         // The rest is read away: a full pipe would hold the program up.

@@ -1,15 +1,22 @@
 //! What each command found or did: plain data, rendered by `output`.
 
 mod diff;
+mod live;
 mod overview;
 mod verify;
 
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
 
+pub use live::LiveCell;
 pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
+mod registry;
+
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
 
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
@@ -72,6 +79,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What was copied to the registry of the environment.
+    pub copies: Vec<CopyRow>,
     /// The values that change.
     pub edits: Vec<Edit>,
     /// What the edits mean for workloads.
@@ -118,8 +127,14 @@ pub struct StatusCell {
     pub since: Option<i64>,
     /// The commit that brought it.
     pub commit: Option<String>,
+    /// The author of that commit.
+    pub author: Option<String>,
+    /// The file that holds the version.
+    pub path: Option<RepoPath>,
     /// Where the version stands.
     pub standing: Standing,
+    /// What the cluster runs; `None` where it was not asked or did not tell.
+    pub live: Option<LiveCell>,
 }
 
 /// The next promotion that could be made.
@@ -153,6 +168,9 @@ pub struct StatusReport {
     pub environments: Vec<(EnvironmentName, Vec<EnvironmentName>)>,
     /// One row an app and image.
     pub rows: Vec<StatusRow>,
+    /// The environments whose cluster was asked, and why one did not tell;
+    /// `None` where none was to be.
+    pub live: Option<Vec<(EnvironmentName, Option<String>)>>,
     /// The time to count from, seconds since the epoch.
     pub now: i64,
 }

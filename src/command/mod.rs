@@ -23,6 +23,7 @@ mod outside;
 mod past;
 pub mod preview;
 pub mod promote;
+pub mod registry;
 pub mod report;
 pub mod schema;
 pub mod status;

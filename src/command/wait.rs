@@ -58,6 +58,20 @@ pub struct WaitArgs {
     pub remote: Option<String>,
 }
 
+/// A time such as `90s`, `10m`, `1h`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let bad = || format!("`{text}` is no time such as 90s, 10m or 1h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(bad()),
+    };
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
 /// `git promote wait [ENV]`
 pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
     let repo = Repository::open(&context.directory)?;

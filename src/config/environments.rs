@@ -8,10 +8,8 @@ use toml::Spanned;
 
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::raw::{RawEnvironment, Text};
-use super::{delivery, grammar, health};
-use crate::model::{
-    Cluster, Environment, EnvironmentName, Pipeline, PipelineError, Sources, nearest,
-};
+use super::{cluster, delivery, grammar, health, images};
+use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources, nearest};
 
 /// Reads the environments in their order.
 pub(super) fn pipeline(
@@ -43,19 +41,10 @@ fn environment(
         together: raw.together,
         delivery: delivery::of_environment(source, raw)?,
         health: raw.health.as_ref().map(|raw| health::read(source, raw)).transpose()?,
-        cluster: Cluster {
-            context: raw.context.as_ref().map(|text| kubectl_name(source, text)).transpose()?,
-            namespace: raw.namespace.as_ref().map(|text| kubectl_name(source, text)).transpose()?,
-        },
+        cluster: cluster::of_environment(source, raw)?,
+        images: images::of_environment(source, raw)?,
         ..Environment::bare(EnvironmentName::new(name), sources)
     })
-}
-
-/// A name that is given to kubectl as it is.
-fn kubectl_name(source: Source<'_>, text: &Text) -> Result<String, ConfigError> {
-    let value = text.get_ref();
-    grammar::kubectl_name(value).map_err(|problem| source.at(text.span(), problem))?;
-    Ok(value.clone())
 }
 
 fn sources(

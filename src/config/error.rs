@@ -183,6 +183,12 @@ pub enum Kind {
     /// A repository on a forge.
     #[error("repository")]
     Repository,
+    /// A context of a kubeconfig.
+    #[error("context")]
+    ClusterContext,
+    /// A namespace of a cluster.
+    #[error("namespace")]
+    Namespace,
     /// A glob over the names of commit statuses.
     #[error("glob over the names of commit statuses")]
     Context,
@@ -197,13 +203,16 @@ pub enum Kind {
     Moment,
     /// Who may sign.
     #[error("ssh key or path of a file of allowed signers")]
+    AllowedSigner,
+    /// A registry of images.
+    #[error("registry")]
+    Registry,
+    /// Who has to have signed an image.
+    #[error("signer")]
     Signer,
     /// A number of approvals.
     #[error("number of approvals")]
     Approvals,
-    /// The name of a context or namespace of kubectl.
-    #[error("name for kubectl")]
-    KubectlName,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -221,13 +230,16 @@ impl Kind {
             Self::Reviewer => "`@acme/security` for a team, `@name` for a person",
             Self::Address => "`https://github.example.org/api/v3`, without name and password",
             Self::Repository => "`acme/config`",
+            Self::ClusterContext => "`prod-eu`, as `kubectl config get-contexts` lists them",
+            Self::Namespace => "`shop-prod`",
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
             Self::Moment => "`2026-12-31` or `2026-12-31T18:00:00Z`",
-            Self::Signer => "`ssh-ed25519 AAAA...` or `.promote/allowed_signers`",
+            Self::AllowedSigner => "`ssh-ed25519 AAAA...` or `.promote/allowed_signers`",
+            Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
+            Self::Signer => "`{ key = \"cosign.pub\" }`",
             Self::Approvals => "`2`",
-            Self::KubectlName => "`prod-eu`: no blank, and no `-` at its start",
             Self::Span => "`24h`, `90m` or `1d 12h`",
         }
     }

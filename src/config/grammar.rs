@@ -239,20 +239,6 @@ fn selector(text: &str) -> Result<&str, String> {
     Err(format!("`[{selector}]` is neither `[N]` nor `[*]` nor `[key=value]`"))
 }
 
-/// Checks a name that is given to kubectl: an argument, never a flag.
-pub(super) fn kubectl_name(name: &str) -> Result<(), Problem> {
-    let reason = if name.is_empty() {
-        "it is empty".to_owned()
-    } else if name.starts_with('-') {
-        "it starts with `-`".to_owned()
-    } else if let Some(c) = name.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        format!("it holds {}", describe(c))
-    } else {
-        return Ok(());
-    };
-    Err(bad(Kind::KubectlName, name, reason))
-}
-
 /// Checks a glob over names.
 pub(super) fn glob(glob: &str) -> Result<(), Problem> {
     if glob.is_empty() {

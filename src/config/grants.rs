@@ -13,7 +13,7 @@ use super::grammar;
 use super::guards::bad;
 use super::raw::Text;
 use super::write::{string, strings};
-use super::{OverrideGrant, Signer, Until};
+use super::{AllowedSigner, OverrideGrant, Until};
 
 /// A date, whose day is included, or a time.
 pub(super) fn until(source: Source<'_>, text: &Text) -> Result<Until, ConfigError> {
@@ -36,27 +36,27 @@ pub(super) fn until(source: Source<'_>, text: &Text) -> Result<Until, ConfigErro
 pub(super) fn signers(
     source: Source<'_>,
     list: &Spanned<Vec<Text>>,
-) -> Result<Vec<Signer>, ConfigError> {
+) -> Result<Vec<AllowedSigner>, ConfigError> {
     if list.get_ref().is_empty() {
         return Err(source.at(list.span(), Problem::EmptyList("allowed-signers")));
     }
     list.get_ref().iter().map(|text| signer(source, text)).collect()
 }
 
-fn signer(source: Source<'_>, text: &Text) -> Result<Signer, ConfigError> {
+fn signer(source: Source<'_>, text: &Text) -> Result<AllowedSigner, ConfigError> {
     let written = text.get_ref();
     let mut words = written.split_whitespace();
     let (first, second) = (words.next().unwrap_or_default(), words.next());
     if let Some(key) = second {
         let known = PublicKey::from_openssh(&format!("{first} {key}"));
-        known.map_err(|_| bad(source, (text, Kind::Signer), "it is no public key"))?;
-        return Ok(Signer::Key(format!("{first} {key}")));
+        known.map_err(|_| bad(source, (text, Kind::AllowedSigner), "it is no public key"))?;
+        return Ok(AllowedSigner::Key(format!("{first} {key}")));
     }
     grammar::directory(written).map_err(|problem| match problem {
-        Problem::BadValue { reason, .. } => bad(source, (text, Kind::Signer), reason),
+        Problem::BadValue { reason, .. } => bad(source, (text, Kind::AllowedSigner), reason),
         other => source.at(text.span(), other),
     })?;
-    Ok(Signer::File(written.clone()))
+    Ok(AllowedSigner::File(written.clone()))
 }
 
 /// Writes what a grant says beside its rule and environments.
@@ -66,7 +66,7 @@ pub(super) fn write(text: &mut String, grant: &OverrideGrant) -> fmt::Result {
     }
     if !grant.signers.is_empty() {
         let names = grant.signers.iter().map(|signer| match signer {
-            Signer::Key(text) | Signer::File(text) => text,
+            AllowedSigner::Key(text) | AllowedSigner::File(text) => text,
         });
         writeln!(text, "allowed-signers = {}", strings(names))?;
     }

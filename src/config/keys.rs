@@ -95,10 +95,13 @@ static ENVIRONMENT: Place = Place {
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
+        ("registry", None),
+        ("pin", None),
+        ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
     ],
-    later: &["windows", "freezes", "approvals", "protected", "require-trailers", "registry", "pin"],
+    later: &["windows", "freezes", "approvals", "protected", "require-trailers"],
 };
 
 static HEALTH: Place = Place {
@@ -111,6 +114,13 @@ static HEALTH: Place = Place {
         ("command", None),
         ("timeout", None),
     ],
+    later: &[],
+};
+
+static SIGNATURE: Place = Place {
+    written: "`verify-signature` of `[[environment]]`",
+    list: None,
+    keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
     later: &[],
 };
 
@@ -135,12 +145,13 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 11] = [
+static PLACES: &[&Place] = &[
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
+    &SIGNATURE,
     &ROLLBACK,
     &HEALTH,
     &OVERRIDE,

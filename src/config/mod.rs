@@ -5,6 +5,7 @@
 //! made from travels with it, so that every command can say so.
 
 mod apps;
+mod cluster;
 mod delivery;
 mod environments;
 mod environments_yaml;
@@ -14,6 +15,7 @@ mod grammar;
 mod grants;
 mod guards;
 mod health;
+mod images;
 mod import;
 mod keys;
 mod raw;
@@ -119,7 +121,7 @@ pub struct OverrideGrant {
     /// Until when; `None`: without end.
     pub until: Option<Until>,
     /// Whose signature the commit with the waiver needs; empty: nobody's.
-    pub signers: Vec<Signer>,
+    pub signers: Vec<AllowedSigner>,
 }
 
 /// A moment, as it is written.
@@ -133,7 +135,7 @@ pub struct Until {
 
 /// Who may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signer {
+pub enum AllowedSigner {
     /// The holder of this key: `ssh-ed25519 AAAA...`, without a comment.
     Key(String),
     /// Whoever this file of the repository allows, as the base has it.

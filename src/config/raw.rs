@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::health::RawHealth;
+use super::images::RawSignature;
 
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
@@ -176,15 +177,29 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Option<RawHealth>")]
     pub(super) health: Option<Spanned<RawHealth>>,
-    /// The context of kubectl for the cluster of this environment. Left out:
-    /// the current one.
+    /// The context of the kubeconfig that reaches its cluster, for
+    /// `status --live` and `health`. Left out: the current one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) context: Option<Text>,
-    /// The namespace there. Left out: that of the context.
+    /// The one namespace to look in there. Left out: for `status --live` all of
+    /// them, for `health` that of the context.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub(super) namespace: Option<Text>,
+    /// The registry that its images are pulled from, with a path if there is
+    /// one: `registry.example/acme/prod`. A promotion copies versions there.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
-    pub(super) namespace: Option<Text>,
+    pub(super) registry: Option<Text>,
+    /// `digest` pins a tag with the digest that the registry has for it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", extend("enum" = ["digest"]))]
+    pub(super) pin: Option<Text>,
+    /// Who has to have signed what enters it.
+    #[serde(default)]
+    #[schemars(with = "Option<RawSignature>")]
+    pub(super) verify_signature: Option<Spanned<RawSignature>>,
     /// How long a version has to be in the environments before, without
     /// interruption: `24h`, `90m`, `2d`.
     #[serde(default)]

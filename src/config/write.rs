@@ -6,8 +6,8 @@ use toml::Value;
 
 use super::import::ImportNote;
 use super::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, delivery, grants, guards,
-    health,
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, grants,
+    guards, health, images,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -108,14 +108,11 @@ fn environment(
     if one.together {
         text.push_str("together = true\n");
     }
+    cluster::write(text, &one.cluster)?;
+    images::write_environment(text, &one.images)?;
     delivery::write_environment(text, &one.delivery)?;
     if let Some(own) = &one.health {
         health::write(text, own)?;
-    }
-    for (key, name) in [("context", &one.cluster.context), ("namespace", &one.cluster.namespace)] {
-        if let Some(name) = name {
-            writeln!(text, "{key} = {}", string(name))?;
-        }
     }
     Ok(())
 }

@@ -16,7 +16,6 @@ mod gitlab;
 mod http;
 mod meaning;
 mod place;
-mod secrets;
 mod sources;
 mod standing;
 mod token;

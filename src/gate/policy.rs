@@ -2,7 +2,7 @@
 //! warned, apps that are not judged, and rules that are waived.
 
 use crate::audit::Waiver;
-use crate::config::{AppPolicy, FIXED, OverrideGrant, Signer};
+use crate::config::{AllowedSigner, AppPolicy, FIXED, OverrideGrant};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
 use super::{Case, accepted, outside, rule};
@@ -131,8 +131,10 @@ pub(super) fn unsigned(case: &Case<'_>, waiver: &Waiver, to: &EnvironmentName) -
     }
     let is_allowed = |key: &String| {
         grants.iter().flat_map(|grant| &grant.signers).any(|signer| match signer {
-            Signer::Key(own) => own == key,
-            Signer::File(file) => signers.files.get(file).is_some_and(|keys| keys.contains(key)),
+            AllowedSigner::Key(own) => own == key,
+            AllowedSigner::File(file) => {
+                signers.files.get(file).is_some_and(|keys| keys.contains(key))
+            }
         })
     };
     let mut why = "its commit is not known".to_owned();

@@ -17,13 +17,13 @@ use super::Moment;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
     /// The image's identity.
-    pub image: String,
+    pub image: Rc<str>,
     /// The version; never empty.
     pub pin: Pin,
     /// The repository, where the file tells.
-    pub repository: Option<String>,
+    pub repository: Option<Rc<str>>,
     /// The policy of a marker.
-    pub policy: Option<String>,
+    pub policy: Option<Rc<str>>,
     /// What sort of place it is.
     pub kind: SiteKind,
 }
@@ -100,10 +100,10 @@ pub struct Step {
 /// What sites hold; those without a version are left out.
 pub fn spots(sites: Vec<Site>) -> Rc<[Spot]> {
     let spot = |site: Site| Spot {
-        image: site.image,
+        image: site.image.into(),
         pin: site.pin,
-        repository: site.repository,
-        policy: site.policy,
+        repository: site.repository.map(Into::into),
+        policy: site.policy.map(Into::into),
         kind: site.kind,
     };
     sites.into_iter().filter(|site| !site.pin.is_empty()).map(spot).collect()
@@ -118,17 +118,16 @@ fn is_weak(spot: &Spot) -> bool {
 /// overlay: images of manifests changed, or entries that may cover some came
 /// or went.
 pub fn needs_whole(before: &[Spot], after: &[Spot]) -> bool {
-    let weak = |spots: &[Spot]| {
+    fn weak(spots: &[Spot]) -> Vec<(&str, &Pin)> {
         let weak = spots.iter().filter(|spot| is_weak(spot));
-        let mut weak: Vec<(String, Pin)> =
-            weak.map(|spot| (spot.image.clone(), spot.pin.clone())).collect();
+        let mut weak: Vec<(&str, &Pin)> = weak.map(|spot| (&*spot.image, &spot.pin)).collect();
         weak.sort();
         weak
-    };
-    let entries = |spots: &[Spot]| -> BTreeSet<String> {
+    }
+    fn entries(spots: &[Spot]) -> BTreeSet<&str> {
         let entries = spots.iter().filter(|spot| spot.kind == SiteKind::Kustomize);
-        entries.map(|spot| spot.image.clone()).collect()
-    };
+        entries.map(|spot| &*spot.image).collect()
+    }
     weak(before) != weak(after) || entries(before) != entries(after)
 }
 
@@ -175,7 +174,7 @@ pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[S
 fn by_image(spots: &[Spot]) -> BTreeMap<(&str, Option<&str>), Vec<&Spot>> {
     let mut found: BTreeMap<_, Vec<&Spot>> = BTreeMap::new();
     for spot in spots {
-        found.entry((spot.image.as_str(), spot.policy.as_deref())).or_default().push(spot);
+        found.entry((&*spot.image, spot.policy.as_deref())).or_default().push(spot);
     }
     found
 }
@@ -191,11 +190,10 @@ fn pins(spots: &[&Spot]) -> Vec<Pin> {
     pins
 }
 
-/// What changed in a file.
-pub fn shifts(step: &FileStep) -> Vec<Shift> {
+/// What changed in a file of `place`.
+pub fn shifts(step: &FileStep, place: &Rc<Place>) -> Vec<Shift> {
     let (Some(before), Some(after)) = (&step.before, &step.after) else { return Vec::new() };
     let (before, after) = (by_image(before), by_image(after));
-    let place = Rc::new(Place::of(&step.overlay));
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let mut found = Vec::new();
     for key in keys {

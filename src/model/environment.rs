@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{EnvironmentDelivery, HealthSettings};
+use super::{Cluster, EnvironmentDelivery, EnvironmentImages, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -78,15 +78,8 @@ pub struct Environment {
     pub health: Option<HealthSettings>,
     /// Where it runs.
     pub cluster: Cluster,
-}
-
-/// Where an environment runs, as kubectl knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cluster {
-    /// The context; `None`: the current one.
-    pub context: Option<String>,
-    /// The namespace; `None`: that of the context.
-    pub namespace: Option<String>,
+    /// What is asked of its images.
+    pub images: EnvironmentImages,
 }
 
 impl Environment {
@@ -102,6 +95,7 @@ impl Environment {
             delivery: EnvironmentDelivery::default(),
             health: None,
             cluster: Cluster::default(),
+            images: EnvironmentImages::default(),
         }
     }
 }

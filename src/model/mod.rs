@@ -4,11 +4,13 @@
 //! of the crate.
 
 pub mod app;
+pub mod cluster;
 pub mod delivery;
 pub mod edit;
 pub mod environment;
 pub mod finding;
 pub mod health;
+pub mod images;
 pub mod listed;
 pub mod nearest;
 pub mod ordering;
@@ -19,11 +21,13 @@ pub mod snapshot;
 pub mod version;
 
 pub use app::{AppId, quoted};
+pub use cluster::Cluster;
 pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, Reviewer};
 pub use edit::{Edit, EditKind, FileChange};
-pub use environment::{Cluster, Environment, EnvironmentName, Pipeline, PipelineError, Sources};
+pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
 pub use finding::{Finding, Outcome, Rule};
 pub use health::{ClusterObject, Health, HealthSettings, Patience, Sight};
+pub use images::{EnvironmentImages, Signer};
 pub use listed::listed;
 pub use nearest::nearest;
 pub use ordering::by_semver;

@@ -195,18 +195,16 @@ impl FromStr for ImageRef {
             None => (text, None),
         };
         let path_start = name.rfind('/').map_or(0, |slash| slash + 1);
-        let tag_colon = name.rfind(':').filter(|colon| *colon >= path_start);
-        let (repository, tag) = match tag_colon {
-            Some(colon) => {
-                let (repository, tag) = name.split_at(colon);
-                (repository, Some(tag.trim_start_matches(':').parse()?))
-            }
-            None => (name, None),
+        let (path, last) = name.split_at(path_start);
+        let (last, tag) = match last.split_once(':') {
+            Some((last, tag)) => (last, Some(tag.parse()?)),
+            None => (last, None),
         };
+        let repository = format!("{path}{last}");
         if repository.is_empty() {
             return Err(VersionError::Empty);
         }
-        Ok(Self { repository: repository.to_owned(), pin: Pin { tag, digest } })
+        Ok(Self { repository, pin: Pin { tag, digest } })
     }
 }
 
@@ -269,6 +267,8 @@ mod tests {
         let full: ImageRef = format!("host:5000/web:v1@{DIGEST}").parse().unwrap();
         assert_eq!(full.repository, "host:5000/web");
         assert_eq!(full.to_string(), format!("host:5000/web:v1@{DIGEST}"));
-        assert!(":v1".parse::<ImageRef>().is_err());
+        for bad in [":v1", "a/web:v1:v2", "web::v1", "web:"] {
+            assert!(bad.parse::<ImageRef>().is_err(), "{bad}");
+        }
     }
 }

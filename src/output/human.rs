@@ -6,14 +6,11 @@ use std::fmt::Write as _;
 use crate::diff::Effect;
 use crate::gate::short_id;
 use crate::model::{AppId, Edit, Finding, Outcome, Rule};
-use crate::report::{EditReport, Ending, PromotionReport, RequestLine, Standing, StatusReport};
+use crate::report::{EditReport, Ending, PromotionReport, RequestLine};
 
 use super::paint::Paint;
-use super::table::status_table;
 use super::text::{clean, short_digests};
 
-/// More steps than this are counted, not listed.
-const NEXT: usize = 20;
 /// With more promotions than this, rules that pass are counted, not listed.
 pub(super) const LISTED: usize = 3;
 
@@ -27,6 +24,7 @@ pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> Strin
     if let Some(unified) = &report.unified {
         text.push_str(&painted_diff(unified, paint));
     }
+    report.copies.iter().for_each(|row| text.push_str(&super::registry::copied(row)));
     text.push_str(&ending(report));
     text
 }
@@ -186,42 +184,4 @@ pub fn edits(report: &EditReport, paint: Paint) -> String {
         writeln!(text, "{values} value{}, {bytes} byte{} {written}", plural(values), plural(bytes))
     };
     text
-}
-
-/// What `status` says on standard output: the matrix, what its marks mean,
-/// then what could move.
-pub fn status(report: &StatusReport, wide: bool) -> String {
-    let mut text = status_table(report, wide).aligned();
-    text.push_str(&legend(report));
-    let mut next: Vec<&str> = Vec::new();
-    for step in report.rows.iter().flat_map(|row| &row.next) {
-        // The images of an app that move together need one command.
-        if !next.contains(&step.command.as_str()) {
-            next.push(&step.command);
-        }
-    }
-    if !next.is_empty() {
-        text.push_str("\nnext:\n");
-    }
-    for command in next.iter().take(NEXT) {
-        let _ = writeln!(text, "  {}", clean(command));
-    }
-    if next.len() > NEXT {
-        let _ = writeln!(text, "  and {} more", next.len() - NEXT);
-    }
-    text
-}
-
-/// The marks that occur, and what they mean.
-fn legend(report: &StatusReport) -> String {
-    let marks = [
-        (Standing::Behind, "<  behind the environment before"),
-        (Standing::Ahead, "!  no environment before runs it now"),
-        (Standing::Unknown, "?  cannot be told"),
-    ];
-    let cells = || report.rows.iter().flat_map(|row| &row.cells);
-    let occurs = |standing: Standing| cells().any(|cell| cell.standing == standing);
-    let told: Vec<&str> =
-        marks.iter().filter(|(standing, _)| occurs(*standing)).map(|(_, text)| *text).collect();
-    if told.is_empty() { String::new() } else { format!("\n{}\n", told.join("     ")) }
 }

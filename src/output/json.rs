@@ -7,11 +7,10 @@ use serde_json::Value;
 use yaml_rust2::yaml::Hash;
 use yaml_rust2::{Yaml, YamlEmitter};
 
-use crate::model::{Edit, EnvironmentName, Finding, Pin, Promotion};
-use crate::report::{EditReport, Ending, PromotionReport, Standing, StatusReport, StatusRow};
+use crate::model::{Edit, Finding, Pin, Promotion};
+use crate::report::{EditReport, Ending, PromotionReport};
 
 use super::check::wire::schema as check_schema;
-use super::text::day;
 
 pub(super) const API_VERSION: &str = "git-promote/v1";
 
@@ -30,6 +29,8 @@ struct WirePromotionReport {
     dry_run: bool,
     /// What moves.
     promotions: Vec<WirePromotion>,
+    /// What was copied to the registry of the environment.
+    copies: Vec<super::registry::WireCopy>,
     /// The values that change.
     edits: Vec<WireEdit>,
     /// One finding per rule and promotion.
@@ -106,73 +107,6 @@ pub(super) struct WireFinding {
     hint: Option<String>,
 }
 
-/// Who runs what.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "Status")]
-struct WireStatus {
-    /// Always `git-promote/v1`.
-    api_version: &'static str,
-    /// Always `Status`.
-    kind: &'static str,
-    /// The environments in their order.
-    environments: Vec<WireEnvironment>,
-    /// One row an app and image.
-    rows: Vec<WireRow>,
-}
-
-/// An environment.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct WireEnvironment {
-    /// Its name.
-    name: String,
-    /// Where its versions come from.
-    from: Vec<String>,
-}
-
-/// One app and image across the environments.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct WireRow {
-    /// The app.
-    app: String,
-    /// Its group.
-    group: Option<String>,
-    /// The image.
-    image: String,
-    /// One cell an environment.
-    cells: Vec<WireCell>,
-    /// What could move next.
-    next: Option<WireNext>,
-}
-
-/// One app and image in one environment.
-#[derive(Serialize, JsonSchema)]
-struct WireCell {
-    /// The environment.
-    environment: String,
-    /// The tag.
-    version: Option<String>,
-    /// The digest.
-    digest: Option<String>,
-    /// When it arrived, RFC 3339.
-    since: Option<String>,
-    /// The commit that brought it.
-    commit: Option<String>,
-    /// One of `current behind ahead held frozen absent unknown`.
-    state: &'static str,
-}
-
-/// The next promotion.
-#[derive(Serialize, JsonSchema)]
-struct WireNext {
-    /// The environment that is entered.
-    environment: String,
-    /// The tag, or the digest where there is no tag.
-    version: String,
-    /// The command that does it.
-    command: String,
-}
-
 /// What `edit` did to one file.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -236,41 +170,6 @@ impl From<&Finding> for WireFinding {
     }
 }
 
-impl From<&StatusRow> for WireRow {
-    fn from(row: &StatusRow) -> Self {
-        let cell = |cell: &crate::report::StatusCell| WireCell {
-            environment: cell.environment.to_string(),
-            version: cell.pin.as_ref().and_then(|pin| pin.tag.as_ref()).map(ToString::to_string),
-            digest: cell.pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(ToString::to_string),
-            since: cell.since.map(day),
-            commit: cell.commit.clone(),
-            state: state(cell.standing),
-        };
-        let next = |next: &crate::report::Next| WireNext {
-            environment: next.environment.to_string(),
-            version: next.version.to_string(),
-            command: next.command.clone(),
-        };
-        Self {
-            app: row.app.to_string(),
-            group: row.app.group.clone(),
-            image: row.image.clone(),
-            cells: row.cells.iter().map(cell).collect(),
-            next: row.next.first().map(next),
-        }
-    }
-}
-
-fn state(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Current => "current",
-        Standing::Behind => "behind",
-        Standing::Ahead => "ahead",
-        Standing::Absent => "absent",
-        Standing::Unknown => "unknown",
-    }
-}
-
 /// The serialised name of an enum value.
 pub(super) fn word<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
@@ -298,31 +197,13 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
         to: report.to.to_string(),
         dry_run: report.dry_run,
         promotions: report.promotions.iter().map(WirePromotion::from).collect(),
+        copies: report.copies.iter().map(super::registry::WireCopy::from).collect(),
         edits: report.edits.iter().map(WireEdit::from).collect(),
         findings: report.findings.iter().map(WireFinding::from).collect(),
         result,
         commit: report.commit.as_ref().map(|commit| commit.id.clone()),
         branch: report.branch.clone(),
         pull_request: report.request.as_ref().map(|request| request.url.clone()),
-    })
-}
-
-/// The columns of a status.
-pub(super) fn environments(report: &StatusReport) -> Vec<WireEnvironment> {
-    let environment = |(name, from): &(EnvironmentName, Vec<EnvironmentName>)| WireEnvironment {
-        name: name.to_string(),
-        from: from.iter().map(ToString::to_string).collect(),
-    };
-    report.environments.iter().map(environment).collect()
-}
-
-/// The document of a status.
-pub fn status_value(report: &StatusReport) -> Value {
-    word(&WireStatus {
-        api_version: API_VERSION,
-        kind: "Status",
-        environments: environments(report),
-        rows: report.rows.iter().map(WireRow::from).collect(),
     })
 }
 
@@ -357,6 +238,8 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "metrics",
         "why",
         "versions",
+        "registrycheck",
+        "registrycopy",
         "report",
     ]
 }
@@ -365,7 +248,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
 pub fn schema(kind: &str) -> Option<Value> {
     let schema = match kind.to_ascii_lowercase().as_str() {
         "promotion" => schema_for!(WirePromotionReport),
-        "status" => schema_for!(WireStatus),
+        "status" => schema_for!(super::status::WireStatus),
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
         "preview" => schema_for!(super::preview::WirePreviews),
@@ -378,6 +261,8 @@ pub fn schema(kind: &str) -> Option<Value> {
         "metrics" => schema_for!(super::metrics::WireMetrics),
         "why" => schema_for!(super::why::WireWhy),
         "versions" => schema_for!(super::versions::WireVersions),
+        "registrycheck" => schema_for!(super::registry::WireRegistryCheck),
+        "registrycopy" => schema_for!(super::registry::WireRegistryCopy),
         "report" => schema_for!(super::overview::WireReport),
         kind => return check_schema(kind),
     };

@@ -13,6 +13,8 @@ mod overview;
 mod paint;
 mod preview;
 mod pull_request;
+mod registry;
+mod status;
 mod table;
 mod text;
 mod verify;
@@ -27,8 +29,8 @@ pub use check::wire::{audit_value, check_value, replay_value};
 pub use check::{ReportKind, check_table, render};
 pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_value};
 pub use doctor::{doctor, doctor_table, doctor_value};
-pub use human::{edits, promotion, status};
-pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds, status_value};
+pub use human::{edits, promotion};
+pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds};
 pub use log::{log, log_table, log_value};
 pub use metrics::{metrics, metrics_table, metrics_value};
 pub use next::{next, next_table, next_value};
@@ -36,7 +38,12 @@ pub use overview::{overview, overview_page, overview_value};
 pub use paint::Paint;
 pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
-pub use table::{Table, edit_table, plain_status_table, promotion_table, status_table};
+pub use registry::{
+    registry_check, registry_check_table, registry_check_value, registry_copy, registry_copy_table,
+    registry_copy_value, size,
+};
+pub use status::{plain_status_table, status, status_value, wide_status};
+pub use table::{Table, edit_table, promotion_table};
 pub use text::{ago, clean, day, inert, wrap};
 pub use verify::{verify, verify_table, verify_value};
 pub use versions::{versions, versions_table, versions_value};

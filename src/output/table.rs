@@ -2,9 +2,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::report::{EditReport, PromotionReport, Standing, StatusCell, StatusReport};
+use crate::report::{EditReport, PromotionReport};
 
-use super::text::{ago, clean, day, lines, short_digests};
+use super::text::{clean, lines};
 
 /// A table with a heading; the first column names the row.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,11 @@ pub struct Table {
 impl Table {
     pub(super) fn new(heading: &[&'static str]) -> Self {
         Self { heading: heading.to_vec(), ..Self::default() }
+    }
+
+    /// A column more, with a foreign heading.
+    pub(super) fn column(&mut self, name: &str) {
+        self.environments.push(name.to_owned());
     }
 
     pub(super) fn push(&mut self, row: &[String]) {
@@ -118,57 +123,4 @@ pub fn edit_table(report: &EditReport) -> Table {
         ]);
     }
     table
-}
-
-/// The matrix of a status for people. `wide` adds the image, the digest, the
-/// time and the commit.
-pub fn status_table(report: &StatusReport, wide: bool) -> Table {
-    let several = report.rows.windows(2).any(|pair| matches!(pair, [a, b] if a.app == b.app));
-    matrix(report, wide || several, &|cell| people(cell, report.now, wide))
-}
-
-/// The matrix of a status for programs: the versions alone.
-pub fn plain_status_table(report: &StatusReport) -> Table {
-    matrix(report, true, &|cell| match &cell.pin {
-        Some(pin) => pin.to_string(),
-        None => nothing(cell).to_owned(),
-    })
-}
-
-fn matrix(report: &StatusReport, images: bool, show: &dyn Fn(&StatusCell) -> String) -> Table {
-    let mut table = Table::new(if images { &["APP", "IMAGE"][..] } else { &["APP"][..] });
-    table.environments = report.environments.iter().map(|(name, _)| name.to_string()).collect();
-    for row in &report.rows {
-        let image = images.then(|| row.image.clone());
-        let cells = row.cells.iter().map(show);
-        let cells: Vec<String> =
-            std::iter::once(row.app.to_string()).chain(image).chain(cells).collect();
-        table.push(&cells);
-    }
-    table
-}
-
-/// What stands where there is no version.
-fn nothing(cell: &StatusCell) -> &'static str {
-    if cell.standing == Standing::Absent { "-" } else { "?" }
-}
-
-fn people(cell: &StatusCell, now: i64, wide: bool) -> String {
-    let Some(pin) = &cell.pin else { return nothing(cell).to_owned() };
-    let shown = match &pin.tag {
-        Some(tag) if !wide => tag.to_string(),
-        _ => short_digests(&pin.to_string()),
-    };
-    let mark = match cell.standing {
-        Standing::Behind => " <",
-        Standing::Ahead => " !",
-        _ => "",
-    };
-    let commit = cell.commit.as_deref().map(crate::gate::short_id).unwrap_or_default();
-    let since = match (wide, cell.since) {
-        (true, Some(since)) => format!(" ({} {commit})", day(since)),
-        (false, Some(since)) => format!(" ({})", ago(now - since)),
-        (_, None) => String::new(),
-    };
-    format!("{shown}{mark}{since}")
 }

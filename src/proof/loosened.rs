@@ -86,6 +86,15 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
     if new.seen && !old.seen {
         found.push(format!("a version that was seen once may enter {name}"));
     }
+    if old.images.pin && !new.images.pin {
+        found.push(format!("what enters {name} is not pinned by a digest any more"));
+    }
+    if old.images.signature.is_some() && old.images.signature != new.images.signature {
+        found.push(format!("another signature, or none, is asked of what enters {name}"));
+    }
+    if old.images.registry.is_some() && old.images.registry != new.images.registry {
+        found.push(format!("{name} pulls from another registry, or from any"));
+    }
     if new.together && !old.together {
         found.push(format!("{name} may be entered together with its `from`"));
     }

@@ -113,6 +113,10 @@ pub struct VersionRow {
     pub now_in: Vec<EnvironmentName>,
     /// Where it was at some time.
     pub ever_in: Vec<EnvironmentName>,
+    /// When its image was made, as a registry says, in seconds since the epoch.
+    pub built: Option<i64>,
+    /// The repositories that have it, where registries were asked.
+    pub registries: Vec<String>,
 }
 
 /// The versions of some apps.

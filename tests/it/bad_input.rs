@@ -358,7 +358,7 @@ fn hints_that_are_commands_are_nothing_else() {
         hints.map(str::to_owned).collect()
     };
     for args in [
-        &["explain", "GP002"][..],
+        &["explain", "GP017"][..],
         &["config", "validate", "missing.toml"],
         &["init"],
         &["a b", "dev"],

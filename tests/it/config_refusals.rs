@@ -73,11 +73,39 @@ fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     promote.toml:4:1: `windows` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
       hint: remove `windows`, or use a newer version that enforces it
     "#);
-    let environment = ["windows", "freezes", "require-trailers", "registry", "pin"];
+    let environment = ["windows", "freezes", "require-trailers"];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
     }
+}
+
+#[test]
+fn registries_and_signers_are_read_with_care() {
+    insta::assert_snapshot!(refused(&[
+        "[[environment]]\nname = 'dev'\nregistry = 'acme/prod'",
+        "[[environment]]\nname = 'dev'\nregistry = 'https://user:pw@registry.example'",
+        "[[environment]]\nname = 'dev'\nregistry = 'registry.example/../x'",
+        "[[environment]]\nname = 'dev'\npin = 'tag'",
+        "[[environment]]\nname = 'dev'\nverify-signature = { kay = 'x' }",
+        "[[environment]]\nname = 'dev'\nverify-signature = { identity = 'x' }",
+        "[[environment]]\nname = 'dev'\nverify-signature = { key = '--offline' }",
+    ]), @r#"
+    promote.toml:4:12: `acme/prod` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:12: `...@registry.example` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:12: `registry.example/../x` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:7: `tag` is not a value of `pin`
+      hint: write one of: digest
+    promote.toml:4:22: unknown key `kay`, did you mean `key`?
+      hint: write `key`
+    promote.toml:4:20: `verify-signature` is not a valid signer: it takes `key`, or `issuer` with `identity` or `identity-regexp`
+      hint: write it like `{ key = "cosign.pub" }`
+    promote.toml:4:28: `--offline` is not a valid signer: it cannot be told from a flag, or is empty
+      hint: write it like `{ key = "cosign.pub" }`
+    "#);
 }
 
 #[test]
@@ -363,10 +391,10 @@ fn what_tells_of_health_is_checked() {
         "[[environment]]\nname = 'dev'\ncontext = '--kubeconfig=x'",
         "[[environment]]\nname = 'dev'\nnamespace = 'a b'",
     ]), @"
-    promote.toml:4:11: `--kubeconfig=x` is not a valid name for kubectl: it starts with `-`
-      hint: write it like `prod-eu`: no blank, and no `-` at its start
-    promote.toml:4:13: `a b` is not a valid name for kubectl: it holds a blank
-      hint: write it like `prod-eu`: no blank, and no `-` at its start
+    promote.toml:4:11: `--kubeconfig=x` is not a valid context: it is no name of a context
+      hint: write it like `prod-eu`, as `kubectl config get-contexts` lists them
+    promote.toml:4:13: `a b` is not a valid namespace: a namespace has lower case letters, digits and `-`, at most 63
+      hint: write it like `shop-prod`
     ");
 }
 

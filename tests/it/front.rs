@@ -102,6 +102,7 @@ fn rules_are_explained() {
     exit 0
     --- stdout
     GP001  a version that an environment before does not run
+    GP002  a version that the registry does not have
     GP003  going back: an older version, or one that the environment already left
     GP004  a digest that is not the one the environment before runs, or that would be lost
     GP005  a tag that moves: `latest`, branch and environment names, the configured list
@@ -151,7 +152,7 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions, report
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions, registrycheck, registrycopy, report
     hint: git promote schema status
     ");
 }

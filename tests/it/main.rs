@@ -110,6 +110,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod log_repos;
@@ -187,5 +189,9 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod verify_gpg;
+#[cfg(test)]
+mod watch;
 #[cfg(test)]
 mod why;

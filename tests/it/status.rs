@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::kit::{LINE, app, at, line, line_with, put, repo, run, save};
+use crate::kit::{LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save};
 
 #[test]
 fn the_matrix_and_what_is_next() {
@@ -73,7 +73,9 @@ fn a_cell_says_since_when_and_by_which_commit() {
     assert_eq!(
         document["rows"][1]["cells"][0],
         json!({"environment": "dev", "version": "v1.2.3", "digest": null,
-               "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "state": "current"})
+               "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "author": "A U Thor",
+               "path": "apps/web/overlays/dev/kustomization.yaml", "state": "current",
+               "live": null})
     );
     assert_eq!(document["environments"][1], json!({"name": "staging", "from": ["dev"]}));
 }
@@ -123,8 +125,10 @@ fn every_table_of_output() {
     assert_snapshot!(form("wide"), @"
     exit 0
     --- stdout
-    APP  IMAGE                      DEV                                    STAGING                                PROD
-    api  registry.example/acme/api  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)  v1.2.2 (2023-11-14T22:13:20Z 896e5fe)
+    APP  ENV      VERSION  STATE    SINCE                 COMMIT   AUTHOR    IMAGE                      PATH
+    api  dev      v1.2.2   current  2023-11-14T22:13:20Z  896e5fe  A U Thor  registry.example/acme/api  apps/api/overlays/dev/kustomization.yaml
+    api  staging  v1.2.2   current  2023-11-14T22:13:20Z  896e5fe  A U Thor  registry.example/acme/api  apps/api/overlays/staging/kustomization.yaml
+    api  prod     v1.2.2   current  2023-11-14T22:13:20Z  896e5fe  A U Thor  registry.example/acme/api  apps/api/overlays/prod/kustomization.yaml
     ");
     assert_snapshot!(form("name"), @"
     exit 0
@@ -169,14 +173,49 @@ fn every_document_of_output() {
             digest: ~
             since: "2023-11-14T22:13:20Z"
             commit: [ID]
+            author: A U Thor
+            path: apps/api/overlays/dev/kustomization.yaml
             state: current
+            live: ~
         next: ~
+    live: ~
     "#);
     assert_snapshot!(form("ndjson"), @r#"
     exit 0
     --- stdout
-    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","state":"current"}],"next":null}
+    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","state":"current","live":null}],"next":null}
     "#);
+}
+
+#[test]
+fn of_many_rows_those_that_differ_are_shown() {
+    let repo = crate::report::many(41);
+    let short = run(&repo, &["status"]).stdout(0);
+    assert_snapshot!(crate::kit::settled(&short), @"
+    APP        DEV          STAGING        PROD
+    app-00000  v1.1.0 ([AGE])  v1.0.0 < ([AGE])  v1.0.0 ([AGE])
+
+    <  behind the environment before
+
+    40 rows with the same version everywhere are left out: git promote status --all
+
+    next:
+      git promote app-00000@v1.1.0 staging
+    ");
+    let rows = |args: &[&str]| run(&repo, args).stdout(0).matches("app-").count();
+    // The one that differs is named once more below `next`.
+    assert_eq!(rows(&["status", "--all"]), 42);
+    assert_eq!(rows(&["status", "-o", "tsv"]), 41 * 2);
+    assert_eq!(rows(&["status", "-o", "wide"]), 3 * 3 + 1);
+    assert_eq!(rows(&["status", "app-00007"]), 1);
+    repo.git(["reset", "-q", "--hard"]);
+    let same = overlay("registry.example/app-00000", "v1.0.0");
+    save(&repo, "Go back", &[(&at("app-00000", "dev"), &same)]);
+    assert_snapshot!(kubectl(&repo, &["status"]).text(), @"
+    exit 0
+    --- stdout
+    all 41 rows with the same version everywhere are left out: kubectl promote status --all
+    ");
 }
 
 #[test]
@@ -204,4 +243,63 @@ fn the_history_of_merges_is_that_of_the_first_parent() {
     let merge = repo.git(["rev-parse", "HEAD"]);
     let document = run(&repo, &["status", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
+}
+
+#[test]
+fn what_was_told_once_of_a_commit_is_told_the_same_again() {
+    let repo = crate::report::many(201);
+    repo.git(["reset", "-q", "--hard"]);
+    let own = |env: &str, tag: &str| {
+        let text = overlay("registry.example/app-00001", tag);
+        save(&repo, "Move", &[(&at("app-00001", env), &text)]);
+    };
+    own("dev", "v1.2.0");
+    own("prod", "sometime");
+    let kept = repo.root.join(".git/promote/status");
+    let questions: [&[&str]; 7] = [
+        &["status"],
+        &["status", "--all", "-v"],
+        &["status", "-o", "json"],
+        &["status", "-o", "wide", "app-00001"],
+        &["status", "app-00001", "prod"],
+        &["status", "staging", "-o", "tsv"],
+        &["status", "nobody"],
+    ];
+    let answers = || -> Vec<String> {
+        let forget = || drop(std::fs::remove_dir_all(&kept));
+        questions
+            .iter()
+            .map(|args| {
+                forget();
+                run(&repo, args).text()
+            })
+            .collect()
+    };
+    let fresh = answers();
+    run(&repo, &["status"]).stdout(0);
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
+    for (args, fresh) in questions.iter().zip(&fresh) {
+        assert_eq!(run(&repo, args).text(), *fresh, "{args:?}");
+    }
+    assert!(kubectl(&repo, &["status"]).stdout(0).contains("kubectl promote app-00000@v1.1.0"));
+    // Whatever is wrong with the file, it is as if it were not there.
+    let file = std::fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&file).unwrap();
+    let mut other = bytes.clone();
+    let at_version = bytes.windows(6).position(|w| w == b"v1.2.0").unwrap();
+    other[at_version + 1] = b'7';
+    for broken in [&b""[..], &bytes[..bytes.len() / 2], &other] {
+        std::fs::write(&file, broken).unwrap();
+        assert_eq!(run(&repo, &["status"]).text(), fresh[0]);
+    }
+    // Another commit is told anew.
+    own("dev", "v1.3.0");
+    assert!(run(&repo, &["status"]).stdout(0).contains("v1.3.0"));
+}
+
+#[test]
+fn of_few_apps_nothing_is_kept() {
+    let repo = line();
+    run(&repo, &["status"]).stdout(0);
+    assert!(!repo.root.join(".git/promote/status").exists());
 }

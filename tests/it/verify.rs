@@ -15,7 +15,7 @@ use crate::testkit::Sandbox;
 const GRANT: &str = "\n[[override]]\nrule = \"GP003\"\nenvironments = [\"staging\"]\n";
 
 #[track_caller]
-fn does(sandbox: &Sandbox, args: &[&str]) {
+pub(crate) fn does(sandbox: &Sandbox, args: &[&str]) {
     let text = run(sandbox, args).text();
     assert!(text.starts_with("exit 0"), "{args:?} {text}");
 }

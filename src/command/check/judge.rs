@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{self, Waiver};
-use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML, Signer};
+use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Answers, Case, Dated, Foreign, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
@@ -285,12 +285,12 @@ impl Judging<'_> {
     fn signers(&self, config: &Config) -> Result<Signers, Stop> {
         let mut signers = Signers::default();
         let grants = config.overrides.iter().flat_map(|grant| &grant.signers);
-        let wanted: Vec<&Signer> = grants.collect();
+        let wanted: Vec<&AllowedSigner> = grants.collect();
         if wanted.is_empty() {
             return Ok(signers);
         }
         for signer in wanted {
-            let Signer::File(name) = signer else { continue };
+            let AllowedSigner::File(name) = signer else { continue };
             let path = RepoPath::normalize(name).unwrap_or_default();
             let bytes = self.change.before.read(&path)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);

@@ -5,6 +5,8 @@ mod approvals;
 mod asker;
 mod live;
 mod program;
+mod registry;
+mod signature;
 mod statuses;
 
 pub(super) use approvals::{Fate, sorted};
@@ -59,6 +61,7 @@ impl Questions<'_> {
                 self.health(&asker, (planned, from, settings), &mut answers)?;
             }
         }
+        registry::ask(self, &mut answers)?;
         Ok(answers)
     }
 

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::audit::{self, Said};
 use crate::discover::{Holds, Overlay, Owners, Reader, holds};
 use crate::git::{BlobSides, HistoryCommit, ObjectId, TreeSnapshot};
-use crate::history::{Contents, FileStep, Moment, Spot, Step, needs_whole, shifts, spots};
+use crate::history::{Contents, FileStep, Moment, Place, Spot, Step, needs_whole, shifts, spots};
 use crate::kustomize;
 use crate::model::{RepoPath, Site};
 
@@ -228,10 +228,18 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     pub(super) fn finish(self) -> Done {
         let mut drafts = self.drafts;
         let (unread, open) = bridge(&mut drafts);
+        let mut places: HashMap<RepoPath, Rc<Place>> = HashMap::new();
+        let mut shifts_of = |file: &FileStep| {
+            let Overlay { path, .. } = &*file.overlay;
+            if !places.contains_key(path) {
+                places.insert(path.clone(), Rc::new(Place::of(&file.overlay)));
+            }
+            places.get(path).map(|place| shifts(file, place)).unwrap_or_default()
+        };
         let step = |draft: Draft| Step {
             moment: draft.moment,
             claims: draft.claims,
-            shifts: draft.files.iter().flat_map(shifts).collect(),
+            shifts: draft.files.iter().flat_map(&mut shifts_of).collect(),
         };
         let mut steps: Vec<Step> = drafts.into_iter().map(step).collect();
         steps.retain(|step| !step.shifts.is_empty());
@@ -251,6 +259,10 @@ fn moment(commit: &HistoryCommit) -> Moment {
 /// what comes after is compared with that. Gives the files that cannot be read
 /// in the end, and those that could not in the beginning.
 fn bridge(drafts: &mut [Draft]) -> (Vec<RepoPath>, Vec<RepoPath>) {
+    let is_read = |file: &FileStep| file.before.is_some() && file.after.is_some();
+    if drafts.iter().flat_map(|draft| &draft.files).all(is_read) {
+        return (Vec::new(), Vec::new());
+    }
     let mut last: HashMap<RepoPath, (Contents, bool)> = HashMap::new();
     let mut open = Vec::new();
     for step in drafts.iter_mut().rev().flat_map(|draft| &mut draft.files) {

@@ -2,7 +2,7 @@
 //! config; never which credentials happen to be there.
 
 use crate::config::Config;
-use crate::model::{Deliver, EnvironmentName};
+use crate::model::{Deliver, EnvironmentName, quoted};
 
 use super::args::CommonArgs;
 
@@ -44,5 +44,50 @@ impl Way {
     /// Whether it leaves work tree and index alone.
     pub(in super::super) fn is_aside(self) -> bool {
         matches!(self, Self::Push | Self::Pr)
+    }
+}
+
+/// A command that promotes, to go the way that the flags of this one name;
+/// another command is left as it is. `program` is what it begins with.
+pub(super) fn the_same_way(args: &CommonArgs, program: &str, command: String) -> String {
+    let words = command.strip_prefix(program).map(str::trim_start);
+    let verb = words.and_then(|words| words.split(' ').next()).unwrap_or_default();
+    if !verb.contains('@') && verb != "rollback" {
+        return command;
+    }
+    let flag = match Way::flagged(args) {
+        Some(Way::Commit) => " --commit",
+        Some(Way::Worktree) => " --worktree",
+        Some(Way::Push) => " --push",
+        Some(Way::Pr) => " --pr",
+        None => "",
+    };
+    let valued = |name: &str, value: Option<&String>| {
+        value.map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()
+    };
+    let remote = valued("--remote", args.remote.as_ref());
+    let base = valued("--base", args.base.as_ref());
+    format!("{command}{flag}{remote}{base}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_promotions_go_the_same_way() {
+        let args = CommonArgs { pr: true, remote: Some("a b".to_owned()), ..CommonArgs::default() };
+        let same = |command: &str| the_same_way(&args, "git promote", command.to_owned());
+        let to = "git promote web@v1 staging";
+        assert_eq!(same(to), format!("{to} --pr --remote 'a b'"));
+        assert_eq!(
+            same("git promote rollback dev web"),
+            "git promote rollback dev web --pr --remote 'a b'"
+        );
+        for other in ["git promote why web dev v1", "git fetch", "git promote explain GP001"] {
+            assert_eq!(same(other), other);
+        }
+        let plain = CommonArgs::default();
+        assert_eq!(the_same_way(&plain, "git promote", to.to_owned()), to);
     }
 }

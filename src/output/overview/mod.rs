@@ -18,10 +18,10 @@ use serde_json::Value;
 use crate::report::{Overview, StatusRow};
 
 use super::check::wire::WireAuditRow;
-use super::json::{API_VERSION, WireEnvironment, WireRow, environments, word};
+use super::json::{API_VERSION, word};
 use super::log::{WireRecord, record};
 use super::metrics::{WireMetric, metric};
-use super::table::plain_status_table;
+use super::status::{WireEnvironment, WireRow, environments, plain_status_table};
 use super::text::day;
 use super::{Format, machine};
 use crate::report::MetricsReport;

@@ -1,96 +1,34 @@
-//! `git promote status`: who runs what, where, since when, what is next.
+//! The matrix of a status: which rows and columns, and where each version
+//! stands.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Args;
-
-use crate::config::Config;
-use crate::discover::{self, Cell, CellKey, Inventory};
+use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
 use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
-use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
-use super::evidence::{Ground, Reach, timelines};
-use super::leftovers;
-use super::workspace::is_undecided;
-use super::{Answer, Context, Failure, Remark, Workspace};
-
-/// Who runs what, where, since when, what is next
-#[derive(Debug, Clone, Default, Args)]
-pub struct StatusArgs {
-    /// Only these apps or environments
-    #[arg(value_name = "APP|ENV")]
-    pub names: Vec<String>,
-}
-
-/// `git promote status [APP|ENV...]`
-pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
-    let workspace = Workspace::open(context)?;
-    let config = &workspace.config;
-    let inventory = inventory(&workspace)?;
-    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
-    let report = matrix(context, (&workspace, &inventory), &wanted)?;
-    let text = render(context, &report);
-    let mut remarks = leftovers::noticed(&workspace.repo);
-    remarks.extend(workspace.config_notes());
-    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
-    remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
-    if inventory.cells.is_empty() {
-        remarks.push(Remark::Note(nothing_found(config)));
-    }
-    if context.verbose {
-        remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
-    }
-    Ok(Answer { remarks, ..Answer::done(text) })
-}
-
-/// What the base commit holds.
-pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
-    Ok(discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?)
-}
-
-/// Who runs what.
-pub(super) fn matrix(
-    context: &Context,
-    (workspace, inventory): (&Workspace, &Inventory),
-    wanted: &Wanted,
-) -> Result<StatusReport, Failure> {
-    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
-    let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
-    let matrix = Matrix { context, workspace, inventory, timelines };
-    Ok(matrix.report(wanted))
-}
-
-/// Why the table is empty: the overlays are elsewhere, or what they hold is
-/// nothing that is recognised by itself.
-fn nothing_found(config: &Config) -> String {
-    let paths: Vec<&str> = config.layout.iter().map(|path| path.template.as_str()).collect();
-    format!(
-        "no version was found in {}; `fields` of a layout path in promote.toml declares where \
-         Helm values and custom resources hold one",
-        paths.join(", ")
-    )
-}
+use super::super::workspace::is_undecided;
+use super::super::{Context, Failure, Workspace};
 
 /// The rows and columns that were asked for; all where none are named.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(in super::super) struct Wanted {
     /// The apps.
-    pub(super) apps: Vec<AppId>,
+    pub(in super::super) apps: Vec<AppId>,
     /// The environments.
-    pub(super) environments: Vec<EnvironmentName>,
+    pub(in super::super) environments: Vec<EnvironmentName>,
 }
 
 impl Wanted {
-    fn new(
+    /// What words name.
+    pub(super) fn new(
         workspace: &Workspace,
-        inventory: &Inventory,
+        apps: &BTreeSet<&AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
         let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
@@ -99,22 +37,30 @@ impl Wanted {
                 wanted.environments.push(environment.name.clone());
                 continue;
             }
-            let apps = inventory.apps();
             let found: Vec<AppId> =
                 apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
             if found.is_empty() {
-                return Err(unknown(workspace, &apps, name));
+                return Err(unknown(workspace, apps, name));
             }
             wanted.apps.extend(found);
         }
         Ok(wanted)
     }
 
-    fn has(&self, key: &CellKey) -> bool {
-        self.has_app(&key.app) && self.has_environment(&key.environment)
+    /// Of the rows and columns of all, those that are wanted.
+    pub(super) fn narrow(&self, report: &mut StatusReport) {
+        report.environments.retain(|(name, _)| self.has_environment(name));
+        report.rows.retain_mut(|row| {
+            row.cells.retain(|cell| self.has_environment(&cell.environment));
+            row.next.retain(|next| self.has_environment(&next.environment));
+            // A cell that is there has a file.
+            let here = self.environments.is_empty() || row.cells.iter().any(|c| c.path.is_some());
+            here && self.has_app(&row.app)
+        });
     }
 
-    fn has_app(&self, app: &AppId) -> bool {
+    /// Whether an app is wanted.
+    pub(super) fn has_app(&self, app: &AppId) -> bool {
         self.apps.is_empty() || self.apps.contains(app)
     }
 
@@ -133,15 +79,27 @@ fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failur
         .hint("git promote status")
 }
 
-struct Matrix<'a> {
-    context: &'a Context,
-    workspace: &'a Workspace,
-    inventory: &'a Inventory,
-    timelines: BTreeMap<CellKey, Timeline>,
+/// The command that makes a promotion.
+pub(super) fn command_of(
+    context: &Context,
+    app: &AppId,
+    (environment, version): (&EnvironmentName, &Pin),
+) -> String {
+    let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
+    format!("{} {} {environment}", context.front.name(), app.at(&shown))
+}
+
+/// What the matrix is made of.
+pub(super) struct Matrix<'a> {
+    pub(super) context: &'a Context,
+    pub(super) workspace: &'a Workspace,
+    pub(super) inventory: &'a Inventory,
+    pub(super) timelines: BTreeMap<CellKey, Timeline>,
 }
 
 impl Matrix<'_> {
-    fn report(&self, wanted: &Wanted) -> StatusReport {
+    /// The rows and columns that are wanted.
+    pub(super) fn report(&self, wanted: &Wanted) -> StatusReport {
         let all = self.workspace.config.pipeline.environments();
         let shown: Vec<&Environment> =
             all.iter().filter(|e| wanted.has_environment(&e.name)).collect();
@@ -160,6 +118,7 @@ impl Matrix<'_> {
         StatusReport {
             environments: shown.iter().map(sources).collect(),
             rows,
+            live: None,
             now: self.context.now,
         }
     }
@@ -186,7 +145,10 @@ impl Matrix<'_> {
             pin: pin.cloned(),
             since: since.filter(|_| pin.is_some()).map(|moment| moment.seconds),
             commit: since.filter(|_| pin.is_some()).map(|moment| moment.commit.clone()),
+            author: since.filter(|_| pin.is_some()).map(|moment| moment.author.clone()),
+            path: cell.and_then(|cell| cell.sites.first()).map(|site| site.path.clone()),
             standing: self.standing(&key, environment),
+            live: None,
         }
     }
 
@@ -262,9 +224,7 @@ impl Matrix<'_> {
         if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }
-        let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-        let program = self.context.front.name();
-        let command = format!("{program} {} {}", app.at(&shown), environment.name);
+        let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
 }
@@ -275,15 +235,4 @@ fn newer_than(pin: &Pin, before: &[Option<&Cell>]) -> Option<bool> {
     let orders: Option<Vec<Ordering>> =
         others?.into_iter().map(|other| by_semver(pin, other)).collect();
     Some(orders?.into_iter().all(|order| order == Ordering::Greater))
-}
-
-fn render(context: &Context, report: &StatusReport) -> String {
-    match context.format {
-        Format::Table => output::status(report, false),
-        Format::Wide => output::status(report, true),
-        format => {
-            let table = output::plain_status_table(report);
-            output::machine(format, &output::status_value(report), "rows", &table)
-        }
-    }
 }
