@@ -419,3 +419,37 @@ fn approvals_are_a_small_number() {
       hint: write it like `2`
     "#);
 }
+
+#[test]
+fn how_long_and_by_whom_it_may_be_waived_is_checked() {
+    let grant =
+        |more: &str| format!("[[environment]]\nname = 'dev'\n[[override]]\nrule = 'GP003'\n{more}");
+    let all: String = [
+        "until = '2026-02-30'",
+        "until = 'tomorrow'",
+        "until = '2026-12-31T18:00:00'",
+        "allowed-signers = []",
+        "allowed-signers = ['/etc/signers']",
+        "allowed-signers = ['../signers']",
+        "allowed-signers = ['ssh-ed25519 AAAA']",
+    ]
+    .iter()
+    .map(|more| refused(&[&grant(more)]))
+    .collect();
+    insta::assert_snapshot!(all, @"
+    promote.toml:6:9: `2026-02-30` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:9: `tomorrow` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:9: `2026-12-31T18:00:00` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:19: the list `allowed-signers` is empty
+      hint: name something in `allowed-signers`, or remove it
+    promote.toml:6:20: `/etc/signers` is not a valid ssh key or path of a file of allowed signers: it is absolute
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    promote.toml:6:20: `../signers` is not a valid ssh key or path of a file of allowed signers: it has the part `..`
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    promote.toml:6:20: `ssh-ed25519 AAAA` is not a valid ssh key or path of a file of allowed signers: it is no public key
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    ");
+}

@@ -40,6 +40,8 @@ mod check_robust;
 mod check_wide;
 mod check_words;
 #[cfg(test)]
+mod code_owners;
+#[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
 mod config;
@@ -127,6 +129,8 @@ mod next;
 mod no_skip;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod override_signers;
 #[cfg(test)]
 mod past_believed;
 #[cfg(test)]
