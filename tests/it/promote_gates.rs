@@ -127,6 +127,21 @@ fn gp003_no_way_back() {
 }
 
 #[test]
+fn gp003_warns_of_a_jump_over_a_major_version() {
+    let repo = line();
+    put(&repo, "web", "dev", "v2.0.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v2.0.0", "staging"]), @"
+    exit 0
+    pass: v2.0.0 is newer than v1.2.2
+    ");
+    put(&repo, "web", "dev", "v4.1.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v4.1.0", "staging"]), @"
+    exit 0
+    warn: v4.1.0 jumps over 2 major version(s) after v1.2.2
+    ");
+}
+
+#[test]
 fn gp003_waived_goes_on_record() {
     let repo = line();
     put(&repo, "web", "staging", "v1.3.0");
