@@ -22,6 +22,7 @@ use crate::command::log::LogArgs;
 use crate::command::next::NextArgs;
 use crate::command::preview::PreviewArgs;
 use crate::command::promote::{PromoteArgs, RollbackArgs, ToArgs};
+use crate::command::registry::RegistryArgs;
 use crate::command::report::ReportArgs;
 use crate::command::schema::SchemaArgs;
 use crate::command::status::StatusArgs;
@@ -118,6 +119,7 @@ enum Command {
     Next(NextArgs),
     /// Short-lived copies of an app in the first environment
     Preview(PreviewArgs),
+    Registry(RegistryArgs),
     Hold(Box<HoldArgs>),
     Resume(Box<ResumeArgs>),
     /// Wait until what runs in an environment is healthy, as the forge knows it
@@ -297,6 +299,7 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Hold(args)) => command::hold::hold(context, &args),
         Some(Command::Resume(args)) => command::hold::resume(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
+        Some(Command::Registry(args)) => command::registry::run(context, &args),
         Some(Command::Wait(args)) => command::wait::run(context, &args),
         Some(Command::Edit(args)) => command::edit::run(context, &args),
         Some(Command::Init(args)) => command::init::run(context, &args),

@@ -14,6 +14,11 @@ pub use overview::Overview;
 
 pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
+mod registry;
+
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
 
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
@@ -76,6 +81,10 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What changed between the versions, where the app's own repository tells.
+    pub changes: Vec<Changes>,
+    /// What was copied to the registry of the environment.
+    pub copies: Vec<CopyRow>,
     /// The values that change.
     pub edits: Vec<Edit>,
     /// What the edits mean for workloads.

@@ -61,6 +61,20 @@ pub fn said(message: &str) -> Option<Said> {
     (!said.to.is_empty()).then_some(said)
 }
 
+/// Reads the record of a message that holds no other: a squash has the records
+/// of all that it is made of, and its trailers are those of the last.
+pub fn said_alone(message: &str) -> Option<Said> {
+    let said = said(message)?;
+    let is_first = |line: &str| {
+        let line = line.trim_start_matches([' ', '\t', '*', '-', '>']);
+        line.get(..TO.len()).is_some_and(|key| key.eq_ignore_ascii_case(TO))
+    };
+    (message.lines().filter(|line| is_first(line)).count() == 1).then_some(said)
+}
+
+/// The trailer that a record begins with.
+const TO: &str = "Promote-To";
+
 fn read_move(value: &str) -> Option<ClaimedApp> {
     let (before, new) = value.rsplit_once(" -> ")?;
     let (name, previous) = before.rsplit_once(' ')?;
@@ -87,5 +101,9 @@ mod tests {
         let waiver = Waiver { rule: Rule::GP005, reason: "INC-42: now".to_owned() };
         assert_eq!(found.waivers, [waiver]);
         assert_eq!(said("Fix\n\nPromote-App: web v1 -> v2\n"), None);
+        assert_eq!(said_alone(message), Some(found));
+        let squash = format!("Both\n\n* Promote\n\n  promote-to: dev\n\n{message}");
+        assert!(said(&squash).is_some());
+        assert_eq!(said_alone(&squash), None);
     }
 }

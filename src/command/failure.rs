@@ -93,9 +93,10 @@ impl Failure {
 }
 
 /// What of git's own exit codes we use.
-fn git_exit(code: u8) -> Exit {
+pub(super) fn git_exit(code: u8) -> Exit {
     match code {
         2 => Exit::Usage,
+        3 => Exit::Refused,
         4 => Exit::Auth,
         5 => Exit::NotFound,
         6 => Exit::Conflict,

@@ -1,5 +1,7 @@
 //! `git promote versions`: which versions there were, and where they run.
 
+mod registry;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -31,7 +33,8 @@ pub enum Order {
 /// Which versions there were of an app, when each was first seen, and where it
 /// runs now.
 ///
-/// As the history of this repository knows them; registries are not asked.
+/// As the history of this repository knows them; with --online also as their
+/// registries do.
 #[derive(Debug, Clone, Default, Args)]
 pub struct VersionsArgs {
     /// Only these apps
@@ -40,6 +43,10 @@ pub struct VersionsArgs {
     /// What they are ordered by
     #[arg(long, value_name = "ORDER", default_value = "version")]
     pub sort: Order,
+    /// Ask the registries too: which tags there are, and when their images were
+    /// made
+    #[arg(long)]
+    pub online: bool,
 }
 
 /// `git promote versions [APP]`
@@ -61,8 +68,13 @@ pub fn run(context: &Context, args: &VersionsArgs) -> Result<Answer, Failure> {
         forget_first(&mut rows, &entries, &present);
     }
     rows.retain(|row| chosen.has_app_or_all(&row.app));
-    in_order(&mut rows, args.sort);
     let mut remarks = workspace.config_notes();
+    if args.online {
+        let is_meant = |app: &AppId| chosen.has_app_or_all(app);
+        let notes = registry::add(&workspace, (&present, &is_meant), &mut rows)?;
+        remarks.extend(notes.into_iter().map(Remark::Note));
+    }
+    in_order(&mut rows, args.sort);
     remarks.extend(cut.as_deref().map(cut_off));
     if rows.is_empty() {
         remarks.push(Remark::Note("no version was found".to_owned()));
@@ -81,6 +93,8 @@ fn rows(workspace: &Workspace, entries: &[Entry], present: &Inventory) -> Vec<Ve
         first: None,
         now_in: Vec::new(),
         ever_in: Vec::new(),
+        built: None,
+        registries: Vec::new(),
     };
     // From the oldest on, so that the first is the first.
     for entry in entries.iter().rev() {
@@ -133,7 +147,10 @@ fn forget_first(rows: &mut [VersionRow], entries: &[Entry], present: &Inventory)
 
 /// By app and image, then as asked for.
 fn in_order(rows: &mut [VersionRow], order: Order) {
-    let time = |row: &VersionRow| row.first.as_ref().map_or(i64::MIN, |e| e.moment.seconds);
+    let time = |row: &VersionRow| {
+        let seen = row.first.as_ref().map(|entry| entry.moment.seconds);
+        seen.or(row.built).unwrap_or(i64::MIN)
+    };
     rows.sort_by(|a, b| {
         let same = (&a.app, &a.image).cmp(&(&b.app, &b.image));
         same.then_with(|| time(b).cmp(&time(a))).then_with(|| a.version.cmp(&b.version))

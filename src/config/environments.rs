@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::{ConfigError, MAX_ENVIRONMENTS, Problem, Source};
 use super::raw::{RawEnvironment, Text};
-use super::{cluster, delivery, grammar, health};
+use super::{cluster, delivery, grammar, health, images};
 use crate::model::{Environment, EnvironmentName, Pipeline, PipelineError, Sources, nearest};
 
 /// Reads the environments in their order.
@@ -42,6 +42,7 @@ fn environment(
         delivery: delivery::of_environment(source, raw)?,
         health: raw.health.as_ref().map(|raw| health::read(source, raw)).transpose()?,
         cluster: cluster::of_environment(source, raw)?,
+        images: images::of_environment(source, raw)?,
         ..Environment::bare(EnvironmentName::new(name), sources)
     })
 }

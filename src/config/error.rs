@@ -240,6 +240,15 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
+    /// A registry of images.
+    #[error("registry")]
+    Registry,
+    /// Who has to have signed an image.
+    #[error("signer")]
+    Signer,
+    /// A number of approvals.
+    #[error("number of approvals")]
+    Approvals,
     /// A span of time.
     #[error("span of time")]
     Span,
@@ -283,6 +292,9 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
+            Self::Signer => "`{ key = \"cosign.pub\" }`",
+            Self::Approvals => "`2`",
             Self::Span => "`24h`, `90m` or `1d 12h`",
             Self::Zone => "`Europe/Berlin` or `UTC`",
             Self::Days => "`Mon-Fri 10:00-16:00`, `Sat-Sun` or `22:00-02:00`",
@@ -315,7 +327,7 @@ impl Problem {
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
-            Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
+            Self::UnknownRule(_) => "rules are GP001 to GP019".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
             Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),

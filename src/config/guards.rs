@@ -159,13 +159,22 @@ fn exempt(source: Source<'_>, raw: &RawRollback) -> Result<Option<Vec<Rule>>, Co
 }
 
 /// Writes what an environment says.
-pub(super) fn write_environment(text: &mut String, guard: &Guard) -> fmt::Result {
+pub(super) fn write_environment(
+    text: &mut String,
+    guard: &Guard,
+    approvals: Option<u8>,
+) -> fmt::Result {
     if let Some(soak) = guard.soak {
         writeln!(text, "soak = {}", string(&soak.to_string()))?;
     }
-    if let Some(exempt) = &guard.exempt {
-        let names = strings(exempt.iter().map(ToString::to_string));
-        writeln!(text, "rollback = {{ exempt = {names} }}")?;
+    let exempt = guard
+        .exempt
+        .as_ref()
+        .map(|exempt| format!("exempt = {}", strings(exempt.iter().map(ToString::to_string))));
+    let approvals = approvals.map(|number| format!("approvals = {number}"));
+    let rollback: Vec<String> = exempt.into_iter().chain(approvals).collect();
+    if !rollback.is_empty() {
+        writeln!(text, "rollback = {{ {} }}", rollback.join(", "))?;
     }
     times::write_windows(text, &guard.windows)?;
     times::write_freezes(text, &guard.freezes)?;

@@ -92,16 +92,21 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("approvals", None),
+        ("protected", None),
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
+        ("registry", None),
+        ("pin", None),
+        ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
         ("windows", Some(&WINDOW)),
         ("freezes", Some(&FREEZE)),
         ("require-trailers", None),
     ],
-    later: &["approvals", "protected", "registry", "pin"],
+    later: &[],
 };
 
 static HEALTH: Place = Place {
@@ -117,11 +122,18 @@ static HEALTH: Place = Place {
     later: &[],
 };
 
+static SIGNATURE: Place = Place {
+    written: "`verify-signature` of `[[environment]]`",
+    list: None,
+    keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
+    later: &[],
+};
+
 static ROLLBACK: Place = Place {
     written: "`rollback` of `[[environment]]`",
     list: None,
-    keys: &[("exempt", None)],
-    later: &["approvals"],
+    keys: &[("exempt", None), ("approvals", None)],
+    later: &[],
 };
 
 static WINDOW: Place = Place {
@@ -171,12 +183,13 @@ static APP: Place = Place {
     later: &[],
 };
 
-static PLACES: [&Place; 14] = [
+static PLACES: &[&Place] = &[
     &ROOT,
     &LAYOUT,
     &PATH,
     &FIELD,
     &ENVIRONMENT,
+    &SIGNATURE,
     &ROLLBACK,
     &WINDOW,
     &FREEZE,

@@ -15,6 +15,7 @@ mod grammar;
 mod guards;
 mod health;
 mod holds;
+mod images;
 mod import;
 mod keys;
 mod policies;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::health::RawHealth;
+use super::images::RawSignature;
 use super::raw_times::{RawFreeze, RawPolicy, RawWindow};
 
 /// A text with its place in the file.
@@ -132,6 +133,7 @@ pub(super) struct RawField {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Environment")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub(super) struct RawEnvironment {
     /// Its name, as it stands in commands.
     #[schemars(with = "String")]
@@ -170,6 +172,15 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// How many approvals a pull request into it needs. Left out: none, or one
+    /// where it is protected.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
+    /// Whether nothing goes in that nobody approved, and its paths have owners
+    /// in the file of code owners.
+    #[serde(default)]
+    pub(super) protected: bool,
     /// What tells whether the environments before are healthy: a version comes
     /// in only from healthy ones.
     #[serde(default)]
@@ -185,6 +196,19 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
     pub(super) namespace: Option<Text>,
+    /// The registry that its images are pulled from, with a path if there is
+    /// one: `registry.example/acme/prod`. A promotion copies versions there.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) registry: Option<Text>,
+    /// `digest` pins a tag with the digest that the registry has for it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>", extend("enum" = ["digest"]))]
+    pub(super) pin: Option<Text>,
+    /// Who has to have signed what enters it.
+    #[serde(default)]
+    #[schemars(with = "Option<RawSignature>")]
+    pub(super) verify_signature: Option<Spanned<RawSignature>>,
     /// How long a version has to be in the environments before, without
     /// interruption: `24h`, `90m`, `2d`.
     #[serde(default)]
@@ -218,6 +242,11 @@ pub(super) struct RawRollback {
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) exempt: Option<Vec<Text>>,
+    /// How many approvals a pull request for a rollback needs. Left out: as
+    /// many as any other.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
 }
 
 /// The forge that pull requests are opened on.

@@ -7,7 +7,7 @@ use toml::Value;
 use super::import::ImportNote;
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
-    health, policies,
+    health, images, policies,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -48,7 +48,7 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
-        guards::write_environment(text, config.guard(&one.name))?;
+        guards::write_environment(text, config.guard(&one.name), one.delivery.rollback_approvals)?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
@@ -111,6 +111,7 @@ fn environment(
         text.push_str("together = true\n");
     }
     cluster::write(text, &one.cluster)?;
+    images::write_environment(text, &one.images)?;
     delivery::write_environment(text, &one.delivery)?;
     if let Some(own) = &one.health {
         health::write(text, own)?;

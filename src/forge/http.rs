@@ -20,9 +20,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::meaning::{Lost, MOST_WORDS, deepest, lost, spoken, verdict};
-use super::secrets::Secrets;
+use super::meaning::{Lost, MOST_WORDS, lost, spoken, verdict};
 use super::{ForgeError, Token};
+use crate::net::{self, AGENT, Secrets};
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// What we call ourselves.
-const AGENT: &str = concat!("git-promote/", env!("CARGO_PKG_VERSION"));
 
 /// How many of the largest answers a list may be in sum.
 const LIST: usize = 8;
@@ -132,25 +129,14 @@ pub(super) struct Reply {
 /// The client that everything goes through: proxies and certificates of the
 /// system, no redirects of its own.
 pub(super) fn client(limits: Limits) -> Result<Client, ForgeError> {
-    // Fails where one is chosen already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(limits.request.min(Duration::from_secs(10)))
-        .timeout(limits.request)
-        .build()
-        .map_err(|error| {
-            let why = deepest(&error).map(ToString::to_string).unwrap_or_default();
-            ForgeError::Config(format!("no connection can be made: {why}"))
-        })
+    let connect = limits.request.min(Duration::from_secs(10));
+    net::client(|builder| builder.connect_timeout(connect).timeout(limits.request))
+        .map_err(ForgeError::Config)
 }
 
 /// A runtime for one client, on this thread.
 pub(super) fn runtime() -> Result<Runtime, ForgeError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| ForgeError::Config(format!("no connection can be made: {error}")))
+    net::runtime().map_err(ForgeError::Config)
 }
 
 impl Http {

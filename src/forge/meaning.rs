@@ -9,22 +9,13 @@ use serde_json::Value;
 
 use super::ForgeError;
 use super::http::{Limits, Reply};
+use crate::net::{chain, deepest};
 
 /// A request that got no whole answer.
 pub(super) struct Lost {
     pub(super) message: String,
     /// Whether the forge cannot have seen it.
     pub(super) never_sent: bool,
-}
-
-/// An error and what it is from.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (**error).source())
-}
-
-/// What an error is from in the end.
-pub(super) fn deepest<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    chain(error).last()
 }
 
 /// What happened, without the address: its query may hold what is nobody's

@@ -5,10 +5,10 @@
 //! program is asked while it could answer from such a variable. Nothing is
 //! asked on a terminal, and no token is ever an argument.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use super::token::{Form, Token};
 use super::{ForgeError, Place};
@@ -315,38 +315,6 @@ pub fn run(ask: &Ask) -> Option<String> {
     if let Some(dir) = &ask.dir {
         command.current_dir(dir);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().ok()?;
-    // A program that does not read closes it, which is no matter.
-    drop(child.stdin.take()?.write_all(ask.input.as_bytes()));
-    let stdout = child.stdout.take()?;
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let read = stdout.take(LONGEST_KEY).read_to_string(&mut said);
-        // Nobody waits for it any more where it is late.
-        drop(send.send(read.is_ok().then_some(said)));
-    });
-    let start = Instant::now();
-    let said = receive.recv_timeout(PATIENCE).ok().flatten();
-    let is_well = ended_well(&mut child, PATIENCE.saturating_sub(start.elapsed()));
-    said.filter(|_| is_well)
-}
-
-fn ended_well(child: &mut Child, patience: Duration) -> bool {
-    let start = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) if start.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            _ => {
-                // It may have ended by itself in between.
-                let _ = child.kill();
-                let _ = child.wait();
-                return false;
-            }
-        }
-    }
+    let said = crate::net::ask(command, &ask.input, PATIENCE)?;
+    said.well.then_some(said.text)
 }

@@ -7,7 +7,7 @@ use crate::plan::Planned;
 use crate::proof::{Entering, Gone, Moved, Vouch};
 
 use super::accepted::{self, Why};
-use super::{Case, undo};
+use super::{Case, gp004, undo};
 
 /// Findings about images that no environment before runs, where no promotion
 /// tells of them already.
@@ -58,11 +58,31 @@ fn one(case: &Case<'_>, judged: &[(&Planned, Finding)], entering: &Entering) -> 
     if is_vouched(case, entering) || arrives_everywhere(case, entering) {
         return None;
     }
+    if judged.iter().any(|judged| is_pinned_anew(case, judged, entering)) {
+        return None;
+    }
     let mut told = judged.iter().filter(|(planned, _)| is_about(&planned.promotion, entering));
     if told.any(|(planned, finding)| tells(case, (planned, finding), entering)) {
         return None;
     }
     Some(refusal(case, entering))
+}
+
+/// Whether the environments before run the tag without a digest, and the
+/// registry says that this is the digest they run it by.
+fn is_pinned_anew(
+    case: &Case<'_>,
+    (planned, finding): &(&Planned, Finding),
+    entering: &Entering,
+) -> bool {
+    let tag = format!(":{}", entering.tag);
+    let runs_tag =
+        |vouch: &Vouch| vouch.runs || vouch.instead.iter().any(|image| image.ends_with(&tag));
+    finding.outcome == Outcome::Pass
+        && entering.known
+        && is_about(&planned.promotion, entering)
+        && entering.from.iter().all(runs_tag)
+        && gp004::registered(case, planned).is_some()
 }
 
 /// Whether the app is new, and every environment before gets the image too.

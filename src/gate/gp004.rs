@@ -5,7 +5,7 @@ use crate::model::{Digest, EnvironmentName, Finding, Outcome, Pin, Promotion, Ru
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
-use super::{Ask, Case, RuleInfo, about, gp001, placed};
+use super::{Ask, Case, RuleInfo, about, gp001, gp002, placed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP004,
@@ -36,7 +36,9 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let ask = |source: &EnvironmentName| answer(case, promotion, (source, seen));
     let answers: Vec<Answer> = promotion.from.iter().map(ask).collect();
     let agrees = answers.iter().find_map(Answer::agrees);
-    let refuted = answers.iter().find_map(Answer::contradicts);
+    let by_registry = registered(case, planned);
+    let agrees = agrees.or(by_registry.as_deref());
+    let refuted = answers.iter().find_map(Answer::contradicts).filter(|_| by_registry.is_none());
     if let Some((message, hint)) = refuted.filter(|_| !any || agrees.is_none()) {
         return fail(planned, message.to_owned(), Some(hint.to_owned()));
     }
@@ -122,6 +124,21 @@ fn vouched(case: &Case<'_>, planned: &Planned, agrees: Option<&str>) -> Finding 
             fail(planned, message, missing.and_then(|(hint, _)| hint))
         }
     }
+}
+
+/// The sources run the tag without a digest, and the registry says which one
+/// that is: it is pinned as what they run.
+pub(super) fn registered(case: &Case<'_>, planned: &Planned) -> Option<String> {
+    let promotion = &planned.promotion;
+    let (tag, digest) = (promotion.version.tag.as_ref()?, promotion.version.digest.as_ref()?);
+    let has_tag_alone = |source: &EnvironmentName| {
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
+        let pin = cell.and_then(Cell::pin);
+        pin.is_some_and(|pin| pin.digest.is_none() && pin.tag.as_ref() == Some(tag))
+    };
+    let pinned = gp002::heard(case, planned)?.digest()? == digest;
+    let alone = !promotion.from.is_empty() && promotion.from.iter().all(has_tag_alone);
+    (pinned && alone).then(|| format!("the registry has {tag} as this digest"))
 }
 
 /// What a source says of the digest.

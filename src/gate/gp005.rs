@@ -2,6 +2,7 @@
 
 use globset::Glob;
 
+use crate::config::Config;
 use crate::model::{Finding, Outcome, Rule, Tag};
 use crate::plan::Planned;
 
@@ -30,7 +31,7 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let Some(tag) = &promotion.version.tag else {
         return pass("a digest never moves".to_owned());
     };
-    let Some(why) = moves(case, tag) else {
+    let Some(why) = moves(case.config, tag) else {
         return pass(format!("{tag} is no moving tag"));
     };
     if promotion.version.digest.is_some() {
@@ -42,12 +43,17 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     placed(finding, planned)
 }
 
-fn moves(case: &Case<'_>, tag: &Tag) -> Option<String> {
+/// Whether a tag moves, by its name.
+pub fn is_moving(config: &Config, tag: &Tag) -> bool {
+    moves(config, tag).is_some()
+}
+
+fn moves(config: &Config, tag: &Tag) -> Option<String> {
     let lower = tag.as_str().to_ascii_lowercase();
     if MOVING.contains(&lower.as_str()) {
         return Some("a name for whatever is newest".to_owned());
     }
-    let environments = case.config.pipeline.environments();
+    let environments = config.pipeline.environments();
     let is_tag = |name: &str| name.eq_ignore_ascii_case(tag.as_str());
     let named = environments.iter().any(|e| {
         std::iter::once(e.name.as_str()).chain(e.dirs.iter().map(String::as_str)).any(is_tag)
@@ -55,7 +61,7 @@ fn moves(case: &Case<'_>, tag: &Tag) -> Option<String> {
     if named {
         return Some("the name of an environment".to_owned());
     }
-    let listed = case.config.mutable_tags.iter().find(|glob| {
+    let listed = config.mutable_tags.iter().find(|glob| {
         Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(tag.as_str()))
     });
     listed.map(|glob| format!("listed as `{glob}` in mutable-tags"))

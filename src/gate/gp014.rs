@@ -3,12 +3,13 @@
 use crate::model::{Finding, Outcome, Rule};
 use crate::proof::Doubt;
 
-use super::{Ask, Case, RuleInfo};
+use super::{Ask, Case, RuleInfo, signed};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP014,
     refuses: "a change after which what an environment would run cannot be proven",
-    why: "A change is judged by two trees alone. What kustomize would fetch, execute or read in \
+    why: "A change is judged by two trees alone (and, with `verify-signature`, by who signed the \
+          image). What kustomize would fetch, execute or read in \
           another way than the judge can hide a version; so can a file that changes what others \
           mean. What is not followed alike before and after the change never counts.",
     satisfy: "Make the change without the construct that is named, or by itself: what is left of \
@@ -18,7 +19,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 };
 
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
-    case.proof.doubts.iter().map(finding).collect()
+    case.proof.doubts.iter().map(finding).chain(signed::judge_all(case)).collect()
 }
 
 fn finding(doubt: &Doubt) -> Finding {

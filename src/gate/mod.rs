@@ -7,6 +7,7 @@ mod accepted;
 mod back;
 mod entering;
 mod gp001;
+mod gp002;
 mod gp003;
 mod gp004;
 mod gp005;
@@ -22,15 +23,21 @@ mod gp014;
 mod gp015;
 mod gp016;
 mod gp017;
+mod gp019;
 mod outside;
 mod policy;
+mod signed;
 
 pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
+pub use gp002::{Images as RegistryImages, Registered};
+pub use gp005::is_moving;
 pub use gp015::runs_there;
+pub use gp019::{Approval, Given};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
+pub use signed::{Signatures, Signed};
 
 use std::collections::BTreeMap;
 
@@ -155,8 +162,9 @@ enum Ask {
 }
 
 /// Every rule of this version, by number.
-pub const RULES: [&RuleInfo; 16] = [
+pub const RULES: &[&RuleInfo] = &[
     &gp001::RULE,
+    &gp002::RULE,
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,
@@ -172,11 +180,12 @@ pub const RULES: [&RuleInfo; 16] = [
     &gp015::RULE,
     &gp016::RULE,
     &gp017::RULE,
+    &gp019::RULE,
 ];
 
 /// The rule of that number.
 pub fn rule(rule: Rule) -> Option<&'static RuleInfo> {
-    RULES.into_iter().find(|info| info.rule == rule)
+    RULES.iter().copied().find(|info| info.rule == rule)
 }
 
 /// A plan that every rule lets through. The effects take nothing else.

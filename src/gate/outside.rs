@@ -13,7 +13,7 @@ use crate::discover::CellKey;
 use crate::model::{EnvironmentName, Finding, Outcome, Rule, Sight};
 use crate::plan::Planned;
 
-use super::{Ask, Case, about, rule};
+use super::{Approval, Ask, Case, about, rule};
 
 /// What was heard from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub struct Answers {
     /// What was seen of an app in an environment that a promotion comes from,
     /// by the environment that is entered and the cell there (GP015).
     pub health: BTreeMap<(EnvironmentName, CellKey), Result<Vec<Sight>, Silence>>,
+    /// What registries have of the versions, where they were asked.
+    pub images: super::RegistryImages,
+    /// Who signed them, where the config asks for it.
+    pub signatures: super::Signatures,
+    /// What is known of the approvals, by the environment that is entered
+    /// (GP019).
+    pub approvals: BTreeMap<EnvironmentName, Approval>,
 }
 
 /// Somebody was asked and did not answer.

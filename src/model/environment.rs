@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Cluster, EnvironmentDelivery, HealthSettings};
+use super::{Cluster, EnvironmentDelivery, EnvironmentImages, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -78,6 +78,8 @@ pub struct Environment {
     pub health: Option<HealthSettings>,
     /// Where it runs.
     pub cluster: Cluster,
+    /// What is asked of its images.
+    pub images: EnvironmentImages,
 }
 
 impl Environment {
@@ -93,6 +95,7 @@ impl Environment {
             delivery: EnvironmentDelivery::default(),
             health: None,
             cluster: Cluster::default(),
+            images: EnvironmentImages::default(),
         }
     }
 }

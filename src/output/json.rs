@@ -29,6 +29,10 @@ struct WirePromotionReport {
     dry_run: bool,
     /// What moves.
     promotions: Vec<WirePromotion>,
+    /// What changed between the versions, where the app's own repository tells.
+    changes: Vec<super::diff::WireVersionChanges>,
+    /// What was copied to the registry of the environment.
+    copies: Vec<super::registry::WireCopy>,
     /// The values that change.
     edits: Vec<WireEdit>,
     /// One finding per rule and promotion.
@@ -195,6 +199,8 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
         to: report.to.to_string(),
         dry_run: report.dry_run,
         promotions: report.promotions.iter().map(WirePromotion::from).collect(),
+        changes: report.changes.iter().map(super::diff::WireVersionChanges::from).collect(),
+        copies: report.copies.iter().map(super::registry::WireCopy::from).collect(),
         edits: report.edits.iter().map(WireEdit::from).collect(),
         findings: report.findings.iter().map(WireFinding::from).collect(),
         result,
@@ -236,6 +242,8 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "metrics",
         "why",
         "versions",
+        "registrycheck",
+        "registrycopy",
         "report",
     ]
 }
@@ -258,6 +266,8 @@ pub fn schema(kind: &str) -> Option<Value> {
         "metrics" => schema_for!(super::metrics::WireMetrics),
         "why" => schema_for!(super::why::WireWhy),
         "versions" => schema_for!(super::versions::WireVersions),
+        "registrycheck" => schema_for!(super::registry::WireRegistryCheck),
+        "registrycopy" => schema_for!(super::registry::WireRegistryCopy),
         "report" => schema_for!(super::overview::WireReport),
         kind => return check_schema(kind),
     };

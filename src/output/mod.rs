@@ -14,6 +14,7 @@ mod overview;
 mod paint;
 mod preview;
 mod pull_request;
+mod registry;
 mod status;
 mod table;
 mod text;
@@ -39,6 +40,10 @@ pub use overview::{overview, overview_page, overview_value};
 pub use paint::Paint;
 pub use preview::{preview, preview_table, preview_value};
 pub use pull_request::{RequestText, pull_request};
+pub use registry::{
+    registry_check, registry_check_table, registry_check_value, registry_copy, registry_copy_table,
+    registry_copy_value, size,
+};
 pub use status::{plain_status_table, status, status_value, wide_status};
 pub use table::{Table, edit_table, promotion_table};
 pub use text::{ago, clean, day, inert, wrap};

@@ -51,6 +51,11 @@ struct WireVersion {
     now_in: Vec<String>,
     /// The environments that ran it at some time.
     ever_in: Vec<String>,
+    /// When its image was made, RFC 3339; null where no registry was asked or
+    /// none says it.
+    built: Option<String>,
+    /// The repositories that have it; none where no registry was asked.
+    registries: Vec<String>,
 }
 
 fn names(environments: &[EnvironmentName]) -> Vec<String> {
@@ -69,6 +74,8 @@ pub fn versions_value(report: &VersionsReport) -> Value {
         first_commit: row.first.as_ref().map(|entry| entry.moment.commit.clone()),
         now_in: names(&row.now_in),
         ever_in: names(&row.ever_in),
+        built: row.built.map(day),
+        registries: row.registries.clone(),
     };
     word(&WireVersions {
         api_version: API_VERSION,
@@ -80,7 +87,8 @@ pub fn versions_value(report: &VersionsReport) -> Value {
 
 /// The same as rows and columns.
 pub fn versions_table(report: &VersionsReport) -> Table {
-    let heads = ["VERSION", "APP", "IMAGE", "FIRST_SEEN", "FIRST_COMMIT", "NOW_IN", "EVER_IN"];
+    let heads =
+        ["VERSION", "APP", "IMAGE", "FIRST_SEEN", "FIRST_COMMIT", "NOW_IN", "EVER_IN", "BUILT"];
     let mut table = Table::new(&heads);
     for row in &report.rows {
         let first = row.first.as_ref();
@@ -92,9 +100,15 @@ pub fn versions_table(report: &VersionsReport) -> Table {
             first.map(|entry| entry.moment.commit.clone()).unwrap_or_default(),
             names(&row.now_in).join(","),
             names(&row.ever_in).join(","),
+            row.built.map(day).unwrap_or_default(),
         ]);
     }
     table
+}
+
+/// What stands in place of a time.
+fn unseen(row: &VersionRow) -> &'static str {
+    if row.ever_in.is_empty() { "never" } else { "before the history" }
 }
 
 /// For people: one line a version. `wide` adds the image, the commit and where
@@ -103,8 +117,18 @@ pub fn versions(report: &VersionsReport, wide: bool) -> String {
     if report.rows.is_empty() {
         return String::new();
     }
-    let heads =
-        ["APP", "IMAGE", "VERSION", "FIRST SEEN", "AGE", "IN", "NOW IN", "COMMIT", "EVER IN"];
+    let heads = [
+        "APP",
+        "IMAGE",
+        "VERSION",
+        "FIRST SEEN",
+        "AGE",
+        "IN",
+        "NOW IN",
+        "COMMIT",
+        "EVER IN",
+        "BUILT",
+    ];
     let mut table = Table::new(&heads);
     let several = report
         .rows
@@ -120,13 +144,14 @@ pub fn versions(report: &VersionsReport, wide: bool) -> String {
             row.app.to_string(),
             if wide || several { row.image.clone() } else { String::new() },
             if wide { version } else { short_digests(&version) },
-            seconds.map_or_else(|| "before the history".to_owned(), time),
+            seconds.map_or_else(|| unseen(row).to_owned(), time),
             or_nothing(seconds.map(|seconds| ago(report.now - seconds))),
             or_nothing(first.map(|entry| entry.environment.to_string())),
             if row.now_in.is_empty() { "-".to_owned() } else { names(&row.now_in).join(", ") },
             or_nothing(first.filter(|_| wide).map(|e| short_id(&e.moment.commit).to_owned())),
             if wide { names(&row.ever_in).join(", ") } else { String::new() },
+            or_nothing(row.built.map(time)),
         ]);
     }
-    table.without_empty(8).without_empty(7).without_empty(1).aligned()
+    table.without_empty(9).without_empty(8).without_empty(7).without_empty(1).aligned()
 }

@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::discover::Inventory;
 use crate::kustomize::EditError;
 use crate::model::{
-    AppId, EnvironmentName, FileChange, Pin, Promotion, RepoPath, Snapshot, SnapshotError, listed,
+    AppId, Digest, EnvironmentName, FileChange, Pin, Promotion, RepoPath, Snapshot, SnapshotError,
+    listed,
 };
 
 /// What is wanted.
@@ -40,6 +41,8 @@ pub struct Intent {
     pub never: Vec<(AppId, String)>,
     /// Whether a digest in the target may go when the source has only a tag.
     pub drop_digest: bool,
+    /// The digests of tags that are to be pinned, by app and image.
+    pub digests: BTreeMap<(AppId, String), Digest>,
 }
 
 /// One app and what it is to run.

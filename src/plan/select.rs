@@ -54,6 +54,7 @@ pub(super) fn choose(
     if intent.create {
         choosing.bring_along(&sources, &mut candidates);
     }
+    choosing.pinned(&mut candidates);
     let source = match &wanted.wanted {
         Wanted::WhatRunsIn(source) => Some(source),
         Wanted::Version(_) | Wanted::Images(_) => None,
@@ -219,6 +220,16 @@ impl<'a> Choosing<'a> {
         for (image, cell) in source.map(|source| self.images_in(source)).unwrap_or_default() {
             if let Some(pin) = cell.pin().filter(|pin| !pin.is_empty()) {
                 candidates.entry(image.to_owned()).or_insert_with(|| pin.clone());
+            }
+        }
+    }
+
+    /// Gives a tag the digest that it is to be pinned with.
+    fn pinned(&self, candidates: &mut Candidates) {
+        for (image, pin) in candidates {
+            let digest = self.intent.digests.get(&(self.app.clone(), image.clone()));
+            if let (None, Some(_), Some(digest)) = (&pin.digest, &pin.tag, digest) {
+                pin.digest = Some(digest.clone());
             }
         }
     }

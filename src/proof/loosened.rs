@@ -87,6 +87,15 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
     if new.seen && !old.seen {
         found.push(format!("a version that was seen once may enter {name}"));
     }
+    if old.images.pin && !new.images.pin {
+        found.push(format!("what enters {name} is not pinned by a digest any more"));
+    }
+    if old.images.signature.is_some() && old.images.signature != new.images.signature {
+        found.push(format!("another signature, or none, is asked of what enters {name}"));
+    }
+    if old.images.registry.is_some() && old.images.registry != new.images.registry {
+        found.push(format!("{name} pulls from another registry, or from any"));
+    }
     if new.together && !old.together {
         found.push(format!("{name} may be entered together with its `from`"));
     }
@@ -96,6 +105,18 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
             found.push(format!("{name} asks otherwise whether they are healthy"));
         }
         _ => {}
+    }
+    for (rollback, what) in [(false, "a change"), (true, "a rollback")] {
+        let (before, after) = (old.delivery.needs(rollback), new.delivery.needs(rollback));
+        if after < before {
+            found.push(format!("{what} of {name} needs {after} approvals, not {before}"));
+        }
+    }
+    if old.delivery.protected && !new.delivery.protected {
+        found.push(format!("{name} is not protected any more"));
+    }
+    if old.delivery.reviewers != new.delivery.reviewers {
+        found.push(format!("others are asked to look at changes of {name}"));
     }
     if old.cluster != new.cluster {
         found.push(format!("the cluster of {name} is another"));

@@ -119,8 +119,15 @@ fn promoted(base: &Files, to: &str, moves: Vec<Move>) -> Option<Plan> {
     let overlays = discover::overlays(&tree, &config, None).unwrap();
     let inventory = discover::read(&tree, &config, overlays, &|_| true).unwrap();
     let to = config.environment(to).unwrap().name.clone();
-    let intent =
-        Intent { to, moves, images: vec![], create: false, never: vec![], drop_digest: false };
+    let intent = Intent {
+        to,
+        moves,
+        images: vec![],
+        create: false,
+        never: vec![],
+        drop_digest: false,
+        digests: std::collections::BTreeMap::new(),
+    };
     let world = World { snapshot: &tree, config: &config, inventory: &inventory };
     let plan = plan::promote(world, &intent).ok()?;
     let head = Patched::new(&tree, &plan.files);

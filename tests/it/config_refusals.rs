@@ -69,15 +69,43 @@ fn unknown_keys_name_the_nearest() {
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\npin = '24h'",
-    ]), @r#"
-    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `pin`, or use a newer version that enforces it
-    "#);
-    let environment = ["approvals", "protected", "registry", "pin"];
+    ]), @"
+    promote.toml:4:7: `24h` is not a value of `pin`
+      hint: write one of: digest
+    ");
+    let environment: [&str; 0] = [];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
     }
+}
+
+#[test]
+fn registries_and_signers_are_read_with_care() {
+    insta::assert_snapshot!(refused(&[
+        "[[environment]]\nname = 'dev'\nregistry = 'acme/prod'",
+        "[[environment]]\nname = 'dev'\nregistry = 'https://user:pw@registry.example'",
+        "[[environment]]\nname = 'dev'\nregistry = 'registry.example/../x'",
+        "[[environment]]\nname = 'dev'\npin = 'tag'",
+        "[[environment]]\nname = 'dev'\nverify-signature = { kay = 'x' }",
+        "[[environment]]\nname = 'dev'\nverify-signature = { identity = 'x' }",
+        "[[environment]]\nname = 'dev'\nverify-signature = { key = '--offline' }",
+    ]), @r#"
+    promote.toml:4:12: `acme/prod` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:12: `...@registry.example` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:12: `registry.example/../x` is not a valid registry: it is no registry such as registry.example/acme/prod
+      hint: write it like `registry.example/acme/prod`: a host, and a path if there is one
+    promote.toml:4:7: `tag` is not a value of `pin`
+      hint: write one of: digest
+    promote.toml:4:22: unknown key `kay`, did you mean `key`?
+      hint: write `key`
+    promote.toml:4:20: `verify-signature` is not a valid signer: it takes `key`, or `issuer` with `identity` or `identity-regexp`
+      hint: write it like `{ key = "cosign.pub" }`
+    promote.toml:4:28: `--offline` is not a valid signer: it cannot be told from a flag, or is empty
+      hint: write it like `{ key = "cosign.pub" }`
+    "#);
 }
 
 #[test]
@@ -242,9 +270,9 @@ fn overrides_apps_and_tags_name_what_exists() {
         "[[app]]\nname = 'x'\n[[app]]\nname = 'x'",
     ]), @"
     promote.toml:7:8: `GP099` is not a rule
-      hint: rules are GP001 to GP017
+      hint: rules are GP001 to GP019
     promote.toml:7:8: `soak` is not a rule
-      hint: rules are GP001 to GP017
+      hint: rules are GP001 to GP019
     promote.toml:7:8: the rule `GP004` cannot be overridden
       hint: remove it: the rule has no exception
     promote.toml:8:17: the environment `stagging` is not configured
@@ -368,4 +396,26 @@ fn what_tells_of_health_is_checked() {
     promote.toml:4:13: `a b` is not a valid namespace: a namespace has lower case letters, digits and `-`, at most 63
       hint: write it like `shop-prod`
     ");
+}
+
+#[test]
+fn approvals_are_a_small_number() {
+    insta::assert_snapshot!(refused(&[
+        "[[environment]]\nname = 'dev'\napprovals = -1",
+        "[[environment]]\nname = 'dev'\napprovals = 51",
+        "[[environment]]\nname = 'dev'\napprovals = '2'",
+        "[[environment]]\nname = 'dev'\nprotected = 1",
+        "[[environment]]\nname = 'dev'\nrollback = { approvals = 99 }",
+    ]), @r#"
+    promote.toml:4:13: `-1` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    promote.toml:4:13: `51` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    promote.toml:4:13: invalid type: string "2", expected i64
+      hint: `git promote init --print` shows a config as it should be
+    promote.toml:4:13: invalid type: integer `1`, expected a boolean
+      hint: `git promote init --print` shows a config as it should be
+    promote.toml:4:26: `99` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    "#);
 }

@@ -6,7 +6,8 @@ use promote::config::{
     import_gitops_promotion, schema, to_toml,
 };
 use promote::model::{
-    Cluster, Environment, EnvironmentName, HealthSettings, Patience, Pipeline, Rule, Sources,
+    Cluster, Environment, EnvironmentDelivery, EnvironmentImages, EnvironmentName, HealthSettings,
+    Patience, Pipeline, Rule, Signer, Sources,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
@@ -29,8 +30,8 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
     let picked = subsequence(before, 0..=count);
     let dirs = prop_oneof![Just(own), Just(other)];
     let flags = any::<[bool; 3]>();
-    (picked, flags, dirs, health()).prop_map(
-        move |(picked, [all, seen, together], dirs, health)| {
+    (picked, flags, dirs, (health(), images())).prop_map(
+        move |(picked, [all, seen, together], dirs, (health, images))| {
             let sources = match (picked.is_empty(), all) {
                 (true, _) => Sources::First,
                 (false, true) => Sources::All(picked),
@@ -41,7 +42,13 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
                 context: health.as_ref().and_then(|health| health.context.clone()),
                 namespace: seen.then(|| "shop".to_owned()),
             };
-            Environment { dirs, seen, together, health, cluster, ..bare }
+            let delivery = EnvironmentDelivery {
+                approvals: seen.then_some(2),
+                rollback_approvals: together.then_some(0),
+                protected: seen && together,
+                ..EnvironmentDelivery::default()
+            };
+            Environment { dirs, seen, together, health, cluster, images, delivery, ..bare }
         },
     )
 }
@@ -64,6 +71,22 @@ fn health() -> impl Strategy<Value = Option<HealthSettings>> {
             command,
             timeout,
         })
+    })
+}
+
+fn images() -> impl Strategy<Value = EnvironmentImages> {
+    let registry = proptest::option::of(
+        "(https?://)?[a-z]{1,3}\\.[a-z]{1,3}(:[1-9]{1,4})?(/[a-z0-9]{1,4}){0,2}",
+    );
+    let key = "[a-z/.\"']{1,6}".prop_map(Signer::Key);
+    let who = ("[a-z@:\\\\\"]{1,6}", any::<bool>(), "[a-z:/]{1,6}");
+    let who =
+        who.prop_map(|(identity, pattern, issuer)| Signer::Identity { identity, pattern, issuer });
+    let signature = proptest::option::of(prop_oneof![key, who]);
+    (registry, any::<bool>(), signature).prop_map(|(registry, pin, signature)| EnvironmentImages {
+        registry,
+        pin,
+        signature,
     })
 }
 
@@ -194,6 +217,9 @@ fn a_written_config_explains_itself() {
     [[environment]]
     name = "prod-eu"
     dirs = ["prod/blue", "prod/green"]
+    registry = "registry.example/acme/prod"
+    pin = "digest"
+    verify-signature = { key = "keys/cosign.pub" }
 
     [[environment]]
     name = "prod-us"

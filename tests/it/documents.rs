@@ -18,6 +18,8 @@ fn the_document_of_a_promotion() {
             "to",
             "dryRun",
             "promotions",
+            "changes",
+            "copies",
             "edits",
             "findings",
             "result",

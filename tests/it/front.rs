@@ -102,6 +102,7 @@ fn rules_are_explained() {
     exit 0
     --- stdout
     GP001  a version that an environment before does not run
+    GP002  a version that the registry does not have
     GP003  going back: an older version, or one that the environment already left
     GP004  a digest that is not the one the environment before runs, or that would be lost
     GP005  a tag that moves: `latest`, branch and environment names, the configured list
@@ -117,6 +118,7 @@ fn rules_are_explained() {
     GP015  a version that an environment before runs and that is not healthy there
     GP016  moving an app that is held
     GP017  a promotion for which a `[[policy]]` is false, or that lacks a required trailer
+    GP019  a change that fewer people approved than the environment wants
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
@@ -141,13 +143,13 @@ fn rules_are_explained() {
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2
     --- stderr
-    error: `GP77` is no rule: rules are GP001 to GP017
+    error: `GP77` is no rule: rules are GP001 to GP019
     hint: git promote explain
     ");
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions, report
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions, registrycheck, registrycopy, report
     hint: git promote schema status
     ");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom. A module may import those of lower layers.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["model"],
     &["expression", "schedule"],
     &["yaml", "audit", "config"],
@@ -19,6 +19,7 @@ const LAYERS: [&[&str]; 17] = [
     &["report"],
     &["pull_request"],
     &["worktree", "program"],
+    &["net"],
     &["git", "forge", "registry", "cluster"],
     &["output"],
     &["command"],

@@ -128,17 +128,6 @@ fn nothing_is_made_for_a_version_that_nobody_runs() {
     ");
 }
 
-#[test]
-fn pin_says_that_no_registry_is_asked() {
-    let repo = line();
-    assert_snapshot!(run(&repo, &["v1.2.3", "staging", "--pin"]).text(), @"
-    exit 2
-    --- stderr
-    error: --pin: no registry is asked yet for the digest of a tag
-    hint: git promote VERSION@sha256:... ENV names the digest
-    ");
-}
-
 fn coupled(layout: &str) -> crate::testkit::Sandbox {
     let config = LINE.replace("\"apps/{app}/overlays/{env}\"", layout);
     let text = |tag: &str| {

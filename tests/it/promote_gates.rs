@@ -382,22 +382,22 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     exit 0
     pass: GP003 may be overridden; the gate wants it in [[override]] too
     ");
-    let other = ["web@v1.2.3", "staging", "--override", "GP002", "--reason", "x"];
+    let other = ["web@v1.2.3", "staging", "--override", "GP017", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"
     exit 3
-    fail: GP002 is not judged by this version
-      hint: git promote explain GP002
+    fail: GP017 is not judged by this version
+      hint: git promote explain GP017
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "GP099"]).text(), @"
     exit 2
     --- stderr
-    error: invalid value 'GP099' for '--override <RULE>': `GP099` is no rule: rules are GP001 to GP017
+    error: invalid value 'GP099' for '--override <RULE>': `GP099` is no rule: rules are GP001 to GP019
     hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "soak"]).text(), @"
     exit 2
     --- stderr
-    error: invalid value 'soak' for '--override <RULE>': `soak` is no rule: rules are GP001 to GP017
+    error: invalid value 'soak' for '--override <RULE>': `soak` is no rule: rules are GP001 to GP019
     hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--reason", "x"]).text(), @"

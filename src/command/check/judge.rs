@@ -16,7 +16,7 @@ use crate::report::{CheckReport, Verdict};
 
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
-use super::super::outside::Questions;
+use super::super::outside::{Fate, Questions};
 use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
@@ -320,7 +320,8 @@ impl Judging<'_> {
         }
         let ground = Ground { repo: self.repo, config, base: self.change.base };
         let inventory = &proof.before;
-        let questions = Questions { ground, inventory, promotions, timelines, remote: None };
+        let fate = Fate::Foreign(self.change.head);
+        let questions = Questions { ground, inventory, promotions, timelines, remote: None, fate };
         questions.ask().map(Some).map_err(Stop::Failed)
     }
 

@@ -174,6 +174,7 @@ impl Making<'_> {
         };
         let wanted = Wanted::Version(self.version.clone());
         let intent = Intent {
+            digests: std::collections::BTreeMap::new(),
             to: found.environment.clone(),
             moves: vec![Move { app: found.app.clone(), wanted, named: true }],
             images: self.args.images.clone(),

@@ -93,6 +93,8 @@ impl Promoting<'_> {
             dry_run: self.args.dry_run,
             promotions: Vec::new(),
             current: Vec::new(),
+            changes: Vec::new(),
+            copies: Vec::new(),
             edits: Vec::new(),
             effects: Vec::new(),
             findings: vec![finding],

@@ -15,8 +15,8 @@ use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::held::holds;
-use super::super::outside::Questions;
-use super::Promoting;
+use super::super::outside::{Fate, Questions};
+use super::{Promoting, Way};
 
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
@@ -24,7 +24,7 @@ pub(super) struct Evidence {
     dates: BTreeMap<String, Dated>,
     holds: Holds,
     proof: Proof,
-    answers: Answers,
+    answers: Option<Answers>,
 }
 
 impl Promoting<'_> {
@@ -38,8 +38,13 @@ impl Promoting<'_> {
             promotions: &plan.promotions,
             timelines: &timelines,
             remote: self.args.remote.as_deref(),
+            fate: match Way::of(self.args, &self.workspace.config, &plan.to) {
+                Way::Pr => Fate::Request,
+                Way::Push => Fate::Push,
+                Way::Commit | Way::Worktree => Fate::Local,
+            },
         };
-        let answers = questions.ask()?;
+        let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
         Ok(Evidence { proof: self.proof(plan)?, timelines, dates, holds, answers })
@@ -127,7 +132,7 @@ impl Promoting<'_> {
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
-            answers: Some(answers),
+            answers: answers.as_ref(),
             now: self.context.now,
         };
         gate::evaluate(&case)

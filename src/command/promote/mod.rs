@@ -9,6 +9,7 @@ mod branch;
 mod confirm;
 mod deliver;
 mod ending;
+mod images;
 mod judge;
 mod message;
 mod misread;
@@ -43,7 +44,8 @@ use crate::model::{Finding, Snapshot, Sources};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
-use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
+use super::registry::Route;
+use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers, source};
 
 use apps::{Choosing, Chosen};
 use aside::Before;
@@ -121,7 +123,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn perform(&self) -> Result<Outcome, Failure> {
-        refuse_unsupported(self.context, self.args)?;
+        refuse_unsupported(self.args)?;
         let flagged = Way::flagged(self.args);
         if let Some(url) = self.args.remote.as_deref().filter(|remote| is_address(remote)) {
             return self.borrowed(url, flagged);
@@ -212,15 +214,11 @@ impl Asked<'_> {
     }
 }
 
-fn refuse_unsupported(context: &Context, args: &CommonArgs) -> Result<(), Failure> {
+fn refuse_unsupported(args: &CommonArgs) -> Result<(), Failure> {
     if args.reason.as_ref().is_some_and(|reason| reason.chars().any(char::is_control)) {
         // It becomes a trailer: another line could forge the next one.
         return Err(Failure::usage("--reason is one line without control characters")
             .hint("--reason 'INC-42: what happened'"));
-    }
-    if args.pin {
-        return Err(Failure::usage("--pin: no registry is asked yet for the digest of a tag")
-            .hint(format!("{} VERSION@sha256:... ENV names the digest", context.front.name())));
     }
     Ok(())
 }
@@ -264,7 +262,11 @@ impl Promoting<'_> {
         let Effects { effects, dead } = diff::effects(world, &plan)?;
         remarks.extend(dead.into_iter().map(Remark::Warning));
         let mut report = self.report(effects, &plan, findings);
-        let end = self.end(plan, &mut report, carry)?;
+        let (changes, untold) = source::changes(self.context, self.workspace, &report.promotions);
+        report.changes = changes;
+        remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
+        let routes = self.routes(&inventory, &plan)?;
+        let end = self.end(plan, &mut report, (carry, &routes))?;
         if report.ending == Ending::Committed {
             remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
         }
@@ -283,13 +285,19 @@ impl Promoting<'_> {
             never: Vec::new(),
             // What ran here before ran without it.
             drop_digest: self.args.drop_digest || matches!(self.request.what, What::Images(_)),
+            digests: std::collections::BTreeMap::new(),
         };
-        let plan = plan::promote(world, &intent)?;
+        let mut plan = plan::promote(world, &intent)?;
         let never = self.never_seen(world.inventory, &plan)?;
-        if never.is_empty() {
+        let intent = Intent { never, ..intent };
+        if !intent.never.is_empty() {
+            plan = plan::promote(world, &intent)?;
+        }
+        let digests = self.digests(world.inventory, &plan)?;
+        if digests.is_empty() {
             return Ok(plan);
         }
-        Ok(plan::promote(world, &Intent { never, ..intent })?)
+        Ok(plan::promote(world, &Intent { digests, ..intent })?)
     }
 
     /// What the rules say of it.
@@ -357,6 +365,8 @@ impl Promoting<'_> {
             dry_run: self.args.dry_run,
             promotions: plan.promotions.iter().map(|p| p.promotion.clone()).collect(),
             current: plan.current.clone(),
+            changes: Vec::new(),
+            copies: Vec::new(),
             edits: plan.files.iter().flat_map(|file| file.edits.clone()).collect(),
             effects,
             findings: findings.into_iter().map(|finding| self.hinted(finding)).collect(),
@@ -384,7 +394,7 @@ impl Promoting<'_> {
         &self,
         plan: Plan,
         report: &mut PromotionReport,
-        carry: Carry<'_>,
+        (carry, routes): (Carry<'_>, &[Route]),
     ) -> Result<End, Failure> {
         let nothing = plan.promotions.is_empty();
         let Ok(approved) = gate::approve(plan, &report.findings) else {
@@ -403,6 +413,9 @@ impl Promoting<'_> {
         if self.args.rollback && self.context.interactive {
             confirm::on_terminal(report)?;
         }
-        carry(self, &approved, report)
+        let mut remarks = self.copy(&approved, routes, report)?;
+        let end = carry(self, &approved, report)?;
+        remarks.extend(end.remarks);
+        Ok(End { remarks, ..end })
     }
 }

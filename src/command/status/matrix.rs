@@ -29,7 +29,7 @@ impl Wanted {
     /// What words name.
     pub(super) fn new(
         workspace: &Workspace,
-        inventory: &Inventory,
+        apps: &BTreeSet<&AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
         let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
@@ -38,22 +38,30 @@ impl Wanted {
                 wanted.environments.push(environment.name.clone());
                 continue;
             }
-            let apps = inventory.apps();
             let found: Vec<AppId> =
                 apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
             if found.is_empty() {
-                return Err(unknown(workspace, &apps, name));
+                return Err(unknown(workspace, apps, name));
             }
             wanted.apps.extend(found);
         }
         Ok(wanted)
     }
 
-    pub(super) fn has(&self, key: &CellKey) -> bool {
-        self.has_app(&key.app) && self.has_environment(&key.environment)
+    /// Of the rows and columns of all, those that are wanted.
+    pub(super) fn narrow(&self, report: &mut StatusReport) {
+        report.environments.retain(|(name, _)| self.has_environment(name));
+        report.rows.retain_mut(|row| {
+            row.cells.retain(|cell| self.has_environment(&cell.environment));
+            row.next.retain(|next| self.has_environment(&next.environment));
+            // A cell that is there has a file.
+            let here = self.environments.is_empty() || row.cells.iter().any(|c| c.path.is_some());
+            here && self.has_app(&row.app)
+        });
     }
 
-    fn has_app(&self, app: &AppId) -> bool {
+    /// Whether an app is wanted.
+    pub(super) fn has_app(&self, app: &AppId) -> bool {
         self.apps.is_empty() || self.apps.contains(app)
     }
 
@@ -70,6 +78,16 @@ fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failur
     Failure::not_found(format!("there is no app or environment `{name}`"))
         .maybe_hint(near.map(|near| format!("did you mean {near}?")))
         .hint("git promote status")
+}
+
+/// The command that makes a promotion.
+pub(super) fn command_of(
+    context: &Context,
+    app: &AppId,
+    (environment, version): (&EnvironmentName, &Pin),
+) -> String {
+    let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
+    format!("{} {} {environment}", context.front.name(), app.at(&shown))
 }
 
 /// The environments that are frozen now.
@@ -226,9 +244,7 @@ impl Matrix<'_> {
         if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }
-        let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-        let program = self.context.front.name();
-        let command = format!("{program} {} {}", app.at(&shown), environment.name);
+        let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
 }

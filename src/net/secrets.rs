@@ -1,15 +1,15 @@
 //! Texts that no message may hold.
 
-/// The secrets of a client.
+/// The secrets of a client, which no message may hold.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<String>);
+pub struct Secrets(Vec<String>);
 
 /// Nothing shorter is looked for: it would hide ordinary words.
 const SHORTEST: usize = 4;
 
 impl Secrets {
     /// Hides a text from now on.
-    pub(super) fn add(&mut self, text: &str) {
+    pub fn add(&mut self, text: &str) {
         let text = text.trim();
         if text.len() >= SHORTEST && !self.0.iter().any(|known| known == text) {
             self.0.push(text.to_owned());
@@ -20,7 +20,7 @@ impl Secrets {
 
     /// A foreign text as one line without secrets and without what a terminal
     /// obeys: control characters and marks that turn the reading direction.
-    pub(super) fn line(&self, text: &str) -> String {
+    pub fn line(&self, text: &str) -> String {
         let is_shown = |c: &char| !is_hostile(*c) || c.is_whitespace();
         let shown: String = text.chars().filter(is_shown).collect();
         // Not before: taking marks out may put a secret together.

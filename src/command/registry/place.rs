@@ -1,0 +1,87 @@
+//! Where the images of an environment are: by what its overlay pulls, and by
+//! the registry that the config gives it.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::discover::{Cell, Inventory};
+use crate::model::{AppId, EnvironmentName, Pin};
+use crate::registry::RepositoryName;
+
+use super::super::{Exit, Failure};
+
+/// Where images are looked for.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Places<'a> {
+    pub(in super::super) config: &'a Config,
+    pub(in super::super) inventory: &'a Inventory,
+}
+
+impl Places<'_> {
+    /// The repository that an environment pulls an image from; `None` where
+    /// nothing tells.
+    pub(in super::super) fn repository(
+        self,
+        environment: &EnvironmentName,
+        (app, image): (&AppId, &str),
+    ) -> Result<Option<RepositoryName>, Failure> {
+        let cell = self.inventory.cell(environment, app, image);
+        let pulled =
+            cell.and_then(Cell::repository).map(str::parse::<RepositoryName>).transpose()?;
+        let Some(registry) = self.registry(environment)? else { return Ok(pulled) };
+        match pulled {
+            // What is spoken to without encryption is said in the config.
+            Some(pulled) if pulled.within(&registry).is_some() => {
+                Ok(Some(RepositoryName { plain: registry.plain, ..pulled }))
+            }
+            Some(pulled) => Err(Failure::new(
+                Exit::Invalid,
+                format!(
+                    "{environment} pulls {pulled}, and its `registry` in promote.toml is {registry}"
+                ),
+            )
+            .hint(format!("git promote status {} -o wide", app.word()))),
+            None => Ok(Some(registry.below(last(image))?)),
+        }
+    }
+
+    /// The registry that the config gives an environment.
+    pub(in super::super) fn registry(
+        self,
+        environment: &EnvironmentName,
+    ) -> Result<Option<RepositoryName>, Failure> {
+        let environment = self.config.environment(environment.as_str());
+        let registry = environment.and_then(|environment| environment.images.registry.as_deref());
+        Ok(registry.map(RepositoryName::registry).transpose()?)
+    }
+
+    /// The images of an app, wherever they are: those that run the version
+    /// somewhere, else all; and whether they do.
+    pub(super) fn images(
+        self,
+        app: &AppId,
+        (version, only): (&Pin, &[String]),
+    ) -> Result<(BTreeSet<String>, bool), Failure> {
+        let cells = self.inventory.cells.iter().filter(|(key, _)| key.app == *app);
+        let all: BTreeSet<String> = cells.clone().map(|(key, _)| key.image.clone()).collect();
+        if !only.is_empty() {
+            let unknown = only.iter().find(|image| !all.contains(*image));
+            if let Some(image) = unknown {
+                let known: Vec<String> = all.into_iter().collect();
+                let message = format!("{app} has no image `{image}`; it has {}", known.join(", "));
+                return Err(Failure::not_found(message));
+            }
+            return Ok((only.iter().cloned().collect(), true));
+        }
+        let runs = |cell: &Cell| cell.pins().iter().any(|pin| pin.carries(version));
+        let carriers: BTreeSet<String> =
+            cells.filter(|(_, cell)| runs(cell)).map(|(key, _)| key.image.clone()).collect();
+        let known = !carriers.is_empty();
+        Ok((if known { carriers } else { all }, known))
+    }
+}
+
+/// The last part of an image's name.
+fn last(image: &str) -> &str {
+    image.rsplit('/').next().unwrap_or(image)
+}

@@ -1,0 +1,29 @@
+//! What an environment asks of the images that it runs.
+
+/// What the config says of the images of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EnvironmentImages {
+    /// The registry that they are pulled from, with a path if there is one.
+    pub registry: Option<String>,
+    /// Whether a tag is pinned with its digest.
+    pub pin: bool,
+    /// Who has to have signed them.
+    pub signature: Option<Signer>,
+}
+
+/// Whose signature counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signer {
+    /// Whoever has this key: a file of the repository, or the address of a key
+    /// of a cloud.
+    Key(String),
+    /// Whoever an issuer says they are.
+    Identity {
+        /// The identity.
+        identity: String,
+        /// Whether it is a pattern of one.
+        pattern: bool,
+        /// The issuer.
+        issuer: String,
+    },
+}
