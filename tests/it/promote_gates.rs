@@ -385,7 +385,7 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     let other = ["web@v1.2.3", "staging", "--override", "GP017", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"
     exit 3
-    fail: GP017 is not judged by this version
+    fail: no policy of staging says `override = true`
       hint: git promote explain GP017
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "GP099"]).text(), @"
