@@ -69,10 +69,10 @@ fn unknown_keys_name_the_nearest() {
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\npin = '24h'",
-    ]), @r#"
-    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `pin`, or use a newer version that enforces it
-    "#);
+    ]), @"
+    promote.toml:4:7: `24h` is not a value of `pin`
+      hint: write one of: digest
+    ");
     let environment: [&str; 0] = [];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);

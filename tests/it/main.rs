@@ -184,6 +184,8 @@ mod report_page;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod rules_doc;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sites;

@@ -127,6 +127,21 @@ fn gp003_no_way_back() {
 }
 
 #[test]
+fn gp003_warns_of_a_jump_over_a_major_version() {
+    let repo = line();
+    put(&repo, "web", "dev", "v2.0.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v2.0.0", "staging"]), @"
+    exit 0
+    pass: v2.0.0 is newer than v1.2.2
+    ");
+    put(&repo, "web", "dev", "v4.1.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v4.1.0", "staging"]), @"
+    exit 0
+    warn: v4.1.0 jumps over 2 major version(s) after v1.2.2
+    ");
+}
+
+#[test]
 fn gp003_waived_goes_on_record() {
     let repo = line();
     put(&repo, "web", "staging", "v1.3.0");
@@ -370,7 +385,7 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     let other = ["web@v1.2.3", "staging", "--override", "GP017", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"
     exit 3
-    fail: GP017 is not judged by this version
+    fail: no policy of staging says `override = true`
       hint: git promote explain GP017
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "GP099"]).text(), @"
