@@ -31,6 +31,7 @@ use crate::command::versions::VersionsArgs;
 use crate::command::wait::WaitArgs;
 use crate::command::why::WhyArgs;
 use crate::command::{self, Answer, ColorChoice, Context, Exit, Failure, Front, Remark};
+use crate::model::{pasted, quoted};
 use crate::output::{Format, clean};
 
 /// Move a version from one environment of a config repository to the next;
@@ -157,7 +158,7 @@ pub fn run(front: Front) -> ExitCode {
 fn run_with(front: Front, args: &[OsString]) -> u8 {
     if front == Front::Kubectl && args.iter().skip(1).any(is_short_n) {
         let failure = Failure::usage("-n means a namespace under kubectl, and this needs none")
-            .hint("kubectl promote --dry-run VERSION ENV");
+            .hint(rehearsal(args));
         return tell_failure(front, &failure);
     }
     let cli = match parse(front, args) {
@@ -172,6 +173,25 @@ fn run_with(front: Front, args: &[OsString]) -> u8 {
         Ok(answer) => tell(&context, &answer),
         Err(failure) => tell_failure(front, &failure),
     }
+}
+
+/// The command that was given, as a dry run where there is one of it.
+fn rehearsal(args: &[OsString]) -> String {
+    let tree = tree(Front::Kubectl);
+    let given = args.iter().skip(1).find_map(|arg| tree.find_subcommand(arg));
+    let mut flags = given.unwrap_or(&tree).get_arguments();
+    let rehearses = flags.any(|flag| flag.get_long() == Some("dry-run"));
+    let words = args.iter().skip(1).filter_map(|arg| match arg.to_str() {
+        Some("-n") if rehearses => Some("--dry-run".to_owned()),
+        _ if is_short_n(arg) => None,
+        Some(flag) if flag.starts_with('-') => Some(flag.to_owned()),
+        _ => Some(quoted(&arg.to_string_lossy())),
+    });
+    let words: Vec<String> = words.collect();
+    if words.iter().all(|word| word.starts_with('-')) {
+        return "kubectl promote --dry-run VERSION ENV".to_owned();
+    }
+    format!("kubectl promote {}", words.join(" "))
 }
 
 /// `-n`, `-nprod`; under git it is `--dry-run`.
@@ -385,7 +405,7 @@ fn say(front: Front, remark: &Remark) {
         Remark::Note(text) => ("note", text.clone()),
         Remark::Warning(text) => ("warning", text.clone()),
         Remark::Error(text) => ("error", text.clone()),
-        Remark::Hint(text) => ("hint", front.commands(text)),
+        Remark::Hint(text) => ("hint", pasted(&front.commands(text))),
     };
     // A command is one line, whatever the names in it hold.
     let lines: Vec<String> = match remark {

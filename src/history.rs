@@ -4,6 +4,7 @@
 //! The walk over commits is the shell's; here each commit is a moment, and the
 //! versions before and after it are compared.
 
+mod backwards;
 mod entries;
 pub mod metrics;
 pub mod periods;

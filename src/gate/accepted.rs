@@ -3,7 +3,7 @@
 
 use crate::discover::{Cell, CellKey};
 use crate::history::{Held, Moment, Timeline};
-use crate::model::{EnvironmentName, Pin, Promotion};
+use crate::model::{EnvironmentName, Promotion};
 use crate::plan::{Planned, exists_in};
 use crate::proof::Entering;
 
@@ -68,7 +68,7 @@ pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Accepta
     }
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
     let held = ran(timeline, promotion)?;
-    if went_back(timeline, held, &promotion.version) {
+    if timeline.went_back_from(held) {
         return None;
     }
     // The same version of another image is no way back. A rollback of our own
@@ -98,7 +98,7 @@ fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
 /// Whether a promotion goes to what ran before the present version, and was not
 /// itself gone back from.
 pub fn is_way_back(timeline: &Timeline, promotion: &Promotion) -> bool {
-    ran(timeline, promotion).is_some_and(|held| !went_back(timeline, held, &promotion.version))
+    ran(timeline, promotion).is_some_and(|held| !timeline.went_back_from(held))
 }
 
 /// The commit that brought the version which a promotion goes back to, where
@@ -107,14 +107,11 @@ pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option
     timeline.held.get(ran(timeline, promotion)?)?.since.as_ref()
 }
 
-/// Whether the version was itself gone back from: what came after it was an
-/// older one, or one that had run before it.
-pub(super) fn went_back(timeline: &Timeline, held: usize, version: &Pin) -> bool {
-    let next = held.checked_sub(1).and_then(|index| timeline.held.get(index));
-    next.is_none_or(|next| match super::by_semver(&next.pin, version) {
-        Some(order) if order.is_ne() => order.is_lt(),
-        _ => timeline.held.iter().skip(held + 1).any(|other| other.pin == next.pin),
-    })
+/// The commit that ended the newest stay of the version that a promotion goes
+/// back to, where the environment ran it before.
+pub(super) fn left_by<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {
+    let next = ran(timeline, promotion)?.checked_sub(1)?;
+    timeline.held.get(next)?.since.as_ref()
 }
 
 fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {

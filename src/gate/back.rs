@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use crate::history::Timeline;
 use crate::model::Pin;
 
-use super::accepted::went_back;
-
 /// The timelines of the images of one app in one environment.
 pub type Images<'t> = BTreeMap<&'t str, &'t Timeline>;
 
@@ -148,10 +146,10 @@ impl Past<'_, '_> {
         old.iter().any(|(image, stay)| {
             let Some(timeline) = self.images.get(image) else { return false };
             let Some(held) = timeline.held.get(*stay) else { return false };
-            let left = new.get(image) != Some(stay) && went_back(timeline, *stay, &held.pin);
+            let left = new.get(image) != Some(stay) && timeline.went_back_from(*stay);
             let newest = timeline.held.iter().skip(1).position(|other| other.pin == held.pin);
             let now = timeline.held.first().is_some_and(|now| now.pin == held.pin);
-            left || !now && newest.is_some_and(|at| went_back(timeline, at + 1, &held.pin))
+            left || !now && newest.is_some_and(|at| timeline.went_back_from(at + 1))
         })
     }
 }
@@ -201,6 +199,8 @@ mod tests {
         assert_eq!(back(&[("x", "v4 e, v2 d, v3 c, v2 b, v1 a")], Target::Steps(1)), "x v2");
         assert_eq!(back(&[("x", "v4 e, v2 d, v3 c, v2 b, v1 a")], Target::Steps(2)), "x v1");
         assert_eq!(back(&[("x", "b d, a c, c b, a a")], Target::Steps(1)), "x a");
+        let undone = [("x", "c e, b d, c c, b b, a a")];
+        assert_eq!(back(&undone, Target::Steps(1)), "x b", "to undo a way back is none");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::plan::Planned;
 
 use super::accepted::{self, Acceptance};
 use super::{
-    Ask, Case, RuleInfo, about, entering, goes_back, human_span, placed, policy, short_id, undo,
+    Ask, Case, RuleInfo, about, entering, goes_back, gp003, human_span, placed, policy, short_id,
+    undo,
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -200,11 +201,25 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
         None if answer.past => {
             format!("git promote {source} {} -a {}", promotion.to, app.word())
         }
+        // A version that nobody runs is mistyped, where one goes back.
+        None if case.rollback && !is_anywhere(case, promotion) => gp003::ran_here(promotion),
         None => {
             let step = first_step(case, promotion, source);
             format!("git promote {} {step}", app.at(&promotion.version))
         }
     }
+}
+
+/// Whether any environment runs the version, or the target once did.
+fn is_anywhere(case: &Case<'_>, promotion: &Promotion) -> bool {
+    let wanted = tag_or_digest(&promotion.version);
+    let ran = case.timelines.get(&CellKey::of(promotion, &promotion.to));
+    let mut environments = case.config.pipeline.environments().iter();
+    ran.is_some_and(|timeline| timeline.ran(&wanted).is_some())
+        || environments.any(|environment| {
+            let cell = case.inventory.cells.get(&CellKey::of(promotion, &environment.name));
+            cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted))
+        })
 }
 
 /// The environment that can take the version now: `source`, or one before it

@@ -7,7 +7,7 @@ use crate::model::{Finding, Outcome, Pin, Promotion, Rule, by_semver};
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
-use super::{Ask, Case, Past, RuleInfo, about, override_hint, placed};
+use super::{Ask, Case, Past, RuleInfo, about, gp001, override_hint, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
@@ -97,8 +97,32 @@ fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
         finding.hint = Some("git fetch --unshallow".to_owned());
         return placed(finding, planned);
     }
-    let message = format!("no way back: {to} did not run {new}, or went back from it");
-    refuse(case, planned, message)
+    let left = timeline.and_then(|timeline| accepted::left_by(timeline, promotion));
+    let message = match left {
+        Some(left) => format!(
+            "no way back: {to} went back from {new} ({}); forward again it is promoted",
+            short_id(&left.commit)
+        ),
+        None => format!("no way back: {to} did not run {new}"),
+    };
+    let mut finding = refuse(case, planned, message);
+    let forward = promotion.app.at(new);
+    match (gp001::is_run_before(case, promotion), left) {
+        // A promotion is what it is; to what was left or is older with a reason.
+        (true, None) if by_semver(new, &promotion.previous) != Some(Ordering::Less) => {
+            finding.hint = Some(format!("git promote {forward} {to}"));
+        }
+        (true, _) => {}
+        // What would satisfy GP001 is said there; no reason does.
+        (false, Some(_)) => finding.hint = None,
+        (false, None) => finding.hint = Some(ran_here(promotion)),
+    }
+    finding
+}
+
+/// The command that tells what an environment ran of an app.
+pub(super) fn ran_here(promotion: &Promotion) -> String {
+    format!("git promote log {} {}", promotion.app.word(), promotion.to)
 }
 
 fn refuse(case: &Case<'_>, planned: &Planned, message: String) -> Finding {

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use crate::audit::{Said, Waiver};
 use crate::discover::CellKey;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath, by_semver};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
 
+use super::backwards::goes_back;
 use super::{Moment, Shift, Step};
 
 /// A version that entered an environment.
@@ -176,11 +177,8 @@ fn mark_what_goes_back(found: &mut [Entry]) {
         ran.insert(entry.previous.clone());
         if !entry.recorded {
             let known = !entry.previous.is_empty() && ran.contains(&entry.version);
-            entry.rollback = known
-                && match by_semver(&entry.version, &entry.previous) {
-                    Some(order) if order.is_ne() => order.is_lt(),
-                    _ => undone.as_ref() != Some(&entry.version),
-                };
+            let step = (&entry.previous, &entry.version);
+            entry.rollback = known && goes_back(step, undone.as_ref(), || true);
         }
         *undone = entry.rollback.then(|| entry.previous.clone());
         ran.insert(entry.version.clone());

@@ -51,10 +51,11 @@ impl AppId {
     }
 }
 
-/// A word for a command line, quoted where a shell would read it otherwise.
+/// A word for a command line, quoted where a shell would read it otherwise, or
+/// where it looks like a flag ([`pasted`](super::pasted) takes it for none then).
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-    if word.chars().all(plain) {
+    if word.chars().all(plain) && !word.starts_with('-') {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))

@@ -30,9 +30,12 @@ pub(super) struct WireWhy {
     app: String,
     /// The environment.
     environment: String,
-    /// The version that is asked about: tag, or digest where there is no tag.
+    /// The images that it is about, where those are not all of the app.
+    images: Vec<String>,
+    /// The version that is asked about: tag, or digest where there is no tag. Of
+    /// several that run there the first; each row of `way` names its own.
     version: String,
-    /// What the environment runs now.
+    /// What the environment runs of the images now.
     running: Vec<String>,
     /// Whether the version is there now.
     there: bool,
@@ -58,6 +61,8 @@ struct WireWay {
     environment: String,
     /// The image.
     image: String,
+    /// The version whose way it is.
+    version: String,
     /// When the version arrived, RFC 3339; null where it never did.
     time: Option<String>,
     /// The commit that brought it.
@@ -114,11 +119,12 @@ struct WireCheckState {
     state: String,
 }
 
-fn way(step: &WayStep) -> WireWay {
+fn way((report, step): (&WhyReport, &WayStep)) -> WireWay {
     let entry = step.entry.as_ref();
     WireWay {
         environment: step.environment.to_string(),
         image: step.image.clone(),
+        version: version(&report.version).unwrap_or_default(),
         time: entry.map(|entry| day(entry.moment.seconds)),
         commit: entry.map(|entry| entry.moment.commit.clone()),
         author: entry.map(|entry| entry.moment.author.clone()),
@@ -129,8 +135,14 @@ fn way(step: &WayStep) -> WireWay {
     }
 }
 
+/// All steps of all ways, each with its report.
+fn steps(reports: &[WhyReport]) -> impl Iterator<Item = (&WhyReport, &WayStep)> {
+    reports.iter().flat_map(|report| report.way.iter().map(move |step| (report, step)))
+}
+
 /// The document.
-pub fn why_value(report: &WhyReport) -> Value {
+pub fn why_value(reports: &[WhyReport]) -> Value {
+    let Some(first) = reports.first() else { return Value::Null };
     let request = |request: &OpenRequest| WireRequest {
         number: request.number,
         url: request.url.clone(),
@@ -149,29 +161,33 @@ pub fn why_value(report: &WhyReport) -> Value {
         conflicts: request.conflicts,
         unknown: request.conflicts.is_none().then_some("conflicts").into_iter().collect(),
     };
+    let several = reports.len() > 1;
+    let images = first.images.iter().filter(|_| !several).cloned();
+    let running = reports.iter().flat_map(|report| &report.running);
     word(&WireWhy {
         api_version: API_VERSION,
         kind: "Why",
-        app: report.app.to_string(),
-        environment: report.environment.to_string(),
-        version: version(&report.version).unwrap_or_default(),
-        running: report.running.iter().map(ToString::to_string).collect(),
-        there: report.there,
-        way: report.way.iter().map(way).collect(),
-        findings: report.findings.iter().map(WireFinding::from).collect(),
-        refused: report.refused,
-        unplanned: report.unplanned.clone(),
-        requests: report.requests.iter().map(request).collect(),
-        ends_at: report.cut.clone(),
+        app: first.app.to_string(),
+        environment: first.environment.to_string(),
+        images: images.collect(),
+        version: version(&first.version).unwrap_or_default(),
+        running: running.map(ToString::to_string).collect(),
+        there: first.there,
+        way: steps(reports).map(way).collect(),
+        findings: first.findings.iter().map(WireFinding::from).collect(),
+        refused: first.refused,
+        unplanned: first.unplanned.clone(),
+        requests: first.requests.iter().map(request).collect(),
+        ends_at: first.cut.clone(),
     })
 }
 
 /// The way as rows and columns.
-pub fn why_table(report: &WhyReport) -> Table {
-    let heads = ["ENVIRONMENT", "IMAGE", "TIME", "COMMIT", "AUTHOR", "AFTER_S", "UNTIL", "NOW"];
+pub fn why_table(reports: &[WhyReport]) -> Table {
+    let heads =
+        ["ENVIRONMENT", "IMAGE", "TIME", "COMMIT", "AUTHOR", "AFTER_S", "UNTIL", "NOW", "VERSION"];
     let mut table = Table::new(&heads);
-    for step in &report.way {
-        let row = way(step);
+    for row in steps(reports).map(way) {
         table.push(&[
             row.environment,
             row.image,
@@ -181,13 +197,19 @@ pub fn why_table(report: &WhyReport) -> Table {
             row.after_seconds.map(|after| after.to_string()).unwrap_or_default(),
             row.until.unwrap_or_default(),
             row.now.to_string(),
+            row.version,
         ]);
     }
     table
 }
 
-/// For people: where the version is, its way, and what keeps it out.
-pub fn why(report: &WhyReport, paint: Paint, verbose: bool) -> String {
+/// For people: where each version is, its way, and what keeps it out.
+pub fn why(reports: &[WhyReport], paint: Paint, verbose: bool) -> String {
+    let texts: Vec<String> = reports.iter().map(|report| one(report, paint, verbose)).collect();
+    texts.join("\n")
+}
+
+fn one(report: &WhyReport, paint: Paint, verbose: bool) -> String {
     let mut text = head(report, paint);
     text.push_str(&way_table(report));
     if report.there {
@@ -213,7 +235,11 @@ pub fn why(report: &WhyReport, paint: Paint, verbose: bool) -> String {
 
 fn head(report: &WhyReport, paint: Paint) -> String {
     let (app, environment) = (clean(&report.app.to_string()), &report.environment);
-    let subject = paint.bold(&format!("{app} {}", report.version));
+    let image = match report.images.as_slice() {
+        [image] => format!(" {}", clean(image)),
+        _ => String::new(),
+    };
+    let subject = paint.bold(&format!("{app}{image} {}", report.version));
     let last = |step: &&WayStep| step.environment == *environment && step.entry.is_some();
     let step = report
         .way

@@ -75,9 +75,11 @@ pub struct WhyReport {
     pub app: AppId,
     /// The environment.
     pub environment: EnvironmentName,
+    /// The images of the app that it is about; none: all of them.
+    pub images: Vec<String>,
     /// The version that is asked about.
     pub version: Pin,
-    /// What the environment runs now.
+    /// What the environment runs of them now.
     pub running: Vec<Pin>,
     /// Whether the version is there now.
     pub there: bool,

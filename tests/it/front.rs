@@ -56,8 +56,16 @@ fn n_is_a_namespace_under_kubectl() {
     exit 2
     --- stderr
     error: -n means a namespace under kubectl, and this needs none
-    hint: kubectl promote --dry-run VERSION ENV
+    hint: kubectl promote --dry-run v1.2.3 staging
     ");
+    let hint = |args: &[&str]| {
+        let said = kubectl(&repo, args).output();
+        let error = String::from_utf8_lossy(&said.stderr).into_owned();
+        error.lines().last().unwrap_or_default().to_owned()
+    };
+    let given = "hint: kubectl promote rollback prod web --dry-run";
+    assert_eq!(hint(&["rollback", "prod", "web", "-n"]), given);
+    assert_eq!(hint(&["status", "-nprod"]), "hint: kubectl promote status");
     assert_eq!(kubectl(&repo, &["-nprod", "v1.2.3", "staging"]).code(), 2);
     assert_eq!(kubectl(&repo, &["status", "-n", "prod"]).code(), 2);
     assert_eq!(repo.state(), before);

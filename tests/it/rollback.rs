@@ -39,6 +39,22 @@ fn what_was_gone_back_from_is_passed_over() {
 }
 
 #[test]
+fn a_rollback_that_was_undone_is_none() {
+    let sandbox = line();
+    for tag in ["sha-a", "sha-b", "sha-c"] {
+        put(&sandbox, "web", "staging", tag);
+    }
+    let said = run(&sandbox, &["rollback", "staging", "web"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+    // Back to sha-b was a mistake.
+    sandbox.git(["revert", "--no-edit", "HEAD"]);
+    let said = run(&sandbox, &["rollback", "staging", "web", "-n"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+    let said = run(&sandbox, &["rollback", "staging", "web@sha-b", "-n"]).stdout(0);
+    assert!(said.contains("sha-c -> sha-b"), "{said}");
+}
+
+#[test]
 fn a_version_that_never_ran_here_is_no_rollback() {
     let sandbox = line();
     let said = run(&sandbox, &["rollback", "staging", "web@v0.1"]).output();
@@ -65,6 +81,80 @@ fn the_app_has_to_be_clear() {
     assert_eq!(run(&sandbox, &["rollback", "staging", "-n"]).dir("apps/web").code(), 0);
     let said = run(&sandbox, &["rollback", "staging", "web"]).stdout(0);
     assert!(said.contains("web  staging  v2 -> v1.2.2"), "{said}");
+}
+
+#[test]
+fn an_app_that_cannot_go_back_is_named() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let before = sandbox.state();
+    for args in [&["web", "api"][..], &["-a", "web", "-a", "api"]] {
+        let said = run(&sandbox, &[&["rollback", "staging"], args].concat()).text();
+        assert_eq!(
+            said,
+            "exit 5\n--- stderr\n\
+             error: staging ran no version of api before that it could go back to\n\
+             hint: git promote rollback staging web\n"
+        );
+    }
+    assert_eq!(sandbox.state(), before);
+    let said = run(&sandbox, &["rollback", "staging", "-A"]).text();
+    assert!(said.starts_with("exit 0\n") && said.contains("web  staging  v2 -> v1.2.2"), "{said}");
+    assert!(said.contains("note: staging ran no version of api before that it could"), "{said}");
+}
+
+#[test]
+fn steps_and_a_version_are_not_both_said() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let before = sandbox.state();
+    assert_snapshot!(run(&sandbox, &["rollback", "staging", "web@v1.2.2", "--steps", "2"]).text(), @"
+    exit 2
+    --- stderr
+    error: --steps counts back from the present version: name none
+    hint: git promote rollback staging web --steps 2
+    hint: git promote rollback staging web@v1.2.2
+    ");
+    assert_eq!(run(&sandbox, &["rollback", "staging", "v1.2.2", "--steps", "1"]).code(), 2);
+    assert_eq!(sandbox.state(), before);
+}
+
+#[test]
+fn why_there_is_no_way_back_and_what_helps() {
+    let sandbox = line();
+    assert_eq!(run(&sandbox, &["web@v1.2.3", "staging"]).code(), 0);
+    assert_eq!(run(&sandbox, &["rollback", "staging", "web"]).code(), 0);
+    let by = sandbox.git(["rev-parse", "--short=7", "HEAD"]);
+    let said = run(&sandbox, &["rollback", "staging", "--set", "HEAD"]).text();
+    let told = format!("no way back: staging went back from v1.2.3 ({})", by.trim());
+    assert!(said.starts_with("exit 3\n") && said.contains(&told), "{said}");
+    let hint = "hint: git promote web@v1.2.3 staging --override GP003 --reason TEXT\n";
+    assert!(said.contains(hint), "{said}");
+    let forward = ["web@v1.2.3", "staging", "--override", "GP003", "--reason", "TEXT"];
+    assert_eq!(run(&sandbox, &forward).code(), 0);
+    // Where dev has moved on, no reason helps.
+    assert_eq!(run(&sandbox, &["rollback", "staging", "web"]).code(), 0);
+    put(&sandbox, "web", "dev", "v1.2.4");
+    let said = run(&sandbox, &["rollback", "staging", "web@v1.2.3"]).text();
+    assert!(said.contains("went back from v1.2.3") && !said.contains("--override"), "{said}");
+    let said = run(&sandbox, &["rollback", "staging", "web@v9"]).text();
+    assert!(said.contains("no way back: staging did not run v9\n"), "{said}");
+    let hints: Vec<&str> = said.lines().filter(|line| line.starts_with("hint: ")).collect();
+    assert_eq!(hints, ["hint: git promote log web staging", "hint: git promote explain GP001"]);
+    let said = run(&sandbox, &["rollback", "staging", "web@v1.2.4"]).text();
+    assert!(said.contains("hint: git promote web@v1.2.4 staging\n"), "{said}");
+}
+
+#[test]
+fn who_commits_on_no_branch_is_warned() {
+    let sandbox = line();
+    put(&sandbox, "web", "staging", "v2");
+    let warned = |args: &[&str]| run(&sandbox, args).text().contains("warning: HEAD is detached");
+    assert!(!warned(&["rollback", "staging", "web", "-n"]));
+    sandbox.git(["checkout", "-q", "--detach"]);
+    assert!(warned(&["rollback", "staging", "web", "-n"]));
+    assert!(!warned(&["rollback", "staging", "web", "--worktree", "-n"]));
+    assert!(warned(&["rollback", "staging", "web"]));
 }
 
 #[test]
@@ -220,8 +310,16 @@ fn a_whole_set_goes_back_or_a_part_of_it() {
     assert!(said.contains("Roll back 2 apps in staging"), "{said}");
     assert_eq!((sandbox.read(&at("web", "staging")), sandbox.read(&at("api", "staging"))), before);
     assert!(sandbox.git(["log", "-1", "--format=%B"]).contains("Promote-Rollback: true\n"));
+    // Once more changes nothing, and says who did it.
+    let by = sandbox.git(["rev-parse", "--short=7", "HEAD"]);
     let again = run(&sandbox, &["rollback", "staging", "--set", &set]).text();
-    assert!(again.contains("web has moved on to v1.2.2, and stays"), "{again}");
+    assert!(again.starts_with("exit 0\n"), "{again}");
+    let told = format!("note: web was taken back to v1.2.2 already ({})\n", by.trim());
+    assert!(again.contains(&told) && again.contains("note: api was taken back"), "{again}");
+    assert_eq!(sandbox.git(["rev-parse", "--short=7", "HEAD"]), by);
+    put(&sandbox, "web", "staging", "v7");
+    let again = run(&sandbox, &["rollback", "staging", "--set", &set]).text();
+    assert!(again.contains("web has moved on to v7, and stays"), "{again}");
 }
 
 #[test]
@@ -235,7 +333,8 @@ fn a_set_that_came_by_a_merge_is_found() {
     let said = run(&sandbox, &["rollback", "staging", "--set", &set]).stdout(0);
     assert!(said.contains("web  staging  v1.2.3 -> v1.2.2"), "{said}");
     let commit = sandbox.git(["rev-parse", "HEAD~1"]);
-    assert_eq!(run(&sandbox, &["rollback", "staging", "--set", commit.trim()]).code(), 5);
+    // It is back already.
+    assert_eq!(run(&sandbox, &["rollback", "staging", "--set", commit.trim()]).code(), 0);
 }
 
 /// What one promotion of a random sequence does.

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::kit::{line, put, run};
+use crate::kit::{at, line, put, run, save};
 use crate::log::{put_on, story};
 
 #[test]
@@ -115,6 +115,72 @@ fn bad_questions_are_answered() {
     hint: git promote why web prod v1.2.2
     hint: git promote status web
     ");
+}
+
+#[test]
+fn an_app_with_several_images_is_told_image_by_image() {
+    let repo = line();
+    let pair = |env: &str, x: &str, y: &str| {
+        let text =
+            format!("images:\n- name: acme/x\n  newTag: {x}\n- name: acme/y\n  newTag: {y}\n");
+        save(&repo, &format!("pair in {env}"), &[(&at("pair", env), &text)]);
+    };
+    for env in ["dev", "staging", "prod"] {
+        pair(env, "v1", "p1");
+    }
+    pair("dev", "v1", "p2");
+    pair("staging", "v1", "p2");
+    let heads = |args: &[&str]| -> Vec<String> {
+        let text = run(&repo, &[&["why", "pair", "prod"], args].concat()).stdout(0);
+        text.lines().filter(|l| l.starts_with("pair")).map(str::to_owned).collect()
+    };
+    let both = heads(&[]);
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert!(both[0].starts_with("pair acme/x v1 is in prod since "), "{both:?}");
+    assert!(both[1].starts_with("pair acme/y p1 is in prod since "), "{both:?}");
+    assert_eq!(heads(&["--image", "y"]), both[1..]);
+    assert_eq!(heads(&["p2"]), ["pair acme/y p2 was never in prod, which runs p1"]);
+    let said = run(&repo, &["why", "pair", "prod", "p2"]).text();
+    assert!(said.contains("no rule keeps it out") && !said.contains("GP001"), "{said}");
+    assert!(said.contains("hint: git promote pair@p2 prod\n"), "{said}");
+    let document = run(&repo, &["why", "pair", "prod", "-o", "json"]).json(0);
+    let way: Vec<String> = document["way"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            format!("{} {}", row["image"].as_str().unwrap(), row["version"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(way, [["acme/x v1"; 3], ["acme/y p1"; 3]].concat());
+    assert_eq!(document["running"], json!(["v1", "p1"]));
+    let said = run(&repo, &["why", "pair", "prod", "--image", "z"]).text();
+    assert!(said.starts_with("exit 5\n") && said.contains("pair has no image z"), "{said}");
+}
+
+#[test]
+fn words_in_the_other_order_are_told() {
+    assert_snapshot!(run(&line(), &["why", "prod", "web", "v1"]).text(), @"
+    exit 2
+    --- stderr
+    error: `prod` is an environment; the app comes first here
+    hint: git promote why web prod v1
+    ");
+}
+
+#[test]
+fn an_app_that_looks_like_a_flag_can_be_pasted() {
+    let repo = line();
+    for (env, tag) in [("dev", "v2"), ("staging", "v1"), ("prod", "v1")] {
+        put(&repo, "-rf", env, tag);
+    }
+    let said = run(&repo, &["why", "--", "-rf", "staging", "v2"]).text();
+    assert!(said.contains("hint: git promote -- '-rf@v2' staging\n"), "{said}");
+    let document = run(&repo, &["status", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["next"]["command"], "git promote -- '-rf@v2' staging");
+    assert_eq!(run(&repo, &["--", "-rf@v2", "staging"]).code(), 0);
+    assert_eq!(run(&repo, &["rollback", "staging", "--", "-rf"]).code(), 0);
+    assert_eq!(run(&repo, &["dev", "staging", "-a-rf", "-n"]).code(), 3);
 }
 
 #[test]

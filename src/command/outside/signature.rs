@@ -76,7 +76,10 @@ fn verify(
     })?;
     let shown: Vec<String> = match signer {
         Signer::Key(key) => vec!["--key".to_owned(), quoted(key)],
-        Signer::Identity { .. } => flags.iter().map(|flag| quoted(flag)).collect(),
+        Signer::Identity { .. } => flags
+            .iter()
+            .map(|word| if word.starts_with("--") { word.clone() } else { quoted(word) })
+            .collect(),
     };
     let command = format!("cosign verify {} {image}", shown.join(" "));
     let why = ran.last_words().chars().take(MOST_WORDS).collect();

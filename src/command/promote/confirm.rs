@@ -9,19 +9,19 @@ use crate::report::PromotionReport;
 
 use super::super::{Exit, Failure};
 
-/// Asks the person at the terminal.
-pub(super) fn on_terminal(report: &PromotionReport) -> Result<(), Failure> {
-    ask(report, &mut std::io::stdin().lock(), &mut std::io::stderr().lock())
+/// Asks the person at the terminal, who shall know of the warning.
+pub(super) fn on_terminal(report: &PromotionReport, warning: Option<&str>) -> Result<(), Failure> {
+    ask((report, warning), &mut std::io::stdin().lock(), &mut std::io::stderr().lock())
 }
 
 /// Shows what goes back and asks; anything but a yes stops.
 fn ask(
-    report: &PromotionReport,
+    (report, warning): (&PromotionReport, Option<&str>),
     from: &mut dyn BufRead,
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
     // Who cannot be asked gives no answer either.
-    let _ = to.write_all(question(report).as_bytes()).and_then(|()| to.flush());
+    let _ = to.write_all(question(report, warning).as_bytes()).and_then(|()| to.flush());
     let mut line = String::new();
     let _ = from.read_line(&mut line);
     match line.trim().to_ascii_lowercase().as_str() {
@@ -31,8 +31,8 @@ fn ask(
     }
 }
 
-fn question(report: &PromotionReport) -> String {
-    let mut text = String::new();
+fn question(report: &PromotionReport, warning: Option<&str>) -> String {
+    let mut text = warning.map(|text| format!("warning: {text}\n")).unwrap_or_default();
     for promotion in &report.promotions {
         let (app, image) = (&promotion.app, &promotion.image);
         let several = report.promotions.iter().filter(|other| other.app == *app).count() > 1;
@@ -55,7 +55,7 @@ mod tests {
     use crate::model::{AppId, EnvironmentName, Promotion};
     use crate::report::Ending;
 
-    fn asked(answer: &str) -> (String, Option<Failure>) {
+    fn asked(answer: &str, warning: Option<&str>) -> (String, Option<Failure>) {
         let promotion = Promotion {
             app: AppId::named("web"),
             image: "acme/web".to_owned(),
@@ -83,17 +83,19 @@ mod tests {
             unified: None,
         };
         let mut shown = Vec::new();
-        let failure = ask(&report, &mut answer.as_bytes(), &mut shown).err();
+        let failure = ask((&report, warning), &mut answer.as_bytes(), &mut shown).err();
         (String::from_utf8(shown).unwrap(), failure)
     }
 
     #[test]
     fn only_a_yes_goes_back() {
-        let (shown, failure) = asked("y\n");
+        let (shown, failure) = asked("y\n", None);
         assert_eq!((shown.as_str(), failure), ("web  prod  v2 -> v1\nGo back? [y/N] ", None));
-        assert_eq!(asked("YES\n").1, None);
+        assert_eq!(asked("YES\n", None).1, None);
+        let (shown, _) = asked("y\n", Some("HEAD is detached"));
+        assert!(shown.starts_with("warning: HEAD is detached\nweb  prod"), "{shown}");
         for answer in ["", "\n", "n\n", "web\n"] {
-            assert_eq!(asked(answer).1.unwrap().exit, Exit::Interrupted, "{answer}");
+            assert_eq!(asked(answer, None).1.unwrap().exit, Exit::Interrupted, "{answer}");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::super::{Context, Exit, Failure, Remark, Workspace};
 use super::Promoting;
 use super::args::CommonArgs;
 use super::ending::End;
+use super::way::Way;
 
 /// Carries an approved plan out here: a commit on the current branch, or files
 /// of the work tree. Where somebody else was quicker before, the right to
@@ -46,6 +47,20 @@ pub(super) fn deliver(
     report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
     Ok(done(promoting.context, workspace, &committed))
 }
+
+impl Promoting<'_> {
+    /// What is said where a commit here is on no branch.
+    pub(super) fn detached(&self) -> Option<&'static str> {
+        let Promoting { workspace, args, .. } = self;
+        let here = workspace.local && workspace.branch.is_none();
+        let commits = Way::of(args, &workspace.config, &self.request.to) == Way::Commit;
+        (here && commits).then_some(DETACHED)
+    }
+}
+
+/// What is said before a commit on no branch.
+pub(in super::super) const DETACHED: &str =
+    "HEAD is detached: no branch has the commit, and `git switch -c NAME` makes one";
 
 /// Whether the plan could be carried out now; what a dry run says of it.
 pub(super) fn rehearse(

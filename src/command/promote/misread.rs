@@ -37,6 +37,47 @@ impl Known<'_> {
         meant.unwrap_or_else(|| self.unknown(last, before.is_empty()))
     }
 
+    /// `rollback web prod`: there the environment comes first.
+    pub(super) fn refuse_environment_last(
+        &self,
+        first: &str,
+        words: &[String],
+    ) -> Result<(), Failure> {
+        let to = words.iter().find(|word| self.pipeline.get(word).is_some());
+        let Some(to) = to.filter(|_| self.pipeline.get(first).is_none()) else { return Ok(()) };
+        let others = std::iter::once(first).chain(words.iter().map(String::as_str));
+        let others: Vec<&str> = others.filter(|word| word != to).collect();
+        let what = match others.as_slice() {
+            [app, version] if !app.contains('@') && version.parse::<Pin>().is_ok() => {
+                quoted(&format!("{app}@{version}"))
+            }
+            others => others.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        };
+        Err(Failure::usage(format!(
+            "`{first}` is no environment; the environment comes first here"
+        ))
+        .hint(format!("{} rollback {to} {what}", self.program)))
+    }
+
+    /// A failure to read the words of a rollback: its hints name one too.
+    pub(super) fn as_rollback(&self, failure: Failure, to: &EnvironmentName) -> Failure {
+        let turned = |hint: String| {
+            let words = hint.strip_prefix(self.program).and_then(|rest| rest.strip_prefix(' '));
+            let Some(words) = words else { return hint };
+            match (words.split_once(' '), words.rsplit_once(' ')) {
+                (Some((first, _)), _) if first == to.as_str() => {
+                    format!("{} rollback {words}", self.program)
+                }
+                (_, Some((what, last))) if last == to.as_str() => {
+                    format!("{} rollback {to} {what}", self.program)
+                }
+                _ => hint,
+            }
+        };
+        let hints = failure.hints.into_iter().map(turned).collect();
+        Failure { hints, ..failure }
+    }
+
     /// `api@v1.1.0` or `v1.1.0` with nothing behind it.
     fn forgotten(&self, last: &str, before: &[String]) -> Option<Failure> {
         let environments = self.pipeline.environments().iter().map(|e| e.name.as_str());

@@ -26,7 +26,7 @@ pub(super) use absent::{no_match, unknown_app};
 pub(super) use apps::{flagged, is_plain};
 pub use args::{CommonArgs, PromoteArgs, RollbackArgs, ToArgs};
 pub(super) use aside::{LostRace, follow, raced, remote_tip};
-pub(super) use deliver::{THERE_ALREADY, done};
+pub(super) use deliver::{DETACHED, THERE_ALREADY, done};
 pub(super) use ending::{End, Outcome};
 pub(super) use message::{message_text, options};
 pub(super) use place::apps_at;
@@ -40,7 +40,7 @@ use crate::diff::{self, Effect, Effects};
 use crate::discover::Inventory;
 use crate::gate::{self, Approved};
 use crate::git::{self, Repository};
-use crate::model::{Finding, Snapshot, Sources};
+use crate::model::{Finding, Snapshot, Sources, pasted};
 use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
@@ -86,8 +86,10 @@ pub fn run_rollback(context: &Context, args: &RollbackArgs) -> Result<Answer, Fa
         let request = known.resolve_rollback(&args.environment, &args.words)?;
         let steps = args.steps.map(usize::from);
         let back = rollback::Back { context, workspace, args: &common, steps };
-        let Some(id) = &args.set else { return back.completed(request) };
-        let (request, said) = back.set(&request, id)?;
+        let (request, said) = match &args.set {
+            Some(id) => back.set(&request, id)?,
+            None => back.completed(request)?,
+        };
         notes.replace(said);
         Ok(request)
     };
@@ -267,6 +269,9 @@ impl Promoting<'_> {
         remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
         let routes = self.routes(&inventory, &plan)?;
         let end = self.end(plan, &mut report, (carry, &routes))?;
+        if matches!(report.ending, Ending::Planned | Ending::Committed) {
+            remarks.extend(self.detached().map(|text| Remark::Warning(text.to_owned())));
+        }
         if report.ending == Ending::Committed {
             remarks.extend(deliver::unpushed_evidence(self.workspace, &inventory, &report));
         }
@@ -385,7 +390,8 @@ impl Promoting<'_> {
         let front = self.context.front;
         let hint = finding
             .hint
-            .map(|hint| way::the_same_way(self.args, front.name(), front.commands(&hint)));
+            .map(|hint| way::the_same_way(self.args, front.name(), front.commands(&hint)))
+            .map(|hint| pasted(&hint));
         Finding { hint, ..finding }
     }
 
@@ -411,7 +417,7 @@ impl Promoting<'_> {
             return Ok(End::quiet(exit));
         }
         if self.args.rollback && self.context.interactive {
-            confirm::on_terminal(report)?;
+            confirm::on_terminal(report, self.detached())?;
         }
         let mut remarks = self.copy(&approved, routes, report)?;
         let end = carry(self, &approved, report)?;

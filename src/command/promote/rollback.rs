@@ -6,7 +6,7 @@ use crate::discover::{Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Target};
 use crate::git::{self, Interest};
 use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath, listed};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, listed, quoted};
 
 use super::super::evidence::{Ground, Reach, timelines};
 use super::super::{Context, Failure, Workspace};
@@ -29,10 +29,15 @@ pub(super) struct Back<'a> {
 /// The images that go back together: those of one app, or of one overlay.
 type Group = Vec<CellKey>;
 
+/// What goes back together, and the version that was named for it.
+type Meant = (Group, Option<Pin>);
+
 impl Back<'_> {
     /// The request with the versions that it leaves open: for each app that is
-    /// meant, what ran before, with the images that moved together.
-    pub(super) fn completed(self, request: Request) -> Result<Request, Failure> {
+    /// meant, what ran before, with the images that moved together; and what is
+    /// to be said of apps that stay.
+    pub(super) fn completed(self, request: Request) -> Result<(Request, Vec<String>), Failure> {
+        self.refuse_version_with_steps(&request)?;
         let inventory = self.inventory(&request)?;
         let groups = self.groups(&inventory, &request)?;
         let keys: BTreeSet<&CellKey> = groups.iter().flat_map(|(keys, _)| keys).collect();
@@ -40,21 +45,70 @@ impl Back<'_> {
         let timelines = timelines(ground, &inventory, &keys, Reach::Everything)?;
         let order = self.order(&inventory, &timelines)?;
         let mut apps: BTreeMap<AppId, BTreeMap<String, Pin>> = BTreeMap::new();
-        for (keys, version) in &groups {
+        let mut stay: Vec<&Meant> = Vec::new();
+        for group in &groups {
+            let (keys, version) = group;
             let found = self.of_group((keys, version.as_ref()), &timelines, &order);
             match found {
                 Some(moves) => moves.into_iter().for_each(|(app, image, pin)| {
                     apps.entry(app).or_default().insert(image, pin);
                 }),
                 // That it never ran here is for the rules to say.
-                None if version.is_some() => return Ok(named_by_app(&groups, request)),
-                None => {}
+                None if version.is_some() => {
+                    return Ok((named_by_app(&groups, request), Vec::new()));
+                }
+                None => stay.push(group),
             }
         }
         if apps.is_empty() {
-            return Err(self.nothing(&request.to, &groups, &timelines));
+            return Err(self.nothing(&request.to, &stay, &timelines));
         }
-        Ok(Request { to: request.to, what: What::Images(apps.into_iter().collect()) })
+        let named: Vec<&Meant> =
+            stay.iter().copied().filter(|(keys, _)| self.is_named(&request, keys)).collect();
+        if !named.is_empty() {
+            let failure = self.nothing(&request.to, &named, &timelines);
+            return Err(Failure { hints: vec![self.alone(&request.to, &apps)], ..failure });
+        }
+        let notes = stay.iter().map(|group| self.told(&request.to, &[group], &timelines));
+        let notes = notes.map(|(message, _)| message).collect();
+        let what = What::Images(apps.into_iter().collect());
+        Ok((Request { to: request.to, what }, notes))
+    }
+
+    /// The command for those apps alone that can go back.
+    fn alone(self, to: &EnvironmentName, apps: &BTreeMap<AppId, BTreeMap<String, Pin>>) -> String {
+        let apps: Vec<String> = apps.keys().map(AppId::word).collect();
+        let steps = self.steps.map(|steps| format!(" --steps {steps}")).unwrap_or_default();
+        format!("{} rollback {to} {}{steps}", self.context.front.name(), apps.join(" "))
+    }
+
+    /// A version that is named is no number of versions.
+    fn refuse_version_with_steps(self, request: &Request) -> Result<(), Failure> {
+        let Some(steps) = self.steps else { return Ok(()) };
+        let (named, apps) = match &request.what {
+            What::Version(version) => (format!(" {}", quoted(&version.to_string())), String::new()),
+            What::Apps(words) if words.iter().any(|(_, version)| !version.is_empty()) => {
+                let named = words.iter().map(|(a, v)| format!(" {}", quoted(&format!("{a}@{v}"))));
+                (
+                    named.collect(),
+                    words.iter().map(|(app, _)| format!(" {}", quoted(app))).collect(),
+                )
+            }
+            _ => return Ok(()),
+        };
+        let start = format!("{} rollback {}", self.context.front.name(), request.to);
+        Err(Failure::usage("--steps counts back from the present version: name none")
+            .hint(format!("{start}{apps} --steps {steps}"))
+            .hint(format!("{start}{named}")))
+    }
+
+    /// Whether the user named an app of the group, by a word or by a flag
+    /// without a wildcard.
+    fn is_named(self, request: &Request, keys: &Group) -> bool {
+        let plain = self.args.apps.iter().filter(|name| super::apps::is_plain(name));
+        let flagged: Vec<&String> = plain.collect();
+        matches!(request.what, What::Apps(_))
+            || keys.iter().any(|key| flagged.iter().any(|name| key.app.answers_to(name)))
     }
 
     /// What the environment has.
@@ -66,11 +120,7 @@ impl Back<'_> {
     }
 
     /// What goes back together, and the version that was named for it.
-    fn groups(
-        self,
-        inventory: &Inventory,
-        request: &Request,
-    ) -> Result<Vec<(Group, Option<Pin>)>, Failure> {
+    fn groups(self, inventory: &Inventory, request: &Request) -> Result<Vec<Meant>, Failure> {
         let of_app = |app: &AppId| -> Group {
             inventory.cells.keys().filter(|key| key.app == *app).cloned().collect()
         };
@@ -247,26 +297,36 @@ impl Back<'_> {
     fn nothing(
         self,
         to: &EnvironmentName,
-        groups: &[(Group, Option<Pin>)],
+        groups: &[&Meant],
         timelines: &BTreeMap<CellKey, Timeline>,
     ) -> Failure {
-        let apps: BTreeSet<String> =
-            groups.iter().flat_map(|(keys, _)| keys).map(|key| key.app.to_string()).collect();
+        let (message, hint) = self.told(to, groups, timelines);
+        Failure::not_found(message).hint(hint)
+    }
+
+    /// Why apps cannot go back, and the way out.
+    fn told(
+        self,
+        to: &EnvironmentName,
+        groups: &[&Meant],
+        timelines: &BTreeMap<CellKey, Timeline>,
+    ) -> (String, String) {
+        let keys: BTreeSet<&CellKey> = groups.iter().flat_map(|(keys, _)| keys).collect();
+        let apps: BTreeSet<String> = keys.iter().map(|key| key.app.to_string()).collect();
         let apps = listed(&apps.into_iter().collect::<Vec<_>>());
-        if timelines.values().any(|timeline| !timeline.complete) {
-            return Failure::not_found(format!(
-                "the history is cut off: what {to} ran of {apps} before is not known"
-            ))
-            .hint("git fetch --unshallow");
+        let mut concerned = keys.iter().filter_map(|key| timelines.get(*key));
+        if concerned.any(|timeline| !timeline.complete) {
+            let message =
+                format!("the history is cut off: what {to} ran of {apps} before is not known");
+            return (message, "git fetch --unshallow".to_owned());
         }
-        let program = self.context.front.name();
         let far = match self.steps {
             Some(steps) if steps > 1 => format!("{steps} versions of {apps} before"),
             _ => format!("no version of {apps} before"),
         };
         let ran = if self.steps.is_some_and(|steps| steps > 1) { "did not run" } else { "ran" };
-        Failure::not_found(format!("{to} {ran} {far} that it could go back to"))
-            .hint(format!("{program} rollback {to} APP@VERSION"))
+        let message = format!("{to} {ran} {far} that it could go back to");
+        (message, format!("{} rollback {to} APP@VERSION", self.context.front.name()))
     }
 }
 
@@ -281,8 +341,8 @@ fn share_overlay(inventory: &Inventory, apps: &BTreeSet<AppId>) -> bool {
 }
 
 /// The request with the apps that are meant, each by its name.
-fn named_by_app(groups: &[(Group, Option<Pin>)], request: Request) -> Request {
-    let word = |(keys, version): &(Group, Option<Pin>)| {
+fn named_by_app(groups: &[Meant], request: Request) -> Request {
+    let word = |(keys, version): &Meant| {
         let app = keys.first().map(|key| key.app.to_string());
         Some((app?, version.clone()?))
     };

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit;
-use crate::discover::{self, Cell, Inventory, Overlay};
+use crate::discover::{self, Cell, CellKey, Inventory, Overlay};
 use crate::gate::short_id;
 use crate::git::{self, HistoryCommit, Interest, ObjectId};
+use crate::history::Timeline;
 use crate::model::{AppId, Pin, Promotion, RepoPath};
 use crate::plan;
 
+use super::super::evidence::{Ground, Reach, timelines};
 use super::super::{Failure, Workspace};
 use super::rollback::Back;
 use super::words::{Request, What};
@@ -45,7 +47,12 @@ impl Back<'_> {
         let config = &self.workspace.config;
         let meant = |overlay: &Overlay| overlay.environment == *to;
         let now = discover::read(&self.workspace.snapshot, config, overlays, &meant)?;
-        let (apps, notes) = sorted(&here, &part, &now);
+        let Sorted { mut apps, back, mut notes } = sorted(&here, &part, &now);
+        notes.extend(self.taken_back(&now, &back)?);
+        for (key, pin) in back {
+            // It runs what is wanted: nothing is left to do for it.
+            apps.entry(key.app).or_default().insert(key.image, pin);
+        }
         if apps.is_empty() {
             let failure = Failure::not_found(format!(
                 "nothing of that promotion can go back in {to}: {}",
@@ -55,6 +62,24 @@ impl Back<'_> {
         }
         let what = What::Images(apps.into_iter().collect());
         Ok((Request { to: to.clone(), what }, notes))
+    }
+
+    /// What is said of those that are back, with the commit that took them.
+    fn taken_back(
+        self,
+        now: &Inventory,
+        back: &BTreeMap<CellKey, Pin>,
+    ) -> Result<Vec<String>, Failure> {
+        let keys: BTreeSet<&CellKey> = back.keys().collect();
+        let timelines = timelines(Ground::of(self.workspace), now, &keys, Reach::Arrivals)?;
+        let told = |(key, pin): (&CellKey, &Pin)| {
+            let since = timelines.get(key).and_then(Timeline::since);
+            let by = since.map(|since| format!(" ({})", short_id(&since.commit)));
+            format!("{} was taken back to {pin} already{}", key.app, by.unwrap_or_default())
+        };
+        let mut notes: Vec<String> = back.iter().map(told).collect();
+        notes.dedup();
+        Ok(notes)
     }
 
     /// The apps of the set that are meant.
@@ -159,27 +184,39 @@ fn changes(changed: &[RepoPath], overlay: &Overlay) -> bool {
 
 type Apps = BTreeMap<AppId, BTreeMap<String, Pin>>;
 
-/// What goes back, and why the rest stays.
-fn sorted(moved: &[&Promotion], part: &BTreeSet<AppId>, now: &Inventory) -> (Apps, Vec<String>) {
-    let (mut apps, mut notes) = (Apps::new(), Vec::new());
+/// What becomes of the parts of a set.
+#[derive(Default)]
+struct Sorted {
+    /// What goes back.
+    apps: Apps,
+    /// What is back at what ran before.
+    back: BTreeMap<CellKey, Pin>,
+    /// Why the rest stays.
+    notes: Vec<String>,
+}
+
+fn sorted(moved: &[&Promotion], part: &BTreeSet<AppId>, now: &Inventory) -> Sorted {
+    let mut sorted = Sorted::default();
     for promotion in moved.iter().filter(|promotion| part.contains(&promotion.app)) {
         let Promotion { app, image, previous, version, to, .. } = promotion;
         let pin = now.cell(to, app, image).and_then(Cell::pin);
-        let stays = match pin {
+        let note = match pin {
             Some(pin) if pin == version && previous.is_empty() => {
-                Some(format!("{app} had no version before {version}"))
+                format!("{app} had no version before {version}")
             }
-            Some(pin) if pin == version => None,
-            Some(pin) => Some(format!("{app} has moved on to {pin}, and stays")),
-            None => Some(format!("{to} does not run one version of {app} any more")),
+            Some(pin) if pin == version => {
+                sorted.apps.entry(app.clone()).or_default().insert(image.clone(), previous.clone());
+                continue;
+            }
+            Some(pin) if pin == previous => {
+                sorted.back.insert(CellKey::of(promotion, to), previous.clone());
+                continue;
+            }
+            Some(pin) => format!("{app} has moved on to {pin}, and stays"),
+            None => format!("{to} does not run one version of {app} any more"),
         };
-        match stays {
-            Some(note) => notes.push(note),
-            None => {
-                apps.entry(app.clone()).or_default().insert(image.clone(), previous.clone());
-            }
-        }
+        sorted.notes.push(note);
     }
-    notes.dedup();
-    (apps, notes)
+    sorted.notes.dedup();
+    sorted
 }

@@ -47,8 +47,8 @@ impl Way {
     }
 }
 
-/// A command that promotes, to go the way that the flags of this one name;
-/// another command is left as it is. `program` is what it begins with.
+/// A command that promotes, to go the way that the flags of this one name, with
+/// the images that they name; another command is left as it is. `program` is what it begins with.
 pub(super) fn the_same_way(args: &CommonArgs, program: &str, command: String) -> String {
     let words = command.strip_prefix(program).map(str::trim_start);
     let verb = words.and_then(|words| words.split(' ').next()).unwrap_or_default();
@@ -67,7 +67,9 @@ pub(super) fn the_same_way(args: &CommonArgs, program: &str, command: String) ->
     };
     let remote = valued("--remote", args.remote.as_ref());
     let base = valued("--base", args.base.as_ref());
-    format!("{command}{flag}{remote}{base}")
+    let images: String = args.images.iter().map(|image| valued("--image", Some(image))).collect();
+    let images = if command.contains(" --image ") { String::new() } else { images };
+    format!("{command}{images}{flag}{remote}{base}")
 }
 
 #[cfg(test)]
@@ -87,6 +89,9 @@ mod tests {
         for other in ["git promote why web dev v1", "git fetch", "git promote explain GP001"] {
             assert_eq!(same(other), other);
         }
+        let images = CommonArgs { images: vec!["a/b".to_owned()], ..CommonArgs::default() };
+        let same = the_same_way(&images, "git promote", to.to_owned());
+        assert_eq!(same, format!("{to} --image a/b"));
         let plain = CommonArgs::default();
         assert_eq!(the_same_way(&plain, "git promote", to.to_owned()), to);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AppId, EnvironmentName, Pin, Pipeline};
+use crate::model::{AppId, EnvironmentName, Pin, Pipeline, quoted};
 
 use super::super::{Exit, Failure};
 
@@ -34,7 +34,7 @@ impl Request {
             What::Version(version) => format!("{version} {}", self.to),
             What::Apps(apps) => {
                 let words: Vec<String> =
-                    apps.iter().map(|(app, version)| format!("{app}@{version}")).collect();
+                    apps.iter().map(|(app, version)| quoted(&format!("{app}@{version}"))).collect();
                 format!("{} {}", words.join(" "), self.to)
             }
             What::Images(_) => format!("rollback {}", self.to),
@@ -116,6 +116,7 @@ impl Known<'_> {
         words: &[String],
     ) -> Result<Request, Failure> {
         let unknown = |failure| Failure { exit: Exit::NotFound, ..failure };
+        self.refuse_environment_last(environment, words)?;
         let to = self.environment(environment, &[]).map_err(unknown)?;
         let mut apps = Vec::new();
         for word in words {
@@ -127,7 +128,7 @@ impl Known<'_> {
         let what = match words {
             [] => What::RunsIn(None),
             words if apps.len() == words.len() => What::Apps(apps),
-            words => self.versions(words, &to)?,
+            words => self.versions(words, &to).map_err(|failure| self.as_rollback(failure, &to))?,
         };
         Ok(Request { to, what })
     }
@@ -202,6 +203,11 @@ mod tests {
     use crate::model::{Environment, Sources};
 
     fn resolve(words: &[&str]) -> Result<What, Failure> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        with_known(|known| known.resolve(&words)).map(|request| request.what)
+    }
+
+    fn with_known<T>(ask: impl FnOnce(&Known<'_>) -> T) -> T {
         let names = ["dev", "staging", "prod"];
         let environments = names.iter().enumerate().map(|(index, name)| {
             let sources = match index {
@@ -220,8 +226,7 @@ mod tests {
             of_image: &|_| None,
             program: "git promote",
         };
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        known.resolve(&words).map(|request| request.what)
+        ask(&known)
     }
 
     #[test]
@@ -237,6 +242,25 @@ mod tests {
         assert_eq!(resolve(&["dev", "staging"]).unwrap(), What::RunsIn(Some(dev)));
         let digest = format!("v1@sha256:{}", "1".repeat(64));
         assert_eq!(resolve(&[&digest, "staging"]).unwrap(), What::Version(digest.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_misunderstood_rollback_says_what_was_meant() {
+        let hint = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let (environment, words) = words.split_first().unwrap();
+            with_known(|known| known.resolve_rollback(environment, words))
+                .unwrap_err()
+                .hints
+                .join(" ")
+        };
+        let meant = "git promote rollback prod web@v1.0.0";
+        assert_eq!(hint(&["prod", "web", "v1.0.0"]), meant);
+        assert_eq!(hint(&["prod", "web=v1.0.0"]), meant);
+        assert_eq!(hint(&["web@v1.0.0", "prod"]), meant);
+        assert_eq!(hint(&["web", "prod"]), "git promote rollback prod web");
+        assert_eq!(hint(&["web", "prod", "v1.0.0"]), meant);
+        assert_eq!(hint(&["prd", "web"]), "did you mean prod?");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
-use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, pasted};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
@@ -87,7 +87,7 @@ pub(super) fn command_of(
     (environment, version): (&EnvironmentName, &Pin),
 ) -> String {
     let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-    format!("{} {} {environment}", context.front.name(), app.at(&shown))
+    pasted(&format!("{} {} {environment}", context.front.name(), app.at(&shown)))
 }
 
 /// The environments that are frozen now.

@@ -3,25 +3,72 @@
 use std::collections::BTreeSet;
 
 use crate::history::Entry;
-use crate::model::{EnvironmentName, Pin};
+use crate::model::{EnvironmentName, Pin, listed, nearest, quoted};
 use crate::report::WayStep;
 
+use super::super::Failure;
 use super::Asking;
 
 impl Asking<'_> {
     /// The way of the version, image by image: through all environments that
     /// come before the one that is asked for, and into that.
-    pub(super) fn way(&self, entries: &[Entry], version: &Pin) -> Vec<WayStep> {
-        let environments = self.upstream();
+    pub(super) fn way(
+        &self,
+        entries: &[Entry],
+        version: &Pin,
+        images: &BTreeSet<String>,
+    ) -> Vec<WayStep> {
+        let carrying = self.carrying(entries, version);
+        let images = images.iter().filter(|image| carrying.contains(*image));
+        images.flat_map(|image| self.of_image(entries, version, image)).collect()
+    }
+
+    /// The images that ever were at the version in one of the environments.
+    pub(super) fn carrying(&self, entries: &[Entry], version: &Pin) -> BTreeSet<String> {
         let carries = |entry: &&Entry| entry.version.carries(version);
-        let mut images: BTreeSet<&str> =
-            entries.iter().filter(carries).map(|entry| entry.image.as_str()).collect();
-        for environment in &environments {
+        let mut images: BTreeSet<String> =
+            entries.iter().filter(carries).map(|entry| entry.image.clone()).collect();
+        for environment in &self.upstream() {
             let here = self.present.images(environment, &self.app);
             let here = here.filter(|(_, cell)| cell.pins().iter().any(|pin| pin.carries(version)));
-            images.extend(here.map(|(image, _)| image));
+            images.extend(here.map(|(image, _)| image.to_owned()));
         }
-        images.into_iter().flat_map(|image| self.of_image(entries, version, image)).collect()
+        images
+    }
+
+    /// The images that the app has or had.
+    pub(super) fn known(&self, entries: &[Entry]) -> BTreeSet<String> {
+        let cells = self.present.cells.keys().filter(|key| key.app == self.app);
+        let now = cells.map(|key| key.image.clone());
+        now.chain(entries.iter().map(|entry| entry.image.clone())).collect()
+    }
+
+    /// Those of the images that `--image` names, by their names or by the last
+    /// segments of those; without it, all.
+    pub(super) fn asked(&self, known: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
+        if self.args.images.is_empty() {
+            return Ok(known.clone());
+        }
+        let last = |image: &str| image.rsplit('/').next().unwrap_or(image).to_owned();
+        let mut found = BTreeSet::new();
+        for name in &self.args.images {
+            let mut meant = known.iter().filter(|image| *image == name || last(image) == *name);
+            let Some(first) = meant.next() else {
+                let ends: Vec<String> = known.iter().map(|image| last(image)).collect();
+                let near = nearest(&last(name), ends.iter().map(String::as_str));
+                let near = near.map(|near| format!("did you mean --image {}?", quoted(near)));
+                let all: Vec<&String> = known.iter().collect();
+                let message =
+                    format!("{} has no image {name}; there are {}", self.app, listed(&all));
+                return Err(Failure::not_found(message).maybe_hint(near).hint(format!(
+                    "{} status {} -o wide",
+                    self.context.front.name(),
+                    self.app.word()
+                )));
+            };
+            found.extend([first].into_iter().chain(meant).cloned());
+        }
+        Ok(found)
     }
 
     /// The environments on the way, in the order of the pipeline.
