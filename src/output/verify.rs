@@ -35,6 +35,9 @@ pub(super) struct WireVerify {
     records: usize,
     /// How many of these stand in the text of a squash.
     in_text: usize,
+    /// How many were judged on a commit that is not in the history, as a squash
+    /// or a rebase leaves them, and fit what moved all the same.
+    rewritten: usize,
     /// Changes without a record into environments that have none before.
     unrecorded: usize,
     /// The signatures of the commits with versions or records.
@@ -94,6 +97,7 @@ pub fn verify_value(report: &VerifyReport) -> Value {
         changes: report.changes,
         records: report.records,
         in_text: report.in_text,
+        rewritten: report.rewritten,
         unrecorded: report.unrecorded,
         signatures: WireSignatures { good, unchecked, none, bad },
         findings: report.rows.iter().map(row).collect(),
@@ -164,6 +168,11 @@ fn summary(report: &VerifyReport) -> String {
             report.in_text,
             "record",
             "in the text of a squash, where git reads no trailers (--strict)",
+        ),
+        (
+            report.rewritten,
+            "record",
+            "judged on a commit that a squash or a rebase left behind (--strict)",
         ),
         (report.before_config, "commit", "before the config was there, not looked at"),
     ] {
