@@ -108,7 +108,7 @@ pub enum Standing {
     Current,
     /// The environments before run something else that could come.
     Behind,
-    /// It runs what no environment before runs now.
+    /// It runs what never was in the environments before.
     Ahead,
     /// The app is not in this environment.
     Absent,

@@ -361,7 +361,7 @@ fn legend(rows: &[&StatusRow]) -> String {
     };
     let marks = [
         (occurs(Standing::Behind), "<  behind the environment before"),
-        (occurs(Standing::Ahead), "!  no environment before runs it now"),
+        (occurs(Standing::Ahead), "!  ahead of the environments before"),
         (occurs(Standing::Unknown), "?  cannot be told"),
         (cells().any(|cell| is(cell, "same")), "=  the cluster runs it"),
     ];

@@ -12,6 +12,7 @@ use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
+use super::super::evidence::{Ground, Reach, timelines};
 use super::super::workspace::is_undecided;
 use super::super::{Context, Failure, Workspace};
 
@@ -77,9 +78,32 @@ pub(super) struct Matrix<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) inventory: &'a Inventory,
     pub(super) timelines: BTreeMap<CellKey, Timeline>,
+    /// All that was in the environments before, where that has to be known.
+    pub(super) past: BTreeMap<CellKey, Timeline>,
 }
 
 impl Matrix<'_> {
+    /// Reads the whole past of the environments before those that seem to be
+    /// ahead of them: few are, and only they need it.
+    pub(super) fn look_back(&mut self, wanted: &Wanted) -> Result<(), Failure> {
+        let mut keys = BTreeSet::new();
+        for (key, cell) in self.inventory.cells.iter().filter(|(key, _)| wanted.has(key)) {
+            let environment = self.workspace.config.environment(key.environment.as_str());
+            let (Some(environment), Some(pin)) = (environment, cell.pin()) else { continue };
+            if self.standing(key, environment) == Standing::Ahead && !pin.is_empty() {
+                let sources = self.workspace.config.sources_for(environment, &key.app);
+                keys.extend(sources.names().iter().map(|name| elsewhere(key, name)));
+            }
+        }
+        let keys: BTreeSet<&CellKey> =
+            keys.iter().filter(|key| self.inventory.cells.contains_key(*key)).collect();
+        if !keys.is_empty() {
+            let ground = Ground::of(self.workspace);
+            self.past = timelines(ground, self.inventory, &keys, Reach::Everything)?;
+        }
+        Ok(())
+    }
+
     /// The rows and columns that are wanted.
     pub(super) fn report(&self, wanted: &Wanted) -> StatusReport {
         let all = self.workspace.config.pipeline.environments();
@@ -134,8 +158,8 @@ impl Matrix<'_> {
         }
     }
 
-    /// Behind where an environment before runs something else that this one
-    /// has not had; ahead where this one's version is in none of them.
+    /// Behind where an environment before runs something else that could come;
+    /// ahead where this one's version never was in them.
     fn standing(&self, key: &CellKey, environment: &Environment) -> Standing {
         let Some(cell) = self.inventory.cells.get(key) else {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
@@ -158,7 +182,21 @@ impl Matrix<'_> {
         }
         let alone = before.iter().all(Option::is_none);
         let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
-        if alone || newer { Standing::Ahead } else { Standing::Behind }
+        let ahead = alone || (newer && !self.ran_before(key, &sources, pin));
+        if ahead { Standing::Ahead } else { Standing::Behind }
+    }
+
+    /// Whether the environments before had this version at some time.
+    fn ran_before(&self, key: &CellKey, sources: &Sources, pin: &Pin) -> bool {
+        let ran = |name: &EnvironmentName| {
+            let past = self.past.get(&elsewhere(key, name));
+            past.is_some_and(|timeline| timeline.ran(pin).is_some())
+        };
+        match sources {
+            Sources::First => false,
+            Sources::All(names) => names.iter().all(ran),
+            Sources::Any(names) => names.iter().any(ran),
+        }
     }
 
     /// Whether a kustomization of the app's overlay there cannot be read.
@@ -180,10 +218,7 @@ impl Matrix<'_> {
             self.timelines.get(key).and_then(Timeline::since).map(|moment| moment.seconds)
         };
         let Some(here) = arrived(key) else { return false };
-        let there = |name: &EnvironmentName| {
-            let other = CellKey { environment: name.clone(), ..key.clone() };
-            arrived(&other)
-        };
+        let there = |name: &EnvironmentName| arrived(&elsewhere(key, name));
         sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
     }
 
@@ -206,11 +241,25 @@ impl Matrix<'_> {
         if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }
+        // What was just gone back from is refused too (GP003).
+        let key = CellKey {
+            environment: environment.name.clone(),
+            app: app.clone(),
+            image: image.to_owned(),
+        };
+        if self.timelines.get(&key).is_some_and(|timeline| timeline.left(version)) {
+            return None;
+        }
         let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
         let program = self.context.front.name();
         let command = format!("{program} {} {}", app.at(&shown), environment.name);
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// The same app and image in another environment.
+fn elsewhere(key: &CellKey, name: &EnvironmentName) -> CellKey {
+    CellKey { environment: name.clone(), ..key.clone() }
 }
 
 /// By `SemVer`, where all versions tell.

@@ -6,7 +6,7 @@ mod watch;
 
 pub(super) use matrix::Wanted;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
@@ -115,7 +115,9 @@ pub(super) fn matrix(
 ) -> Result<StatusReport, Failure> {
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
     let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
-    let matrix = matrix::Matrix { context, workspace, inventory, timelines };
+    let past = BTreeMap::new();
+    let mut matrix = matrix::Matrix { context, workspace, inventory, timelines, past };
+    matrix.look_back(wanted)?;
     Ok(matrix.report(wanted))
 }
 

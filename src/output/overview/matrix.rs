@@ -83,7 +83,7 @@ fn mark(standing: Standing) -> Markup {
 fn meaning(standing: Standing) -> &'static str {
     match standing {
         Standing::Behind => "the environment before runs something else that could come",
-        Standing::Ahead => "no environment before runs this now",
+        Standing::Ahead => "this never was in an environment before",
         _ => "the files do not tell one version",
     }
 }
