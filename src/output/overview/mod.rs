@@ -159,6 +159,15 @@ fn count(number: usize, one: &str) -> String {
     format!("{} {one}{end}", grouped(number))
 }
 
+/// `1 more row is left out`, `2 more rows are left out`.
+fn left_out_count(number: usize, one: &str) -> String {
+    format!("{} {} left out", count(number, one), if number == 1 { "is" } else { "are" })
+}
+
+fn them(number: usize) -> &'static str {
+    if number == 1 { "it" } else { "them" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +178,7 @@ mod tests {
         assert_eq!(shown, ["1", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
         assert_eq!(count(1, "app"), "1 app");
         assert_eq!(count(0, "app"), "0 apps");
+        assert_eq!(left_out_count(1, "more row"), "1 more row is left out");
+        assert_eq!(left_out_count(2, "more row"), "2 more rows are left out");
     }
 }
