@@ -252,15 +252,20 @@ pub fn diff(report: &DiffReport, paint: Paint, verbose: bool) -> String {
         let (left, right) = (clean(pair.0.as_str()), clean(pair.1.as_str()));
         let same = !rows.iter().any(|row| row.counts());
         let what = if report.config { "run and set" } else { "run" };
-        if same {
+        let own = |render: &&RenderDiff| (&render.left, &render.right) == (&pair.0, &pair.1);
+        let renders = || report.renders.iter().filter(own);
+        if report.apps == 0 {
+            let _ = writeln!(text, "no version was found in {left} and {right}");
+        } else if same && renders().any(|render| !render.unified.is_empty()) {
+            let _ = writeln!(text, "{left} and {right} {what} the same, and render this:");
+        } else if same {
             let _ = writeln!(text, "{left} and {right} {what} the same");
         } else {
             let _ = writeln!(text, "{}", paint.bold(&format!("{left} | {right}")));
         }
         versions(&mut text, &rows, paint);
         settings(&mut text, &rows, (paint, verbose));
-        let own = |render: &&RenderDiff| (&render.left, &render.right) == (&pair.0, &pair.1);
-        for render in report.renders.iter().filter(own) {
+        for render in renders() {
             text.push_str(&unified(&render.unified, paint));
         }
     }

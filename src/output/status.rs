@@ -208,11 +208,7 @@ fn nothing(cell: &StatusCell) -> &'static str {
 /// wanted.
 pub fn status(report: &StatusReport, all: bool) -> String {
     let rows = chosen(report, all);
-    let mut text = if rows.is_empty() && !report.rows.is_empty() {
-        String::new()
-    } else {
-        matrix(report, &rows).aligned()
-    };
+    let mut text = if rows.is_empty() { String::new() } else { matrix(report, &rows).aligned() };
     text.push_str(&legend(&rows));
     text.push_str(&left_out(report, &rows));
     text.push_str(&steps(&rows));
@@ -236,7 +232,8 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
         }
     }
     let table = table.without_empty(3);
-    table.aligned() + &left_out(report, &rows) + &steps(&rows)
+    let table = if rows.is_empty() { String::new() } else { table.aligned() };
+    table + &left_out(report, &rows) + &steps(&rows)
 }
 
 fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 
-use crate::kit::{at, line, line_with, overlay, put, run, save, skipped};
+use crate::kit::{LINE, at, line, line_with, overlay, put, repo, run, save, skipped};
 use crate::push::with_remote;
 use crate::testkit::Sandbox;
 
@@ -319,4 +319,41 @@ fn odd_words_and_places_are_told() {
     let mut child = run(&sandbox, &["diff"]).spawn();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(141));
+}
+
+#[test]
+fn versions_that_never_were_or_whose_app_is_not_named_are_told() {
+    let sandbox = line();
+    assert_snapshot!(run(&sandbox, &["diff", "web@v9", "v1.2.3"]).text(), @"
+    exit 5
+    --- stderr
+    error: no environment ever ran v9 of web
+    hint: git promote status
+    ");
+    assert_snapshot!(run(&sandbox, &["diff", "v1.2.2", "v1.2.3"]).text(), @"
+    exit 2
+    --- stderr
+    error: these are versions, and no app is named
+    hint: git promote diff APP@v1.2.2 v1.2.3
+    ");
+}
+
+#[test]
+fn where_no_version_is_that_is_said() {
+    let sandbox = repo(&[("promote.toml", LINE)]);
+    assert_snapshot!(run(&sandbox, &["diff", "dev", "staging"]).text(), @"
+    exit 0
+    --- stdout
+    no version was found in dev and staging
+    ");
+    assert_snapshot!(run(&sandbox, &["rollback", "prod"]).text(), @"
+    exit 5
+    --- stderr
+    error: no version was found in prod
+    hint: git promote status
+    ");
+    for form in ["table", "wide"] {
+        let text = run(&sandbox, &["status", "-o", form]).text();
+        assert!(text.starts_with("exit 0\n--- stderr\nnote: no version was found in"), "{text}");
+    }
 }

@@ -309,6 +309,8 @@ fn bad_input_is_said() {
     hint: did you mean web?
     hint: git promote status
     ");
+    assert_eq!(run(&repo, &["log", "--app", "wob"]).code(), 5);
+    assert_eq!(run(&repo, &["log", "--app", "wob*"]).code(), 0);
     assert_snapshot!(run(&repo, &["log", "--env", "prdo"]).text(), @"
     exit 5
     --- stderr

@@ -134,6 +134,18 @@ fn save_later(repo: &crate::testkit::Sandbox, app: &str, env: &str, tag: &str) {
 }
 
 #[test]
+fn a_shallow_clone_says_that_it_does_not_know_since_when() {
+    let repo = line();
+    let shallow = repo.dir.path().join("shallow");
+    let url = format!("file://{}", repo.root.display());
+    repo.git(["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()]);
+    let told = |dir: &str| run(&repo, &["status", "-C", dir]).text();
+    let text = told(shallow.to_str().unwrap());
+    assert!(text.contains("warning: the clone is shallow: since when"), "{text}");
+    assert!(!told(".").contains("shallow"));
+}
+
+#[test]
 fn what_was_just_rolled_back_is_not_next() {
     let repo = line();
     for env in ["staging", "prod"] {

@@ -91,6 +91,16 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
     if inventory.cells.is_empty() {
         remarks.push(Remark::Note(nothing_found(&workspace.config)));
+    } else if report.rows.is_empty() {
+        remarks.push(Remark::Note("no version was found there".to_owned()));
+    }
+    let unknown = report.rows.iter().flat_map(|row| &row.cells);
+    if workspace.repo.is_shallow()
+        && unknown.into_iter().any(|c| c.pin.is_some() && c.since.is_none())
+    {
+        let shallow = "the clone is shallow: since when some versions are there is not known \
+                       (git fetch --unshallow)";
+        remarks.push(Remark::Warning(shallow.to_owned()));
     }
     if context.verbose {
         remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
