@@ -14,7 +14,7 @@ use crate::report::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Fou
 use super::json::{API_VERSION, word};
 use super::paint::Paint;
 use super::table::Table;
-use super::text::{clean, day, inert, short_digests};
+use super::text::{clean, day, inert, minute, short_digests};
 
 /// What differs between environments.
 #[derive(Serialize, JsonSchema)]
@@ -414,7 +414,7 @@ pub fn changes(report: &Changes, paint: Paint, verbose: bool) -> String {
                 text,
                 "  {}  {}  {subject}  ({author})",
                 short_id(&commit.commit),
-                day(commit.time)
+                minute(commit.time)
             );
         }
         if commits.len() > most {
@@ -422,12 +422,12 @@ pub fn changes(report: &Changes, paint: Paint, verbose: bool) -> String {
         }
     }
     if !report.arrivals.is_empty() {
-        text.push_str(&arrivals_table(report).aligned());
+        text.push_str(&arrivals_table(report, minute).aligned());
     }
     inert(&text)
 }
 
-fn arrivals_table(report: &Changes) -> Table {
+fn arrivals_table(report: &Changes, time: fn(i64) -> String) -> Table {
     let images: std::collections::BTreeSet<&String> =
         report.arrivals.iter().map(|arrival| &arrival.image).collect();
     let several = images.len() > 1;
@@ -441,7 +441,7 @@ fn arrivals_table(report: &Changes) -> Table {
         let mut row = vec![
             arrival.environment.to_string(),
             short_digests(&arrival.version.to_string()),
-            arrival.time.map_or_else(dash, day),
+            arrival.time.map_or_else(dash, time),
             arrival.commit.as_deref().map_or_else(dash, |id| short_id(id).to_owned()),
         ];
         if several {
@@ -454,7 +454,7 @@ fn arrivals_table(report: &Changes) -> Table {
 
 /// The commits as rows and columns, or the arrivals where there is no clone.
 pub fn changes_table(report: &Changes) -> Table {
-    let Some(commits) = &report.commits else { return arrivals_table(report) };
+    let Some(commits) = &report.commits else { return arrivals_table(report, day) };
     let mut table = Table::new(&["COMMIT", "TIME", "AUTHOR", "SUBJECT"]);
     for change in commits {
         table.push(&[

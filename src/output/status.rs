@@ -12,7 +12,7 @@ use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::json::{API_VERSION, word};
 use super::table::Table;
-use super::text::{ago, clean, day, short_digests};
+use super::text::{ago, clean, day, natural, short_digests};
 
 /// More rows than this are shown only where something differs.
 const ALL: usize = 40;
@@ -257,7 +257,14 @@ fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
 /// The rows that are shown.
 fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
     let few = all || report.rows.len() <= ALL;
-    report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise()).collect()
+    let shown = report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise());
+    in_order(shown.collect())
+}
+
+/// As people count the apps.
+pub(super) fn in_order(mut rows: Vec<&StatusRow>) -> Vec<&StatusRow> {
+    rows.sort_by(|a, b| natural(&a.app.name, &b.app.name).then_with(|| a.app.cmp(&b.app)));
+    rows
 }
 
 fn left_out(report: &StatusReport, rows: &[&StatusRow]) -> String {

@@ -12,7 +12,7 @@ use crate::report::{Signatures, VerifyReport, VerifyRow};
 use super::json::{API_VERSION, word};
 use super::paint::Paint;
 use super::table::Table;
-use super::text::{clean, day, inert, short_digests};
+use super::text::{clean, day, inert, minute, short_digests};
 
 /// The records of a range beside what its trees say.
 #[derive(Serialize, JsonSchema)]
@@ -123,7 +123,7 @@ pub fn verify(report: &VerifyReport, paint: Paint, verbose: bool) -> String {
             text,
             "{}  {}  {}  {about}{}",
             short_id(&row.commit),
-            day(row.time),
+            minute(row.time),
             paint.old(row.flaw.word()),
             clean(&short_digests(&row.message)),
         );
@@ -187,13 +187,12 @@ fn summary(report: &VerifyReport) -> String {
 pub fn verify_table(report: &VerifyReport) -> Table {
     let mut table = Table::new(&["COMMIT", "TIME", "FINDING", "APP", "ENVIRONMENT", "MESSAGE"]);
     for row in &report.rows {
-        let dash = || "-".to_owned();
         table.push(&[
-            short_id(&row.commit).to_owned(),
+            row.commit.clone(),
             day(row.time),
             row.flaw.word().to_owned(),
-            row.app.as_ref().map_or_else(dash, ToString::to_string),
-            row.environment.as_ref().map_or_else(dash, ToString::to_string),
+            row.app.as_ref().map(ToString::to_string).unwrap_or_default(),
+            row.environment.as_ref().map(ToString::to_string).unwrap_or_default(),
             row.message.clone(),
         ]);
     }

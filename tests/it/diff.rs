@@ -218,12 +218,12 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     web v1.2.2 .. v1.3.0
     https://github.com/acme/web/compare/v1.2.2...v1.3.0
     ENVIRONMENT  VERSION  SINCE                 COMMIT
-    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
-    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+    dev          v1.3.0   2023-11-14 22:13  [ID]
+    dev          v1.2.3   2023-11-14 22:13  [ID]
+    dev          v1.2.2   2023-11-14 22:13  [ID]
+    staging      v1.2.3   2023-11-14 22:13  [ID]
+    staging      v1.2.2   2023-11-14 22:13  [ID]
+    prod         v1.2.2   2023-11-14 22:13  [ID]
     ");
     let dir = sandbox.dir.path().join("web");
     clone(&dir, &sandbox);
@@ -235,17 +235,17 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     web v1.2.2 .. v1.3.0
     https://github.com/acme/web/compare/v1.2.2...v1.3.0
     4 commits from v1.2.2 to v1.3.0
-      [ID]  2023-11-14T22:13:20Z  Release 1.3.0  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Change 2  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Release 1.2.3  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Change 1  (A U Thor)
+      [ID]  2023-11-14 22:13  Release 1.3.0  (A U Thor)
+      [ID]  2023-11-14 22:13  Change 2  (A U Thor)
+      [ID]  2023-11-14 22:13  Release 1.2.3  (A U Thor)
+      [ID]  2023-11-14 22:13  Change 1  (A U Thor)
     ENVIRONMENT  VERSION  SINCE                 COMMIT
-    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
-    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+    dev          v1.3.0   2023-11-14 22:13  [ID]
+    dev          v1.2.3   2023-11-14 22:13  [ID]
+    dev          v1.2.2   2023-11-14 22:13  [ID]
+    staging      v1.2.3   2023-11-14 22:13  [ID]
+    staging      v1.2.2   2023-11-14 22:13  [ID]
+    prod         v1.2.2   2023-11-14 22:13  [ID]
     ");
     let document = run(&sandbox, &[&args[..], &["-o", "json"]].concat()).json(1);
     assert_eq!(document["commits"].as_array().unwrap().len(), 4);

@@ -312,7 +312,7 @@ fn what_is_found_is_shown() {
     put(&sandbox, "web", "prod", "v9.0.0");
     let shown = run(&sandbox, &["verify"]).stdout(1);
     let shown: Vec<&str> =
-        shown.lines().map(|line| line.split_once("Z  ").map_or(line, |l| l.1)).collect();
+        shown.lines().map(|line| line.split_once(":13  ").map_or(line, |l| l.1)).collect();
     assert_snapshot!(shown.join("\n"), @"
     unexplained  web  prod  v1.2.2 -> v9.0.0 has no record
     version  web  staging  the record says version v1.2.4, and it is v1.2.3
@@ -321,6 +321,7 @@ fn what_is_found_is_shown() {
     ");
     let tsv = run(&sandbox, &["verify", "-o", "tsv"]).stdout(1);
     assert!(tsv.starts_with("commit\ttime\tfinding\tapp\tenvironment\tmessage\n"), "{tsv}");
+    assert!(tsv.contains(&format!("\n{}\t2023-11-14T22:13:20Z\t", sandbox.head())), "{tsv}");
     assert_eq!(run(&sandbox, &["verify", "-o", "ndjson"]).stdout(1).lines().count(), 2);
 }
 

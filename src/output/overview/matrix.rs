@@ -139,7 +139,7 @@ fn cell(cell: &StatusCell, now: i64) -> Markup {
             (mark(cell.standing))
             @if let Some(since) = cell.since {
                 time.age datetime=(day(since)) title=(format!("{}{}", day(since), by.unwrap_or_default())) {
-                    (ago(now - since)) " ago"
+                    (ago(now - since)) @if since < now + 600 { " ago" }
                 }
             }
         }
