@@ -217,7 +217,7 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     --- stdout
     web v1.2.2 .. v1.3.0
     https://github.com/acme/web/compare/v1.2.2...v1.3.0
-    ENVIRONMENT  VERSION  SINCE                 COMMIT
+    ENVIRONMENT  VERSION  SINCE             COMMIT
     dev          v1.3.0   2023-11-14 22:13  [ID]
     dev          v1.2.3   2023-11-14 22:13  [ID]
     dev          v1.2.2   2023-11-14 22:13  [ID]
@@ -239,7 +239,7 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
       [ID]  2023-11-14 22:13  Change 2  (A U Thor)
       [ID]  2023-11-14 22:13  Release 1.2.3  (A U Thor)
       [ID]  2023-11-14 22:13  Change 1  (A U Thor)
-    ENVIRONMENT  VERSION  SINCE                 COMMIT
+    ENVIRONMENT  VERSION  SINCE             COMMIT
     dev          v1.3.0   2023-11-14 22:13  [ID]
     dev          v1.2.3   2023-11-14 22:13  [ID]
     dev          v1.2.2   2023-11-14 22:13  [ID]
@@ -270,6 +270,7 @@ fn a_clone_tells_the_commits_of_two_versions() {
     sandbox.git(["config", "promote.web.source", "../web"]);
     let said = run(&sandbox, &["diff", "web@v1.2.3", "web@v1.3.0"]).stdout(1);
     assert!(said.contains("2 commits from v1.2.3 to v1.3.0\n"), "{said}");
+    put(&sandbox, "api", "dev", "v1.2.3");
     let said = run(&sandbox, &["diff", "api@v1.2.2", "v1.2.3"]).text();
     assert!(said.contains("note: `source` of an [[app]] in promote.toml"), "{said}");
     assert_snapshot!(run(&sandbox, &["diff", "api@v8", "v9"]).text(), @"

@@ -295,7 +295,7 @@ fn every_next_step_is_shown() {
 #[test]
 fn what_was_not_judged_is_not_called_good() {
     let repo = repo(&[]);
-    for env in ["blue", "green"] {
+    for env in ["dev", "blue"] {
         put(&repo, "web", env, "v1");
     }
     let text = report(&repo, &[]).stdout(0);
