@@ -158,11 +158,11 @@ fn in_order(rows: &mut [VersionRow], order: Order) {
     };
     rows.sort_by(|a, b| {
         let same = (&a.app, &a.image).cmp(&(&b.app, &b.image));
-        let tie = || match (&a.first, &b.first) {
+        let by_version = || match (&a.first, &b.first) {
             (Some(_), Some(_)) => Ordering::Equal,
             _ => a.version.cmp(&b.version),
         };
-        same.then_with(|| time(b).cmp(&time(a))).then_with(tie)
+        same.then_with(|| time(b).cmp(&time(a))).then_with(by_version)
     });
     if order == Order::Version {
         let one_image = |a: &VersionRow, b: &VersionRow| (&a.app, &a.image) == (&b.app, &b.image);

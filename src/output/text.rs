@@ -61,28 +61,29 @@ pub fn ago(seconds: i64) -> String {
 }
 
 /// The order in which people count: `app-2` before `app-10`.
-pub(super) fn natural(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a, b);
-    while let (Some(x), Some(y)) = (left.chars().next(), right.chars().next()) {
-        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-        let (n, m) = (digits(left), digits(right));
-        let order = if n > 0 && m > 0 {
-            let (x, y) = (left.get(..n).unwrap_or_default(), right.get(..m).unwrap_or_default());
-            let (x, y) = (x.trim_start_matches('0'), y.trim_start_matches('0'));
-            (left, right) = (left.get(n..).unwrap_or_default(), right.get(m..).unwrap_or_default());
-            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+pub(super) fn natural(one: &str, other: &str) -> Ordering {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut left, mut right) = (one, other);
+    while let (Some(first), Some(second)) = (left.chars().next(), right.chars().next()) {
+        let (long, wide) = (digits(left), digits(right));
+        let numbers = long > 0 && wide > 0;
+        let (long, wide) =
+            if numbers { (long, wide) } else { (first.len_utf8(), second.len_utf8()) };
+        let (head, rest) = left.split_at(long);
+        let (their_head, their_rest) = right.split_at(wide);
+        let order = if numbers {
+            let (head, their_head) =
+                (head.trim_start_matches('0'), their_head.trim_start_matches('0'));
+            head.len().cmp(&their_head.len()).then_with(|| head.cmp(their_head))
         } else {
-            (left, right) = (
-                left.get(x.len_utf8()..).unwrap_or_default(),
-                right.get(y.len_utf8()..).unwrap_or_default(),
-            );
-            x.cmp(&y)
+            first.cmp(&second)
         };
         if order.is_ne() {
             return order;
         }
+        (left, right) = (rest, their_rest);
     }
-    left.len().cmp(&right.len()).then_with(|| a.cmp(b))
+    left.len().cmp(&right.len()).then_with(|| one.cmp(other))
 }
 
 /// A time as RFC 3339 in UTC.
