@@ -8,7 +8,7 @@ mod claims;
 mod said;
 
 pub use claims::{ClaimedApp, Claims, claims};
-pub use said::{Said, said};
+pub use said::{Said, said, said_alone};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -16,6 +16,7 @@ use crate::command::diff::DiffArgs;
 use crate::command::doctor::DoctorArgs;
 use crate::command::edit::EditArgs;
 use crate::command::explain::ExplainArgs;
+use crate::command::hold::{HoldArgs, ResumeArgs};
 use crate::command::init::InitArgs;
 use crate::command::log::LogArgs;
 use crate::command::next::NextArgs;
@@ -119,6 +120,8 @@ enum Command {
     /// Short-lived copies of an app in the first environment
     Preview(PreviewArgs),
     Registry(RegistryArgs),
+    Hold(Box<HoldArgs>),
+    Resume(Box<ResumeArgs>),
     /// Wait until what runs in an environment is healthy, as the forge knows it
     Wait(Box<WaitArgs>),
     /// Change image pins or markers of one file; no rules, no commit
@@ -296,6 +299,8 @@ fn dispatch(context: &Context, cli: Cli) -> Result<Answer, Failure> {
         Some(Command::Verify(args)) => command::verify::run(context, &args),
         Some(Command::Report(args)) => command::report::run(context, &args),
         Some(Command::Next(args)) => command::next::run(context, &args),
+        Some(Command::Hold(args)) => command::hold::hold(context, &args),
+        Some(Command::Resume(args)) => command::hold::resume(context, &args),
         Some(Command::Preview(args)) => command::preview::run(context, &args),
         Some(Command::Registry(args)) => command::registry::run(context, &args),
         Some(Command::Wait(args)) => command::wait::run(context, &args),

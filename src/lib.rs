@@ -19,6 +19,7 @@ pub mod command;
 pub mod config;
 pub mod diff;
 pub mod discover;
+pub mod expression;
 pub mod forge;
 pub mod gate;
 pub mod git;

@@ -1,11 +1,13 @@
 //! What each command found or did: plain data, rendered by `output`.
 
 mod diff;
+mod hold;
 mod live;
 mod overview;
 mod verify;
 
 pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+pub use hold::{HoldAction, HoldReport};
 
 pub use live::LiveCell;
 pub use overview::Overview;
@@ -79,6 +81,8 @@ pub struct PromotionReport {
     pub promotions: Vec<Promotion>,
     /// Apps and images that already run what was asked for.
     pub current: Vec<(AppId, String, Pin)>,
+    /// What changed between the versions, where the app's own repository tells.
+    pub changes: Vec<Changes>,
     /// What was copied to the registry of the environment.
     pub copies: Vec<CopyRow>,
     /// The values that change.
@@ -110,6 +114,10 @@ pub enum Standing {
     Behind,
     /// It runs what never was in the environments before.
     Ahead,
+    /// A hold keeps the app where it is.
+    Held,
+    /// Behind, and a freeze keeps it so.
+    Frozen,
     /// The app is not in this environment.
     Absent,
     /// What it runs is not clear.

@@ -163,14 +163,14 @@ mod tests {
 
     #[test]
     fn a_squash_leaves_records_in_the_text() {
+        let other = RECORD.replace("12ab", "34cd");
         let indented = format!("    {}", RECORD.replace('\n', "\n    "));
         let records =
-            claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{RECORD}\n\nMore words.\n"));
+            claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{other}\n\nMore words.\n"));
         assert_eq!(records.len(), 2);
         assert!(records.iter().all(|record| record.in_text && record.apps.len() == 1));
         assert!(claims("Subject\n\nPromote-Override: GP001\n").is_empty());
         // The last record of a squash is the trailers of its message.
-        let other = RECORD.replace("12ab", "34cd");
         let records = claims(&format!("Ship (#5)\n\n* Promote\n\n{other}\n\n* Next\n\n{RECORD}"));
         let found: Vec<(&str, bool)> =
             records.iter().map(|record| (record.id.as_str(), record.in_text)).collect();

@@ -69,6 +69,20 @@ fn may_have_record(message: &str) -> bool {
         .any(|at| message.as_bytes().get(at..at + KEY.len()).is_some_and(own))
 }
 
+/// Reads the record of a message that holds no other: a squash has the records
+/// of all that it is made of, and its trailers are those of the last.
+pub fn said_alone(message: &str) -> Option<Said> {
+    let said = said(message)?;
+    let is_first = |line: &str| {
+        let line = line.trim_start_matches([' ', '\t', '*', '-', '>']);
+        line.get(..TO.len()).is_some_and(|key| key.eq_ignore_ascii_case(TO))
+    };
+    (message.lines().filter(|line| is_first(line)).count() == 1).then_some(said)
+}
+
+/// The trailer that a record begins with.
+const TO: &str = "Promote-To";
+
 fn read_move(value: &str) -> Option<ClaimedApp> {
     let (before, new) = value.rsplit_once(" -> ")?;
     let (name, previous) = before.rsplit_once(' ')?;
@@ -97,6 +111,10 @@ mod tests {
         assert_eq!(said("Fix\n\nPromote-App: web v1 -> v2\n"), None);
         assert_eq!(said(&message.to_ascii_lowercase()).unwrap().moves.len(), 2);
         let shouted = message.replace("Promote-", "PROMOTE-");
-        assert_eq!(said(&shouted), Some(found));
+        assert_eq!(said(&shouted).as_ref(), Some(&found));
+        assert_eq!(said_alone(message), Some(found));
+        let squash = format!("Both\n\n* Promote\n\n  promote-to: dev\n\n{message}");
+        assert!(said(&squash).is_some());
+        assert_eq!(said_alone(&squash), None);
     }
 }

@@ -2,6 +2,7 @@
 //! from them to a report.
 
 pub mod audit;
+mod change;
 pub mod check;
 mod chosen;
 pub mod config;
@@ -14,6 +15,8 @@ mod evidence;
 pub mod explain;
 mod failure;
 mod forges;
+mod held;
+pub mod hold;
 pub mod init;
 mod leftovers;
 pub mod log;
@@ -26,6 +29,7 @@ pub mod promote;
 pub mod registry;
 pub mod report;
 pub mod schema;
+mod source;
 pub mod status;
 pub mod verify;
 pub mod versions;

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use toml::Spanned;
+
 use super::error::{ConfigError, Kind, Problem, Source};
 use super::grammar::printable;
 use super::raw::{RawConfig, RawEnvironment, RawForge, RawPullRequest, Text};
@@ -121,6 +123,27 @@ pub(super) fn of_environment(
         deliver: word(source, "deliver", raw.deliver.as_ref(), &Deliver::WORDS)?,
         auto_merge: raw.auto_merge,
         reviewers: raw.reviewers.iter().map(reviewer).collect::<Result<_, _>>()?,
+        approvals: raw.approvals.as_ref().map(|number| approvals(source, number)).transpose()?,
+        rollback_approvals: raw
+            .rollback
+            .as_ref()
+            .and_then(|rollback| rollback.approvals.as_ref())
+            .map(|number| approvals(source, number))
+            .transpose()?,
+        protected: raw.protected,
+    })
+}
+
+/// More than anybody could ask for is a slip.
+const MOST_APPROVALS: i64 = 50;
+
+fn approvals(source: Source<'_>, number: &Spanned<i64>) -> Result<u8, ConfigError> {
+    let given = *number.get_ref();
+    let fits = (0..=MOST_APPROVALS).contains(&given);
+    u8::try_from(given).ok().filter(|_| fits).ok_or_else(|| {
+        let reason = format!("it is not between 0 and {MOST_APPROVALS}");
+        let value = given.to_string();
+        source.at(number.span(), Problem::BadValue { kind: Kind::Approvals, value, reason })
     })
 }
 
@@ -221,6 +244,12 @@ pub(super) fn write_environment(text: &mut String, own: &EnvironmentDelivery) ->
     if !own.reviewers.is_empty() {
         let names = own.reviewers.iter().map(ToString::to_string);
         writeln!(text, "reviewers = {}", strings(names))?;
+    }
+    if let Some(approvals) = own.approvals {
+        writeln!(text, "approvals = {approvals}")?;
+    }
+    if own.protected {
+        text.push_str("protected = true\n");
     }
     Ok(())
 }

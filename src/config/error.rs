@@ -30,7 +30,13 @@ pub struct ConfigError {
 impl ConfigError {
     /// What to do about it, without the word `hint:`.
     pub fn hint(&self) -> String {
-        self.problem.hint()
+        match &self.problem {
+            Problem::Syntax(_) if self.file == super::HOLDS => {
+                "`[[hold]]` with `environment`, `app`, `reason` and perhaps `until` is a hold"
+                    .to_owned()
+            }
+            problem => problem.hint(),
+        }
     }
 }
 
@@ -131,6 +137,42 @@ pub enum Problem {
     /// A rule that no config can allow to be waived.
     #[error("the rule `{0}` cannot be overridden")]
     FixedRule(String),
+    /// An expression that is no condition.
+    #[error("the expression cannot be used: {0}")]
+    Expression(String),
+    /// A list that is longer than can be meant.
+    #[error("`{list}` has more than {most} entries")]
+    TooMany {
+        /// The list.
+        list: &'static str,
+        /// As many as it may have.
+        most: usize,
+    },
+    /// An entry that says none of several things, or more than one.
+    #[error("an entry of `windows` has one of `allow`, `deny` and `cron`")]
+    NotOneTime,
+    /// A key that goes with another one alone.
+    #[error("`duration` goes with `cron`, and `cron` with `duration`")]
+    Duration,
+    /// Two windows of one zone that have a time in common.
+    #[error("`{second}` overlaps `{first}`")]
+    Overlap {
+        /// The window that is listed first.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// Windows in which the environment is never open.
+    #[error("with these windows the environment `{0}` is never open")]
+    NeverOpens(String),
+    /// A freeze that ends before it begins.
+    #[error("the freeze ends on {to}, before it begins on {from}")]
+    Backwards {
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
+    },
     /// A rule that also a rollback has to satisfy.
     #[error("a rollback cannot be exempt from the rule `{0}`")]
     NotExempt(String),
@@ -204,9 +246,33 @@ pub enum Kind {
     /// Who has to have signed an image.
     #[error("signer")]
     Signer,
+    /// A number of approvals.
+    #[error("number of approvals")]
+    Approvals,
     /// A span of time.
     #[error("span of time")]
     Span,
+    /// The name of a time zone.
+    #[error("time zone")]
+    Zone,
+    /// Days and hours.
+    #[error("window")]
+    Days,
+    /// A cron pattern.
+    #[error("cron pattern")]
+    Cron,
+    /// A day.
+    #[error("date")]
+    Date,
+    /// A moment.
+    #[error("time")]
+    Time,
+    /// The name of a policy.
+    #[error("name of a policy")]
+    Policy,
+    /// The key of a trailer.
+    #[error("key of a trailer")]
+    Trailer,
 }
 
 impl Kind {
@@ -228,7 +294,15 @@ impl Kind {
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
             Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
             Self::Signer => "`{ key = \"cosign.pub\" }`",
+            Self::Approvals => "`2`",
             Self::Span => "`24h`, `90m` or `1d 12h`",
+            Self::Zone => "`Europe/Berlin` or `UTC`",
+            Self::Days => "`Mon-Fri 10:00-16:00`, `Sat-Sun` or `22:00-02:00`",
+            Self::Cron => "`0 10 * * 1-5`: minute, hour, day of the month, month, day of the week",
+            Self::Date => "`2026-12-20`",
+            Self::Policy => "`no majors on Fridays`",
+            Self::Trailer => "`Ticket`",
+            Self::Time => "`2026-12-01T10:00:00Z`",
         }
     }
 }
@@ -253,12 +327,32 @@ impl Problem {
             Self::EmptyList(list) => format!("name something in `{list}`, or remove it"),
             Self::Twice { value, .. } => format!("remove the second `{value}`"),
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
-            Self::UnknownRule(_) => "rules are GP001 to GP017".to_owned(),
+            Self::UnknownRule(_) => "rules are GP001 to GP019".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
             Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),
+            Self::NotOneTime | Self::Duration | Self::Overlap { .. } | Self::NeverOpens(_) => {
+                self.window_hint()
+            }
+            Self::Backwards { .. } => "`to` is the last day of the freeze".to_owned(),
             _ => self.environment_hint(),
         }
+    }
+
+    fn window_hint(&self) -> String {
+        match self {
+            Self::NotOneTime => {
+                "windows = [{ allow = \"Mon-Fri 10:00-16:00\", timezone = \"Europe/Berlin\" }]"
+            }
+            Self::Duration => {
+                "{ cron = \"0 10 * * 1-5\", duration = \"6h\", timezone = \"Europe/Berlin\" }"
+            }
+            Self::Overlap { .. } => {
+                "make one window of the two, or let the one end where the other begins"
+            }
+            _ => "an environment that nothing enters has no place in the pipeline",
+        }
+        .to_owned()
     }
 
     fn key_hint(&self) -> String {
@@ -293,6 +387,8 @@ impl Problem {
             Self::Pipeline { error: PipelineError::SharedDirectory { .. }, .. } => {
                 "give each environment directories of its own with `dirs`".to_owned()
             }
+            Self::Expression(_) => "docs/policies.md lists what an expression can ask".to_owned(),
+            Self::TooMany { .. } => "remove those that are over".to_owned(),
             Self::TooManyEnvironments(_) => "split the repository".to_owned(),
             _ => "list it under the environments, or correct the name".to_owned(),
         }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
-use super::Config;
 use super::error::{ConfigError, Kind, Problem, Source};
 use super::grammar::printable;
 use super::raw::{RawConfig, RawEnvironment, RawRollback, Text};
 use super::read::FIXED;
 use super::write::{string, strings};
+use super::{Config, PolicyRule, policies, times};
 use crate::model::{EnvironmentName, Rule};
-use crate::schedule::Span;
+use crate::schedule::{Calendar, Freeze, Span, Window};
 
 /// What a rollback need not satisfy where the config does not say: the
 /// environments before have moved on, so that neither can hold.
@@ -21,6 +21,10 @@ const EXEMPT: [Rule; 2] = [Rule::GP009, Rule::GP015];
 pub struct Guards {
     /// By environment; one that says nothing is not in it.
     environments: BTreeMap<EnvironmentName, Guard>,
+    /// Freezes of all environments.
+    freezes: Vec<Freeze>,
+    /// Conditions that a promotion has to satisfy.
+    pub policies: Vec<PolicyRule>,
 }
 
 /// What holds one environment shut for a while.
@@ -30,9 +34,21 @@ pub struct Guard {
     pub soak: Option<Span>,
     /// The rules that a rollback is exempt from; `None`: the default.
     exempt: Option<Vec<Rule>>,
+    /// When it may be entered.
+    windows: Vec<Window>,
+    /// On which days not.
+    freezes: Vec<Freeze>,
+    /// The trailers that a change has to carry.
+    pub trailers: Vec<String>,
 }
 
-static NO_GUARD: Guard = Guard { soak: None, exempt: None };
+static NO_GUARD: Guard = Guard {
+    soak: None,
+    exempt: None,
+    windows: Vec::new(),
+    freezes: Vec::new(),
+    trailers: Vec::new(),
+};
 
 impl Guard {
     /// Whether a rollback need not satisfy the rule.
@@ -53,7 +69,24 @@ impl Guard {
         let exempts = other.exempt.as_deref().unwrap_or(&EXEMPT);
         let more = exempts.iter().filter(|rule| !self.exempts(**rule));
         found.extend(more.map(|rule| format!("a rollback is exempt from {rule}")));
+        if self.windows != other.windows && !self.windows.is_empty() {
+            found.push("its windows are others".to_owned());
+        }
+        let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
+        found.extend(gone.map(Freeze::gone));
+        let gone = self.trailers.iter().filter(|key| !other.trailers.contains(key));
+        found.extend(gone.map(|key| format!("the trailer {key} is no longer wanted")));
         found
+    }
+}
+
+impl Guards {
+    /// What others let through everywhere that these do not, in words.
+    pub fn loosened(&self, other: &Self) -> Vec<String> {
+        let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
+        let lost = self.policies.iter().filter(|policy| !other.policies.contains(policy));
+        let lost = lost.map(|policy| format!("the policy `{}` is gone or another", policy.name));
+        gone.map(Freeze::gone).chain(lost).collect()
     }
 }
 
@@ -61,6 +94,12 @@ impl Config {
     /// What holds the environment shut for a while.
     pub fn guard(&self, environment: &EnvironmentName) -> &Guard {
         self.guards.environments.get(environment).unwrap_or(&NO_GUARD)
+    }
+
+    /// When the environment may be entered.
+    pub fn calendar(&self, environment: &EnvironmentName) -> Calendar<'_> {
+        let guard = self.guard(environment);
+        Calendar { windows: &guard.windows, freezes: [&guard.freezes, &self.guards.freezes] }
     }
 }
 
@@ -73,16 +112,20 @@ pub(super) fn read(source: Source<'_>, raw: &RawConfig) -> Result<Guards, Config
             environments.insert(EnvironmentName::new(one.name.get_ref()), guard);
         }
     }
-    Ok(Guards { environments })
+    let freezes = times::freezes(source, &raw.freezes)?;
+    Ok(Guards { environments, freezes, policies: Vec::new() })
 }
 
 fn guard(source: Source<'_>, raw: &RawEnvironment) -> Result<Guard, ConfigError> {
     let soak = raw.soak.as_ref().map(|text| span(source, text)).transpose()?;
     let exempt = raw.rollback.as_ref().map(|raw| exempt(source, raw)).transpose()?;
-    Ok(Guard { soak, exempt: exempt.flatten() })
+    let windows = times::windows(source, raw)?;
+    let freezes = times::freezes(source, &raw.freezes)?;
+    let trailers = policies::trailers(source, &raw.require_trailers)?;
+    Ok(Guard { soak, exempt: exempt.flatten(), windows, freezes, trailers })
 }
 
-fn span(source: Source<'_>, text: &Text) -> Result<Span, ConfigError> {
+pub(super) fn span(source: Source<'_>, text: &Text) -> Result<Span, ConfigError> {
     text.get_ref().parse().map_err(|reason| bad(source, (text, Kind::Span), reason))
 }
 
@@ -116,13 +159,32 @@ fn exempt(source: Source<'_>, raw: &RawRollback) -> Result<Option<Vec<Rule>>, Co
 }
 
 /// Writes what an environment says.
-pub(super) fn write_environment(text: &mut String, guard: &Guard) -> fmt::Result {
+pub(super) fn write_environment(
+    text: &mut String,
+    guard: &Guard,
+    approvals: Option<u8>,
+) -> fmt::Result {
     if let Some(soak) = guard.soak {
         writeln!(text, "soak = {}", string(&soak.to_string()))?;
     }
-    if let Some(exempt) = &guard.exempt {
-        let names = strings(exempt.iter().map(ToString::to_string));
-        writeln!(text, "rollback = {{ exempt = {names} }}")?;
+    let exempt = guard
+        .exempt
+        .as_ref()
+        .map(|exempt| format!("exempt = {}", strings(exempt.iter().map(ToString::to_string))));
+    let approvals = approvals.map(|number| format!("approvals = {number}"));
+    let rollback: Vec<String> = exempt.into_iter().chain(approvals).collect();
+    if !rollback.is_empty() {
+        writeln!(text, "rollback = {{ {} }}", rollback.join(", "))?;
+    }
+    times::write_windows(text, &guard.windows)?;
+    times::write_freezes(text, &guard.freezes)?;
+    if !guard.trailers.is_empty() {
+        writeln!(text, "require-trailers = {}", strings(guard.trailers.iter()))?;
     }
     Ok(())
+}
+
+/// Writes what the top of the file says.
+pub(super) fn write_top(text: &mut String, guards: &Guards) -> fmt::Result {
+    times::write_freezes(text, &guards.freezes)
 }

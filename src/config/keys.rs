@@ -26,9 +26,11 @@ static ROOT: Place = Place {
         ("version", None),
         ("deliver", None),
         ("mutable-tags", None),
+        ("freezes", Some(&FREEZE)),
         ("layout", Some(&LAYOUT)),
         ("environment", Some(&ENVIRONMENT)),
         ("override", Some(&OVERRIDE)),
+        ("policy", Some(&POLICY)),
         ("app", Some(&APP)),
         ("forge", Some(&FORGE)),
         ("pull-request", Some(&PULL_REQUEST)),
@@ -90,6 +92,8 @@ static ENVIRONMENT: Place = Place {
         ("deliver", None),
         ("auto-merge", None),
         ("reviewers", None),
+        ("approvals", None),
+        ("protected", None),
         ("health", Some(&HEALTH)),
         ("context", None),
         ("namespace", None),
@@ -98,8 +102,11 @@ static ENVIRONMENT: Place = Place {
         ("verify-signature", Some(&SIGNATURE)),
         ("soak", None),
         ("rollback", Some(&ROLLBACK)),
+        ("windows", Some(&WINDOW)),
+        ("freezes", Some(&FREEZE)),
+        ("require-trailers", None),
     ],
-    later: &["windows", "freezes", "approvals", "protected", "require-trailers"],
+    later: &[],
 };
 
 static HEALTH: Place = Place {
@@ -125,8 +132,41 @@ static SIGNATURE: Place = Place {
 static ROLLBACK: Place = Place {
     written: "`rollback` of `[[environment]]`",
     list: None,
-    keys: &[("exempt", None)],
-    later: &["approvals"],
+    keys: &[("exempt", None), ("approvals", None)],
+    later: &[],
+};
+
+static WINDOW: Place = Place {
+    written: "an entry of `windows` of `[[environment]]`",
+    list: None,
+    keys: &[
+        ("allow", None),
+        ("deny", None),
+        ("cron", None),
+        ("duration", None),
+        ("timezone", None),
+    ],
+    later: &[],
+};
+
+static FREEZE: Place = Place {
+    written: "an entry of `freezes`",
+    list: None,
+    keys: &[("from", None), ("to", None), ("timezone", None), ("reason", None)],
+    later: &[],
+};
+
+static POLICY: Place = Place {
+    written: "`[[policy]]`",
+    list: Some("policy"),
+    keys: &[
+        ("name", None),
+        ("expression", None),
+        ("environments", None),
+        ("message", None),
+        ("override", None),
+    ],
+    later: &[],
 };
 
 static OVERRIDE: Place = Place {
@@ -151,8 +191,11 @@ static PLACES: &[&Place] = &[
     &ENVIRONMENT,
     &SIGNATURE,
     &ROLLBACK,
+    &WINDOW,
+    &FREEZE,
     &HEALTH,
     &OVERRIDE,
+    &POLICY,
     &APP,
     &FORGE,
     &PULL_REQUEST,

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::health::RawHealth;
 use super::images::RawSignature;
+use super::raw_times::{RawFreeze, RawPolicy, RawWindow};
 
 /// A text with its place in the file.
 pub(super) type Text = Spanned<String>;
@@ -49,9 +50,17 @@ pub(super) struct RawConfig {
     /// waived may be waived by `promote`, and none in `check`.
     #[serde(default)]
     pub(super) r#override: Vec<RawOverride>,
+    /// Conditions that a promotion has to satisfy, in the Common Expression
+    /// Language.
+    #[serde(default)]
+    pub(super) policy: Vec<RawPolicy>,
     /// Apps that differ from the rest; the first match wins.
     #[serde(default)]
     pub(super) app: Vec<RawApp>,
+    /// Days on which nothing enters any environment.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
     /// Tags that move, as globs, beside the built-in ones such as `latest`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -124,6 +133,7 @@ pub(super) struct RawField {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Environment")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub(super) struct RawEnvironment {
     /// Its name, as it stands in commands.
     #[schemars(with = "String")]
@@ -162,6 +172,15 @@ pub(super) struct RawEnvironment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) reviewers: Vec<Text>,
+    /// How many approvals a pull request into it needs. Left out: none, or one
+    /// where it is protected.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
+    /// Whether nothing goes in that nobody approved, and its paths have owners
+    /// in the file of code owners.
+    #[serde(default)]
+    pub(super) protected: bool,
     /// What tells whether the environments before are healthy: a version comes
     /// in only from healthy ones.
     #[serde(default)]
@@ -198,6 +217,19 @@ pub(super) struct RawEnvironment {
     /// What is other for a rollback into it.
     #[serde(default)]
     pub(super) rollback: Option<RawRollback>,
+    /// When it may be entered: in any window that allows, and in none that
+    /// denies. Left out: always.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<RawWindow>>", length(min = 1))]
+    pub(super) windows: Option<Spanned<Vec<Spanned<RawWindow>>>>,
+    /// Days on which nothing enters it.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFreeze>")]
+    pub(super) freezes: Vec<Spanned<RawFreeze>>,
+    /// The trailers that a change of it has to carry, by their keys.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) require_trailers: Vec<Text>,
 }
 
 /// What is other for a rollback.
@@ -210,6 +242,11 @@ pub(super) struct RawRollback {
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) exempt: Option<Vec<Text>>,
+    /// How many approvals a pull request for a rollback needs. Left out: as
+    /// many as any other.
+    #[serde(default)]
+    #[schemars(with = "Option<u8>", range(max = 50))]
+    pub(super) approvals: Option<Spanned<i64>>,
 }
 
 /// The forge that pull requests are opened on.

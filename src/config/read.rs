@@ -11,7 +11,7 @@ use super::error::{ConfigError, Problem, Source};
 use super::raw::{RawApp, RawConfig, RawField, RawLayoutPath, RawOverride, Text};
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, GITOPS_PROMOTION, LayoutPath, Origin, OverrideGrant,
-    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, guards, keys,
+    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, guards, keys, policies,
 };
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
@@ -28,7 +28,7 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
     let raw = RawConfig::deserialize(Deserializer::from(table))
         .map_err(|error| syntax(source, &error))?;
     let delivery = delivery::read(source, &raw)?;
-    let guards = guards::read(source, &raw)?;
+    let mut guards = guards::read(source, &raw)?;
     let reader = Reader { source, pipeline: environments::pipeline(source, &raw.environment)? };
     let mutable_tags =
         raw.mutable_tags.iter().map(|tag| reader.glob(tag)).collect::<Result<_, _>>()?;
@@ -36,6 +36,9 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         raw.layout.map_or_else(|| Ok(Vec::new()), |layout| reader.layout(&layout.paths))?;
     let overrides = raw.r#override.iter().map(|one| reader.grant(one)).collect::<Result<_, _>>()?;
     let apps = reader.apps(&raw.app)?;
+    guards.policies = policies::read(source, &raw.policy, &|policy| {
+        reader.environments(policy.environments.as_ref())
+    })?;
     let pipeline = reader.pipeline;
     let origin = Origin::PromoteToml;
     let require_online = raw.require_online;

@@ -7,7 +7,7 @@ use toml::Value;
 use super::import::ImportNote;
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
-    health, images,
+    health, images, policies,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -42,16 +42,18 @@ fn write_all(text: &mut String, config: &Config, notes: &[ImportNote]) -> fmt::R
         text.push_str("\n# Tags that move, beside the built-in ones such as `latest`.\n");
         writeln!(text, "mutable-tags = {}", strings(config.mutable_tags.iter()))?;
     }
+    guards::write_top(text, &config.guards)?;
     layout(text, &config.layout)?;
     text.push_str("\n# The order of this list is the order of promotion.");
     let mut before = None;
     for one in config.pipeline.environments() {
         environment(text, one, before)?;
-        guards::write_environment(text, config.guard(&one.name))?;
+        guards::write_environment(text, config.guard(&one.name), one.delivery.rollback_approvals)?;
         before = Some(&one.name);
     }
     config.overrides.iter().try_for_each(|one| grant(text, one))?;
     config.apps.iter().try_for_each(|one| app(text, one))?;
+    policies::write(text, &config.guards.policies)?;
     delivery::write_tables(text, &config.delivery)
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::common::{Steps, entry, line, newest, seconds};
 use super::http::Http;
 use super::place::encoded;
+use super::standing::{Standing, Word, text};
 use super::{Check, CheckState, Draft, Forge, ForgeError, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 
@@ -332,6 +333,23 @@ impl Forge for Bitbucket {
         let found: Result<Vec<Status>, ForgeError> = self.http.chained(&path, &[LONG_PAGE]);
         let found = found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         Ok(newest(found.into_iter().map(Status::check).collect()))
+    }
+
+    fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
+        let pull: Value = self.http.get(&self.path(request, ""), &[])?;
+        let word = |one: &Value| {
+            let word = match text(one, "/state") {
+                "approved" => Word::Approved,
+                "changes_requested" => Word::Rejected,
+                _ => return None,
+            };
+            // To which push it belongs is not told.
+            Some((text(one, "/user/nickname").to_owned(), word, None))
+        };
+        let all = pull.pointer("/participants").and_then(Value::as_array);
+        let said = all.into_iter().flatten().filter_map(word);
+        // Whether it conflicts is not told either.
+        Ok(Standing::of(text(&pull, "/author/nickname"), said, None))
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {

@@ -17,6 +17,7 @@ mod http;
 mod meaning;
 mod place;
 mod sources;
+mod standing;
 mod token;
 mod versions;
 
@@ -26,6 +27,7 @@ pub use gitlab::{PushOptions, push_options};
 pub use http::Limits;
 pub use place::{Place, Told};
 pub use sources::{Ask, Sources, find as find_token, missing as missing_token, run as ask_program};
+pub use standing::{Review, Standing};
 pub use token::{Form, Token};
 pub use versions::compare_versions;
 
@@ -148,6 +150,16 @@ pub trait Forge: fmt::Debug {
         request: &Request,
         merge: Option<MergeMethod>,
     ) -> Result<(), ForgeError>;
+
+    /// How a request stands with people and with its base.
+    fn standing(&self, request: &Request) -> Result<Standing, ForgeError>;
+
+    /// Whether a person is in a team.
+    fn is_member(&self, team: (&str, &str), person: &str) -> Result<bool, ForgeError> {
+        let (organization, name) = team;
+        let message = format!("whether {person} is in @{organization}/{name} is not asked there");
+        Err(ForgeError::Unsupported { forge: self.name().to_owned(), message })
+    }
 
     /// The statuses and check runs of a commit, the newest of each name.
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError>;

@@ -11,6 +11,7 @@ mod gp002;
 mod gp003;
 mod gp004;
 mod gp005;
+mod gp006;
 mod gp007;
 mod gp008;
 mod gp009;
@@ -20,6 +21,9 @@ mod gp012;
 mod gp013;
 mod gp014;
 mod gp015;
+mod gp016;
+mod gp017;
+mod gp019;
 mod outside;
 mod policy;
 mod signed;
@@ -31,13 +35,14 @@ pub use gp001::tag_or_digest;
 pub use gp002::{Images as RegistryImages, Registered};
 pub use gp005::is_moving;
 pub use gp015::runs_there;
+pub use gp019::{Approval, Given};
 pub use outside::{Answers, Silence, is_answered_outside, not_asked, only_silence, silent};
 pub use signed::{Signatures, Signed};
 
 use std::collections::BTreeMap;
 
 use crate::audit::Waiver;
-use crate::config::Config;
+use crate::config::{Config, Holds};
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
 use crate::model::{
@@ -69,6 +74,12 @@ pub struct Case<'a> {
     /// The dates of the commits that brought versions where time counts, by
     /// their ids.
     pub dates: &'a BTreeMap<String, Dated>,
+    /// The full id of the base; empty where it is a tree.
+    pub base: &'a str,
+    /// The trailers that the change carries, but for those of the record.
+    pub trailers: &'a [(String, String)],
+    /// What is held at the base.
+    pub holds: &'a Holds,
     /// What there is of the history of the base.
     pub history: Past,
     /// Whether going back is what is wanted.
@@ -109,6 +120,8 @@ pub struct Dated {
 pub struct Foreign<'a> {
     /// What is where at the head.
     pub head: &'a Inventory,
+    /// What is held at the head, where the change touches that.
+    pub holds: Option<&'a Holds>,
     /// Every file that changes.
     pub changed: &'a [RepoPath],
     /// The base, as a command names it.
@@ -155,6 +168,7 @@ pub const RULES: &[&RuleInfo] = &[
     &gp003::RULE,
     &gp004::RULE,
     &gp005::RULE,
+    &gp006::RULE,
     &gp007::RULE,
     &gp008::RULE,
     &gp009::RULE,
@@ -164,6 +178,9 @@ pub const RULES: &[&RuleInfo] = &[
     &gp013::RULE,
     &gp014::RULE,
     &gp015::RULE,
+    &gp016::RULE,
+    &gp017::RULE,
+    &gp019::RULE,
 ];
 
 /// The rule of that number.

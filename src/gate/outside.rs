@@ -13,7 +13,7 @@ use crate::discover::CellKey;
 use crate::model::{EnvironmentName, Finding, Outcome, Rule, Sight};
 use crate::plan::Planned;
 
-use super::{Ask, Case, about, rule};
+use super::{Approval, Ask, Case, about, rule};
 
 /// What was heard from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct Answers {
     pub images: super::RegistryImages,
     /// Who signed them, where the config asks for it.
     pub signatures: super::Signatures,
+    /// What is known of the approvals, by the environment that is entered
+    /// (GP019).
+    pub approvals: BTreeMap<EnvironmentName, Approval>,
 }
 
 /// Somebody was asked and did not answer.

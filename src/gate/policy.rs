@@ -4,7 +4,7 @@
 use crate::config::{AppPolicy, FIXED};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
 
-use super::{Case, accepted, outside, rule};
+use super::{Case, accepted, gp017, outside, rule};
 
 /// Applies the app's policy, then the waivers.
 pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
@@ -56,6 +56,9 @@ fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
     let Some(waiver) = waiver.filter(|waiver| !waiver.reason.trim().is_empty()) else {
         return finding;
     };
+    if finding.rule == Rule::GP017 && !gp017::may_be_waived(case, &finding) {
+        return finding;
+    }
     // Who does not answer must not stand in the way of an emergency.
     let silent =
         finding.outcome == Outcome::Unverifiable && outside::is_answered_outside(finding.rule);
@@ -80,6 +83,10 @@ pub(super) fn objection(case: &Case<'_>, waived: Rule, to: &EnvironmentName) -> 
     };
     if FIXED.contains(&waived) {
         return Some(format!("{waived} can never be overridden"));
+    }
+    // Each policy says for itself whether it may be.
+    if waived == Rule::GP017 {
+        return gp017::objection(case, to);
     }
     let grants = &case.config.overrides;
     let granted = grants.iter().any(|grant| {

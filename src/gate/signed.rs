@@ -22,6 +22,8 @@ pub struct Signed {
     pub signer: String,
     /// Whether it is there.
     pub holds: bool,
+    /// What was said where it is not.
+    pub why: String,
     /// The command that shows why.
     pub command: String,
 }
@@ -48,8 +50,9 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
             let message = format!("{image} is signed by {signer}");
             about(Rule::GP014, promotion, Outcome::Pass, message)
         }
-        Some(Ok(Signed { image, signer, command, .. })) => {
-            let message = format!("cosign finds no signature of {image} by {signer}");
+        Some(Ok(Signed { image, signer, command, why, .. })) => {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let message = format!("cosign finds no signature of {image} by {signer}{why}");
             let mut finding = about(Rule::GP014, promotion, Outcome::Fail, message);
             finding.hint = Some(command.clone());
             placed(finding, planned)

@@ -114,6 +114,16 @@ struct Deployment<'a> {
     restore: Option<i64>,
 }
 
+impl Deployment<'_> {
+    /// With one image more: it goes back where any of them does, and is there
+    /// with the last of them.
+    fn join(&mut self, other: &Self) {
+        self.rollback |= other.rollback;
+        self.lead = self.lead.max(other.lead).filter(|_| !self.rollback);
+        self.restore = self.restore.max(other.restore);
+    }
+}
+
 /// Counts the `entries` (newest first) that are `counted`; the others tell when
 /// a version was first anywhere.
 pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> bool) -> Metrics {
@@ -152,35 +162,65 @@ fn deployments<'a>(
         let environment = config.environment(entry.environment.as_str());
         environment.is_some_and(|e| config.sources_for(e, &entry.app) == Sources::First)
     };
-    // When each version was first in a first environment, and first anywhere
-    // it is; what stands in an environment, since when.
-    let mut begun: BTreeMap<(&AppId, &str, &Pin), i64> = BTreeMap::new();
-    let mut arrived: BTreeSet<(&EnvironmentName, &AppId, &str, &Pin)> = BTreeSet::new();
-    let mut standing = BTreeMap::new();
-    let mut seen: BTreeSet<(&str, &EnvironmentName, &AppId)> = BTreeSet::new();
-    let mut found: Vec<Deployment<'_>> = Vec::new();
-    for entry in entries.iter().rev() {
-        let (image, now) = (entry.image.as_str(), entry.moment.seconds);
-        if first(entry) {
-            begun.entry((&entry.app, image, &entry.version)).or_insert(now);
+    let mut counting = Counting::default();
+    let commits = entries.chunk_by(|a, b| a.moment.commit == b.moment.commit);
+    for commit in commits.rev() {
+        // What comes into several environments at once was in the first, too.
+        commit.iter().filter(|entry| first(entry)).for_each(|entry| counting.begin(entry));
+        for entry in commit.iter().rev() {
+            let one = counting.enter(entry, first(entry));
+            if !entry.previous.is_empty() && entry.preview.is_none() && counted(entry) {
+                counting.add(one);
+            }
         }
-        let fresh = arrived.insert((&entry.environment, &entry.app, image, &entry.version));
-        let since = standing.insert((&entry.environment, &entry.app, image), now);
-        let counts = !entry.previous.is_empty() && entry.preview.is_none() && counted(entry);
-        let one = (entry.moment.commit.as_str(), &entry.environment, &entry.app);
-        if !counts || !seen.insert(one) {
-            continue;
-        }
-        let start = begun.get(&(&entry.app, image, &entry.version));
-        let lead = start.filter(|_| fresh && !entry.rollback && !first(entry));
-        found.push(Deployment {
-            entry,
-            rollback: entry.rollback,
-            lead: lead.map(|start| (now - start).max(0)),
-            restore: since.filter(|_| entry.rollback).map(|since| (now - since).max(0)),
-        });
     }
-    found
+    counting.found
+}
+
+/// What is known on the way from the oldest entry to the newest.
+#[derive(Default)]
+struct Counting<'a> {
+    /// When each version was first in a first environment.
+    begun: BTreeMap<(&'a AppId, &'a str, &'a Pin), i64>,
+    /// What was in each environment at some time.
+    arrived: BTreeSet<(&'a EnvironmentName, &'a AppId, &'a str, &'a Pin)>,
+    /// Since when an environment has what it has.
+    standing: BTreeMap<(&'a EnvironmentName, &'a AppId, &'a str), i64>,
+    /// Where the deployment of a commit, environment and app stands.
+    places: BTreeMap<(&'a str, &'a EnvironmentName, &'a AppId), usize>,
+    found: Vec<Deployment<'a>>,
+}
+
+impl<'a> Counting<'a> {
+    fn begin(&mut self, entry: &'a Entry) {
+        let version = (&entry.app, entry.image.as_str(), &entry.version);
+        self.begun.entry(version).or_insert(entry.moment.seconds);
+    }
+
+    fn enter(&mut self, entry: &'a Entry, first: bool) -> Deployment<'a> {
+        let Entry { environment, app, version, rollback, .. } = entry;
+        let (image, now) = (entry.image.as_str(), entry.moment.seconds);
+        let fresh = self.arrived.insert((environment, app, image, version));
+        let since = self.standing.insert((environment, app, image), now);
+        let start = self.begun.get(&(app, image, version));
+        let lead = start.filter(|_| fresh && !rollback && !first);
+        Deployment {
+            entry,
+            rollback: *rollback,
+            lead: lead.map(|start| (now - start).max(0)),
+            restore: since.filter(|_| *rollback).map(|since| (now - since).max(0)),
+        }
+    }
+
+    fn add(&mut self, one: Deployment<'a>) {
+        let entry = one.entry;
+        let place = (entry.moment.commit.as_str(), &entry.environment, &entry.app);
+        let at = *self.places.entry(place).or_insert(self.found.len());
+        match self.found.get_mut(at) {
+            Some(known) => known.join(&one),
+            None => self.found.push(one),
+        }
+    }
 }
 
 fn rows(config: &Config, deployments: &[Deployment<'_>], key: Grouping<'_>) -> Vec<Row> {
@@ -263,6 +303,46 @@ mod tests {
         assert_eq!(prod.delivery.restore, Some(restore));
         let months: Vec<_> = metrics.months.iter().map(|row| row.month.clone().unwrap()).collect();
         assert_eq!(months, ["2023-11", "2023-11"]);
+    }
+
+    #[test]
+    fn images_that_move_together_are_one_deployment() {
+        let config = from_toml(
+            "version = 1\n[layout]\npaths = [\"{app}/{env}\"]\n[[environment]]\nname = \"dev\"\n\
+             [[environment]]\nname = \"prod\"\n",
+        );
+        let job = |entry: Entry| Entry { image: "acme/job".to_owned(), ..entry };
+        let mut entries = vec![
+            entry("a", 0, "dev", ("v1", "v2")),
+            job(entry("b", 5, "dev", ("v1", "v2"))),
+            entry("c", 9, "prod", ("v1", "v2")),
+            job(entry("c", 9, "prod", ("v1", "v2"))),
+            entry("back", 11, "prod", ("v2", "v1")),
+            Entry { rollback: false, ..job(entry("back", 11, "prod", ("v2", "v3"))) },
+        ];
+        entries.reverse();
+        let metrics = metrics(&config.unwrap(), &entries, &|_| true);
+        let [_, prod] = metrics.environments.as_slice() else { panic!("{metrics:?}") };
+        assert_eq!((prod.delivery.deployments, prod.delivery.rollbacks), (2, 1));
+        assert_eq!(prod.delivery.lead.unwrap().median, 9 * 3_600);
+        assert_eq!(prod.delivery.lead.unwrap().count, 1);
+        assert_eq!(prod.delivery.restore.unwrap().median, 2 * 3_600);
+    }
+
+    #[test]
+    fn what_comes_into_all_environments_at_once_takes_no_time() {
+        let config = from_toml(
+            "version = 1\n[layout]\npaths = [\"{app}/{env}\"]\n[[environment]]\nname = \"test\"\n\
+             [[environment]]\nname = \"prod\"\n",
+        );
+        // Of one commit in either order: names do not matter.
+        let both = [entry("a", 0, "test", ("v1", "v2")), entry("a", 0, "prod", ("v1", "v2"))];
+        let other = [both[1].clone(), both[0].clone()];
+        let config = config.unwrap();
+        for entries in [both, other] {
+            let metrics = metrics(&config, &entries, &|_| true);
+            assert_eq!(metrics.environments[1].delivery.lead.unwrap().median, 0);
+        }
     }
 
     #[test]

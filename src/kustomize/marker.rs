@@ -1,12 +1,18 @@
 //! `$imagepolicy` markers: the comments by which Flux's image automation finds
 //! the values that it updates.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::EditError;
 use super::file::File;
 use super::read::Note;
+use crate::model::{Edit, EditKind, RepoPath};
 use crate::yaml::{Comment, Node, NodeId, NodeKind, Stream, Style};
+
+/// What stands before a marker that Flux is not to see: it reads a comment only
+/// where all of it is JSON.
+const HELD: &str = "held ";
 
 /// What a marker's value holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +102,8 @@ fn is_alone(stream: &Stream, comment: &Comment) -> bool {
 /// that is commented out.
 fn parse(comment: &str) -> Result<Option<Marker>, &'static str> {
     let body = comment.trim_start_matches('#').trim();
+    // One that is neutralised still says what stands beside it.
+    let body = body.strip_prefix(HELD).unwrap_or(body);
     if !body.starts_with('{') {
         return Ok(None);
     }
@@ -200,4 +208,83 @@ fn bind_below(stream: &Stream, comment: &Comment) -> Result<NodeId, &'static str
 fn is_comment_line(stream: &Stream, line: usize) -> bool {
     let text = stream.text().get(stream.lines().range(line)).unwrap_or_default();
     text.trim_start().starts_with('#') && stream.comment_on(line).is_some()
+}
+
+/// The changes of the markers of some policies that hide them from Flux, or
+/// show them again: the place of each comment, and where so many bytes are
+/// replaced by what.
+pub fn hide(
+    path: &RepoPath,
+    bytes: &[u8],
+    (policies, hidden): (&BTreeSet<String>, bool),
+) -> Result<Vec<Edit>, EditError> {
+    let file = File::parse(path, bytes)?;
+    file.refuse_sops()?;
+    let stream = &file.stream;
+    let mut edits = Vec::new();
+    // Offsets are those of the bytes only where the text is as it is written.
+    if stream.text().as_bytes() != bytes {
+        return Ok(edits);
+    }
+    for comment in stream.comments() {
+        let text = stream.text().get(comment.span.clone()).unwrap_or_default();
+        let Ok(Some(marker)) = parse(text) else { continue };
+        let body = text.trim_start_matches('#').trim_start();
+        if !policies.contains(&marker.policy) || body.starts_with(HELD) == hidden {
+            continue;
+        }
+        let start = comment.span.start + (text.len() - body.len());
+        let (old, new) = if hidden { ("", HELD) } else { (HELD, "") };
+        let at = stream.position(start);
+        let shown = body.trim_end();
+        let other = format!("{new}{}", shown.strip_prefix(old).unwrap_or(shown));
+        edits.push(Edit {
+            path: path.clone(),
+            line: at.line,
+            column: at.column,
+            field: marker.policy,
+            kind: EditKind::Comment,
+            old: Some(shown.to_owned()),
+            new: Some(other),
+            span: start..start + old.len(),
+            replacement: new.as_bytes().to_vec(),
+        });
+    }
+    Ok(edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_hidden_and_shown_again_byte_by_byte() {
+        let path = RepoPath::normalize("a.yaml").unwrap();
+        let text = "a: v1 # {\"$imagepolicy\": \"flux:web:tag\"}  \r\nb: v2 #{\"$imagepolicy\": \"flux:web\"}\nc: v3 # {\"$imagepolicy\": \"flux:api:tag\"}\n# $imagepolicy in words\n";
+        let web = BTreeSet::from(["flux:web".to_owned()]);
+        let edited = |text: &str, hidden: bool| {
+            let edits = hide(&path, text.as_bytes(), (&web, hidden)).unwrap();
+            let mut out = text.to_owned();
+            for edit in edits.iter().rev() {
+                let new = std::str::from_utf8(&edit.replacement).unwrap();
+                out.replace_range(edit.span.clone(), new);
+            }
+            (out, edits.len())
+        };
+        let (hidden, count) = edited(text, true);
+        assert_eq!(count, 2);
+        assert!(
+            hidden.starts_with(
+                "a: v1 # held {\"$imagepolicy\": \"flux:web:tag\"}  \r\nb: v2 #held {"
+            )
+        );
+        assert_eq!(edited(&hidden, true).1, 0, "twice is once");
+        assert_eq!(edited(&hidden, false), (text.to_owned(), 2));
+        assert_eq!(edited(text, false).1, 0);
+        // What it marks stays known.
+        let read = |text: &str| {
+            crate::kustomize::read_sites(&path, text.as_bytes(), &[]).unwrap().sites.len()
+        };
+        assert_eq!(read(text), read(&hidden));
+    }
 }

@@ -30,6 +30,7 @@ pub use edit::{Change, set_pins};
 pub use entry::{NewEntry, add_image_entry};
 pub use error::EditError;
 pub use file::is_kustomization;
+pub use marker::hide as hide_markers;
 pub use read::{FileSites, Note, read_sites};
 pub use refs::{RefSite, refs};
 pub use resources::{list, listed, mend, selected_pairs, unlist};

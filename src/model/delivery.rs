@@ -29,8 +29,24 @@ pub struct EnvironmentDelivery {
     pub deliver: Option<Deliver>,
     /// Whether the forge merges its pull requests by itself once it may.
     pub auto_merge: bool,
-    /// Who is asked to look at its pull requests.
+    /// Who is asked to look at its pull requests; where somebody is named, only
+    /// their approvals count.
     pub reviewers: Vec<Reviewer>,
+    /// How many approvals a pull request needs, where the config says so.
+    pub approvals: Option<u8>,
+    /// The same for a rollback.
+    pub rollback_approvals: Option<u8>,
+    /// Whether nothing goes in that nobody approved, and its paths have owners.
+    pub protected: bool,
+}
+
+impl EnvironmentDelivery {
+    /// How many approvals a promotion or a rollback needs: where it is
+    /// protected and says nothing of it, one.
+    pub fn needs(&self, rollback: bool) -> u8 {
+        let own = self.approvals.unwrap_or(u8::from(self.protected));
+        self.rollback_approvals.filter(|_| rollback).unwrap_or(own)
+    }
 }
 
 /// Which promotions share a branch and a pull request.

@@ -32,6 +32,8 @@ pub enum EditKind {
     RemovedFile,
     /// An item of a list of a kustomization, such as `resources`.
     KustomizeItem,
+    /// A comment: an `$imagepolicy` marker that Flux is not to see for a while.
+    Comment,
 }
 
 /// One value that changes. Bytes outside the spans of a file's edits stay.

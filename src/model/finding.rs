@@ -30,6 +30,7 @@ impl Rule {
     pub const GP015: Self = Self(15);
     pub const GP016: Self = Self(16);
     pub const GP017: Self = Self(17);
+    pub const GP019: Self = Self(19);
 }
 
 impl fmt::Display for Rule {
@@ -48,8 +49,8 @@ impl FromStr for Rule {
             .filter(|digits| digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok());
         match number {
-            Some(number @ 1..=17) => Ok(Self(number)),
-            _ => Err(format!("`{text}` is no rule: rules are GP001 to GP017")),
+            Some(number @ 1..=19) => Ok(Self(number)),
+            _ => Err(format!("`{text}` is no rule: rules are GP001 to GP019")),
         }
     }
 }

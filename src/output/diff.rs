@@ -114,6 +114,48 @@ pub(super) struct WireChanges {
     arrivals: Vec<WireArrival>,
 }
 
+/// What changed between the versions of an app that moves.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WireVersionChanges {
+    /// The app.
+    app: String,
+    /// The version before.
+    from: String,
+    /// The version after.
+    to: String,
+    /// Where a person sees the changes.
+    compare: Option<String>,
+    /// The commits between, newest first; null where there is no clone.
+    commits: Option<Vec<WireChange>>,
+    /// Whether the commits lead from the second version to the first.
+    backwards: bool,
+}
+
+impl From<&Changes> for WireVersionChanges {
+    fn from(told: &Changes) -> Self {
+        let commits = told.commits.as_ref();
+        Self {
+            app: told.app.to_string(),
+            from: told.from.to_string(),
+            to: told.to.to_string(),
+            compare: told.compare.clone(),
+            commits: commits.map(|commits| commits.iter().map(WireChange::from).collect()),
+            backwards: told.backwards,
+        }
+    }
+}
+
+impl From<&Change> for WireChange {
+    fn from(change: &Change) -> Self {
+        Self {
+            commit: change.commit.clone(),
+            time: day(change.time),
+            author: change.author.clone(),
+            subject: change.subject.clone(),
+        }
+    }
+}
+
 /// A commit of the app's repository.
 #[derive(Serialize, JsonSchema)]
 struct WireChange {
@@ -199,12 +241,6 @@ pub fn diff_value(report: &DiffReport) -> Value {
 
 /// The document of a diff of versions.
 pub fn changes_value(report: &Changes) -> Value {
-    let change = |change: &Change| WireChange {
-        commit: change.commit.clone(),
-        time: day(change.time),
-        author: change.author.clone(),
-        subject: change.subject.clone(),
-    };
     let arrival = |arrival: &Arrival| WireArrival {
         environment: arrival.environment.to_string(),
         image: arrival.image.clone(),
@@ -220,7 +256,10 @@ pub fn changes_value(report: &Changes) -> Value {
         to: report.to.to_string(),
         compare: report.compare.clone(),
         source: report.source.clone(),
-        commits: report.commits.as_ref().map(|commits| commits.iter().map(change).collect()),
+        commits: report
+            .commits
+            .as_ref()
+            .map(|commits| commits.iter().map(WireChange::from).collect()),
         backwards: report.backwards,
         arrivals: report.arrivals.iter().map(arrival).collect(),
     })

@@ -24,6 +24,9 @@ pub fn promotion(report: &PromotionReport, paint: Paint, verbose: bool) -> Strin
     if let Some(unified) = &report.unified {
         text.push_str(&painted_diff(unified, paint));
     }
+    if verbose {
+        report.changes.iter().for_each(|told| text.push_str(&super::changes(told, paint, false)));
+    }
     report.copies.iter().for_each(|row| text.push_str(&super::registry::copied(row)));
     text.push_str(&ending(report));
     text

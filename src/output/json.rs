@@ -29,6 +29,8 @@ struct WirePromotionReport {
     dry_run: bool,
     /// What moves.
     promotions: Vec<WirePromotion>,
+    /// What changed between the versions, where the app's own repository tells.
+    changes: Vec<super::diff::WireVersionChanges>,
     /// What was copied to the registry of the environment.
     copies: Vec<super::registry::WireCopy>,
     /// The values that change.
@@ -197,6 +199,7 @@ pub fn promotion_value(report: &PromotionReport) -> Value {
         to: report.to.to_string(),
         dry_run: report.dry_run,
         promotions: report.promotions.iter().map(WirePromotion::from).collect(),
+        changes: report.changes.iter().map(super::diff::WireVersionChanges::from).collect(),
         copies: report.copies.iter().map(super::registry::WireCopy::from).collect(),
         edits: report.edits.iter().map(WireEdit::from).collect(),
         findings: report.findings.iter().map(WireFinding::from).collect(),
@@ -230,6 +233,7 @@ pub fn schema_kinds() -> &'static [&'static str] {
         "next",
         "wait",
         "preview",
+        "hold",
         "doctor",
         "verify",
         "diff",
@@ -252,6 +256,7 @@ pub fn schema(kind: &str) -> Option<Value> {
         "edit" => schema_for!(WireEditReport),
         "next" => schema_for!(super::next::WireNext),
         "preview" => schema_for!(super::preview::WirePreviews),
+        "hold" => schema_for!(super::hold::WireHolds),
         "wait" => schema_for!(super::wait::WireWait),
         "doctor" => schema_for!(super::doctor::WireDoctor),
         "diff" => schema_for!(super::diff::WireDiff),

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod doctor;
+mod hold;
 mod human;
 mod json;
 mod log;
@@ -29,6 +30,7 @@ pub use check::wire::{audit_value, check_value, replay_value};
 pub use check::{ReportKind, check_table, render};
 pub use diff::{changes, changes_table, changes_value, diff, diff_table, diff_value};
 pub use doctor::{doctor, doctor_table, doctor_value};
+pub use hold::{hold, hold_table, hold_value};
 pub use human::{edits, promotion};
 pub use json::{edit_value, pretty, promotion_value, schema, schema_kinds};
 pub use log::{log, log_table, log_value};

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::audit::Record;
-use crate::model::{AppId, Edit, Finding, Outcome, Rule};
+use crate::gate::short_id;
+use crate::model::{AppId, Edit, Finding, Outcome, Pin, Rule};
 use crate::report::PromotionReport;
 
 use super::markdown::{cell, code, prose};
@@ -29,6 +30,7 @@ pub struct RequestText<'a> {
 pub fn pull_request(text: &RequestText<'_>) -> String {
     let mut page = moves(text.report);
     page.push_str(&links(text.links));
+    page.push_str(&commits(text.report));
     page.push_str(&changes(text.report));
     page.push_str(&rules(text.report));
     page.push_str(&back(text.back));
@@ -89,6 +91,30 @@ fn links(links: &[(String, String)]) -> String {
     };
     let list: String = links.iter().map(line).collect();
     if list.is_empty() { list } else { format!("\n{list}") }
+}
+
+/// The commits between the versions, where a clone of the app's own repository
+/// tells.
+fn commits(report: &PromotionReport) -> String {
+    let mut page = String::new();
+    for told in &report.changes {
+        let Some(commits) = told.commits.as_ref().filter(|commits| !commits.is_empty()) else {
+            continue;
+        };
+        let tag = |pin: &Pin| pin.tag.as_ref().map_or_else(|| pin.to_string(), ToString::to_string);
+        let title = format!("Commits of {}, {} to {}", told.app, tag(&told.from), tag(&told.to));
+        let _ = write!(page, "\n### {}\n\n", prose(&clean(&title)));
+        if told.backwards {
+            page.push_str("These go away:\n\n");
+        }
+        for commit in commits.iter().take(ROWS) {
+            let (subject, author) = (clean(&commit.subject), clean(&commit.author));
+            let id = code(short_id(&commit.commit));
+            let _ = writeln!(page, "- {id} {} ({})", prose(&subject), prose(&author));
+        }
+        more(&mut page, commits.len());
+    }
+    page
 }
 
 fn changes(report: &PromotionReport) -> String {

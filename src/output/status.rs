@@ -152,6 +152,8 @@ pub(super) fn state(standing: Standing) -> &'static str {
         Standing::Current => "current",
         Standing::Behind => "behind",
         Standing::Ahead => "ahead",
+        Standing::Held => "held",
+        Standing::Frozen => "frozen",
         Standing::Absent => "absent",
         Standing::Unknown => "unknown",
     }
@@ -308,6 +310,8 @@ fn people(cell: &StatusCell, now: i64) -> String {
     let mark = match cell.standing {
         Standing::Behind => " <",
         Standing::Ahead => " !",
+        Standing::Held => " #",
+        Standing::Frozen => " *",
         _ => "",
     };
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
@@ -366,6 +370,8 @@ fn legend(rows: &[&StatusRow]) -> String {
     let marks = [
         (occurs(Standing::Behind), "<  behind the environment before"),
         (occurs(Standing::Ahead), "!  ahead of the environments before"),
+        (occurs(Standing::Held), "#  held"),
+        (occurs(Standing::Frozen), "*  behind, and frozen"),
         (occurs(Standing::Unknown), "?  cannot be told"),
         (cells().any(|cell| is(cell, "same")), "=  the cluster runs it"),
     ];

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::gate::Given;
 use crate::gate::{human_span, short_id};
 use crate::model::Outcome;
 use crate::report::{OpenRequest, WayStep, WhyReport};
@@ -89,7 +90,18 @@ struct WireRequest {
     auto_merge: Option<bool>,
     /// The checks of its tip.
     checks: Vec<WireCheckState>,
-    /// What is not asked: always `approvals` and `conflicts`.
+    /// How many approvals the config wants; 0 where it says nothing of them.
+    approvals_wanted: u8,
+    /// Who approved what is on the branch now, and counts.
+    approved_by: Vec<String>,
+    /// Who asks for changes.
+    changes_requested_by: Vec<String>,
+    /// Who approved an older head, or is no reviewer, or where the forge does not
+    /// tell which head.
+    approvals_not_counted: Vec<String>,
+    /// Whether it conflicts with its base; null where the forge does not tell.
+    conflicts: Option<bool>,
+    /// What the forge does not tell: `conflicts`.
     unknown: Vec<&'static str>,
 }
 
@@ -101,9 +113,6 @@ struct WireCheckState {
     /// One of `success pending failure`.
     state: String,
 }
-
-/// What of a request no forge is asked for.
-const UNKNOWN: [&str; 2] = ["approvals", "conflicts"];
 
 fn way(step: &WayStep) -> WireWay {
     let entry = step.entry.as_ref();
@@ -133,7 +142,12 @@ pub fn why_value(report: &WhyReport) -> Value {
             .iter()
             .map(|(name, state)| WireCheckState { name: name.clone(), state: state.clone() })
             .collect(),
-        unknown: UNKNOWN.to_vec(),
+        approvals_wanted: request.wanted,
+        approved_by: request.given.good.clone(),
+        changes_requested_by: request.given.against.clone(),
+        approvals_not_counted: uncounted(&request.given).map(|(who, _)| who.clone()).collect(),
+        conflicts: request.conflicts,
+        unknown: request.conflicts.is_none().then_some("conflicts").into_iter().collect(),
     };
     word(&WireWhy {
         api_version: API_VERSION,
@@ -265,6 +279,37 @@ fn way_table(report: &WhyReport) -> String {
     table.without_empty(7).without_empty(1).aligned()
 }
 
+/// Who approved and does not count, and why.
+fn uncounted(given: &Given) -> impl Iterator<Item = (&String, &'static str)> {
+    let all = [
+        (&given.stale, "approved an older head"),
+        (&given.others, "approved and is no reviewer"),
+        (&given.undated, "approved; the forge does not tell which head"),
+    ];
+    all.into_iter().flat_map(|(people, why)| people.iter().map(move |who| (who, why)))
+}
+
+/// The approvals of a request: those it has, and those it wants.
+fn approvals(request: &OpenRequest) -> String {
+    let given = &request.given;
+    let good: Vec<String> = given.good.iter().map(|who| clean(who)).collect();
+    let by = if good.is_empty() { String::new() } else { format!(" (by {})", good.join(", ")) };
+    let mut text = match request.wanted {
+        0 => format!("  {} approvals{by}\n", good.len()),
+        wanted => format!("  {} of {wanted} approvals{by}\n", good.len()),
+    };
+    for who in &given.against {
+        let _ = writeln!(text, "  {} asks for changes", clean(who));
+    }
+    for (who, why) in uncounted(given) {
+        let _ = writeln!(text, "  {} {why}", clean(who));
+    }
+    for untold in &given.untold {
+        let _ = writeln!(text, "  {}", clean(untold));
+    }
+    text
+}
+
 /// A request and what it waits for.
 fn request_lines(request: &OpenRequest) -> String {
     let mut text = format!(
@@ -292,6 +337,12 @@ fn request_lines(request: &OpenRequest) -> String {
         Some(false) => "waits for somebody to merge it",
         None => "whether it merges by itself, the forge does not tell",
     };
-    let _ = writeln!(text, "  {merges}; approvals and conflicts are not asked for, see the page");
+    text.push_str(&approvals(request));
+    match request.conflicts {
+        Some(true) => text.push_str("  conflicts with its base: --pr once more renews it\n"),
+        Some(false) => {}
+        None => text.push_str("  whether it conflicts, the forge does not tell\n"),
+    }
+    let _ = writeln!(text, "  {merges}");
     text
 }

@@ -38,6 +38,7 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
             None => found.push(format!("{} is no environment any more", environment.name)),
         }
     }
+    found.extend(old.guards.loosened(&new.guards));
     for path in old.layout.iter().filter(|path| !new.layout.contains(path)) {
         found.push(format!("`{}` is no longer laid out as it was", path.template));
     }
@@ -104,6 +105,18 @@ fn compare(old: &Environment, new: &Environment, found: &mut Vec<String>) {
             found.push(format!("{name} asks otherwise whether they are healthy"));
         }
         _ => {}
+    }
+    for (rollback, what) in [(false, "a change"), (true, "a rollback")] {
+        let (before, after) = (old.delivery.needs(rollback), new.delivery.needs(rollback));
+        if after < before {
+            found.push(format!("{what} of {name} needs {after} approvals, not {before}"));
+        }
+    }
+    if old.delivery.protected && !new.delivery.protected {
+        found.push(format!("{name} is not protected any more"));
+    }
+    if old.delivery.reviewers != new.delivery.reviewers {
+        found.push(format!("others are asked to look at changes of {name}"));
     }
     if old.cluster != new.cluster {
         found.push(format!("the cluster of {name} is another"));

@@ -1,5 +1,6 @@
 //! What `log`, `why` and `versions` found.
 
+use crate::gate::Given;
 use crate::history::{Entry, metrics::Metrics};
 use crate::model::{AppId, EnvironmentName, Finding, Pin};
 
@@ -59,6 +60,12 @@ pub struct OpenRequest {
     pub auto_merge: Option<bool>,
     /// Each check by its name, and its state.
     pub checks: Vec<(String, String)>,
+    /// How many approvals the config wants; 0: it says nothing of them.
+    pub wanted: u8,
+    /// Who had a say about it.
+    pub given: Given,
+    /// Whether it conflicts with its base; `None` where the forge does not say.
+    pub conflicts: Option<bool>,
 }
 
 /// How a version got to an environment, or what keeps it out.

@@ -2,9 +2,19 @@
 //!
 //! Nothing here asks the clock; the time to judge at is always passed in.
 
+mod calendar;
+mod days;
+mod freeze;
+mod repeated;
 mod span;
+mod zone;
 
+pub use calendar::{Calendar, Shut, Standing, Times, Window};
+pub use days::Days;
+pub use freeze::Freeze;
+pub use repeated::Repeated;
 pub use span::Span;
+pub use zone::Zone;
 
 /// A moment as a finding shows it, so that it can be given to `--at`:
 /// `2026-11-28T06:33:11Z`. `None` for seconds that no calendar has.

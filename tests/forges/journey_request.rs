@@ -260,6 +260,11 @@ fn the_text_tells_a_reader_what_he_needs() {
     let text =
         format!("images:\n- name: registry.example/acme/web\n  newTag: v3\n  digest: {digest}\n");
     world.somebody_saves("web v3 in dev", &[(&at("web", "dev"), &text)]);
+    // A clone of the app's own repository, which here is the same one.
+    world.git_in(&root, &["tag", "v1"]);
+    world.git_in(&root, &["commit", "-q", "--allow-empty", "-m", "Speak <b>louder</b>"]);
+    world.git_in(&root, &["tag", "v3"]);
+    world.git_in(&root, &["config", "promote.web.source", "."]);
     world.promote(&root, &["web", "staging", "--pr"]);
     let args = ["dev", "staging", "-a", "web", "--pr"];
     world.promote(&root, &args).ends(0);
@@ -275,6 +280,8 @@ fn the_text_tells_a_reader_what_he_needs() {
         "git promote rollback staging web@v1 --pr",
         "Promote-To: staging",
         "Promote-Digest: web sha256:",
+        "### Commits of web, v1 to v3",
+        "` Speak \\<b\\>louder\\</b\\> (A U Thor)",
     ] {
         assert!(body.contains(part), "{part} is not in:\n{body}");
     }

@@ -32,6 +32,8 @@ mod gitlab;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod journey_approvals;
+#[cfg(test)]
 mod journey_cluster;
 #[cfg(test)]
 mod journey_faults;

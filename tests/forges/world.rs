@@ -19,6 +19,7 @@ use crate::{world_api, world_git};
 
 /// A pull request.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by the forge")]
 pub(crate) struct Pull {
     pub(crate) number: usize,
     pub(crate) head: String,
@@ -35,6 +36,10 @@ pub(crate) struct Pull {
     pub(crate) teams: Vec<String>,
     /// Who approves what is on the branch now.
     pub(crate) approvals: BTreeSet<String>,
+    /// More reviews than those of `approvals`, as GitHub writes them.
+    pub(crate) reviews: Vec<Value>,
+    /// Whether it conflicts with its base.
+    pub(crate) conflicts: bool,
     pub(crate) comments: Vec<String>,
     pub(crate) milestone: Option<u64>,
     /// The commit that it was looked at last.
@@ -57,6 +62,8 @@ pub(crate) struct Hub {
     pub(crate) statuses: BTreeMap<String, Vec<Value>>,
     pub(crate) runs: BTreeMap<String, Vec<Value>>,
     pub(crate) milestones: Vec<String>,
+    /// Teams and who is in them.
+    pub(crate) members: Vec<(&'static str, &'static str)>,
     /// How many approvals a request with a label needs; the first that fits.
     pub(crate) approvals: Vec<(&'static str, usize)>,
     /// The statuses that the head of a request needs.

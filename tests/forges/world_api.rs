@@ -30,6 +30,11 @@ fn known(hub: &mut Hub, received: &Received) -> Option<Reply> {
     if received.is("POST", "/api/graphql") {
         return Some(graphql(hub, &body));
     }
+    if let Some(rest) = received.path.strip_prefix("/api/v3/orgs/acme/teams/") {
+        let (team, person) = rest.split_once("/memberships/")?;
+        let is = hub.members.iter().any(|(own, who)| *own == team && *who == person);
+        return is.then(|| Reply::json(200, &json!({ "state": "active", "role": "member" })));
+    }
     let path = received.path.strip_prefix("/api/v3/repos/acme/config/")?;
     let parts: Vec<&str> = path.split('/').collect();
     match (received.method.as_str(), &parts[..]) {
@@ -40,6 +45,10 @@ fn known(hub: &mut Hub, received: &Received) -> Option<Reply> {
             Some(Reply::json(200, &found.map(shown).collect()))
         }
         ("POST", ["pulls"]) => Some(open(hub, &body)),
+        ("GET", ["collaborators", person, "permission"]) => {
+            let permission = if *person == "stranger" { "read" } else { "write" };
+            Some(Reply::json(200, &json!({ "permission": permission })))
+        }
         ("GET", ["milestones"]) => {
             let all = hub.milestones.iter().zip(1..);
             let all = all.map(|(title, number)| json!({ "number": number, "title": title }));
@@ -81,6 +90,8 @@ fn shown(pull: &Pull) -> Value {
     value["merged"] = json!(pull.merged);
     value["head"]["sha"] = json!(pull.tip);
     value["base"]["ref"] = json!(pull.base);
+    value["user"] = json!({ "login": "bot" });
+    value["mergeable"] = json!(!pull.conflicts);
     if let Some(method) = &pull.auto_merge {
         value["auto_merge"] = json!({ "merge_method": method });
     }
@@ -161,7 +172,11 @@ fn one(pull: &mut Pull, asked: (&str, &[&str]), body: &Value) -> Option<Reply> {
             pull.teams.extend(texts(&body["team_reviewers"]));
         }
         ("GET", ["reviews"]) => {
-            let all = pull.approvals.iter().map(|name| json!({ "user": { "login": name } }));
+            let given = pull.approvals.iter().map(|name| {
+                let user = json!({ "login": name });
+                json!({ "user": user, "state": "APPROVED", "commit_id": pull.tip })
+            });
+            let all = pull.reviews.iter().cloned().chain(given);
             return Some(Reply::json(200, &all.collect()));
         }
         ("POST", ["labels"]) => pull.labels.extend(texts(&body["labels"])),

@@ -86,6 +86,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         proof: &proof,
         check: Some(Foreign {
             head: &proof.after,
+            holds: None,
             changed: &changed,
             base: "HEAD",
             cure: "",
@@ -94,6 +95,9 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         }),
         timelines: &BTreeMap::new(),
         dates: &BTreeMap::new(),
+        base: "",
+        trailers: &[],
+        holds: &config::Holds::default(),
         history: Past::Whole,
         rollback: false,
         waivers: &[],

@@ -37,9 +37,9 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:2:1: unknown key `sorce`, did you mean `source`?
       hint: write `source`
     promote.toml:2:1: unknown key `zzzzzz`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: unknown key `xx`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     promote.toml:2:1: the key `seen` does not belong here
       hint: move it to `[[environment]]`
     promote.toml:3:1: the key `path` does not belong here
@@ -61,19 +61,19 @@ fn unknown_keys_name_the_nearest() {
     promote.toml:4:1: unknown key `saok`, did you mean `soak`?
       hint: write `soak`
     promote.toml:2:1: unknown key `a\u{1b}[31mb`
-      hint: keys known here: version, deliver, mutable-tags, layout, environment, override, app, forge, pull-request, require-online
+      hint: keys known here: version, deliver, mutable-tags, freezes, layout, environment, override, policy, app, forge, pull-request, require-online
     ");
 }
 
 #[test]
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\nwindows = '24h'",
+        "[[environment]]\nname = 'dev'\npin = '24h'",
     ]), @r#"
-    promote.toml:4:1: `windows` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `windows`, or use a newer version that enforces it
+    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
+      hint: remove `pin`, or use a newer version that enforces it
     "#);
-    let environment = ["windows", "freezes", "approvals", "protected", "require-trailers"];
+    let environment: [&str; 0] = [];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
         assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
@@ -270,9 +270,9 @@ fn overrides_apps_and_tags_name_what_exists() {
         "[[app]]\nname = 'x'\n[[app]]\nname = 'x'",
     ]), @"
     promote.toml:7:8: `GP099` is not a rule
-      hint: rules are GP001 to GP017
+      hint: rules are GP001 to GP019
     promote.toml:7:8: `soak` is not a rule
-      hint: rules are GP001 to GP017
+      hint: rules are GP001 to GP019
     promote.toml:7:8: the rule `GP004` cannot be overridden
       hint: remove it: the rule has no exception
     promote.toml:8:17: the environment `stagging` is not configured
@@ -396,4 +396,26 @@ fn what_tells_of_health_is_checked() {
     promote.toml:4:13: `a b` is not a valid namespace: a namespace has lower case letters, digits and `-`, at most 63
       hint: write it like `shop-prod`
     ");
+}
+
+#[test]
+fn approvals_are_a_small_number() {
+    insta::assert_snapshot!(refused(&[
+        "[[environment]]\nname = 'dev'\napprovals = -1",
+        "[[environment]]\nname = 'dev'\napprovals = 51",
+        "[[environment]]\nname = 'dev'\napprovals = '2'",
+        "[[environment]]\nname = 'dev'\nprotected = 1",
+        "[[environment]]\nname = 'dev'\nrollback = { approvals = 99 }",
+    ]), @r#"
+    promote.toml:4:13: `-1` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    promote.toml:4:13: `51` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    promote.toml:4:13: invalid type: string "2", expected i64
+      hint: `git promote init --print` shows a config as it should be
+    promote.toml:4:13: invalid type: integer `1`, expected a boolean
+      hint: `git promote init --print` shows a config as it should be
+    promote.toml:4:26: `99` is not a valid number of approvals: it is not between 0 and 50
+      hint: write it like `2`
+    "#);
 }

@@ -6,8 +6,8 @@ use promote::config::{
     import_gitops_promotion, schema, to_toml,
 };
 use promote::model::{
-    Cluster, Environment, EnvironmentImages, EnvironmentName, HealthSettings, Patience, Pipeline,
-    Rule, Signer, Sources,
+    Cluster, Environment, EnvironmentDelivery, EnvironmentImages, EnvironmentName, HealthSettings,
+    Patience, Pipeline, Rule, Signer, Sources,
 };
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
@@ -42,7 +42,13 @@ fn environment(names: &[String], at: usize) -> impl Strategy<Value = Environment
                 context: health.as_ref().and_then(|health| health.context.clone()),
                 namespace: seen.then(|| "shop".to_owned()),
             };
-            Environment { dirs, seen, together, health, cluster, images, ..bare }
+            let delivery = EnvironmentDelivery {
+                approvals: seen.then_some(2),
+                rollback_approvals: together.then_some(0),
+                protected: seen && together,
+                ..EnvironmentDelivery::default()
+            };
+            Environment { dirs, seen, together, health, cluster, images, delivery, ..bare }
         },
     )
 }

@@ -282,6 +282,27 @@ fn a_clone_tells_the_commits_of_two_versions() {
 }
 
 #[test]
+fn a_promotion_tells_what_changed_between_the_versions() {
+    let sandbox = line();
+    put(&sandbox, "web", "dev", "v1.3.0");
+    clone(&sandbox.dir.path().join("web"), &sandbox);
+    let args = ["web@v1.3.0", "staging", "--dry-run"];
+    let told = |more: &[&str]| run(&sandbox, &[&args[..], more].concat());
+    assert!(!told(&["-v"]).text().contains("Release 1.3.0"));
+    sandbox.git(["config", "promote.web.source", "../web"]);
+    let said = told(&["-v"]).stdout(0);
+    assert!(said.contains("4 commits from v1.2.2 to v1.3.0\n"), "{said}");
+    assert!(said.contains("Release 1.3.0  (A U Thor)"), "{said}");
+    assert!(!told(&[]).stdout(0).contains("Release 1.3.0"));
+    let document = told(&["-o", "json"]).json(0);
+    assert_eq!(document["changes"][0]["commits"].as_array().unwrap().len(), 4);
+    // A clone that does not know a version stands in nobody's way.
+    sandbox.git(["config", "promote.web.source", "../nowhere"]);
+    let said = told(&["-v"]).text();
+    assert!(said.starts_with("exit 0") && said.contains("is no clone of web"), "{said}");
+}
+
+#[test]
 fn odd_words_and_places_are_told() {
     let sandbox = line();
     for (args, code, hint) in [

@@ -18,6 +18,7 @@ fn the_document_of_a_promotion() {
             "to",
             "dryRun",
             "promotions",
+            "changes",
             "copies",
             "edits",
             "findings",

@@ -104,6 +104,7 @@ fn rules_are_explained() {
     GP003  going back: an older version, or one that the environment already left
     GP004  a digest that is not the one the environment before runs, or that would be lost
     GP005  a tag that moves: `latest`, branch and environment names, the configured list
+    GP006  entering an environment outside its `windows`, or in a freeze
     GP007  a change of several environments, or of versions and something else
     GP008  leaving images of an app behind that carry the same version
     GP009  a version that has been in the environments before for less than `soak`
@@ -113,6 +114,9 @@ fn rules_are_explained() {
     GP013  a change of the config together with anything that an environment runs
     GP014  a change after which what an environment would run cannot be proven
     GP015  a version that an environment before runs and that is not healthy there
+    GP016  moving an app that is held
+    GP017  a promotion for which a `[[policy]]` is false, or that lacks a required trailer
+    GP019  a change that fewer people approved than the environment wants
     ");
     assert_snapshot!(run(&repo, &["explain", "gp001"]).text(), @"
     exit 0
@@ -134,22 +138,36 @@ fn rules_are_explained() {
 
     It cannot be overridden, unless an [[override]] of promote.toml says so.
     ");
-    assert_snapshot!(run(&repo, &["explain", "GP006"]).text(), @"
-    exit 5
-    --- stderr
-    error: GP006 is not judged by this version
-    hint: git promote explain
+    assert_snapshot!(run(&repo, &["explain", "GP015"]).text(), @"
+    exit 0
+    --- stdout
+    GP015 refuses a version that an environment before runs and that is not healthy there.
+
+    That a version was merged into an environment does not say that it works
+    there. What tells is a commit status that the deployment leaves, the cluster
+    itself, or a program: `health` of the environment that is entered names it.
+    Only what is known to be well goes on; what is still on its way is waited for.
+
+    Wait until it is well, or mend it there; the newest state counts:
+
+        git promote wait ENVIRONMENT-BEFORE
+
+    In an emergency, with the reason:
+
+        git promote APP@VERSION ENVIRONMENT --override GP015 --reason TEXT
+
+    With a reason, which goes on record, it can be overridden.
     ");
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2
     --- stderr
-    error: `GP77` is no rule: rules are GP001 to GP017
+    error: `GP77` is no rule: rules are GP001 to GP019
     hint: git promote explain
     ");
     assert_snapshot!(run(&repo, &["schema", "statsu"]).text(), @"
     exit 2
     --- stderr
-    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, doctor, verify, diff, changes, log, metrics, why, versions, registrycheck, registrycopy, report
+    error: there is no kind `statsu`: kinds are config, promotion, status, edit, check, audit, replay, next, wait, preview, hold, doctor, verify, diff, changes, log, metrics, why, versions, registrycheck, registrycopy, report
     hint: git promote schema status
     ");
 }

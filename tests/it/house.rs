@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The layers from the bottom. A module may import those of lower layers.
 const LAYERS: [&[&str]; 18] = [
     &["model"],
-    &["schedule"],
+    &["expression", "schedule"],
     &["yaml", "audit", "config"],
     &["kustomize"],
     &["discover"],

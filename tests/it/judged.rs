@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use promote::audit::Waiver;
-use promote::config::{self, PROMOTE_TOML};
+use promote::config::{self, Holds, PROMOTE_TOML};
 use promote::discover::CellKey;
 use promote::gate::{self, Case, Dated, Past};
 use promote::history::{Held, Moment, Timeline};
@@ -26,6 +26,8 @@ pub(crate) struct Judged {
     pub(crate) config: String,
     pub(crate) timelines: BTreeMap<CellKey, Timeline>,
     pub(crate) dates: BTreeMap<String, Dated>,
+    pub(crate) trailers: Vec<(String, String)>,
+    pub(crate) holds: Holds,
     pub(crate) history: Past,
     pub(crate) rollback: bool,
     pub(crate) waivers: Vec<Waiver>,
@@ -41,6 +43,8 @@ impl Judged {
             config,
             timelines: BTreeMap::new(),
             dates: BTreeMap::new(),
+            trailers: Vec::new(),
+            holds: Holds::default(),
             history: Past::Whole,
             rollback: false,
             waivers: Vec::new(),
@@ -104,6 +108,9 @@ impl Judged {
             check: None,
             timelines: &self.timelines,
             dates: &self.dates,
+            base: "",
+            trailers: &self.trailers,
+            holds: &self.holds,
             answers: None,
             history: self.history,
             rollback: self.rollback,

@@ -3,14 +3,15 @@
 //! `PROMOTE_LOG_REPO=<clone> cargo test -- --ignored the_log_agrees` compares
 //! every record of `git promote log` with `tests/history/derive.py`; the clone
 //! has the promote.toml of `docs/gate.md` committed on top. The figures are in
-//! `docs/history.md`.
+//! `docs/history.md`. `the_metrics_agree` does the same with the numbers of
+//! `log --metrics` and `tests/history/metrics.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::krew::skip;
 
@@ -79,6 +80,59 @@ fn the_log_agrees_with_the_diffs() {
         differing.iter().take(9).collect::<Vec<_>>()
     );
     ways(program, &repo, &derived);
+}
+
+/// By environment, app and month.
+type Counts = BTreeMap<[Option<String>; 3], Value>;
+
+fn counts<'v>(rows: impl Iterator<Item = &'v Value>) -> Counts {
+    let key = |row: &Value| {
+        ["environment", "app", "month"].map(|name| row[name].as_str().map(str::to_owned))
+    };
+    let spans = |spans: &Value| match spans {
+        Value::Object(spans) => Value::Array(spans.values().cloned().collect()),
+        other => other.clone(),
+    };
+    let numbers = |row: &Value| {
+        json!([
+            row["deployments"],
+            row["perWeek"],
+            row["rollbacks"],
+            spans(&row["leadTime"]),
+            spans(&row["timeToRestore"])
+        ])
+    };
+    rows.map(|row| (key(row), numbers(row))).collect()
+}
+
+#[test]
+#[ignore = "needs a clone in PROMOTE_LOG_REPO"]
+fn the_metrics_agree_with_the_diffs() {
+    let Ok(repo) = std::env::var("PROMOTE_LOG_REPO") else {
+        return skip("PROMOTE_LOG_REPO is not set");
+    };
+    let program = env!("CARGO_BIN_EXE_git-promote");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/history/metrics.py");
+    let text = output(program, &["log", "--metrics", "-o", "json"], &repo).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let until = document["until"].as_str().unwrap();
+    let Some(lines) = output("python3", &[script.to_str().unwrap(), ".", until], &repo) else {
+        return skip("there is no python3");
+    };
+    let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let counted = counts(lines.iter());
+    let lists = ["environments", "months", "apps", "rows"];
+    let ours = counts(lists.iter().flat_map(|list| document[*list].as_array().unwrap()));
+    say(&format!("{} rows of metrics, {} counted from diffs", ours.len(), counted.len()));
+    assert!(ours.len() >= 200, "too few to tell anything");
+    let keys: BTreeSet<_> = ours.keys().chain(counted.keys()).collect();
+    let differing: Vec<_> = keys
+        .into_iter()
+        .filter(|key| ours.get(*key) != counted.get(*key))
+        .map(|key| (key, ours.get(key), counted.get(key)))
+        .collect();
+    let shown: Vec<_> = differing.iter().take(9).collect();
+    assert!(differing.is_empty(), "{} differ: {shown:#?}", differing.len());
 }
 
 /// The ways of versions that reached the last environment, 200 of them: each

@@ -76,9 +76,15 @@ mod ends;
 #[cfg(test)]
 mod ends_hooks;
 #[cfg(test)]
+mod expression;
+#[cfg(test)]
 mod front;
 #[cfg(test)]
+mod gate_policies;
+#[cfg(test)]
 mod gate_soak;
+#[cfg(test)]
+mod gate_windows;
 #[cfg(test)]
 mod git_commit;
 #[cfg(test)]
@@ -91,6 +97,8 @@ mod git_refuse;
 mod git_remove;
 #[cfg(test)]
 mod git_walk;
+#[cfg(test)]
+mod hold;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

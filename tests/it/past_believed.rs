@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::git_walk::{Dice, file, import};
-use crate::kit::{LINE, at, run};
+use crate::kit::{LINE, at, line, overlay, run, save};
 use crate::log::story;
 use crate::testkit::Sandbox;
 
@@ -162,4 +162,42 @@ fn a_believed_commit_is_not_looked_at() {
     let (head, tail) = tree.trim().split_at(2);
     fs::remove_file(repo.root.join(format!(".git/objects/{head}/{tail}"))).unwrap();
     assert_eq!(told(&repo, &[]), all);
+}
+
+/// There and back in pull requests that were squashed: the last of their records
+/// is the only one that git reads.
+#[test]
+fn a_squash_is_told_by_its_trees() {
+    let repo = line();
+    let both = |from: &str, to: &str| {
+        let record = |env: &str| {
+            format!("Promote-To: {env}\nPromote-App: web {from} -> {to}\nPromote-Id: 1\n")
+        };
+        let message = format!(
+            "Ship it (#1)\n\n* Promote web to staging\n\n{}\n* Promote web to prod\n\n{}",
+            record("staging"),
+            record("prod")
+        );
+        let text = overlay("registry.example/acme/web", to);
+        save(&repo, &message, &[(&at("web", "staging"), &text), (&at("web", "prod"), &text)]);
+    };
+    let before = told(&repo, &["web"]).len();
+    both("v1.2.2", "v1.2.9");
+    both("v1.2.9", "v1.2.2");
+    for env in ["staging", "prod"] {
+        assert_eq!(told(&repo, &[env, "web"]).len(), 3, "{env}");
+    }
+    assert_eq!(told(&repo, &["web"]).len(), before + 4);
+}
+
+/// A record names an environment as it was called then.
+#[test]
+fn an_environment_that_has_another_name_now_keeps_its_past() {
+    let repo = story();
+    let config = LINE.replace("name = \"staging\"", "name = \"stage\"\ndirs = [\"staging\"]");
+    let before = told(&repo, &["staging"]).len();
+    save(&repo, "Call it stage", &[("promote.toml", &config)]);
+    assert_eq!(told(&repo, &["stage"]).len(), before);
+    let of_it = told(&repo, &[]).iter().filter(|line| line.contains(" stage ")).count();
+    assert_eq!(of_it, before);
 }

@@ -376,13 +376,13 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "GP099"]).text(), @"
     exit 2
     --- stderr
-    error: invalid value 'GP099' for '--override <RULE>': `GP099` is no rule: rules are GP001 to GP017
+    error: invalid value 'GP099' for '--override <RULE>': `GP099` is no rule: rules are GP001 to GP019
     hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "soak"]).text(), @"
     exit 2
     --- stderr
-    error: invalid value 'soak' for '--override <RULE>': `soak` is no rule: rules are GP001 to GP017
+    error: invalid value 'soak' for '--override <RULE>': `soak` is no rule: rules are GP001 to GP019
     hint: git promote help
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--reason", "x"]).text(), @"

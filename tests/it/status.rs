@@ -301,3 +301,62 @@ fn the_history_of_merges_is_that_of_the_first_parent() {
     let document = run(&repo, &["status", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
 }
+
+#[test]
+fn what_was_told_once_of_a_commit_is_told_the_same_again() {
+    let repo = crate::report::many(201);
+    repo.git(["reset", "-q", "--hard"]);
+    let own = |env: &str, tag: &str| {
+        let text = overlay("registry.example/app-00001", tag);
+        save(&repo, "Move", &[(&at("app-00001", env), &text)]);
+    };
+    own("dev", "v1.2.0");
+    own("prod", "sometime");
+    let kept = repo.root.join(".git/promote/status");
+    let questions: [&[&str]; 7] = [
+        &["status"],
+        &["status", "--all", "-v"],
+        &["status", "-o", "json"],
+        &["status", "-o", "wide", "app-00001"],
+        &["status", "app-00001", "prod"],
+        &["status", "staging", "-o", "tsv"],
+        &["status", "nobody"],
+    ];
+    let answers = || -> Vec<String> {
+        let forget = || drop(std::fs::remove_dir_all(&kept));
+        questions
+            .iter()
+            .map(|args| {
+                forget();
+                run(&repo, args).text()
+            })
+            .collect()
+    };
+    let fresh = answers();
+    run(&repo, &["status"]).stdout(0);
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
+    for (args, fresh) in questions.iter().zip(&fresh) {
+        assert_eq!(run(&repo, args).text(), *fresh, "{args:?}");
+    }
+    assert!(kubectl(&repo, &["status"]).stdout(0).contains("kubectl promote app-00000@v1.1.0"));
+    // Whatever is wrong with the file, it is as if it were not there.
+    let file = std::fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&file).unwrap();
+    let mut other = bytes.clone();
+    let at_version = bytes.windows(6).position(|w| w == b"v1.2.0").unwrap();
+    other[at_version + 1] = b'7';
+    for broken in [&b""[..], &bytes[..bytes.len() / 2], &other] {
+        std::fs::write(&file, broken).unwrap();
+        assert_eq!(run(&repo, &["status"]).text(), fresh[0]);
+    }
+    // Another commit is told anew.
+    own("dev", "v1.3.0");
+    assert!(run(&repo, &["status"]).stdout(0).contains("v1.3.0"));
+}
+
+#[test]
+fn of_few_apps_nothing_is_kept() {
+    let repo = line();
+    run(&repo, &["status"]).stdout(0);
+    assert!(!repo.root.join(".git/promote/status").exists());
+}

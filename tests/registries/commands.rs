@@ -132,6 +132,10 @@ fn a_registry_that_is_down_is_unverifiable() {
     drop(registry);
     let said = repo.says(&["web@v2", "prod"], 7);
     assert!(said.contains("GP002") && said.contains("does not answer"), "{said}");
+    // An emergency does not wait for it.
+    let waived = ["web@v2", "prod", "--override", "GP002", "--reason", "INC-42"];
+    let said = repo.says(&waived, 0);
+    assert!(said.contains("GP002 is overridden: nothing was copied"), "{said}");
 }
 
 #[test]

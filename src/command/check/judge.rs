@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{self, Waiver};
-use crate::config::{self, Config, GITOPS_PROMOTION, PROMOTE_TOML};
+use crate::config::{self, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Answers, Case, Dated, Foreign, Past};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
@@ -14,10 +14,10 @@ use crate::plan::{self, Planned};
 use crate::proof::{self, Proof, Sides};
 use crate::report::{CheckReport, Verdict};
 
-use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
-use super::super::outside::Questions;
+use super::super::outside::{Fate, Questions};
+use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
 
@@ -185,6 +185,7 @@ impl Judging<'_> {
         let short = gate::short_id(&short).to_owned();
         let answers = self.answers((&config, &proof), &promotions, &past.timelines)?;
         let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
+        let (holds, head_holds) = self.holds()?;
         let case = Case {
             config: &config,
             inventory: &proof.before,
@@ -194,6 +195,7 @@ impl Judging<'_> {
             proof: &proof,
             check: Some(Foreign {
                 head: &proof.after,
+                holds: head_holds.as_ref(),
                 changed: &self.change.changed,
                 base: &short,
                 cure: self.cure(),
@@ -202,6 +204,9 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             dates: &past.dates,
+            base: &past.base,
+            trailers: &self.trailers(),
+            holds: &holds,
             history: past.history,
             rollback: false,
             waivers: &self.waivers(report),
@@ -259,6 +264,7 @@ impl Judging<'_> {
     ) -> Result<PastVersions, Stop> {
         let mut past = PastVersions::default();
         let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
+        past.base = base.to_string();
         past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
         let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
@@ -278,6 +284,30 @@ impl Judging<'_> {
         Ok(past)
     }
 
+    /// The trailers of the commits of the change.
+    fn trailers(&self) -> Vec<(String, String)> {
+        let messages = self.change.messages.iter();
+        let all = messages.flat_map(|message| audit::trailers_of(message));
+        all.filter(|(key, _)| !key.to_ascii_lowercase().starts_with("promote-")).collect()
+    }
+
+    /// What is held at the base, and at the head where that is touched.
+    fn holds(&self) -> Result<(Holds, Option<Holds>), Stop> {
+        let file = held::file();
+        let read = |snapshot: &TreeSnapshot| {
+            let bytes = snapshot.read(&file)?;
+            Holds::read(bytes.as_deref()).map_err(|error| {
+                let mut finding = unproven(Rule::GP011, error.to_string(), None);
+                finding.path = Some(file.clone());
+                Stop::Unproven(Box::new(finding))
+            })
+        };
+        let touched =
+            self.change.changed.iter().any(|path| path.is_within(&file) || file.is_within(path));
+        let head = touched.then(|| read(&self.change.after)).transpose()?;
+        Ok((read(&self.change.before)?, head))
+    }
+
     /// What is known outside of the repository, where it may be asked for.
     fn answers(
         &self,
@@ -290,7 +320,8 @@ impl Judging<'_> {
         }
         let ground = Ground { repo: self.repo, config, base: self.change.base };
         let inventory = &proof.before;
-        let questions = Questions { ground, inventory, promotions, timelines, remote: None };
+        let fate = Fate::Foreign(self.change.head);
+        let questions = Questions { ground, inventory, promotions, timelines, remote: None, fate };
         questions.ask().map(Some).map_err(Stop::Failed)
     }
 
@@ -332,12 +363,19 @@ fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop
 struct PastVersions {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    /// The id of the base, where it is a commit.
+    base: String,
     history: Past,
 }
 
 impl Default for PastVersions {
     fn default() -> Self {
-        Self { timelines: BTreeMap::new(), dates: BTreeMap::new(), history: Past::None }
+        Self {
+            timelines: BTreeMap::new(),
+            dates: BTreeMap::new(),
+            base: String::new(),
+            history: Past::None,
+        }
     }
 }
 

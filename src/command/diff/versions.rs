@@ -2,17 +2,15 @@
 //! known, and how the versions came to the environments.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use crate::discover::{self, CellKey};
-use crate::forge::compare_versions;
-use crate::git::{ObjectId, Repository};
 use crate::history::{Held, Timeline};
 use crate::model::{AppId, Pin};
 use crate::output::{self, Format};
-use crate::report::{Arrival, Change, Changes};
+use crate::report::{Arrival, Changes};
 
 use super::super::evidence::{Ground, Reach, timelines};
+use super::super::source::AppSource;
 use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
 use super::DiffArgs;
 
@@ -23,16 +21,11 @@ pub(super) fn run(
 ) -> Result<Answer, Failure> {
     let between = Between { context, workspace, app, from: &from, to: &to };
     let mut remarks = workspace.config_notes();
-    let source = workspace.config.source_of(app);
-    let compare = match (source, &from.tag, &to.tag) {
-        (Some(source), Some(from), Some(to)) => {
-            compare_versions(source, from.as_str(), to.as_str())
-        }
-        _ => None,
-    };
-    let clone = between.clone(args.source.as_deref());
+    let source = AppSource { context, workspace, app };
+    let compare = source.compare(&from, &to);
+    let clone = source.clone(args.source.as_deref());
     let log = match (&clone, from == to) {
-        (Some(dir), false) => match between.commits(dir) {
+        (Some(dir), false) => match source.commits(dir, (&from, &to)) {
             Ok(found) => Some(found),
             // Only what was asked for by name has to be there.
             Err(failure) if args.source.is_some() => return Err(failure),
@@ -90,61 +83,6 @@ struct Between<'a> {
 }
 
 impl Between<'_> {
-    /// The clone of the app's repository: that of the flag, or of git's config.
-    fn clone(&self, flag: Option<&Path>) -> Option<PathBuf> {
-        if let Some(flag) = flag {
-            return Some(self.context.directory.join(flag));
-        }
-        let repo = &self.workspace.repo;
-        let source = repo.config_string(&format!("promote.{}.source", self.app.name))?;
-        Some(repo.root().unwrap_or(&self.context.directory).join(source))
-    }
-
-    /// The commits between the tags of the versions, and whether they go from the
-    /// second to the first.
-    fn commits(&self, dir: &Path) -> Result<(Vec<Change>, bool), Failure> {
-        let unusable = |why: &dyn std::fmt::Display| {
-            let message = format!("`{}` is no clone of {}: {why}", dir.display(), self.app);
-            Failure::not_found(message).hint("git clone URL DIR")
-        };
-        let repo = Repository::open(dir).map_err(|error| unusable(&error))?;
-        let (old, new) = (self.tag(&repo, dir, self.from)?, self.tag(&repo, dir, self.to)?);
-        let mut ids = repo.surely_only_in(old, new)?;
-        let backwards = ids.is_empty() && old != new;
-        if backwards {
-            ids = repo.surely_only_in(new, old)?;
-        }
-        let change = |id: &ObjectId| {
-            let carrier = repo.carrier(*id)?;
-            let subject = carrier.message.lines().next().unwrap_or_default().to_owned();
-            let commit = id.to_string();
-            Ok(Change { commit, time: carrier.seconds, author: carrier.author, subject })
-        };
-        let commits: Result<Vec<Change>, Failure> = ids.iter().map(change).collect();
-        Ok((commits?, backwards))
-    }
-
-    /// The commit of a version: its tag with or without `v`, alone or behind the
-    /// app's name, else what git knows by it.
-    fn tag(&self, repo: &Repository, dir: &Path, version: &Pin) -> Result<ObjectId, Failure> {
-        let text = version.tag.as_ref().map(ToString::to_string).unwrap_or_default();
-        let bare = text.strip_prefix('v').unwrap_or(&text);
-        let name = &self.app.name;
-        let forms = [text.clone(), format!("v{bare}"), bare.to_owned()];
-        let mut names: Vec<String> = forms.iter().map(|form| format!("refs/tags/{form}")).collect();
-        for form in &forms {
-            names.extend(["/", "-", "@", "_"].map(|by| format!("refs/tags/{name}{by}{form}")));
-        }
-        // Images that are tagged by the commit they were built from.
-        let hex = text.rsplit(['-', '.']).next().unwrap_or_default();
-        let is_hex = hex.len() >= 7 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        names.extend(is_hex.then(|| hex.to_owned()));
-        names.iter().find_map(|name| repo.resolve(name).ok()).ok_or_else(|| {
-            Failure::not_found(format!("`{}` has no tag for {version}", dir.display()))
-                .hint(format!("git -C {} fetch --tags", dir.display()))
-        })
-    }
-
     /// How the versions, and those between them, came to the environments.
     fn arrivals(&self) -> Result<Vec<Arrival>, Failure> {
         let (snapshot, config) = (&self.workspace.snapshot, &self.workspace.config);

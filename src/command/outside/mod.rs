@@ -1,6 +1,7 @@
 //! What the rules need that only somebody outside of the repository knows:
 //! gathered before they are asked, by the commands that may ask.
 
+mod approvals;
 mod asker;
 mod live;
 mod program;
@@ -8,6 +9,7 @@ mod registry;
 mod signature;
 mod statuses;
 
+pub(super) use approvals::{Fate, sorted};
 pub(super) use asker::{Asker, Subject, Trouble};
 pub(super) use program::PATIENCE;
 
@@ -35,6 +37,8 @@ pub(super) struct Questions<'a> {
     pub(super) timelines: &'a BTreeMap<CellKey, Timeline>,
     /// The remote, by its name or address, where the user named one.
     pub(super) remote: Option<&'a str>,
+    /// What becomes of it.
+    pub(super) fate: Fate,
 }
 
 impl Questions<'_> {
@@ -45,6 +49,13 @@ impl Questions<'_> {
         let asker = Asker::new(self.ground, self.remote);
         for planned in self.promotions {
             let to = self.ground.config.environment(planned.promotion.to.as_str());
+            if let Some(to) =
+                to.filter(|to| to.delivery.needs(false).max(to.delivery.needs(true)) > 0)
+                && !answers.approvals.contains_key(&to.name)
+            {
+                let approval = asker.approval(self.fate, &to.delivery.reviewers)?;
+                answers.approvals.insert(to.name.clone(), approval);
+            }
             let Some(settings) = to.and_then(|to| to.health.as_ref()) else { continue };
             for from in &planned.promotion.from {
                 self.health(&asker, (planned, from, settings), &mut answers)?;

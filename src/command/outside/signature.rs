@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::gate::{Registered, Signed, Silence};
 use crate::model::{Promotion, RepoPath, Signer, Snapshot as _, quoted};
+use crate::program;
 use crate::registry::RepositoryName;
 
 use super::super::Failure;
@@ -16,6 +17,9 @@ use super::registry::silence;
 
 /// For how long it is waited for: it asks registries and transparency logs.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is shown of what it says.
+const MOST_WORDS: usize = 300;
 
 /// Asks cosign whether an image is signed.
 pub(super) fn ask(
@@ -65,16 +69,18 @@ fn verify(
         command.arg("--allow-http-registry");
     }
     command.args(["--", &image]);
-    let Some(said) = crate::net::ask(command, "", PATIENCE) else {
-        let message = "`cosign` cannot be started, and the signature was not verified";
-        return Err(Failure::not_found(message).hint("cosign version"));
-    };
+    let ran = program::run(command, PATIENCE).map_err(|error| {
+        let message =
+            format!("`cosign` cannot be started, and the signature was not verified: {error}");
+        Failure::not_found(message).hint("cosign version")
+    })?;
     let shown: Vec<String> = match signer {
         Signer::Key(key) => vec!["--key".to_owned(), quoted(key)],
         Signer::Identity { .. } => flags.iter().map(|flag| quoted(flag)).collect(),
     };
     let command = format!("cosign verify {} {image}", shown.join(" "));
-    Ok(Signed { image, signer: who, holds: said.well, command })
+    let why = ran.last_words().chars().take(MOST_WORDS).collect();
+    Ok(Signed { image, signer: who, holds: ran.is_well(), why, command })
 }
 
 /// The key as the base has it, whatever lies in the work tree.

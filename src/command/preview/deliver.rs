@@ -1,22 +1,12 @@
-//! A change of previews on its way: a commit, files of the work tree, a push or
-//! a pull request.
-
-use std::time::Duration;
+//! A change of previews on its way.
 
 use crate::diff;
-use crate::forge::{self, Draft, ForgeError, Place, PushOptions};
-use crate::git::{
-    self, CommitOptions, CommitRequest, Expect, ObjectId, PushHow, Remote, Repository, Tip,
-};
-use crate::model::{EnvironmentName, FileChange, ForgeKind, RepoPath};
-use crate::report::{CommitLine, Ending, PreviewAction, PreviewReport, PreviewRow, RequestLine};
+use crate::model::{FileChange, RepoPath};
+use crate::report::{PreviewAction, PreviewReport, PreviewRow};
 
-use super::super::promote::{self, End, LostRace, Way};
-use super::super::{Answer, Context, Exit, Failure, Remark, Workspace, forges, leftovers};
+use super::super::change::{self, Change, Performed};
+use super::super::{Answer, Context, Failure, Remark, Workspace};
 use super::{DeliveryArgs, answer, create};
-
-/// The pause before a request is looked for that may have been opened.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is to be done.
 pub(super) struct Planned {
@@ -31,8 +21,27 @@ pub(super) struct Planned {
     pub(super) branch: String,
 }
 
-/// Plans in a repository.
-pub(super) type Plan<'p> = &'p dyn Fn(&Workspace) -> Result<Planned, Failure>;
+/// What a change of previews is about.
+struct About {
+    action: PreviewAction,
+    rows: Vec<PreviewRow>,
+    listed_in: Option<RepoPath>,
+}
+
+impl Planned {
+    fn split(self) -> (Change, About) {
+        let row = |row: &PreviewRow| {
+            let dir = row.dir.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{}  {} {}  {dir}", row.name, row.app, row.version)
+        };
+        let Self { action, rows, files, listed_in, remarks, subject, trailers, branch } = self;
+        let lines = rows.iter().map(row).collect();
+        (
+            Change { files, remarks, subject, lines, trailers, branch },
+            About { action, rows, listed_in },
+        )
+    }
+}
 
 /// How a change is delivered.
 #[derive(Clone, Copy)]
@@ -43,302 +52,32 @@ pub(super) struct Delivering<'a> {
 
 impl Delivering<'_> {
     /// Plans and delivers.
-    pub(super) fn perform(&self, plan: Plan<'_>) -> Result<Answer, Failure> {
-        let here = Workspace::open(self.context)?;
-        let remarks = leftovers::settle(&here.repo, self.args.dry_run)?;
-        let mut answer = self.deliver(&here, plan)?;
-        answer.remarks.splice(0..0, remarks);
-        Ok(answer)
-    }
-
-    fn deliver(&self, here: &Workspace, plan: Plan<'_>) -> Result<Answer, Failure> {
-        let common = self.args.common();
-        let way = match Way::flagged(&common) {
-            Some(way) => way,
-            None => {
-                let first = create::first(&here.config).map(|first| first.name.clone());
-                let to = first.unwrap_or_else(|| EnvironmentName::new(""));
-                Way::of(&common, &here.config, &to)
-            }
-        };
-        if !way.is_aside() {
-            if self.args.remote.is_some() || self.args.base.is_some() {
-                return Err(Failure::usage("--remote and --base are for --push and --pr")
-                    .hint("git promote preview create ... --pr"));
-            }
-            return LostRace::default().until(|| {
-                let here = Workspace::of(self.context, here.repo.clone())?;
-                let planned = plan(&here)?;
-                self.run((&here, planned), &|step, report| self.local(step, report))
-            });
-        }
-        let name = std::env::var("GIT_PROMOTE_REMOTE").ok().filter(|name| !name.is_empty());
-        let remote = here.repo.remote(self.args.remote.as_deref().or(name.as_deref()))?;
-        let repo = here.repo.clone().with_promised_files(&remote.name);
-        LostRace::default().until(|| self.aside((&repo, &remote), way, plan))
-    }
-
-    /// On top of what the remote has.
-    fn aside(
+    pub(super) fn perform(
         &self,
-        (repo, remote): (&Repository, &Remote),
-        way: Way,
-        plan: Plan<'_>,
+        plan: &dyn Fn(&Workspace) -> Result<Planned, Failure>,
     ) -> Result<Answer, Failure> {
-        let base = promote::remote_tip(repo, remote, self.args.base.as_deref())?;
-        let workspace = Workspace::at(self.context, repo, &base)?;
-        let planned = plan(&workspace)?;
-        self.run((&workspace, planned), &|step, report| match way {
-            Way::Pr => Request { step, remote, base: &base }.deliver(report),
-            _ => push(step, (remote, &base), report),
-        })
+        let args = self.args.common();
+        let first = |here: &Workspace| create::first(&here.config).map(|first| first.name.clone());
+        let delivering = change::Delivering { context: self.context, args: &args, to: &first };
+        let performed = delivering.perform(&|workspace| Ok(plan(workspace)?.split()))?;
+        let report = self.report(&performed);
+        Ok(answer(self.context, &report, (performed.remarks, performed.exit)))
     }
 
-    /// What is the same whichever way it goes.
-    fn run(
-        &self,
-        (workspace, planned): (&Workspace, Planned),
-        carry: &dyn Fn(&Step<'_>, &mut PreviewReport) -> Result<End, Failure>,
-    ) -> Result<Answer, Failure> {
-        let mut report = self.report(workspace, &planned);
-        let mut remarks = workspace.config_notes();
-        remarks.extend(planned.remarks.iter().cloned());
-        if planned.files.is_empty() {
-            return Ok(answer(self.context, &report, (remarks, Exit::Done)));
-        }
-        let common = self.args.common();
-        let text = promote::message_text(self.context, &common)?;
-        let message = message(&planned, text.as_deref());
-        let step =
-            Step { workspace, planned: &planned, message, options: promote::options(&common)? };
-        if self.args.dry_run {
-            step.rehearse((self.args.worktree, self.args.stage))?;
-            report.ending = Ending::Planned;
-            let exit = if self.args.exit_code { Exit::Differs } else { Exit::Done };
-            return Ok(answer(self.context, &report, (remarks, exit)));
-        }
-        let End { remarks: more, exit } = carry(&step, &mut report)?;
-        remarks.extend(more);
-        Ok(answer(self.context, &report, (remarks, exit)))
-    }
-
-    fn report(&self, workspace: &Workspace, planned: &Planned) -> PreviewReport {
+    fn report(&self, performed: &Performed<About>) -> PreviewReport {
+        let Performed { change, about, went, .. } = performed;
         PreviewReport {
-            action: planned.action,
+            action: about.action,
             dry_run: self.args.dry_run,
-            previews: planned.rows.clone(),
-            listed_in: planned.listed_in.clone(),
-            edits: planned.files.iter().flat_map(|file| file.edits.clone()).collect(),
-            ending: Ending::Unchanged,
-            commit: None,
-            branch: workspace.branch.clone(),
-            request: None,
-            unified: self.args.diff.then(|| diff::unified(&planned.files)),
+            previews: about.rows.clone(),
+            listed_in: about.listed_in.clone(),
+            edits: change.files.iter().flat_map(|file| file.edits.clone()).collect(),
+            ending: went.ending,
+            commit: went.commit.clone(),
+            branch: went.branch.clone(),
+            request: went.request.clone(),
+            unified: self.args.diff.then(|| diff::unified(&change.files)),
             now: self.context.now,
         }
-    }
-
-    /// A commit on the current branch, or files of the work tree.
-    fn local(&self, step: &Step<'_>, report: &mut PreviewReport) -> Result<End, Failure> {
-        let Step { workspace, planned, .. } = step;
-        if self.args.worktree {
-            let files = &planned.files;
-            let mut remarks = Vec::new();
-            if git::apply_to_worktree(&workspace.repo, files, self.args.stage)? {
-                report.ending = Ending::Edited;
-            } else {
-                remarks.push(Remark::Note(promote::THERE_ALREADY.to_owned()));
-            }
-            let hint = if self.args.stage { "git commit" } else { "git status" };
-            remarks.push(Remark::Hint(hint.to_owned()));
-            return Ok(End { remarks, exit: Exit::Done });
-        }
-        let committed = git::commit(&workspace.repo, &step.request())?;
-        report.ending = Ending::Committed;
-        let subject = workspace.repo.subject(committed.id);
-        let subject = subject.unwrap_or_else(|_| planned.subject.clone());
-        report.commit = Some(CommitLine { id: committed.id.to_string(), subject });
-        Ok(promote::done(self.context, workspace, &committed))
-    }
-}
-
-/// Subject or the user's text, what it is about, and the trailers.
-fn message(planned: &Planned, text: Option<&str>) -> String {
-    let row = |row: &PreviewRow| {
-        let dir = row.dir.as_ref().map(ToString::to_string).unwrap_or_default();
-        one_line(&format!("{}  {} {}  {dir}", row.name, row.app, row.version))
-    };
-    let rows: Vec<String> = planned.rows.iter().map(row).collect();
-    let head = match text {
-        Some(text) => text.trim_end().to_owned(),
-        None => format!("{}\n\n{}", one_line(&planned.subject), rows.join("\n")),
-    };
-    let trailers: Vec<String> = planned
-        .trailers
-        .iter()
-        .map(|(key, value)| format!("{key}: {}\n", one_line(value)))
-        .collect();
-    format!("{head}\n\n{}", trailers.concat())
-}
-
-/// A name of the repository must not begin a line of its own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// A plan in its repository, with all that a commit needs.
-struct Step<'a> {
-    workspace: &'a Workspace,
-    planned: &'a Planned,
-    message: String,
-    options: CommitOptions,
-}
-
-impl Step<'_> {
-    fn request(&self) -> CommitRequest<'_> {
-        CommitRequest {
-            changes: &self.planned.files,
-            base: self.workspace.base,
-            message: self.message.clone(),
-            options: &self.options,
-        }
-    }
-
-    fn rehearse(&self, (worktree, stage): (bool, bool)) -> Result<(), Failure> {
-        let Self { workspace, planned, .. } = self;
-        match (workspace.local, worktree) {
-            (false, _) => Ok(()),
-            (true, true) => Ok(git::rehearse_in_worktree(&workspace.repo, &planned.files, stage)?),
-            (true, false) => Ok(git::rehearse(&workspace.repo, &self.request())?),
-        }
-    }
-
-    /// The commit, which no branch points at yet.
-    fn made(&self, report: &mut PreviewReport) -> Result<ObjectId, Failure> {
-        let repo = &self.workspace.repo;
-        let commit = git::build(repo, &self.request())?;
-        let subject = repo.subject(commit)?;
-        report.commit = Some(CommitLine { id: commit.to_string(), subject });
-        Ok(commit)
-    }
-}
-
-/// Commits on top of the base branch and pushes it.
-fn push(
-    step: &Step<'_>,
-    (remote, base): (&Remote, &Tip),
-    report: &mut PreviewReport,
-) -> Result<End, Failure> {
-    let commit = step.made(report)?;
-    let verify = !step.options.no_verify;
-    let how = PushHow { expect: Expect::Ancestor, verify, options: &[] };
-    let repo = &step.workspace.repo;
-    repo.push(&remote.push_name, (&base.branch, commit), how).map_err(promote::raced)?;
-    report.ending = Ending::Pushed;
-    Ok(End { remarks: promote::follow(step.workspace, base, commit), exit: Exit::Done })
-}
-
-/// The same as a pull request.
-struct Request<'a> {
-    step: &'a Step<'a>,
-    remote: &'a Remote,
-    base: &'a Tip,
-}
-
-impl Request<'_> {
-    fn deliver(&self, report: &mut PreviewReport) -> Result<End, Failure> {
-        report.branch = Some(self.step.planned.branch.clone());
-        let workspace = self.step.workspace;
-        let place = forges::place(&workspace.config, &self.remote.push_url)?;
-        let connect = |place| forges::connect(&workspace.repo, place);
-        let forge = place.as_ref().map_or(Ok(None), connect)?;
-        match (&place, forge) {
-            (Some(place), Some(forge)) => {
-                let open = forge.find(&self.step.planned.branch)?;
-                let body = open.into_iter().next().map(|request| request.body);
-                self.push(report, &[])?;
-                report.ending = Ending::Pushed;
-                let ensured = match forge::ensure(forge.as_ref(), &self.draft(body), PAUSE) {
-                    Ok(ensured) => ensured,
-                    Err(error) => return Ok(self.unfinished(place, &error)),
-                };
-                report.ending = Ending::Requested;
-                report.request = Some(RequestLine {
-                    number: ensured.request.number,
-                    url: ensured.request.url,
-                    opened: ensured.created,
-                    auto_merge: ensured.request.auto_merge,
-                });
-                let told = |error| Remark::Warning(format!("the request is open, but {error}"));
-                let remarks: Vec<Remark> = ensured.problems.into_iter().map(told).collect();
-                let exit = if remarks.is_empty() { Exit::Done } else { Exit::Partly };
-                Ok(End { remarks, exit })
-            }
-            (Some(place), None) => {
-                let PushOptions { options, left_out } = match place.kind {
-                    ForgeKind::GitLab => forge::push_options(&self.draft(None), None),
-                    _ => PushOptions::default(),
-                };
-                self.push(report, &options)?;
-                report.ending = Ending::Pushed;
-                let url = place.compare_url(&self.base.branch, &self.step.planned.branch);
-                let mut remarks =
-                    vec![Remark::Note(format!("there is no token for {}", place.host))];
-                let without = |what| Remark::Note(format!("left out without one: {what}"));
-                remarks.extend(left_out.into_iter().map(without));
-                remarks.push(Remark::Hint(url));
-                Ok(End { remarks, exit: Exit::Done })
-            }
-            (None, _) => {
-                self.push(report, &[])?;
-                report.ending = Ending::Pushed;
-                Ok(End { remarks: Vec::new(), exit: Exit::Done })
-            }
-        }
-    }
-
-    /// The branch is pushed, and the forge did not open the request.
-    fn unfinished(&self, place: &Place, error: &ForgeError) -> End {
-        let branch = &self.step.planned.branch;
-        let message = format!("the branch is pushed, but there is no request: {error}");
-        let url = place.compare_url(&self.base.branch, branch);
-        End { remarks: vec![Remark::Error(message), Remark::Hint(url)], exit: Exit::Partly }
-    }
-
-    /// The request; what people wrote into one that is open stays.
-    fn draft(&self, body: Option<String>) -> Draft {
-        let Step { workspace, planned, message, .. } = self.step;
-        let said = message.split_once("\n\n").map_or(message.as_str(), |(_, rest)| rest);
-        let settings = &workspace.config.delivery.pull_request;
-        Draft {
-            head: planned.branch.clone(),
-            base: self.base.branch.clone(),
-            title: planned.subject.clone(),
-            body: body.unwrap_or_else(|| format!("```text\n{}\n```\n", said.trim_end())),
-            draft: settings.draft,
-            labels: Vec::new(),
-            reviewers: Vec::new(),
-            milestone: settings.milestone.clone(),
-        }
-    }
-
-    /// Puts the commit on the branch, unless it holds the same already.
-    fn push(&self, report: &mut PreviewReport, options: &[String]) -> Result<(), Failure> {
-        let Self { step, remote, base } = self;
-        let (repo, branch) = (&step.workspace.repo, step.planned.branch.as_str());
-        let there = repo.list_remote(&remote.push_name, &[branch])?.tip(branch);
-        let commit = step.made(report)?;
-        if let Some(id) = there {
-            let tip = repo.fetch(remote, &Tip { branch: branch.to_owned(), id })?;
-            let same = repo.snapshot(tip.id)?.tree() == repo.snapshot(commit)?.tree();
-            if same && repo.parents(tip.id)? == [base.id] {
-                let subject = repo.subject(tip.id)?;
-                report.commit = Some(CommitLine { id: tip.id.to_string(), subject });
-                return Ok(());
-            }
-        }
-        let verify = !step.options.no_verify;
-        let how = PushHow { expect: Expect::Exactly(there), verify, options };
-        repo.push(&remote.push_name, (branch, commit), how).map_err(promote::raced)
     }
 }

@@ -150,7 +150,7 @@ pub struct DeliveryArgs {
 
 impl DeliveryArgs {
     /// The same as the flags of a promotion.
-    fn common(&self) -> CommonArgs {
+    pub(super) fn common(&self) -> CommonArgs {
         CommonArgs {
             commit: self.commit,
             worktree: self.worktree,

@@ -106,6 +106,10 @@ pub struct CommonArgs {
     #[arg(long, help_heading = "Rules")]
     pub rollback: bool,
 
+    /// Whether nobody is asked outside of the repository; said by `why`.
+    #[arg(skip)]
+    pub offline: bool,
+
     /// The preview that a version is set for in place; said by `preview create`.
     #[arg(skip)]
     pub preview: Option<String>,

@@ -70,6 +70,7 @@ mod tests {
             dry_run: false,
             promotions: vec![promotion],
             current: vec![],
+            changes: vec![],
             copies: vec![],
             edits: vec![],
             effects: vec![],

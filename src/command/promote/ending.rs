@@ -43,7 +43,7 @@ impl Outcome {
 }
 
 impl End {
-    pub(super) fn quiet(exit: Exit) -> Self {
+    pub(in super::super) fn quiet(exit: Exit) -> Self {
         Self { remarks: Vec::new(), exit }
     }
 }
@@ -93,6 +93,7 @@ impl Promoting<'_> {
             dry_run: self.args.dry_run,
             promotions: Vec::new(),
             current: Vec::new(),
+            changes: Vec::new(),
             copies: Vec::new(),
             edits: Vec::new(),
             effects: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::discover::Inventory;
 use crate::gate::Approved;
-use crate::model::{AppId, Digest, Pin, Sources};
+use crate::model::{AppId, Digest, Finding, Outcome, Pin, Rule, Sources};
 use crate::plan::Plan;
 use crate::report::PromotionReport;
 
@@ -95,6 +95,14 @@ impl Promoting<'_> {
         let mut remarks = Vec::new();
         if routes.is_empty() {
             return Ok(remarks);
+        }
+        let waived = |finding: &Finding| {
+            finding.rule == Rule::GP002 && finding.outcome == Outcome::Overridden
+        };
+        if report.findings.iter().any(waived) {
+            // Whoever waives it has a reason not to wait for the registry.
+            let message = "GP002 is overridden: nothing was copied".to_owned();
+            return Ok(vec![Remark::Warning(message)]);
         }
         let registries = registries(Some(&self.workspace.repo))?;
         for route in routes {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::Waiver;
+use crate::config::Holds;
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, Answers, Case, Dated, Past};
 use crate::history::Timeline;
@@ -13,15 +14,17 @@ use crate::proof::{self, Proof, Sides};
 use super::super::Failure;
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
-use super::super::outside::Questions;
-use super::Promoting;
+use super::super::held::holds;
+use super::super::outside::{Fate, Questions};
+use super::{Promoting, Way};
 
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    holds: Holds,
     proof: Proof,
-    answers: Answers,
+    answers: Option<Answers>,
 }
 
 impl Promoting<'_> {
@@ -35,10 +38,16 @@ impl Promoting<'_> {
             promotions: &plan.promotions,
             timelines: &timelines,
             remote: self.args.remote.as_deref(),
+            fate: match Way::of(self.args, &self.workspace.config, &plan.to) {
+                Way::Pr => Fate::Request,
+                Way::Push => Fate::Push,
+                Way::Commit | Way::Worktree => Fate::Local,
+            },
         };
-        let answers = questions.ask()?;
+        let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
-        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, answers })
+        let holds = holds(&self.workspace.snapshot)?;
+        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, holds, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -99,7 +108,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, dates, proof, answers } = evidence;
+        let Evidence { timelines, dates, proof, answers, holds } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -117,12 +126,24 @@ impl Promoting<'_> {
             check: None,
             timelines,
             dates,
+            base: &self.workspace.base.to_string(),
+            trailers: &given(&self.args.trailers),
+            holds,
             history: if self.workspace.repo.is_shallow() { Past::CutOff } else { Past::Whole },
             rollback: self.args.rollback,
             waivers: &waivers,
-            answers: Some(answers),
+            answers: answers.as_ref(),
             now: self.context.now,
         };
         gate::evaluate(&case)
     }
+}
+
+/// The trailers of flags; what is no trailer is refused where the commit is made.
+fn given(trailers: &[String]) -> Vec<(String, String)> {
+    let pair = |text: &String| {
+        let (key, value) = text.split_once(['=', ':'])?;
+        Some((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    trailers.iter().filter_map(pair).collect()
 }

@@ -45,7 +45,7 @@ use crate::plan::{self, Intent, Plan, World};
 use crate::report::{Ending, PromotionReport};
 
 use super::registry::Route;
-use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers, source};
 
 use apps::{Choosing, Chosen};
 use aside::Before;
@@ -262,6 +262,9 @@ impl Promoting<'_> {
         let Effects { effects, dead } = diff::effects(world, &plan)?;
         remarks.extend(dead.into_iter().map(Remark::Warning));
         let mut report = self.report(effects, &plan, findings);
+        let (changes, untold) = source::changes(self.context, self.workspace, &report.promotions);
+        report.changes = changes;
+        remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
         let routes = self.routes(&inventory, &plan)?;
         let end = self.end(plan, &mut report, (carry, &routes))?;
         if report.ending == Ending::Committed {
@@ -362,6 +365,7 @@ impl Promoting<'_> {
             dry_run: self.args.dry_run,
             promotions: plan.promotions.iter().map(|p| p.promotion.clone()).collect(),
             current: plan.current.clone(),
+            changes: Vec::new(),
             copies: Vec::new(),
             edits: plan.files.iter().flat_map(|file| file.edits.clone()).collect(),
             effects,

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::{Config, Holds};
 use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
@@ -29,7 +30,7 @@ impl Wanted {
     /// What words name.
     pub(super) fn new(
         workspace: &Workspace,
-        inventory: &Inventory,
+        apps: &BTreeSet<&AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
         let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
@@ -38,22 +39,30 @@ impl Wanted {
                 wanted.environments.push(environment.name.clone());
                 continue;
             }
-            let apps = inventory.apps();
             let found: Vec<AppId> =
                 apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
             if found.is_empty() {
-                return Err(unknown(workspace, &apps, name));
+                return Err(unknown(workspace, apps, name));
             }
             wanted.apps.extend(found);
         }
         Ok(wanted)
     }
 
-    pub(super) fn has(&self, key: &CellKey) -> bool {
-        self.has_app(&key.app) && self.has_environment(&key.environment)
+    /// Of the rows and columns of all, those that are wanted.
+    pub(super) fn narrow(&self, report: &mut StatusReport) {
+        report.environments.retain(|(name, _)| self.has_environment(name));
+        report.rows.retain_mut(|row| {
+            row.cells.retain(|cell| self.has_environment(&cell.environment));
+            row.next.retain(|next| self.has_environment(&next.environment));
+            // A cell that is there has a file.
+            let here = self.environments.is_empty() || row.cells.iter().any(|c| c.path.is_some());
+            here && self.has_app(&row.app)
+        });
     }
 
-    fn has_app(&self, app: &AppId) -> bool {
+    /// Whether an app is wanted.
+    pub(super) fn has_app(&self, app: &AppId) -> bool {
         self.apps.is_empty() || self.apps.contains(app)
     }
 
@@ -72,6 +81,26 @@ fn unknown(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failur
         .hint("git promote status")
 }
 
+/// The command that makes a promotion.
+pub(super) fn command_of(
+    context: &Context,
+    app: &AppId,
+    (environment, version): (&EnvironmentName, &Pin),
+) -> String {
+    let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
+    format!("{} {} {environment}", context.front.name(), app.at(&shown))
+}
+
+/// The environments that are frozen now.
+pub(super) fn frozen(config: &Config, now: i64) -> BTreeSet<EnvironmentName> {
+    let all = config.pipeline.environments().iter().map(|environment| &environment.name);
+    let shut = |name: &&EnvironmentName| {
+        let now = jiff::Timestamp::from_second(now).ok();
+        now.is_some_and(|now| config.calendar(name).is_frozen(now))
+    };
+    all.filter(shut).cloned().collect()
+}
+
 /// What the matrix is made of.
 pub(super) struct Matrix<'a> {
     pub(super) context: &'a Context,
@@ -80,6 +109,8 @@ pub(super) struct Matrix<'a> {
     pub(super) timelines: BTreeMap<CellKey, Timeline>,
     /// All that was in the environments before, where that has to be known.
     pub(super) past: BTreeMap<CellKey, Timeline>,
+    pub(super) frozen: BTreeSet<EnvironmentName>,
+    pub(super) holds: Holds,
 }
 
 impl Matrix<'_> {
@@ -87,7 +118,9 @@ impl Matrix<'_> {
     /// ahead of them: few are, and only they need it.
     pub(super) fn look_back(&mut self, wanted: &Wanted) -> Result<(), Failure> {
         let mut keys = BTreeSet::new();
-        for (key, cell) in self.inventory.cells.iter().filter(|(key, _)| wanted.has(key)) {
+        let shown =
+            |key: &CellKey| wanted.has_app(&key.app) && wanted.has_environment(&key.environment);
+        for (key, cell) in self.inventory.cells.iter().filter(|(key, _)| shown(key)) {
             let environment = self.workspace.config.environment(key.environment.as_str());
             let (Some(environment), Some(pin)) = (environment, cell.pin()) else { continue };
             if self.standing(key, environment) == Standing::Ahead && !pin.is_empty() {
@@ -165,6 +198,9 @@ impl Matrix<'_> {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
         };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
+        if self.holds.active(&key.environment, &key.app, self.context.now).is_some() {
+            return Standing::Held;
+        }
         let sources = self.workspace.config.sources_for(environment, &key.app);
         let before: Vec<Option<&Cell>> = sources
             .names()
@@ -183,7 +219,11 @@ impl Matrix<'_> {
         let alone = before.iter().all(Option::is_none);
         let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
         let ahead = alone || (newer && !self.ran_before(key, &sources, pin));
-        if ahead { Standing::Ahead } else { Standing::Behind }
+        match ahead {
+            true => Standing::Ahead,
+            false if self.frozen.contains(&key.environment) => Standing::Frozen,
+            false => Standing::Behind,
+        }
     }
 
     /// Whether the environments before had this version at some time.
@@ -250,9 +290,7 @@ impl Matrix<'_> {
         if self.timelines.get(&key).is_some_and(|timeline| timeline.left(version)) {
             return None;
         }
-        let shown = version.tag.as_ref().map_or_else(|| version.to_string(), ToString::to_string);
-        let program = self.context.front.name();
-        let command = format!("{program} {} {}", app.at(&shown), environment.name);
+        let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
 }

@@ -1,10 +1,13 @@
 //! `git promote status`: who runs what, where, since when, what is next.
 
+mod kept;
 mod live;
 mod matrix;
 mod watch;
 
 pub(super) use matrix::Wanted;
+
+use kept::Whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,6 +20,7 @@ use crate::output::{self, Format};
 use crate::report::StatusReport;
 
 use super::evidence::{Ground, Reach, timelines};
+use super::held::holds;
 use super::leftovers;
 use super::wait::span;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -82,19 +86,26 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
 
 fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let workspace = Workspace::open(context)?;
-    let inventory = inventory(&workspace)?;
-    let wanted = Wanted::new(&workspace, &inventory, &args.names)?;
-    let mut report = matrix(context, (&workspace, &inventory), &wanted)?;
+    let kept = if args.live { None } else { kept::read(context, &workspace) };
+    let (whole, asked) = match kept {
+        Some(whole) => {
+            let apps = whole.report.rows.iter().map(|row| &row.app).collect();
+            let wanted = Wanted::new(&workspace, &apps, &args.names)?;
+            let mut whole = whole;
+            wanted.narrow(&mut whole.report);
+            (whole, Vec::new())
+        }
+        None => tell(context, &workspace, args)?,
+    };
     let mut remarks = leftovers::noticed(&workspace.repo);
     remarks.extend(workspace.config_notes());
-    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
-    remarks.extend(unreadable.map(|u| Remark::Warning(u.message.clone())));
-    if inventory.cells.is_empty() {
+    remarks.extend(whole.unread.into_iter().map(Remark::Warning));
+    if whole.report.rows.is_empty() && args.names.is_empty() {
         remarks.push(Remark::Note(nothing_found(&workspace.config)));
-    } else if report.rows.is_empty() {
+    } else if whole.report.rows.is_empty() {
         remarks.push(Remark::Note("no version was found there".to_owned()));
     }
-    let unknown = report.rows.iter().flat_map(|row| &row.cells);
+    let unknown = whole.report.rows.iter().flat_map(|row| &row.cells);
     if workspace.repo.is_shallow()
         && unknown.into_iter().any(|c| c.pin.is_some() && c.since.is_none())
     {
@@ -103,12 +114,34 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
         remarks.push(Remark::Warning(shallow.to_owned()));
     }
     if context.verbose {
-        remarks.extend(inventory.notes.iter().cloned().map(Remark::Note));
+        remarks.extend(whole.notes.into_iter().map(Remark::Note));
     }
+    remarks.extend(asked);
+    Ok(Seen { report: whole.report, remarks, base: workspace.base.to_string() })
+}
+
+/// The status from the trees, and what to say of the clusters that were asked.
+fn tell(
+    context: &Context,
+    workspace: &Workspace,
+    args: &StatusArgs,
+) -> Result<(Whole, Vec<Remark>), Failure> {
+    let inventory = inventory(workspace)?;
+    let wanted = Wanted::new(workspace, &inventory.apps(), &args.names)?;
+    let report = matrix(context, (workspace, &inventory), &wanted)?;
+    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
+    let mut whole = Whole {
+        report,
+        unread: unreadable.map(|unreadable| unreadable.message.clone()).collect(),
+        notes: inventory.notes.clone(),
+    };
+    let mut asked = Vec::new();
     if args.live {
-        remarks.extend(live::look((&workspace, &inventory), &mut report, args.timeout)?);
+        asked = live::look((workspace, &inventory), &mut whole.report, args.timeout)?;
+    } else if args.names.is_empty() {
+        kept::write(workspace, &whole);
     }
-    Ok(Seen { report, remarks, base: workspace.base.to_string() })
+    Ok((whole, asked))
 }
 
 /// What the base commit holds.
@@ -123,10 +156,14 @@ pub(super) fn matrix(
     (workspace, inventory): (&Workspace, &Inventory),
     wanted: &Wanted,
 ) -> Result<StatusReport, Failure> {
-    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(|key| wanted.has(key)).collect();
+    // What stands before tells whether a version is ahead, asked for or not.
+    let own = |key: &&CellKey| wanted.has_app(&key.app);
+    let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(own).collect();
     let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
-    let past = BTreeMap::new();
-    let mut matrix = matrix::Matrix { context, workspace, inventory, timelines, past };
+    let (past, holds) = (BTreeMap::new(), holds(&workspace.snapshot)?);
+    let frozen = matrix::frozen(&workspace.config, context.now);
+    let mut matrix =
+        matrix::Matrix { context, workspace, inventory, timelines, past, frozen, holds };
     matrix.look_back(wanted)?;
     Ok(matrix.report(wanted))
 }

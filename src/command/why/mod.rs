@@ -176,6 +176,7 @@ impl Asking<'_> {
         let args = CommonArgs {
             dry_run: true,
             commit: true,
+            offline: self.args.offline,
             apps: vec![globset::escape(&self.app.to_string())],
             ..CommonArgs::default()
         };

@@ -5,7 +5,7 @@ use crate::model::Pin;
 use crate::pull_request::{self, Memory};
 use crate::report::OpenRequest;
 
-use super::super::{Failure, Remark, forges};
+use super::super::{Failure, Remark, forges, outside};
 use super::Asking;
 
 impl Asking<'_> {
@@ -52,6 +52,11 @@ impl Asking<'_> {
                 "" => Vec::new(),
                 tip => forge.checks(tip)?,
             };
+            let standing = forge.standing(&request)?;
+            let to = self.workspace.config.environment(self.to.as_str());
+            let reviewers = to.map(|to| to.delivery.reviewers.as_slice()).unwrap_or_default();
+            let given = outside::sorted(forge, (&request, &standing), reviewers)?;
+            let back = request.body.contains("Promote-Rollback: true");
             let state = |state: CheckState| match state {
                 CheckState::Success => "success",
                 CheckState::Pending => "pending",
@@ -69,6 +74,9 @@ impl Asking<'_> {
                 draft: request.draft,
                 auto_merge: forge.tells_auto_merge().then_some(request.auto_merge),
                 checks,
+                wanted: to.map_or(0, |to| to.delivery.needs(back)),
+                given,
+                conflicts: standing.conflicts,
             });
         }
         Ok(found)

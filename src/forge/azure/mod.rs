@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::common::{Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
+use super::standing::{Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
 use crate::model::MergeMethod;
 use description::fitting;
@@ -315,6 +316,32 @@ impl Forge for Azure {
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
         Ok(newest(self.states(commit, "true")?))
+    }
+
+    fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
+        let path = format!("{}/pullrequests/{}", self.repository, request.number);
+        let pull: Value = self.http.get(&path, &[VERSION])?;
+        let word = |reviewer: &Value| {
+            // A group has the votes of its members, who are listed too.
+            if reviewer.get("isContainer").and_then(Value::as_bool) == Some(true) {
+                return None;
+            }
+            let word = match reviewer.get("vote").and_then(Value::as_i64) {
+                Some(5 | 10) => Word::Approved,
+                Some(-10 | -5) => Word::Rejected,
+                _ => return None,
+            };
+            // To which push a vote belongs is not told.
+            Some((text(reviewer, "/uniqueName").to_owned(), word, None))
+        };
+        let reviewers = pull.pointer("/reviewers").and_then(Value::as_array);
+        let conflicts = match text(&pull, "/mergeStatus") {
+            "conflicts" => Some(true),
+            "succeeded" => Some(false),
+            _ => None,
+        };
+        let said = reviewers.into_iter().flatten().filter_map(word);
+        Ok(Standing::of(text(&pull, "/createdBy/uniqueName"), said, conflicts))
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {

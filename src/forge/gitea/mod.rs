@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
+use super::standing::{Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 use wire::{Branch, Named, Pull, Review, Status};
@@ -316,6 +317,48 @@ impl Forge for Gitea {
 
     fn checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
         Ok(newest(self.all_checks(commit)?))
+    }
+
+    fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
+        let pull: Value = self.http.get(&self.pull(request, ""), &[])?;
+        let said: Vec<Value> = self.http.pages(&self.pull(request, "/reviews"), &[PAGE])?;
+        let flag = |review: &Value, key: &str| review.get(key).and_then(Value::as_bool);
+        let word = |review: &Value| {
+            let person = text(review, "/user/login").to_owned();
+            let word = match text(review, "/state") {
+                _ if flag(review, "dismissed") == Some(true) => Word::Withdrawn,
+                // One of somebody who may not write is not official.
+                "APPROVED" | "REQUEST_CHANGES" if flag(review, "official") == Some(false) => {
+                    return None;
+                }
+                "APPROVED" => Word::Approved,
+                "REQUEST_CHANGES" => Word::Rejected,
+                _ => return None,
+            };
+            Some((person, word, flag(review, "stale").map(|stale| !stale)))
+        };
+        let conflicts = flag(&pull, "mergeable").map(|can| !can);
+        Ok(Standing::of(text(&pull, "/user/login"), said.iter().filter_map(word), conflicts))
+    }
+
+    fn is_member(
+        &self,
+        (organization, name): (&str, &str),
+        person: &str,
+    ) -> Result<bool, ForgeError> {
+        let path = format!("orgs/{}/teams", encoded(organization));
+        let teams: Vec<Value> = self.http.pages(&path, &[PAGE])?;
+        let own = teams.iter().find(|team| text(team, "/name").eq_ignore_ascii_case(name));
+        let Some(id) = own.and_then(|team| team.get("id")).and_then(Value::as_u64) else {
+            let what = format!("the team @{organization}/{name}");
+            let message = "no team of the organization has that name".to_owned();
+            return Err(ForgeError::NotFound { forge: NAME.to_owned(), what, message });
+        };
+        match self.http.get::<Value>(&format!("teams/{id}/members/{}", encoded(person)), &[]) {
+            Ok(_) => Ok(true),
+            Err(ForgeError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {

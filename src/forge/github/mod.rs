@@ -16,6 +16,7 @@ use self::answer::{Asked, Milestone, Pull, Review, Run, Runs, Status, Statuses};
 use super::common::Steps;
 use super::http::{Http, secret};
 use super::place::encoded;
+use super::standing::{Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 
@@ -116,6 +117,15 @@ impl GitHub {
         let body = json!({ "reviewers": people, "team_reviewers": teams });
         self.http.send(Method::POST, path, &body)?;
         Ok(())
+    }
+
+    fn may_write(&self, person: &str) -> Result<bool, ForgeError> {
+        let path = format!("{}/collaborators/{}/permission", self.path, encoded(person));
+        match self.http.get::<Value>(&path, &[]) {
+            Ok(value) => Ok(matches!(text(&value, "/permission"), "admin" | "write")),
+            Err(ForgeError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn set_milestone(&self, request: &Request, draft: &Draft) -> Result<(), ForgeError> {
@@ -245,6 +255,51 @@ impl Forge for GitHub {
             |page: Runs| page.check_runs,
         )?;
         Ok(answer::newest(statuses, runs))
+    }
+
+    fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
+        let pull: Value = self.http.get(&self.pull(request), &[])?;
+        let said: Vec<Value> =
+            self.http.pages(&format!("{}/reviews", self.pull(request)), &[PAGE])?;
+        let tip = text(&pull, "/head/sha");
+        let word = |review: &Value| {
+            let word = match text(review, "/state") {
+                "APPROVED" => Word::Approved,
+                "CHANGES_REQUESTED" => Word::Rejected,
+                "DISMISSED" => Word::Withdrawn,
+                // A comment takes nothing back.
+                _ => return None,
+            };
+            let current = text(review, "/commit_id") == tip && !tip.is_empty();
+            Some((text(review, "/user/login").to_owned(), word, Some(current)))
+        };
+        let conflicts = pull.pointer("/mergeable").and_then(Value::as_bool).map(|can| !can);
+        let mut standing =
+            Standing::of(text(&pull, "/user/login"), said.iter().filter_map(word), conflicts);
+        // Anybody may have a say on a public repository: what counts there is
+        // who may write.
+        let mut reviews = Vec::new();
+        for review in standing.reviews {
+            if self.may_write(&review.person)? {
+                reviews.push(review);
+            }
+        }
+        standing.reviews = reviews;
+        Ok(standing)
+    }
+
+    fn is_member(
+        &self,
+        (organization, name): (&str, &str),
+        person: &str,
+    ) -> Result<bool, ForgeError> {
+        let (organization, name, person) = (encoded(organization), encoded(name), encoded(person));
+        let path = format!("orgs/{organization}/teams/{name}/memberships/{person}");
+        match self.http.get::<Value>(&path, &[]) {
+            Ok(member) => Ok(text(&member, "/state") == "active"),
+            Err(ForgeError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {

@@ -167,6 +167,8 @@ fn version(cell: &StatusCell, now: i64) -> String {
     let mark = match cell.standing {
         Standing::Behind => " **behind**",
         Standing::Ahead => " **ahead**",
+        Standing::Held => " **held**",
+        Standing::Frozen => " **frozen**",
         _ => "",
     };
     let age = cell.since.map(|since| format!(" ({})", ago(now - since)));

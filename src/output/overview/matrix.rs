@@ -55,10 +55,10 @@ pub(super) fn matrix(report: &Overview) -> Markup {
 
 /// The marks that occur, in words.
 fn legend(report: &Overview) -> Markup {
-    let told: Vec<Standing> = [Standing::Behind, Standing::Ahead, Standing::Unknown]
-        .into_iter()
-        .filter(|standing| report.standing(*standing) > 0)
-        .collect();
+    let all =
+        [Standing::Behind, Standing::Ahead, Standing::Held, Standing::Frozen, Standing::Unknown];
+    let told: Vec<Standing> =
+        all.into_iter().filter(|standing| report.standing(*standing) > 0).collect();
     html! {
         @if !told.is_empty() {
             ul.legend {
@@ -74,6 +74,8 @@ fn mark(standing: Standing) -> Markup {
     let (class, word) = match standing {
         Standing::Behind => ("behind", "behind"),
         Standing::Ahead => ("ahead", "ahead"),
+        Standing::Held => ("unknown", "held"),
+        Standing::Frozen => ("behind", "frozen"),
         Standing::Unknown => ("unknown", "unclear"),
         Standing::Current | Standing::Absent => return html! {},
     };
@@ -84,6 +86,8 @@ fn meaning(standing: Standing) -> &'static str {
     match standing {
         Standing::Behind => "the environment before runs something else that could come",
         Standing::Ahead => "this never was in an environment before",
+        Standing::Held => "somebody keeps it where it is",
+        Standing::Frozen => "behind, and a freeze keeps it so",
         _ => "the files do not tell one version",
     }
 }

@@ -56,8 +56,10 @@ impl Walk<'_, '_, '_> {
         &mut self,
         commit: &HistoryCommit,
     ) -> Result<bool, Failure> {
-        let claims = commit.parent.and_then(|_| audit::said(commit.message()));
-        let Some(claims) = claims else { return Ok(false) };
+        let claims = commit.parent.and_then(|_| audit::said_alone(commit.message()));
+        // What an environment was called that there is no more, nobody knows.
+        let known = |claims: &Said| self.ground.config.environment(&claims.to).is_some();
+        let Some(claims) = claims.filter(known) else { return Ok(false) };
         let wanted = &self.scope.environments;
         if !wanted.is_empty() && !wanted.iter().any(|name| name.as_str() == claims.to) {
             return Ok(true);

@@ -1,5 +1,7 @@
 //! `git promote config`: what holds here, and whether the file is right.
 
+mod windows;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -96,11 +98,13 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
         return Err(Failure::new(Exit::Bug, "the file was read, and no config came of it"));
     };
     let environments = config.pipeline.environments().len();
-    let text = format!("{}: valid, {environments} environments\n", shown.display());
-    let remarks = match last_commit(context) {
-        Some(snapshot) => idle(&snapshot, &config)?.into_iter().map(Remark::Warning).collect(),
-        None => Vec::new(),
-    };
+    let mut text = format!("{}: valid, {environments} environments\n", shown.display());
+    let (lines, warnings) = windows::told(&config, context.now);
+    text.extend(lines);
+    let mut remarks: Vec<Remark> = warnings.into_iter().map(Remark::Warning).collect();
+    if let Some(snapshot) = last_commit(context) {
+        remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
+    }
     Ok(Answer { remarks, ..Answer::done(text) })
 }
 
