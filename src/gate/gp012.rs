@@ -43,9 +43,11 @@ fn judge(case: &Case<'_>, waiver: &Waiver, to: &EnvironmentName) -> Finding {
     let (outcome, message, hint) = match refusal {
         Some((message, hint)) => (Outcome::Fail, message, Some(hint)),
         None if case.check.is_none() && case.config.overrides.is_empty() => {
-            let message =
-                format!("{rule} may be overridden; the gate wants it in [[override]] too");
-            (Outcome::Pass, message, None)
+            let message = format!(
+                "{rule} may be overridden, but check and verify refuse it as long as no \
+                 [[override]] of the config grants it"
+            );
+            (Outcome::Warn, message, None)
         }
         None if case.check.is_none() && policy::wants_signature(case, rule, to) => {
             let message = format!(

@@ -20,7 +20,7 @@ fn refused(repo: &Sandbox, args: &[&str]) -> String {
 fn unknown_names_are_told_with_the_nearest() {
     let repo = line();
     assert_snapshot!(refused(&repo, &["v1.2.3", "satging"]), @"
-    exit 2
+    exit 5
     --- stderr
     error: `satging` is no environment; environments: dev, staging, prod
     hint: did you mean staging?

@@ -86,8 +86,6 @@ fn a_command_may_stand_behind_flags() {
     --- stderr
     error: unexpected argument '--force' found
 
-      tip: to pass '--force' as a value, use '-- --force'
-
     Usage: git promote [APP@]VERSION... ENV
            git promote FROM ENV
            git promote ENV

@@ -158,7 +158,7 @@ fn gp003_waived_goes_on_record() {
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    ok    GP012  GP003 may be overridden; the gate wants it in [[override]] too
+    warn  GP012  GP003 may be overridden, but check and verify refuse it as long as no [[override]] of the config grants it
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.3.0 -> v1.2.3
         Deployment/web containers[web].image  registry.example/acme/web:v1.3.0 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
@@ -167,7 +167,7 @@ fn gp003_waived_goes_on_record() {
     Promote-To: staging
     Promote-From: dev@[ID]
     Promote-App: web v1.3.0 -> v1.2.3
-    Promote-Gate: GP001 pass; GP003 overridden; GP004 pass; GP005 pass; GP007 pass; GP008 pass; GP011 pass; GP012 pass
+    Promote-Gate: GP001 pass; GP003 overridden; GP004 pass; GP005 pass; GP007 pass; GP008 pass; GP011 pass; GP012 warn
     Promote-Override: GP003
     Promote-Reason: INC-42: too slow
     Promote-Id: [HASH]
@@ -380,7 +380,7 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     ");
     assert_snapshot!(says(&repo, "GP012", &[&back[..], &["--reason", "x"]].concat()), @"
     exit 0
-    pass: GP003 may be overridden; the gate wants it in [[override]] too
+    warn: GP003 may be overridden, but check and verify refuse it as long as no [[override]] of the config grants it
     ");
     let other = ["web@v1.2.3", "staging", "--override", "GP017", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"

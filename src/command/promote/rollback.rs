@@ -222,8 +222,12 @@ impl Back<'_> {
 
     /// Which app is meant? Most likely the one that moved last.
     fn which(self, inventory: &Inventory, all: &BTreeSet<AppId>, to: &EnvironmentName) -> Failure {
-        let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
         let program = self.context.front.name();
+        if all.is_empty() {
+            return Failure::not_found(format!("no version was found in {to}"))
+                .hint(format!("{program} status"));
+        }
+        let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
         let mut message = format!("which app goes back in {to}? There are {}", names.join(", "));
         let last = self.moved_last(inventory).ok().flatten();
         if let Some(last) = &last {
