@@ -89,10 +89,8 @@ impl Back<'_> {
             What::Version(version) => (format!(" {}", quoted(&version.to_string())), String::new()),
             What::Apps(words) if words.iter().any(|(_, version)| !version.is_empty()) => {
                 let named = words.iter().map(|(a, v)| format!(" {}", quoted(&format!("{a}@{v}"))));
-                (
-                    named.collect(),
-                    words.iter().map(|(app, _)| format!(" {}", quoted(app))).collect(),
-                )
+                let apps: Vec<String> = words.iter().map(|(app, _)| quoted(app)).collect();
+                (named.collect(), format!(" {}", apps.join(" ")))
             }
             _ => return Ok(()),
         };
