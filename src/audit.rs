@@ -6,9 +6,11 @@
 
 mod claims;
 mod said;
+mod signature;
 
 pub use claims::{ClaimedApp, Claims, claims};
 pub use said::{Said, said, said_alone};
+pub use signature::{allowed as allowed_signers, signer};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -259,8 +259,11 @@ fn report_usage(front: Front, error: &clap::Error) -> u8 {
     }
     let text = error.render().to_string();
     let text = text.split("\n\nFor more information").next().unwrap_or_default();
-    let lines: Vec<String> = text.trim_end().lines().map(clean).collect();
-    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    // Nobody who mistyped a flag meant it as the name of an app.
+    let misleading = |line: &&str| line.trim_start().starts_with("tip: to pass '-");
+    let lines = text.lines().filter(|line| !misleading(line)).map(clean);
+    let lines = lines.collect::<Vec<_>>().join("\n").replace("\n\n\n", "\n\n");
+    let _ = writeln!(std::io::stderr(), "{}", lines.trim_end());
     let commands = tree(front);
     let mut words = std::env::args().skip(1);
     let command = words.find(|word| commands.find_subcommand(word).is_some());

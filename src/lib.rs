@@ -28,6 +28,7 @@ pub mod kustomize;
 pub mod model;
 pub mod net;
 pub mod output;
+pub mod owners;
 pub mod plan;
 pub mod preview;
 pub mod program;

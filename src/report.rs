@@ -112,7 +112,7 @@ pub enum Standing {
     Current,
     /// The environments before run something else that could come.
     Behind,
-    /// It runs what no environment before runs now.
+    /// It runs what never was in the environments before.
     Ahead,
     /// A hold keeps the app where it is.
     Held,

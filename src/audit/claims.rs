@@ -41,25 +41,31 @@ pub struct Claims {
     pub lines: Vec<(String, String)>,
 }
 
-/// The records of a message, from its trailers; where these hold none, from its
-/// text, as a squash leaves it.
+/// The records of a message: those of its text, as a squash leaves them, then
+/// those of its trailers. A squash of several commits has both, for the last
+/// record ends the message.
 pub fn claims(message: &str) -> Vec<Claims> {
     let own = |trailers: Vec<(String, String)>| {
         let own = trailers.into_iter().filter(|(key, _)| is_own(key));
         split(own.collect())
     };
-    let records = own(trailers_of(message));
-    if !records.is_empty() {
-        return records;
-    }
     let line = |line: &str| {
         let (key, value) = line.trim().trim_start_matches("* ").split_once(':')?;
         Some((key.to_owned(), value.trim().to_owned()))
     };
-    let mut records = own(message.lines().filter_map(line).collect());
-    for record in &mut records {
-        record.in_text = true;
+    let trailers = own(trailers_of(message));
+    let mut records: Vec<Claims> = Vec::new();
+    for mut record in own(message.lines().filter_map(line).collect()) {
+        let same = |other: &Claims| {
+            let id = !record.id.is_empty() && other.id == record.id;
+            id || other.lines == record.lines
+        };
+        if !trailers.iter().chain(&records).any(same) {
+            record.in_text = true;
+            records.push(record);
+        }
     }
+    records.extend(trailers);
     records
 }
 
@@ -157,12 +163,18 @@ mod tests {
 
     #[test]
     fn a_squash_leaves_records_in_the_text() {
+        let other = RECORD.replace("12ab", "34cd");
         let indented = format!("    {}", RECORD.replace('\n', "\n    "));
         let records =
-            claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{RECORD}\n\nMore words.\n"));
+            claims(&format!("Squashed (#7)\n\n{indented}\n* Next\n\n{other}\n\nMore words.\n"));
         assert_eq!(records.len(), 2);
         assert!(records.iter().all(|record| record.in_text && record.apps.len() == 1));
         assert!(claims("Subject\n\nPromote-Override: GP001\n").is_empty());
+        // The last record of a squash is the trailers of its message.
+        let records = claims(&format!("Ship (#5)\n\n* Promote\n\n{other}\n\n* Next\n\n{RECORD}"));
+        let found: Vec<(&str, bool)> =
+            records.iter().map(|record| (record.id.as_str(), record.in_text)).collect();
+        assert_eq!(found, [("34cd", true), ("12ab", false)]);
         assert!(claims("Subject: Promote-App\n").is_empty());
     }
 }

@@ -33,32 +33,40 @@ impl Said {
 /// Reads the record of a message; `None` where it carries none.
 pub fn said(message: &str) -> Option<Said> {
     // Most messages of a long history have none, and this is asked of all.
-    if !message.contains("Promote-To") {
+    if !may_have_record(message) {
         return None;
     }
     let mut said = Said::default();
     let mut reason_for = None;
     for (key, value) in trailers_of(message) {
-        match key.as_str() {
-            "Promote-To" => said.to = value,
-            "Promote-App" => said.moves.extend(read_move(&value)),
-            "Promote-Override" => {
+        match key.to_ascii_lowercase().as_str() {
+            "promote-to" => said.to = value,
+            "promote-app" => said.moves.extend(read_move(&value)),
+            "promote-override" => {
                 reason_for = value.parse::<Rule>().ok();
                 let waiver = reason_for.map(|rule| Waiver { rule, reason: String::new() });
                 said.waivers.extend(waiver);
             }
-            "Promote-Reason" => {
+            "promote-reason" => {
                 let last = said.waivers.last_mut().filter(|_| reason_for.take().is_some());
                 if let Some(last) = last {
                     last.reason = value;
                 }
             }
-            "Promote-Rollback" => said.rollback = value == "true",
-            "Promote-Preview" => said.preview = Some(value),
+            "promote-rollback" => said.rollback = value == "true",
+            "promote-preview" => said.preview = Some(value),
             _ => {}
         }
     }
     (!said.to.is_empty()).then_some(said)
+}
+
+/// Git reads the keys of trailers in any case.
+fn may_have_record(message: &str) -> bool {
+    const KEY: &[u8] = b"promote-to";
+    let own = |window: &[u8]| window.eq_ignore_ascii_case(KEY);
+    memchr::memchr2_iter(b'p', b'P', message.as_bytes())
+        .any(|at| message.as_bytes().get(at..at + KEY.len()).is_some_and(own))
 }
 
 /// Reads the record of a message that holds no other: a squash has the records
@@ -101,6 +109,9 @@ mod tests {
         let waiver = Waiver { rule: Rule::GP005, reason: "INC-42: now".to_owned() };
         assert_eq!(found.waivers, [waiver]);
         assert_eq!(said("Fix\n\nPromote-App: web v1 -> v2\n"), None);
+        assert_eq!(said(&message.to_ascii_lowercase()).unwrap().moves.len(), 2);
+        let shouted = message.replace("Promote-", "PROMOTE-");
+        assert_eq!(said(&shouted).as_ref(), Some(&found));
         assert_eq!(said_alone(message), Some(found));
         let squash = format!("Both\n\n* Promote\n\n  promote-to: dev\n\n{message}");
         assert!(said(&squash).is_some());

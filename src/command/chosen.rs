@@ -9,6 +9,7 @@ use crate::history::Entry;
 use crate::model::{AppId, EnvironmentName, nearest};
 
 use super::past::Scope;
+use super::promote::is_plain;
 use super::{Failure, Workspace};
 
 /// What words and flags name.
@@ -39,6 +40,10 @@ impl Chosen {
             chosen.environments.push(environment(workspace, name)?);
         }
         for glob in globs {
+            if is_plain(glob) {
+                chosen.apps.push(glob.clone());
+                continue;
+            }
             let compiled = Glob::new(glob).map_err(|error| {
                 Failure::usage(format!("`{glob}` is no glob: {}", error.kind()))
                     .hint("--app 'web-*'")

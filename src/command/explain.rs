@@ -29,6 +29,9 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Answer, Failure> {
             .hint("git promote explain"));
     };
     let waive = match (info.overridable, FIXED.contains(&number)) {
+        _ if number == Rule::GP017 => {
+            "It can be overridden where the policy says `override = true`."
+        }
         (true, _) => "With a reason, which goes on record, it can be overridden.",
         (false, true) => "It cannot be overridden.",
         (false, false) => {

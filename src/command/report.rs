@@ -46,6 +46,9 @@ pub struct ReportArgs {
     pub title: Option<String>,
 }
 
+/// Where a page can be written.
+const ELSEWHERE: &str = "git promote report --html report.html";
+
 /// `git promote report [--html FILE]`
 pub fn run(context: &Context, args: &ReportArgs) -> Result<Answer, Failure> {
     let context = &Context { now: clock(context)?, ..context.clone() };
@@ -147,9 +150,14 @@ fn name(workspace: &Workspace) -> String {
     let repo = &workspace.repo;
     let remote = repo.config_string("remote.origin.url");
     let place = || repo.root().unwrap_or_else(|| repo.place()).display().to_string();
-    let whole = remote.unwrap_or_else(place);
-    let last = whole.trim_end_matches('/').trim_end_matches(".git");
-    last.rsplit(['/', ':', '\\']).next().unwrap_or_default().to_owned()
+    let named = remote.map(|url| last_name(&url)).filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| last_name(&place()))
+}
+
+/// The last part of an address or a path that is a name.
+fn last_name(whole: &str) -> String {
+    let mut parts = whole.rsplit(['/', ':', '\\']).map(|part| part.trim_end_matches(".git"));
+    parts.find(|part| !["", ".", ".."].contains(part)).unwrap_or_default().to_owned()
 }
 
 /// Writes the page, and says so. What is no page is left alone.
@@ -168,7 +176,8 @@ fn write(context: &Context, file: &str, page: &str) -> Result<String, Failure> {
     if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
         return Err(unwritable(file, &"there is no such directory"));
     }
-    write_file(&path, old.as_deref(), page.as_bytes())?;
+    write_file(&path, old.as_deref(), page.as_bytes())
+        .map_err(|error| Failure::new(Exit::Invalid, error.to_string()).hint(ELSEWHERE))?;
     let size = page.len().div_ceil(1_024);
     Ok(format!("wrote {} ({size} KiB)", clean(&shown(&path, file))))
 }
@@ -178,6 +187,23 @@ fn shown(path: &Path, file: &str) -> String {
 }
 
 fn unwritable(file: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Exit::Git, format!("cannot write {file}: {error}"))
-        .hint("git promote report --html report.html")
+    Failure::new(Exit::Invalid, format!("cannot write {file}: {error}")).hint(ELSEWHERE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_name;
+
+    #[test]
+    fn a_repository_is_called_as_the_last_name_of_its_address() {
+        for address in [
+            "https://git.example/acme/shop.git",
+            "git@git.example:acme/shop",
+            "/srv/shop/.",
+            "/a/shop/.git/",
+        ] {
+            assert_eq!(last_name(address), "shop", "{address}");
+        }
+        assert_eq!(last_name("."), "");
+    }
 }

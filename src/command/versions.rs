@@ -2,7 +2,7 @@
 
 mod registry;
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
@@ -97,8 +97,10 @@ fn rows(workspace: &Workspace, entries: &[Entry], present: &Inventory) -> Vec<Ve
         registries: Vec::new(),
     };
     // From the oldest on, so that the first is the first.
-    for entry in entries.iter().rev() {
+    let mut came = BTreeMap::new();
+    for (at, entry) in entries.iter().rev().enumerate() {
         let key = (entry.app.clone(), entry.image.clone(), entry.version.clone());
+        came.entry(key.clone()).or_insert(at);
         let row = found.entry(key).or_insert_with_key(row);
         row.first.get_or_insert_with(|| entry.clone());
         row.ever_in.push(entry.environment.clone());
@@ -114,7 +116,10 @@ fn rows(workspace: &Workspace, entries: &[Entry], present: &Inventory) -> Vec<Ve
     }
     let environments = workspace.config.pipeline.environments();
     let place = |name: &EnvironmentName| environments.iter().position(|e| e.name == *name);
-    let mut rows: Vec<VersionRow> = found.into_values().collect();
+    // Newest first, for those of one second too.
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(key, _)| Reverse(came.get(key).copied()));
+    let mut rows: Vec<VersionRow> = found.into_iter().map(|(_, row)| row).collect();
     for row in &mut rows {
         for names in [&mut row.now_in, &mut row.ever_in] {
             names.sort_by_key(|name| place(name));
@@ -153,7 +158,11 @@ fn in_order(rows: &mut [VersionRow], order: Order) {
     };
     rows.sort_by(|a, b| {
         let same = (&a.app, &a.image).cmp(&(&b.app, &b.image));
-        same.then_with(|| time(b).cmp(&time(a))).then_with(|| a.version.cmp(&b.version))
+        let by_version = || match (&a.first, &b.first) {
+            (Some(_), Some(_)) => Ordering::Equal,
+            _ => a.version.cmp(&b.version),
+        };
+        same.then_with(|| time(b).cmp(&time(a))).then_with(by_version)
     });
     if order == Order::Version {
         let one_image = |a: &VersionRow, b: &VersionRow| (&a.app, &a.image) == (&b.app, &b.image);

@@ -240,6 +240,12 @@ pub enum Kind {
     /// A program that is started.
     #[error("program")]
     Program,
+    /// A date or time.
+    #[error("date or time")]
+    Moment,
+    /// Who may sign.
+    #[error("ssh key or path of a file of allowed signers")]
+    AllowedSigner,
     /// A registry of images.
     #[error("registry")]
     Registry,
@@ -292,6 +298,8 @@ impl Kind {
             Self::Context => "`kustomization/{app}-{env}/*`",
             Self::ClusterObject => "`deployment/{app}` or `flux-system/kustomization/{app}`",
             Self::Program => "`[\"ci/smoke.sh\", \"{app}\"]`: a name, or a path in the repository",
+            Self::Moment => "`2026-12-31` or `2026-12-31T18:00:00Z`",
+            Self::AllowedSigner => "`ssh-ed25519 AAAA...` or `.promote/allowed_signers`",
             Self::Registry => "`registry.example/acme/prod`: a host, and a path if there is one",
             Self::Signer => "`{ key = \"cosign.pub\" }`",
             Self::Approvals => "`2`",

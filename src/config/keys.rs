@@ -172,7 +172,7 @@ static POLICY: Place = Place {
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
-    keys: &[("rule", None), ("environments", None)],
+    keys: &[("rule", None), ("environments", None), ("until", None), ("allowed-signers", None)],
     later: &[],
 };
 

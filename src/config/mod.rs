@@ -12,6 +12,7 @@ mod environments_yaml;
 pub mod error;
 mod gitops_promotion;
 mod grammar;
+mod grants;
 mod guards;
 mod health;
 mod holds;
@@ -123,6 +124,28 @@ pub struct OverrideGrant {
     pub rule: Rule,
     /// The environments; empty: all.
     pub environments: Vec<EnvironmentName>,
+    /// Until when; `None`: without end.
+    pub until: Option<Until>,
+    /// Whose signature the commit with the waiver needs; empty: nobody's.
+    pub signers: Vec<AllowedSigner>,
+}
+
+/// A moment, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    /// As it is written.
+    pub text: String,
+    /// The first second that is too late, since the epoch.
+    pub end: i64,
+}
+
+/// Who may sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedSigner {
+    /// The holder of this key: `ssh-ed25519 AAAA...`, without a comment.
+    Key(String),
+    /// Whoever this file of the repository allows, as the base has it.
+    File(String),
 }
 
 /// How strictly an app is held to the rules.

@@ -323,6 +323,16 @@ pub(super) struct RawOverride {
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>", length(min = 1))]
     pub(super) environments: Option<Spanned<Vec<Text>>>,
+    /// Until when it may be waived: a date, whose day is included (UTC), or a
+    /// time such as `2026-12-31T18:00:00Z`. Left out: without end.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) until: Option<Text>,
+    /// Whose ssh signature the commit with the waiver needs: public keys, or
+    /// paths of files of allowed signers in the repository. Left out: nobody's.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(super) allowed_signers: Option<Spanned<Vec<Text>>>,
 }
 
 /// Apps that differ from the rest.

@@ -11,7 +11,8 @@ use super::error::{ConfigError, Problem, Source};
 use super::raw::{RawApp, RawConfig, RawField, RawLayoutPath, RawOverride, Text};
 use super::{
     AppPolicy, AppRule, Config, FieldSpec, GITOPS_PROMOTION, LayoutPath, Origin, OverrideGrant,
-    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, guards, keys, policies,
+    PROMOTE_TOML, delivery, environments, from_gitops_promotion, grammar, grants, guards, keys,
+    policies,
 };
 use crate::model::{EnvironmentName, Pipeline, Rule, nearest};
 
@@ -182,7 +183,15 @@ impl Reader<'_> {
                 }
             });
         let rule = self.at(raw.rule.span(), rule)?;
-        Ok(OverrideGrant { rule, environments: self.environments(raw.environments.as_ref())? })
+        Ok(OverrideGrant {
+            rule,
+            environments: self.environments(raw.environments.as_ref())?,
+            until: raw.until.as_ref().map(|text| grants::until(self.source, text)).transpose()?,
+            signers: match &raw.allowed_signers {
+                Some(list) => grants::signers(self.source, list)?,
+                None => Vec::new(),
+            },
+        })
     }
 
     fn apps(&self, raw: &[RawApp]) -> Result<Vec<AppRule>, ConfigError> {

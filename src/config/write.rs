@@ -6,8 +6,8 @@ use toml::Value;
 
 use super::import::ImportNote;
 use super::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, guards,
-    health, images, policies,
+    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, OverrideGrant, cluster, delivery, grants,
+    guards, health, images, policies,
 };
 use crate::model::{Environment, EnvironmentName, Sources};
 
@@ -121,7 +121,8 @@ fn environment(
 
 fn grant(text: &mut String, grant: &OverrideGrant) -> fmt::Result {
     writeln!(text, "\n[[override]]\nrule = \"{}\"", grant.rule)?;
-    environments(text, &grant.environments)
+    environments(text, &grant.environments)?;
+    grants::write(text, grant)
 }
 
 fn app(text: &mut String, app: &AppRule) -> fmt::Result {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::discover::CellKey;
-use crate::model::{Finding, Outcome, Promotion, Rule, by_semver};
+use crate::model::{Finding, Outcome, Pin, Promotion, Rule, by_semver};
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
@@ -13,7 +13,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
     refuses: "going back: an older version, or one that the environment already left",
     why: "A promotion goes forward. An older version by SemVer, or one that the environment \
-          ran and left (perhaps because it was bad), is a rollback that nobody called one.",
+          ran and left (perhaps because it was bad), is a rollback that nobody called one. One that jumps over a whole major version is \
+          let through with a warning that says how many.",
     satisfy: "If going back to what ran here is what you want, say so:\n\
               \n    git promote rollback ENVIRONMENT APP@VERSION\n\
               \nTo an older version that never ran here, with the reason:\n\
@@ -56,6 +57,10 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
             format!("a tree has no history: whether {} left {new} is not asked", promotion.to);
         return about(Rule::GP003, promotion, Outcome::Skip, message);
     }
+    if let Some(majors) = jumped(new, old).filter(|majors| *majors > 0) {
+        let message = format!("{new} jumps over {majors} major version(s) after {old}");
+        return placed(about(Rule::GP003, promotion, Outcome::Warn, message), planned);
+    }
     let message = match order {
         Some(Ordering::Greater) => format!("{new} is newer than {old}"),
         _ if new.tag.is_some() && new.tag == old.tag => {
@@ -67,6 +72,15 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         _ => format!("{} did not run {new} before", promotion.to),
     };
     about(Rule::GP003, promotion, Outcome::Pass, message)
+}
+
+/// How many major versions lie between two, as far as the tags tell.
+fn jumped(new: &Pin, old: &Pin) -> Option<u64> {
+    let major = |pin: &Pin| {
+        let tag = pin.tag.as_ref()?.to_string();
+        Some(semver::Version::parse(tag.strip_prefix('v').unwrap_or(&tag)).ok()?.major)
+    };
+    major(new)?.checked_sub(major(old)?)?.checked_sub(1)
 }
 
 /// A rollback is asked for: only what ran here is one.

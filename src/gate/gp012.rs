@@ -36,14 +36,25 @@ fn judge(case: &Case<'_>, waiver: &Waiver, to: &EnvironmentName) -> Finding {
     let refusal = if waiver.reason.trim().is_empty() {
         Some((format!("{rule} is overridden without a reason"), with_reason(case, rule, to)))
     } else {
-        policy::objection(case, rule, to).map(|why| (why, format!("git promote explain {rule}")))
+        let objection = policy::objection(case, rule, to);
+        let objection = objection.or_else(|| policy::unsigned(case, waiver, to));
+        objection.map(|why| (why, format!("git promote explain {rule}")))
     };
     let (outcome, message, hint) = match refusal {
         Some((message, hint)) => (Outcome::Fail, message, Some(hint)),
         None if case.check.is_none() && case.config.overrides.is_empty() => {
-            let message =
-                format!("{rule} may be overridden; the gate wants it in [[override]] too");
-            (Outcome::Pass, message, None)
+            let message = format!(
+                "{rule} may be overridden, but check and verify refuse it as long as no \
+                 [[override]] of the config grants it"
+            );
+            (Outcome::Warn, message, None)
+        }
+        None if case.check.is_none() && policy::wants_signature(case, rule, to) => {
+            let message = format!(
+                "{rule} may be overridden here by a commit that an allowed signer signs with ssh \
+                 (-S, gpg.format = ssh)"
+            );
+            (Outcome::Warn, message, None)
         }
         None => (Outcome::Pass, format!("{rule} may be overridden here"), None),
     };

@@ -134,6 +134,19 @@ pub struct Foreign<'a> {
     /// What was rendered where an environment ran the version that a promotion
     /// brings back.
     pub ran: &'a BTreeMap<CellKey, Ran>,
+    /// Who signed the commits that waive something.
+    pub signers: &'a Signers,
+}
+
+/// Who signed the commits that waive something, and who may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signers {
+    /// Each waiver with the key that its commit is signed by, or why it proves
+    /// nothing.
+    pub waivers: Vec<(Waiver, Result<String, String>)>,
+    /// The keys that each file of allowed signers of the base lets sign; a file
+    /// that is not there lets nobody.
+    pub files: BTreeMap<String, Vec<String>>,
 }
 
 /// A rule: what it refuses, why, and how to satisfy it.

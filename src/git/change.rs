@@ -41,6 +41,8 @@ pub struct Change {
     pub odd_names: usize,
     /// The messages of the commits that only the head has, newest first.
     pub messages: Vec<String>,
+    /// These commits, in the same order.
+    pub commits: Vec<ObjectId>,
     /// What a person should know of how the two trees were found.
     pub notes: Vec<String>,
     /// Why it is not known what the merge will give. Then nothing is proven.
@@ -104,6 +106,7 @@ struct Relation {
     common: Option<ObjectId>,
     divergence: Option<Divergence>,
     messages: Vec<String>,
+    commits: Vec<ObjectId>,
     notes: Vec<String>,
 }
 
@@ -175,6 +178,7 @@ fn compare(
         changed: diff.paths,
         odd_names: diff.odd_names,
         messages: relation.messages,
+        commits: relation.commits,
         notes: relation.notes,
         divergence: relation.divergence,
     })
@@ -213,12 +217,14 @@ fn relate(repo: &Repository, base: ObjectId, head: ObjectId) -> Result<Relation,
     }
     let ours = ancestry.only_head();
     relation.messages = read_messages(repo, &ours, &mut relation.notes)?;
+    relation.commits = ours;
     if relation.messages.iter().any(|message| mentions_override(message)) {
         // A commit with a wrong date must not bring back the override of a
         // commit that the base has long had: only the whole walk is sure.
         ancestry.finish()?;
         let ours = ancestry.only_head();
         relation.messages = read_messages(repo, &ours, &mut Vec::new())?;
+        relation.commits = ours;
     }
     Ok(relation)
 }
@@ -238,6 +244,7 @@ fn cut_off(
     let parent = raw_parents(repo, head)?.contains(&base);
     if parent || descends {
         relation.messages = read_messages(repo, &[head], &mut Vec::new())?;
+        relation.commits = vec![head];
         relation.notes.push(
             "the clone is shallow: of the commits of this change only the message of the last one \
              was read"

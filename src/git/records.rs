@@ -57,6 +57,16 @@ impl Repository {
         })
     }
 
+    /// The signature of a commit, and what it is of; `None` where it has none.
+    pub fn signed(&self, id: ObjectId) -> Result<Option<(String, Vec<u8>)>, GitError> {
+        let failed = |error: gix::Error| tree::unreadable(&self.gix, ("commit", id), &error);
+        let commit = self.gix.find_commit(id).map_err(failed)?;
+        tree::verify((gix::objs::Kind::Commit, id), &commit.data)?;
+        let found = gix::objs::CommitRefIter::signature(&commit.data, id.kind());
+        let found = found.ok().flatten();
+        Ok(found.map(|(text, of)| (text.to_str_lossy().into_owned(), of.to_bstring().into())))
+    }
+
     /// The commits that `head` has and `base` has not, newest first. Where
     /// commits have wrong dates there may be some that both have.
     pub fn only_in(&self, base: ObjectId, head: ObjectId) -> Result<Vec<ObjectId>, GitError> {

@@ -14,7 +14,7 @@ use crate::report::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Fou
 use super::json::{API_VERSION, word};
 use super::paint::Paint;
 use super::table::Table;
-use super::text::{clean, day, inert, short_digests};
+use super::text::{clean, day, inert, minute, short_digests};
 
 /// What differs between environments.
 #[derive(Serialize, JsonSchema)]
@@ -291,15 +291,20 @@ pub fn diff(report: &DiffReport, paint: Paint, verbose: bool) -> String {
         let (left, right) = (clean(pair.0.as_str()), clean(pair.1.as_str()));
         let same = !rows.iter().any(|row| row.counts());
         let what = if report.config { "run and set" } else { "run" };
-        if same {
+        let own = |render: &&RenderDiff| (&render.left, &render.right) == (&pair.0, &pair.1);
+        let renders = || report.renders.iter().filter(own);
+        if report.apps == 0 {
+            let _ = writeln!(text, "no version was found in {left} and {right}");
+        } else if same && renders().any(|render| !render.unified.is_empty()) {
+            let _ = writeln!(text, "{left} and {right} {what} the same, and render this:");
+        } else if same {
             let _ = writeln!(text, "{left} and {right} {what} the same");
         } else {
             let _ = writeln!(text, "{}", paint.bold(&format!("{left} | {right}")));
         }
         versions(&mut text, &rows, paint);
         settings(&mut text, &rows, (paint, verbose));
-        let own = |render: &&RenderDiff| (&render.left, &render.right) == (&pair.0, &pair.1);
-        for render in report.renders.iter().filter(own) {
+        for render in renders() {
             text.push_str(&unified(&render.unified, paint));
         }
     }
@@ -448,7 +453,7 @@ pub fn changes(report: &Changes, paint: Paint, verbose: bool) -> String {
                 text,
                 "  {}  {}  {subject}  ({author})",
                 short_id(&commit.commit),
-                day(commit.time)
+                minute(commit.time)
             );
         }
         if commits.len() > most {
@@ -456,12 +461,12 @@ pub fn changes(report: &Changes, paint: Paint, verbose: bool) -> String {
         }
     }
     if !report.arrivals.is_empty() {
-        text.push_str(&arrivals_table(report).aligned());
+        text.push_str(&arrivals_table(report, minute).aligned());
     }
     inert(&text)
 }
 
-fn arrivals_table(report: &Changes) -> Table {
+fn arrivals_table(report: &Changes, time: fn(i64) -> String) -> Table {
     let images: std::collections::BTreeSet<&String> =
         report.arrivals.iter().map(|arrival| &arrival.image).collect();
     let several = images.len() > 1;
@@ -475,7 +480,7 @@ fn arrivals_table(report: &Changes) -> Table {
         let mut row = vec![
             arrival.environment.to_string(),
             short_digests(&arrival.version.to_string()),
-            arrival.time.map_or_else(dash, day),
+            arrival.time.map_or_else(dash, time),
             arrival.commit.as_deref().map_or_else(dash, |id| short_id(id).to_owned()),
         ];
         if several {
@@ -488,7 +493,7 @@ fn arrivals_table(report: &Changes) -> Table {
 
 /// The commits as rows and columns, or the arrivals where there is no clone.
 pub fn changes_table(report: &Changes) -> Table {
-    let Some(commits) = &report.commits else { return arrivals_table(report) };
+    let Some(commits) = &report.commits else { return arrivals_table(report, day) };
     let mut table = Table::new(&["COMMIT", "TIME", "AUTHOR", "SUBJECT"]);
     for change in commits {
         table.push(&[

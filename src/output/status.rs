@@ -12,7 +12,7 @@ use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::json::{API_VERSION, word};
 use super::table::Table;
-use super::text::{ago, clean, day, short_digests};
+use super::text::{ago, clean, day, natural, short_digests};
 
 /// More rows than this are shown only where something differs.
 const ALL: usize = 40;
@@ -210,11 +210,7 @@ fn nothing(cell: &StatusCell) -> &'static str {
 /// wanted.
 pub fn status(report: &StatusReport, all: bool) -> String {
     let rows = chosen(report, all);
-    let mut text = if rows.is_empty() && !report.rows.is_empty() {
-        String::new()
-    } else {
-        matrix(report, &rows).aligned()
-    };
+    let mut text = if rows.is_empty() { String::new() } else { matrix(report, &rows).aligned() };
     text.push_str(&legend(&rows));
     text.push_str(&left_out(report, &rows));
     text.push_str(&steps(&rows));
@@ -238,7 +234,8 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
         }
     }
     let table = table.without_empty(3);
-    table.aligned() + &left_out(report, &rows) + &steps(&rows)
+    let table = if rows.is_empty() { String::new() } else { table.aligned() };
+    table + &left_out(report, &rows) + &steps(&rows)
 }
 
 fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
@@ -262,7 +259,14 @@ fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
 /// The rows that are shown.
 fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
     let few = all || report.rows.len() <= ALL;
-    report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise()).collect()
+    let shown = report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise());
+    in_order(shown.collect())
+}
+
+/// As people count the apps.
+pub(super) fn in_order(mut rows: Vec<&StatusRow>) -> Vec<&StatusRow> {
+    rows.sort_by(|a, b| natural(&a.app.name, &b.app.name).then_with(|| a.app.cmp(&b.app)));
+    rows
 }
 
 fn left_out(report: &StatusReport, rows: &[&StatusRow]) -> String {
@@ -365,7 +369,7 @@ fn legend(rows: &[&StatusRow]) -> String {
     };
     let marks = [
         (occurs(Standing::Behind), "<  behind the environment before"),
-        (occurs(Standing::Ahead), "!  no environment before runs it now"),
+        (occurs(Standing::Ahead), "!  ahead of the environments before"),
         (occurs(Standing::Held), "#  held"),
         (occurs(Standing::Frozen), "*  behind, and frozen"),
         (occurs(Standing::Unknown), "?  cannot be told"),

@@ -1,5 +1,7 @@
 //! Foreign text made safe, and times as people read them.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 /// Replaces what would move the cursor, colour the screen or turn the reading
@@ -45,14 +47,43 @@ pub(super) fn short_digests(text: &str) -> String {
 }
 
 /// How long ago, as short as it can be read: `45s`, `12m`, `5h`, `3d`, `2y`.
+/// Clocks may differ by some minutes; what is further ahead is said to be.
 pub fn ago(seconds: i64) -> String {
-    match seconds.max(0) {
+    match seconds {
+        ..=-600 => "in the future".to_owned(),
+        -599..=-1 => "0s".to_owned(),
         s @ 0..=119 => format!("{s}s"),
         s @ 120..=7_199 => format!("{}m", s / 60),
         s @ 7_200..=172_799 => format!("{}h", s / 3_600),
         s @ 172_800..=63_071_999 => format!("{}d", s / 86_400),
         s => format!("{}y", s / 31_536_000),
     }
+}
+
+/// The order in which people count: `app-2` before `app-10`.
+pub(super) fn natural(one: &str, other: &str) -> Ordering {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut left, mut right) = (one, other);
+    while let (Some(first), Some(second)) = (left.chars().next(), right.chars().next()) {
+        let (long, wide) = (digits(left), digits(right));
+        let numbers = long > 0 && wide > 0;
+        let (long, wide) =
+            if numbers { (long, wide) } else { (first.len_utf8(), second.len_utf8()) };
+        let (head, rest) = left.split_at(long);
+        let (their_head, their_rest) = right.split_at(wide);
+        let order = if numbers {
+            let (head, their_head) =
+                (head.trim_start_matches('0'), their_head.trim_start_matches('0'));
+            head.len().cmp(&their_head.len()).then_with(|| head.cmp(their_head))
+        } else {
+            first.cmp(&second)
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (left, right) = (rest, their_rest);
+    }
+    left.len().cmp(&right.len()).then_with(|| one.cmp(other))
 }
 
 /// A time as RFC 3339 in UTC.
@@ -111,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn numbers_in_names_are_counted() {
+        let mut names = ["app-10", "app-2", "app", "app-1", "app-02", "b", "app-2x"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["app", "app-1", "app-02", "app-2", "app-2x", "app-10", "b"]);
+    }
+
+    #[test]
     fn digests_are_cut_and_nothing_else() {
         let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
         assert_eq!(
@@ -125,6 +163,7 @@ mod tests {
         assert_eq!(ago(59), "59s");
         assert_eq!(ago(3 * 3600), "3h");
         assert_eq!(ago(-5), "0s");
+        assert_eq!(ago(-600), "in the future");
         assert_eq!(day(0), "1970-01-01T00:00:00Z");
     }
 }

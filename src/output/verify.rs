@@ -12,7 +12,7 @@ use crate::report::{Signatures, VerifyReport, VerifyRow};
 use super::json::{API_VERSION, word};
 use super::paint::Paint;
 use super::table::Table;
-use super::text::{clean, day, inert, short_digests};
+use super::text::{clean, day, inert, minute, short_digests};
 
 /// The records of a range beside what its trees say.
 #[derive(Serialize, JsonSchema)]
@@ -35,6 +35,9 @@ pub(super) struct WireVerify {
     records: usize,
     /// How many of these stand in the text of a squash.
     in_text: usize,
+    /// How many were judged on a commit that is not in the history, as a squash
+    /// or a rebase leaves them, and fit what moved all the same.
+    rewritten: usize,
     /// Changes without a record into environments that have none before.
     unrecorded: usize,
     /// The signatures of the commits with versions or records.
@@ -94,6 +97,7 @@ pub fn verify_value(report: &VerifyReport) -> Value {
         changes: report.changes,
         records: report.records,
         in_text: report.in_text,
+        rewritten: report.rewritten,
         unrecorded: report.unrecorded,
         signatures: WireSignatures { good, unchecked, none, bad },
         findings: report.rows.iter().map(row).collect(),
@@ -119,7 +123,7 @@ pub fn verify(report: &VerifyReport, paint: Paint, verbose: bool) -> String {
             text,
             "{}  {}  {}  {about}{}",
             short_id(&row.commit),
-            day(row.time),
+            minute(row.time),
             paint.old(row.flaw.word()),
             clean(&short_digests(&row.message)),
         );
@@ -165,6 +169,11 @@ fn summary(report: &VerifyReport) -> String {
             "record",
             "in the text of a squash, where git reads no trailers (--strict)",
         ),
+        (
+            report.rewritten,
+            "record",
+            "judged on a commit that a squash or a rebase left behind (--strict)",
+        ),
         (report.before_config, "commit", "before the config was there, not looked at"),
     ] {
         if count > 0 {
@@ -178,13 +187,12 @@ fn summary(report: &VerifyReport) -> String {
 pub fn verify_table(report: &VerifyReport) -> Table {
     let mut table = Table::new(&["COMMIT", "TIME", "FINDING", "APP", "ENVIRONMENT", "MESSAGE"]);
     for row in &report.rows {
-        let dash = || "-".to_owned();
         table.push(&[
-            short_id(&row.commit).to_owned(),
+            row.commit.clone(),
             day(row.time),
             row.flaw.word().to_owned(),
-            row.app.as_ref().map_or_else(dash, ToString::to_string),
-            row.environment.as_ref().map_or_else(dash, ToString::to_string),
+            row.app.as_ref().map(ToString::to_string).unwrap_or_default(),
+            row.environment.as_ref().map(ToString::to_string).unwrap_or_default(),
             row.message.clone(),
         ]);
     }

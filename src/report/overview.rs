@@ -44,6 +44,12 @@ impl Overview {
         cells.filter(|cell| cell.standing == standing).count()
     }
 
+    /// The entries that are promotions: neither first appearances nor previews.
+    pub fn promotions(&self) -> impl Iterator<Item = &Entry> {
+        let entries = self.entries.iter();
+        entries.filter(|entry| !entry.previous.is_empty() && entry.preview.is_none())
+    }
+
     /// How many apps there are.
     pub fn apps(&self) -> usize {
         let mut apps: Vec<_> = self.status.rows.iter().map(|row| &row.app).collect();

@@ -100,6 +100,9 @@ pub struct VerifyReport {
     pub records: usize,
     /// How many of these stand in the text of a squash.
     pub in_text: usize,
+    /// How many were judged on a commit that is not in the history, and fit what
+    /// moved all the same.
+    pub rewritten: usize,
     /// Changes without a record that are none of its business: into an
     /// environment that has none before it.
     pub unrecorded: usize,

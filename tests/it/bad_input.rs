@@ -20,7 +20,7 @@ fn refused(repo: &Sandbox, args: &[&str]) -> String {
 fn unknown_names_are_told_with_the_nearest() {
     let repo = line();
     assert_snapshot!(refused(&repo, &["v1.2.3", "satging"]), @"
-    exit 2
+    exit 5
     --- stderr
     error: `satging` is no environment; environments: dev, staging, prod
     hint: did you mean staging?
@@ -70,7 +70,8 @@ fn a_version_that_nobody_runs_is_refused() {
     web  prod  v1.2.2 -> v7.7.7
     fail  GP001  staging runs v1.2.2, not v7.7.7 (apps/web/overlays/staging/kustomization.yaml:5)
                   at apps/web/overlays/prod/kustomization.yaml:5
-    ok    GP003  v7.7.7 is newer than v1.2.2
+    warn  GP003  v7.7.7 jumps over 5 major version(s) after v1.2.2
+                  at apps/web/overlays/prod/kustomization.yaml:5
     ok    GP004  no digest is pinned
     ok    GP005  v7.7.7 is no moving tag
     ok    GP007  only prod changes

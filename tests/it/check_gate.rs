@@ -92,6 +92,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
             cure: "",
             returned: &[],
             ran: &BTreeMap::new(),
+            signers: &gate::Signers::default(),
         }),
         timelines: &BTreeMap::new(),
         dates: &BTreeMap::new(),

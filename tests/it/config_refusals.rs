@@ -69,10 +69,10 @@ fn unknown_keys_name_the_nearest() {
 fn settings_of_a_newer_version_are_refused_and_not_ignored() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\npin = '24h'",
-    ]), @r#"
-    promote.toml:4:1: `pin` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored
-      hint: remove `pin`, or use a newer version that enforces it
-    "#);
+    ]), @"
+    promote.toml:4:7: `24h` is not a value of `pin`
+      hint: write one of: digest
+    ");
     let environment: [&str; 0] = [];
     for key in environment {
         let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
@@ -418,4 +418,38 @@ fn approvals_are_a_small_number() {
     promote.toml:4:26: `99` is not a valid number of approvals: it is not between 0 and 50
       hint: write it like `2`
     "#);
+}
+
+#[test]
+fn how_long_and_by_whom_it_may_be_waived_is_checked() {
+    let grant =
+        |more: &str| format!("[[environment]]\nname = 'dev'\n[[override]]\nrule = 'GP003'\n{more}");
+    let all: String = [
+        "until = '2026-02-30'",
+        "until = 'tomorrow'",
+        "until = '2026-12-31T18:00:00'",
+        "allowed-signers = []",
+        "allowed-signers = ['/etc/signers']",
+        "allowed-signers = ['../signers']",
+        "allowed-signers = ['ssh-ed25519 AAAA']",
+    ]
+    .iter()
+    .map(|more| refused(&[&grant(more)]))
+    .collect();
+    insta::assert_snapshot!(all, @"
+    promote.toml:6:9: `2026-02-30` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:9: `tomorrow` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:9: `2026-12-31T18:00:00` is not a valid date or time: it is neither a date nor a time with a zone
+      hint: write it like `2026-12-31` or `2026-12-31T18:00:00Z`
+    promote.toml:6:19: the list `allowed-signers` is empty
+      hint: name something in `allowed-signers`, or remove it
+    promote.toml:6:20: `/etc/signers` is not a valid ssh key or path of a file of allowed signers: it is absolute
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    promote.toml:6:20: `../signers` is not a valid ssh key or path of a file of allowed signers: it has the part `..`
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    promote.toml:6:20: `ssh-ed25519 AAAA` is not a valid ssh key or path of a file of allowed signers: it is no public key
+      hint: write it like `ssh-ed25519 AAAA...` or `.promote/allowed_signers`
+    ");
 }

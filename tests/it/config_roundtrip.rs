@@ -2,8 +2,8 @@
 //! as the reader.
 
 use promote::config::{
-    AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, from_toml,
-    import_gitops_promotion, schema, to_toml,
+    AllowedSigner, AppPolicy, AppRule, Config, FieldSpec, LayoutPath, Origin, OverrideGrant, Until,
+    from_toml, import_gitops_promotion, schema, to_toml,
 };
 use promote::model::{
     Cluster, Environment, EnvironmentDelivery, EnvironmentImages, EnvironmentName, HealthSettings,
@@ -109,10 +109,22 @@ fn some_of(names: &[String]) -> impl Strategy<Value = Vec<EnvironmentName>> + us
     subsequence(all, 0..=count)
 }
 
+/// A public key.
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAq3DKQSlHcR+JxGKzgpv3AJ4GRVvztHYnFbgvfKVUD3";
+
 fn overrides(names: &[String]) -> impl Strategy<Value = Vec<OverrideGrant>> + use<> {
     let rule = prop_oneof![Just(Rule::GP001), Just(Rule::GP003), Just(Rule::GP016)];
-    let grant = (rule, some_of(names))
-        .prop_map(|(rule, environments)| OverrideGrant { rule, environments });
+    let grant = (rule, some_of(names)).prop_map(|(rule, environments)| {
+        let signers = match environments.len() {
+            1 => vec![AllowedSigner::File(".promote/signers".to_owned())],
+            2 => vec![AllowedSigner::Key(KEY.to_owned())],
+            _ => Vec::new(),
+        };
+        let until = (rule == Rule::GP003)
+            .then(|| Until { text: "2026-12-31".to_owned(), end: 1_798_761_600 });
+        OverrideGrant { rule, environments, until, signers }
+    });
     proptest::collection::vec(grant, 0..3)
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 
-use crate::kit::{at, line, line_with, overlay, put, run, save, skipped};
+use crate::kit::{LINE, at, line, line_with, overlay, put, repo, run, save, skipped};
 use crate::push::with_remote;
 use crate::testkit::Sandbox;
 
@@ -217,13 +217,13 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     --- stdout
     web v1.2.2 .. v1.3.0
     https://github.com/acme/web/compare/v1.2.2...v1.3.0
-    ENVIRONMENT  VERSION  SINCE                 COMMIT
-    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
-    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+    ENVIRONMENT  VERSION  SINCE             COMMIT
+    dev          v1.3.0   2023-11-14 22:13  [ID]
+    dev          v1.2.3   2023-11-14 22:13  [ID]
+    dev          v1.2.2   2023-11-14 22:13  [ID]
+    staging      v1.2.3   2023-11-14 22:13  [ID]
+    staging      v1.2.2   2023-11-14 22:13  [ID]
+    prod         v1.2.2   2023-11-14 22:13  [ID]
     ");
     let dir = sandbox.dir.path().join("web");
     clone(&dir, &sandbox);
@@ -235,17 +235,17 @@ fn two_versions_lie_apart_by_commits_or_by_arrivals() {
     web v1.2.2 .. v1.3.0
     https://github.com/acme/web/compare/v1.2.2...v1.3.0
     4 commits from v1.2.2 to v1.3.0
-      [ID]  2023-11-14T22:13:20Z  Release 1.3.0  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Change 2  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Release 1.2.3  (A U Thor)
-      [ID]  2023-11-14T22:13:20Z  Change 1  (A U Thor)
-    ENVIRONMENT  VERSION  SINCE                 COMMIT
-    dev          v1.3.0   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.3   2023-11-14T22:13:20Z  [ID]
-    dev          v1.2.2   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.3   2023-11-14T22:13:20Z  [ID]
-    staging      v1.2.2   2023-11-14T22:13:20Z  [ID]
-    prod         v1.2.2   2023-11-14T22:13:20Z  [ID]
+      [ID]  2023-11-14 22:13  Release 1.3.0  (A U Thor)
+      [ID]  2023-11-14 22:13  Change 2  (A U Thor)
+      [ID]  2023-11-14 22:13  Release 1.2.3  (A U Thor)
+      [ID]  2023-11-14 22:13  Change 1  (A U Thor)
+    ENVIRONMENT  VERSION  SINCE             COMMIT
+    dev          v1.3.0   2023-11-14 22:13  [ID]
+    dev          v1.2.3   2023-11-14 22:13  [ID]
+    dev          v1.2.2   2023-11-14 22:13  [ID]
+    staging      v1.2.3   2023-11-14 22:13  [ID]
+    staging      v1.2.2   2023-11-14 22:13  [ID]
+    prod         v1.2.2   2023-11-14 22:13  [ID]
     ");
     let document = run(&sandbox, &[&args[..], &["-o", "json"]].concat()).json(1);
     assert_eq!(document["commits"].as_array().unwrap().len(), 4);
@@ -270,6 +270,7 @@ fn a_clone_tells_the_commits_of_two_versions() {
     sandbox.git(["config", "promote.web.source", "../web"]);
     let said = run(&sandbox, &["diff", "web@v1.2.3", "web@v1.3.0"]).stdout(1);
     assert!(said.contains("2 commits from v1.2.3 to v1.3.0\n"), "{said}");
+    put(&sandbox, "api", "dev", "v1.2.3");
     let said = run(&sandbox, &["diff", "api@v1.2.2", "v1.2.3"]).text();
     assert!(said.contains("note: `source` of an [[app]] in promote.toml"), "{said}");
     assert_snapshot!(run(&sandbox, &["diff", "api@v8", "v9"]).text(), @"
@@ -340,4 +341,41 @@ fn odd_words_and_places_are_told() {
     let mut child = run(&sandbox, &["diff"]).spawn();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(141));
+}
+
+#[test]
+fn versions_that_never_were_or_whose_app_is_not_named_are_told() {
+    let sandbox = line();
+    assert_snapshot!(run(&sandbox, &["diff", "web@v9", "v1.2.3"]).text(), @"
+    exit 5
+    --- stderr
+    error: no environment ever ran v9 of web
+    hint: git promote status
+    ");
+    assert_snapshot!(run(&sandbox, &["diff", "v1.2.2", "v1.2.3"]).text(), @"
+    exit 2
+    --- stderr
+    error: these are versions, and no app is named
+    hint: git promote diff APP@v1.2.2 v1.2.3
+    ");
+}
+
+#[test]
+fn where_no_version_is_that_is_said() {
+    let sandbox = repo(&[("promote.toml", LINE)]);
+    assert_snapshot!(run(&sandbox, &["diff", "dev", "staging"]).text(), @"
+    exit 0
+    --- stdout
+    no version was found in dev and staging
+    ");
+    assert_snapshot!(run(&sandbox, &["rollback", "prod"]).text(), @"
+    exit 5
+    --- stderr
+    error: no version was found in prod
+    hint: git promote status
+    ");
+    for form in ["table", "wide"] {
+        let text = run(&sandbox, &["status", "-o", form]).text();
+        assert!(text.starts_with("exit 0\n--- stderr\nnote: no version was found in"), "{text}");
+    }
 }

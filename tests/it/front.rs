@@ -86,8 +86,6 @@ fn a_command_may_stand_behind_flags() {
     --- stderr
     error: unexpected argument '--force' found
 
-      tip: to pass '--force' as a value, use '-- --force'
-
     Usage: git promote [APP@]VERSION... ENV
            git promote FROM ENV
            git promote ENV
@@ -147,26 +145,6 @@ fn rules_are_explained() {
         git promote VERSION ENVIRONMENT-BEFORE
 
     It cannot be overridden, unless an [[override]] of promote.toml says so.
-    ");
-    assert_snapshot!(run(&repo, &["explain", "GP015"]).text(), @"
-    exit 0
-    --- stdout
-    GP015 refuses a version that an environment before runs and that is not healthy there.
-
-    That a version was merged into an environment does not say that it works
-    there. What tells is a commit status that the deployment leaves, the cluster
-    itself, or a program: `health` of the environment that is entered names it.
-    Only what is known to be well goes on; what is still on its way is waited for.
-
-    Wait until it is well, or mend it there; the newest state counts:
-
-        git promote wait ENVIRONMENT-BEFORE
-
-    In an emergency, with the reason:
-
-        git promote APP@VERSION ENVIRONMENT --override GP015 --reason TEXT
-
-    With a reason, which goes on record, it can be overridden.
     ");
     assert_snapshot!(run(&repo, &["explain", "GP77"]).text(), @"
     exit 2

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 18] = [
     &["model"],
     &["expression", "schedule"],
-    &["yaml", "audit", "config"],
+    &["yaml", "audit", "config", "owners"],
     &["kustomize"],
     &["discover"],
     &["history"],

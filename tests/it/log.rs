@@ -309,6 +309,8 @@ fn bad_input_is_said() {
     hint: did you mean web?
     hint: git promote status
     ");
+    assert_eq!(run(&repo, &["log", "--app", "wob"]).code(), 5);
+    assert_eq!(run(&repo, &["log", "--app", "wob*"]).code(), 0);
     assert_snapshot!(run(&repo, &["log", "--env", "prdo"]).text(), @"
     exit 5
     --- stderr
@@ -412,4 +414,16 @@ fn metrics_count_what_the_log_shows() {
     let text = run(&repo, &["log", "--metrics"]).stdout(0);
     assert!(text.starts_with("since 2023-11-15\n"), "{text}");
     assert!(text.contains("1 (50%)"), "{text}");
+}
+
+#[test]
+fn versions_of_one_second_are_in_the_order_of_the_history() {
+    let repo = line();
+    for tag in ["alpha", "beta", "acorn"] {
+        put(&repo, "web", "dev", tag);
+    }
+    let document = run(&repo, &["versions", "web", "-o", "json"]).json(0);
+    let rows = document["rows"].as_array().unwrap();
+    let shown: Vec<&str> = rows.iter().map(|row| row["version"].as_str().unwrap()).collect();
+    assert_eq!(shown, ["acorn", "beta", "alpha", "v1.2.3", "v1.2.2"]);
 }

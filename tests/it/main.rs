@@ -40,6 +40,8 @@ mod check_robust;
 mod check_wide;
 mod check_words;
 #[cfg(test)]
+mod code_owners;
+#[cfg(test)]
 mod commands_doc;
 #[cfg(test)]
 mod config;
@@ -128,6 +130,8 @@ mod no_skip;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod override_signers;
+#[cfg(test)]
 mod past_believed;
 #[cfg(test)]
 mod past_kept;
@@ -179,6 +183,8 @@ mod report;
 mod report_page;
 #[cfg(test)]
 mod rollback;
+#[cfg(test)]
+mod rules_doc;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

@@ -127,6 +127,21 @@ fn gp003_no_way_back() {
 }
 
 #[test]
+fn gp003_warns_of_a_jump_over_a_major_version() {
+    let repo = line();
+    put(&repo, "web", "dev", "v2.0.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v2.0.0", "staging"]), @"
+    exit 0
+    pass: v2.0.0 is newer than v1.2.2
+    ");
+    put(&repo, "web", "dev", "v4.1.0");
+    assert_snapshot!(says(&repo, "GP003", &["web@v4.1.0", "staging"]), @"
+    exit 0
+    warn: v4.1.0 jumps over 2 major version(s) after v1.2.2
+    ");
+}
+
+#[test]
 fn gp003_waived_goes_on_record() {
     let repo = line();
     put(&repo, "web", "staging", "v1.3.0");
@@ -143,7 +158,7 @@ fn gp003_waived_goes_on_record() {
     ok    GP007  only staging changes
     ok    GP008  no image of the set stays behind
     ok    GP011  every manifest can be read
-    ok    GP012  GP003 may be overridden; the gate wants it in [[override]] too
+    warn  GP012  GP003 may be overridden, but check and verify refuse it as long as no [[override]] of the config grants it
     apps/web/overlays/staging/kustomization.yaml:5  images[0].newTag  v1.3.0 -> v1.2.3
         Deployment/web containers[web].image  registry.example/acme/web:v1.3.0 -> registry.example/acme/web:v1.2.3
     [main [ID]] Promote web v1.2.3 to staging
@@ -152,7 +167,7 @@ fn gp003_waived_goes_on_record() {
     Promote-To: staging
     Promote-From: dev@[ID]
     Promote-App: web v1.3.0 -> v1.2.3
-    Promote-Gate: GP001 pass; GP003 overridden; GP004 pass; GP005 pass; GP007 pass; GP008 pass; GP011 pass; GP012 pass
+    Promote-Gate: GP001 pass; GP003 overridden; GP004 pass; GP005 pass; GP007 pass; GP008 pass; GP011 pass; GP012 warn
     Promote-Override: GP003
     Promote-Reason: INC-42: too slow
     Promote-Id: [HASH]
@@ -365,12 +380,12 @@ fn gp012_a_waiver_needs_a_reason_and_a_rule_that_may_be_waived() {
     ");
     assert_snapshot!(says(&repo, "GP012", &[&back[..], &["--reason", "x"]].concat()), @"
     exit 0
-    pass: GP003 may be overridden; the gate wants it in [[override]] too
+    warn: GP003 may be overridden, but check and verify refuse it as long as no [[override]] of the config grants it
     ");
     let other = ["web@v1.2.3", "staging", "--override", "GP017", "--reason", "x"];
     assert_snapshot!(says(&repo, "GP012", &other), @"
     exit 3
-    fail: GP017 is not judged by this version
+    fail: no policy of staging says `override = true`
       hint: git promote explain GP017
     ");
     assert_snapshot!(run(&repo, &["web@v1", "staging", "--override", "GP099"]).text(), @"

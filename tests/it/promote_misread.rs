@@ -51,7 +51,7 @@ fn one_environment_is_named_at_a_time() {
 #[test]
 fn part_of_the_name_of_an_environment_names_them() {
     assert_snapshot!(told(&forked(), &["v2", "prod"]), @"
-    exit 2
+    exit 5
     --- stderr
     error: `prod` is no environment; environments: dev, staging, prod-eu, prod-us
     hint: did you mean prod-eu?

@@ -126,19 +126,26 @@ fn a_mistyped_command_or_environment_is_told() {
     hint: did you mean status?
     ");
     assert_snapshot!(run(&repo, &["v1.2.3", "stagign"]).text(), @"
-    exit 2
+    exit 5
     --- stderr
     error: `stagign` is no environment; environments: dev, staging, prod
     hint: did you mean staging?
     ");
     assert_snapshot!(run(&repo, &["v1.2.3", "moon"]).text(), @"
-    exit 2
+    exit 5
     --- stderr
     error: `moon` is no environment; environments: dev, staging, prod
     hint: git promote help
     ");
+    // As of other commands.
+    for words in [["rollback", "moon"], ["why", "moon"], ["log", "moon"], ["diff", "moon"]] {
+        let app = if words[0] == "why" { vec!["why", "web", "moon"] } else { words.to_vec() };
+        assert_eq!(run(&repo, &app).code(), 5, "{app:?}");
+    }
+    assert_eq!(run(&repo, &["dev", "moon"]).code(), 2, "the order is wrong");
+    assert_eq!(run(&repo, &["statsu", "moon"]).code(), 2);
     assert_snapshot!(run(&repo, &["to", "moon"]).text(), @"
-    exit 2
+    exit 5
     --- stderr
     error: `moon` is no environment; environments: dev, staging, prod
     hint: git promote help

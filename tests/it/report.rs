@@ -8,7 +8,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use regex::Regex;
 
 use crate::kit::{LINE, Run, at, line, overlay, put, repo, run, save, start};
-use crate::log::{git_on, story};
+use crate::log::{git_on, put_on, story};
 use crate::testkit::Sandbox;
 
 /// 12 days behind the first commit of [`story`].
@@ -85,9 +85,6 @@ fn markdown_for_a_wiki() {
     | 2023-11-20 22:13 | `prod` | `web` | `v1.0.0` | `v1.1.0` | A U Thor | `[ID]` |  |
     | 2023-11-17 22:13 | `staging` | `web` | `v1.0.0` | `v1.1.0` | A U Thor | `[ID]` |  |
     | 2023-11-15 22:13 | `dev` | `web` | `v1.0.0` | `v1.1.0` | A U Thor | `[ID]` |  |
-    | 2023-11-14 22:13 | `prod` | `web` | first | `v1.0.0` | A U Thor | `[ID]` |  |
-    | 2023-11-14 22:13 | `staging` | `web` | first | `v1.0.0` | A U Thor | `[ID]` |  |
-    | 2023-11-14 22:13 | `dev` | `web` | first | `v1.0.0` | A U Thor | `[ID]` |  |
     ");
     let same = report(&repo, &["-o", "markdown", "--title", "Shop"]).stdout(0);
     assert_eq!(same, report(&repo, &["--title", "Shop"]).stdout(0));
@@ -160,7 +157,7 @@ fn a_page_is_written_and_nothing_else_is_overwritten() {
     hint: git promote report --html report.html
     ");
     assert_snapshot!(report(&repo, &["--html", "no/such/out.html"]).text(), @"
-    exit 128
+    exit 8
     --- stderr
     error: cannot write no/such/out.html: there is no such directory
     hint: git promote report --html report.html
@@ -242,6 +239,70 @@ fn a_repository_without_promotions_has_a_page_too() {
     assert!(page.contains("No version was found.") && page.contains("No promotion was found."));
     save(&repo, "Add web", &[(&at("web", "dev"), &overlay("acme/web", "v1"))]);
     assert!(report(&repo, &[]).stdout(0).contains("Nothing was promoted."));
+}
+
+#[test]
+fn images_that_move_together_are_one_promotion_everywhere() {
+    let repo = repo(&[("promote.toml", LINE)]);
+    let two = |tag: &str| {
+        format!("images:\n- name: acme/web\n  newTag: {tag}\n- name: acme/proxy\n  newTag: {tag}\n")
+    };
+    for (day, tag) in [(0, "v1"), (2, "v2")] {
+        repo.write(&at("web", "dev"), &two(tag));
+        git_on(&repo, day, &["add", "-A"]);
+        git_on(&repo, day, &["commit", "-q", "-m", "Move"]);
+    }
+    let page = page(&repo, &[]);
+    assert!(page.contains("dev: 1 promotion, 0 of them rolled back."), "{page}");
+    assert!(page.contains("<span class=\"soft\">1 promotion</span>"), "{page}");
+}
+
+#[test]
+fn what_is_dated_in_the_future_is_left_out_and_said() {
+    let repo = story();
+    put_on(&repo, 5_000, ("web", "dev", "v1.2.0"));
+    let page = page(&repo, &[]);
+    assert!(page.contains("1 promotion is left out: dated later than now."), "{page}");
+    assert!(!page.contains(">2037</"), "{page}");
+    let old = run(&repo, &["report", "--html", "-"]).env("SOURCE_DATE_EPOCH", "1900000000");
+    let old = old.stdout(0);
+    assert!(old.contains("dated later than now"), "{old}");
+}
+
+#[test]
+fn what_is_left_out_of_the_plots_is_said_with_the_command_that_shows_it() {
+    let repo = story();
+    put_on(&repo, 900, ("web", "dev", "v1.2.0"));
+    put_on(&repo, 901, ("web", "dev", "v1.3.0"));
+    let late = run(&repo, &["report", "--html", "-"]).env("SOURCE_DATE_EPOCH", "1780000000");
+    let late = late.stdout(0);
+    assert!(late.contains("4 older promotions are left out: "), "{late}");
+    assert!(late.contains("git promote report --since 2023-11-14</code> shows them."), "{late}");
+}
+
+#[test]
+fn every_next_step_is_shown() {
+    let text = LINE.replace("name = \"prod\"", "name = \"eu\"\nfrom = [\"staging\"]")
+        + "\n[[environment]]\nname = \"us\"\nfrom = [\"staging\"]\n";
+    let repo = repo(&[("promote.toml", &text)]);
+    for (env, tag) in [("dev", "v2"), ("staging", "v2"), ("eu", "v1"), ("us", "v1")] {
+        put(&repo, "web", env, tag);
+    }
+    let page = page(&repo, &[]);
+    assert!(page.contains("git promote web@v2 eu</code><code>git promote web@v2 us"), "{page}");
+}
+
+#[test]
+fn what_was_not_judged_is_not_called_good() {
+    let repo = repo(&[]);
+    for env in ["dev", "blue"] {
+        put(&repo, "web", env, "v1");
+    }
+    let text = report(&repo, &[]).stdout(0);
+    assert!(text.contains("violations not judged."), "{text}");
+    let page = page(&repo, &[]);
+    assert!(page.contains("<dd class=\"value\">not judged</dd>"), "{page}");
+    assert!(!page.contains("<div class=\"good\">"), "{page}");
 }
 
 #[test]

@@ -104,6 +104,63 @@ fn states_tell_ahead_from_behind() {
 }
 
 #[test]
+fn what_was_in_the_environment_before_is_not_ahead_however_it_is_spelled() {
+    for tags in [["v1.0.1", "v1.0.2", "v1.0.3"], ["sha-aaaaaaa", "sha-bbbbbbb", "sha-ccccccc"]] {
+        let repo = line();
+        let [first, second, third] = tags;
+        for env in ["dev", "staging", "prod"] {
+            put(&repo, "web", env, first);
+        }
+        for tag in [second, third] {
+            put(&repo, "web", "dev", tag);
+            put(&repo, "web", "staging", tag);
+            save_later(&repo, "web", "prod", tag);
+        }
+        assert_eq!(states(&repo), ["current"; 3]);
+        // Gone back, and half of the way forward again.
+        save_later(&repo, "web", "prod", first);
+        save_later(&repo, "web", "prod", second);
+        assert_eq!(states(&repo), ["current", "current", "behind"], "{tags:?}");
+        save_later(&repo, "web", "prod", "other");
+        assert_eq!(states(&repo), ["current", "current", "ahead"], "{tags:?}");
+    }
+}
+
+/// As [`put`], later than everything else.
+fn save_later(repo: &crate::testkit::Sandbox, app: &str, env: &str, tag: &str) {
+    let text = overlay(&format!("registry.example/acme/{app}"), tag);
+    repo.write(&at(app, env), &text);
+    crate::log::git_on(repo, 900, &["commit", "-q", "-a", "-m", "Later"]);
+}
+
+#[test]
+fn a_shallow_clone_says_that_it_does_not_know_since_when() {
+    let repo = line();
+    let shallow = repo.dir.path().join("shallow");
+    let url = format!("file://{}", repo.root.display());
+    repo.git(["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()]);
+    let told = |dir: &str| run(&repo, &["status", "-C", dir]).text();
+    let text = told(shallow.to_str().unwrap());
+    assert!(text.contains("warning: the clone is shallow: since when"), "{text}");
+    assert!(!told(".").contains("shallow"));
+}
+
+#[test]
+fn what_was_just_rolled_back_is_not_next() {
+    let repo = line();
+    for env in ["staging", "prod"] {
+        run(&repo, &["web@v1.2.3", env]).stdout(0);
+    }
+    run(&repo, &["rollback", "prod", "web"]).stdout(0);
+    let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["next"], json!(null));
+    assert_eq!(states(&repo)[2], "behind");
+    put(&repo, "web", "staging", "v1.2.4");
+    let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["next"]["version"], "v1.2.4");
+}
+
+#[test]
 fn what_is_not_clear_is_unknown() {
     let repo = line();
     let text = "images:\n- name: registry.example/acme/web\n  newTag: 1.30\n";

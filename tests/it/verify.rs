@@ -115,6 +115,48 @@ fn an_honest_history_is_in_order() {
     assert_eq!(signed, ["0 signature"]);
 }
 
+#[test]
+fn a_squash_of_several_promotions_is_in_order() {
+    let sandbox = line_with("");
+    does(&sandbox, &["api@v1.3.0", "dev"]);
+    sandbox.git(["switch", "-q", "-c", "request"]);
+    does(&sandbox, &["web@v1.2.3", "staging"]);
+    does(&sandbox, &["api@v1.3.0", "staging"]);
+    let messages = sandbox.git(["log", "--reverse", "--format=* %B", "main..request"]);
+    sandbox.git(["switch", "-q", "main"]);
+    sandbox.git(["merge", "-q", "--squash", "request"]);
+    sandbox.git(["commit", "-q", "-m", &format!("Ship (#5)\n\n{messages}")]);
+    assert_eq!(findings(&sandbox, &[]), [""; 0]);
+    let told = run(&sandbox, &["verify", "-o", "json"]).json(0);
+    assert_eq!((&told["records"], &told["inText"]), (&Value::from(3), &Value::from(1)));
+    // One of them alone, judged on a commit that the squash left behind.
+    sandbox.git(["reset", "-q", "--hard", "HEAD~1"]);
+    sandbox.git(["switch", "-q", "request"]);
+    sandbox.git(["reset", "-q", "--hard", "main"]);
+    save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+    does(&sandbox, &["web@v1.2.3", "staging"]);
+    let message = sandbox.git(["log", "-1", "--format=%B"]);
+    sandbox.git(["switch", "-q", "main"]);
+    sandbox.git(["merge", "-q", "--squash", "request"]);
+    sandbox.git(["commit", "-q", "-m", &message]);
+    sandbox.git(["branch", "-q", "-D", "request"]);
+    assert_eq!(findings(&sandbox, &[]), [""; 0]);
+    assert_eq!(run(&sandbox, &["verify", "-o", "json"]).json(0)["rewritten"], 1);
+    let strict = findings(&sandbox, &["--strict", "HEAD~1..HEAD"]);
+    assert_eq!(strict, ["0 source"]);
+    reword(&sandbox, &|m| m.split("Promote-Id").next().unwrap().trim_end().to_owned());
+    assert_eq!(findings(&sandbox, &[]), ["0 source"]);
+}
+
+#[test]
+fn a_record_without_an_id_is_said_to_have_none() {
+    let sandbox = line();
+    does(&sandbox, &["web@v1.2.3", "staging"]);
+    reword(&sandbox, &|m| m.split("Promote-Id").next().unwrap().trim_end().to_owned());
+    let text = run(&sandbox, &["verify"]).stdout(1);
+    assert!(text.contains("the record has no id"), "{text}");
+}
+
 /// A forgery and what it is found as.
 type Forgery = (&'static str, fn(&Sandbox), &'static [&'static str]);
 
@@ -270,7 +312,7 @@ fn what_is_found_is_shown() {
     put(&sandbox, "web", "prod", "v9.0.0");
     let shown = run(&sandbox, &["verify"]).stdout(1);
     let shown: Vec<&str> =
-        shown.lines().map(|line| line.split_once("Z  ").map_or(line, |l| l.1)).collect();
+        shown.lines().map(|line| line.split_once(":13  ").map_or(line, |l| l.1)).collect();
     assert_snapshot!(shown.join("\n"), @"
     unexplained  web  prod  v1.2.2 -> v9.0.0 has no record
     version  web  staging  the record says version v1.2.4, and it is v1.2.3
@@ -279,6 +321,7 @@ fn what_is_found_is_shown() {
     ");
     let tsv = run(&sandbox, &["verify", "-o", "tsv"]).stdout(1);
     assert!(tsv.starts_with("commit\ttime\tfinding\tapp\tenvironment\tmessage\n"), "{tsv}");
+    assert!(tsv.contains(&format!("\n{}\t2023-11-14T22:13:20Z\t", sandbox.head())), "{tsv}");
     assert_eq!(run(&sandbox, &["verify", "-o", "ndjson"]).stdout(1).lines().count(), 2);
 }
 

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{self, Waiver};
-use crate::config::{self, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
+use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Answers, Case, Dated, Foreign, Past};
+use crate::gate::{self, Answers, Case, Dated, Foreign, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -183,6 +183,8 @@ impl Judging<'_> {
             promotions.iter().map(|planned| planned.promotion.to.clone()).collect();
         let short = self.change.base.to_string();
         let short = gate::short_id(&short).to_owned();
+        let waivers = self.waivers(report);
+        let signers = self.signers(&config)?;
         let answers = self.answers((&config, &proof), &promotions, &past.timelines)?;
         let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
         let (holds, head_holds) = self.holds()?;
@@ -201,6 +203,7 @@ impl Judging<'_> {
                 cure: self.cure(),
                 returned: &ground.returned()?,
                 ran: &ground.ran(&promotions, &past.timelines)?,
+                signers: &signers,
             }),
             timelines: &past.timelines,
             dates: &past.dates,
@@ -209,7 +212,7 @@ impl Judging<'_> {
             holds: &holds,
             history: past.history,
             rollback: false,
-            waivers: &self.waivers(report),
+            waivers: &waivers,
             answers: answers.as_ref(),
             now: self.options.now,
         };
@@ -306,6 +309,33 @@ impl Judging<'_> {
             self.change.changed.iter().any(|path| path.is_within(&file) || file.is_within(path));
         let head = touched.then(|| read(&self.change.after)).transpose()?;
         Ok((read(&self.change.before)?, head))
+    }
+
+    /// Who signed what waives something, where the config wants to know.
+    fn signers(&self, config: &Config) -> Result<Signers, Stop> {
+        let mut signers = Signers::default();
+        let grants = config.overrides.iter().flat_map(|grant| &grant.signers);
+        let wanted: Vec<&AllowedSigner> = grants.collect();
+        if wanted.is_empty() {
+            return Ok(signers);
+        }
+        for signer in wanted {
+            let AllowedSigner::File(name) = signer else { continue };
+            let path = RepoPath::normalize(name).unwrap_or_default();
+            let bytes = self.change.before.read(&path)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            signers.files.insert(name.clone(), audit::allowed_signers(&text, self.options.now));
+        }
+        for (message, id) in self.change.messages.iter().zip(&self.change.commits) {
+            for waiver in audit::asked(message).waivers {
+                let signed = match self.repo.signed(*id)? {
+                    Some((signature, payload)) => audit::signer(&signature, &payload),
+                    None => Err("its commit is not signed".to_owned()),
+                };
+                signers.waivers.push((waiver, signed));
+            }
+        }
+        Ok(signers)
     }
 
     /// What is known outside of the repository, where it may be asked for.

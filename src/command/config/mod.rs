@@ -2,6 +2,7 @@
 
 mod windows;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -10,8 +11,9 @@ use crate::config::{self, Config, FieldSpec, Origin};
 use crate::discover::{self, Overlay, Roots};
 use crate::git::{Repository, TreeSnapshot};
 use crate::kustomize;
-use crate::model::{Site, SiteKind, Snapshot};
+use crate::model::{Environment, RepoPath, Site, SiteKind, Snapshot, listed};
 use crate::output::{self, Format};
+use crate::owners::{self, Owners};
 
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
@@ -104,6 +106,7 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let mut remarks: Vec<Remark> = warnings.into_iter().map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
+        remarks.extend(ownership(context, &snapshot, &config)?);
     }
     Ok(Answer { remarks, ..Answer::done(text) })
 }
@@ -113,6 +116,66 @@ fn last_commit(context: &Context) -> Option<TreeSnapshot> {
     let repo = Repository::open(&context.directory).ok()?;
     let commit = repo.head().ok()?.commit?;
     repo.snapshot(commit).ok()
+}
+
+/// Whether those who shall look at changes of the environments are code owners of
+/// their paths, and of the config: what is protected has to have owners.
+fn ownership(
+    context: &Context,
+    snapshot: &TreeSnapshot,
+    config: &Config,
+) -> Result<Vec<Remark>, Failure> {
+    let protected = |environment: &Environment| environment.delivery.protected;
+    let any = config.pipeline.environments().iter().any(protected);
+    let Some((file, owners)) = code_owners(snapshot, config)? else {
+        let warning = "an environment is protected, and there is no file of code owners";
+        return Ok(any.then(|| Remark::Warning(warning.to_owned())).into_iter().collect());
+    };
+    let mut remarks = Vec::new();
+    let mut say = |protected: bool, what: &str, unowned: &[String], by: &BTreeSet<String>| {
+        if unowned.is_empty() && !by.is_empty() {
+            let by: Vec<&String> = by.iter().collect();
+            let note = format!("{what}: owned by {} ({file})", listed(&by));
+            remarks.extend(context.verbose.then_some(Remark::Note(note)));
+        } else if !unowned.is_empty() && (protected || context.verbose) {
+            let message = format!("{what}: {file} has no owner of {}", listed(unowned));
+            remarks.push(if protected { Remark::Warning(message) } else { Remark::Note(message) });
+        }
+    };
+    let overlays = discover::overlays(snapshot, config, None)?;
+    for environment in config.pipeline.environments() {
+        let (mut unowned, mut by) = (Vec::new(), BTreeSet::new());
+        for overlay in overlays.iter().filter(|o| o.environment == environment.name) {
+            // A file of the directory stands for all of it.
+            let is_file = snapshot.read(&overlay.path).ok().flatten().is_some();
+            let inside = overlay.path.join("kustomization.yaml");
+            let found = owners.of(if is_file { &overlay.path } else { &inside });
+            if found.is_empty() {
+                unowned.push(overlay.path.to_string());
+            }
+            by.extend(found);
+        }
+        say(protected(environment), environment.name.as_str(), &unowned, &by);
+    }
+    let found = owners.of(&RepoPath::root().join(config::PROMOTE_TOML));
+    let unowned = if found.is_empty() { vec![config::PROMOTE_TOML.to_owned()] } else { Vec::new() };
+    say(any, config::PROMOTE_TOML, &unowned, &found.into_iter().collect());
+    Ok(remarks)
+}
+
+/// The file of code owners that the forge reads, and where it is.
+fn code_owners(
+    snapshot: &TreeSnapshot,
+    config: &Config,
+) -> Result<Option<(&'static str, Owners)>, Failure> {
+    for (path, kind) in owners::places(config.delivery.forge.kind) {
+        let file = RepoPath::normalize(path).unwrap_or_default();
+        if let Some(bytes) = snapshot.read(&file)? {
+            let text = String::from_utf8_lossy(&bytes);
+            return Ok(Some((path, Owners::read(&text, kind))));
+        }
+    }
+    Ok(None)
 }
 
 /// Layout paths and declared fields that find nothing.

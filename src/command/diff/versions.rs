@@ -37,8 +37,14 @@ pub(super) fn run(
         _ => None,
     };
     let arrivals = between.arrivals()?;
-    if log.is_none() && compare.is_none() && arrivals.is_empty() {
-        return Err(between.unknown());
+    let ran = |version: &Pin| arrivals.iter().any(|arrival| arrival.version.carries(version));
+    let never: Vec<&Pin> = [&from, &to].into_iter().filter(|version| !ran(version)).collect();
+    if log.is_none() && !never.is_empty() {
+        let unknown = between.unknown(&never);
+        if compare.is_none() {
+            return Err(unknown);
+        }
+        remarks.push(Remark::Note(unknown.message));
     }
     if log.is_none() && compare.is_none() {
         let what = format!(
@@ -123,10 +129,12 @@ impl Between<'_> {
         timeline.held.iter().filter(meant).map(arrival).collect()
     }
 
-    fn unknown(&self) -> Failure {
-        let (app, from, to) = (self.app, self.from, self.to);
+    fn unknown(&self, never: &[&Pin]) -> Failure {
+        let app = self.app;
+        let never: Vec<String> = never.iter().map(ToString::to_string).collect();
+        let never = never.join(" or ");
         let cut = if self.workspace.repo.is_shallow() { "; the history is cut off" } else { "" };
-        let message = format!("no environment ever ran {from} or {to} of {app}{cut}");
+        let message = format!("no environment ever ran {never} of {app}{cut}");
         let hint = if cut.is_empty() { "git promote status" } else { "git fetch --unshallow" };
         Failure::not_found(message).hint(self.context.front.commands(hint))
     }

@@ -33,6 +33,10 @@ pub(super) fn meant(
             words.neighbours(Some(&one)).map(Meant::Environments)
         }
         [first, second] if first.contains('@') => words.versions(first, second),
+        [left, right] if words.are_versions(left, right) => {
+            Err(Failure::usage("these are versions, and no app is named")
+                .hint(format!("{} diff APP@{left} {right}", context.front.name())))
+        }
         [left, right] => {
             let pair = (words.environment(left)?, words.environment(right)?);
             if pair.0 == pair.1 {
@@ -69,6 +73,16 @@ impl Words<'_> {
             );
         }
         Ok(pairs)
+    }
+
+    /// Whether both look like versions, and none is an environment.
+    fn are_versions(&self, left: &str, right: &str) -> bool {
+        [left, right].into_iter().all(|word| {
+            let digits = word.strip_prefix('v').unwrap_or(word);
+            digits.starts_with(|first: char| first.is_ascii_digit())
+                && word.parse::<Pin>().is_ok()
+                && self.workspace.config.environment(word).is_none()
+        })
     }
 
     fn environment(&self, name: &str) -> Result<EnvironmentName, Failure> {

@@ -4,7 +4,7 @@ use crate::config::COMMANDS;
 use crate::model::nearest::nearest;
 use crate::model::{EnvironmentName, ImageRef, Pin, listed, quoted};
 
-use super::super::Failure;
+use super::super::{Exit, Failure};
 use super::words::Known;
 
 /// More than this many ways are not shown.
@@ -34,7 +34,19 @@ impl Known<'_> {
             .hint(order);
         }
         let meant = self.forgotten(last, before).or_else(|| self.app_alone(last, before));
-        meant.unwrap_or_else(|| self.unknown(last, before.is_empty()))
+        let unknown = self.unknown(last, before.is_empty());
+        meant.unwrap_or_else(|| match before.first() {
+            // Perhaps the command was misread, and it is no environment at all.
+            Some(first) if self.may_be_command(first) => unknown,
+            None if !self.commands.is_empty() => unknown,
+            _ => Failure { exit: Exit::NotFound, ..unknown },
+        })
+    }
+
+    fn may_be_command(&self, word: &str) -> bool {
+        let known =
+            word.contains('@') || looks_like_version(word) || self.pipeline.get(word).is_some();
+        !known && nearest(word, self.commands.iter().map(String::as_str)).is_some()
     }
 
     /// `rollback web prod`: there the environment comes first.

@@ -88,11 +88,10 @@ impl Back<'_> {
         let (named, apps) = match &request.what {
             What::Version(version) => (format!(" {}", quoted(&version.to_string())), String::new()),
             What::Apps(words) if words.iter().any(|(_, version)| !version.is_empty()) => {
-                let named = words.iter().map(|(a, v)| format!(" {}", quoted(&format!("{a}@{v}"))));
-                (
-                    named.collect(),
-                    words.iter().map(|(app, _)| format!(" {}", quoted(app))).collect(),
-                )
+                let spaced = |text: String, word: String| text + " " + &quoted(&word);
+                let named = words.iter().map(|(app, version)| format!("{app}@{version}"));
+                let apps = words.iter().map(|(app, _)| app.clone());
+                (named.fold(String::new(), spaced), apps.fold(String::new(), spaced))
             }
             _ => return Ok(()),
         };
@@ -222,8 +221,12 @@ impl Back<'_> {
 
     /// Which app is meant? Most likely the one that moved last.
     fn which(self, inventory: &Inventory, all: &BTreeSet<AppId>, to: &EnvironmentName) -> Failure {
-        let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
         let program = self.context.front.name();
+        if all.is_empty() {
+            return Failure::not_found(format!("no version was found in {to}"))
+                .hint(format!("{program} status"));
+        }
+        let names: Vec<String> = all.iter().take(10).map(ToString::to_string).collect();
         let mut message = format!("which app goes back in {to}? There are {}", names.join(", "));
         let last = self.moved_last(inventory).ok().flatten();
         if let Some(last) = &last {

@@ -56,11 +56,10 @@ pub(super) fn the_same_way(args: &CommonArgs, program: &str, command: String) ->
         return command;
     }
     let flag = match Way::flagged(args) {
-        Some(Way::Commit) => " --commit",
         Some(Way::Worktree) => " --worktree",
         Some(Way::Push) => " --push",
         Some(Way::Pr) => " --pr",
-        None => "",
+        Some(Way::Commit) | None => "",
     };
     let valued = |name: &str, value: Option<&String>| {
         value.map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()

@@ -271,7 +271,8 @@ mod tests {
         };
         assert_eq!(hint(&["staging", "v1"]), (Exit::Usage, "git promote v1 staging".into()));
         assert_eq!(hint(&["statsu"]), (Exit::Usage, "did you mean status?".into()));
-        assert_eq!(hint(&["v1", "stagin"]), (Exit::Usage, "did you mean staging?".into()));
+        assert_eq!(hint(&["v1", "stagin"]), (Exit::NotFound, "did you mean staging?".into()));
+        assert_eq!(hint(&["statsu", "nosuch"]).0, Exit::Usage);
         assert_eq!(hint(&["prod", "dev"]), (Exit::Usage, "git promote dev prod".into()));
         assert_eq!(hint(&["v1", "v2", "dev"]).0, Exit::Usage);
         assert_eq!(hint(&["nope@v1", "dev"]).0, Exit::NotFound);

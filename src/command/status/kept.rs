@@ -11,10 +11,11 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
+use crate::schedule::Calendar;
 
-use super::super::{Context, Workspace};
+use super::super::{Context, Workspace, held};
 use super::matrix::command_of;
 
 /// Of fewer cells nothing is kept.
@@ -44,12 +45,15 @@ struct File {
     notes: Vec<String>,
 }
 
+/// Version, place of its moment, file, standing.
+type Cell = (Option<String>, Option<usize>, Option<String>, u8);
+
 #[derive(Serialize, Deserialize)]
 struct Row {
     app: (String, Option<String>, bool, BTreeMap<String, String>),
     image: String,
-    /// Version, place of its moment, file, standing; one an environment.
-    cells: Vec<(Option<String>, Option<usize>, Option<String>, u8)>,
+    /// One an environment.
+    cells: Vec<Cell>,
     next: Vec<(String, String)>,
 }
 
@@ -69,9 +73,20 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Whether the same commit tells something else at another time: freezes begin
+/// and end, and so do holds.
+fn changes_by_itself(workspace: &Workspace) -> bool {
+    let config = &workspace.config;
+    let mut environments = config.pipeline.environments().iter();
+    let dated = |calendar: Calendar<'_>| calendar.freezes.iter().any(|all| !all.is_empty());
+    // What cannot be read is told where the status is.
+    environments.any(|environment| dated(config.calendar(&environment.name)))
+        || workspace.snapshot.kind(&held::file()).is_ok_and(|kind| kind.is_some())
+}
+
 /// What was kept of this commit.
 pub(super) fn read(context: &Context, workspace: &Workspace) -> Option<Whole> {
-    if workspace.repo.is_shallow() {
+    if workspace.repo.is_shallow() || changes_by_itself(workspace) {
         return None;
     }
     let bytes = workspace.repo.kept("status").read(&name(workspace))?;
@@ -80,7 +95,7 @@ pub(super) fn read(context: &Context, workspace: &Workspace) -> Option<Whole> {
         return None;
     }
     let file: File = serde_json::from_slice(body).ok()?;
-    if file.base != workspace.base.to_string() {
+    if workspace.base != *file.base {
         return None;
     }
     unpack(context, file)
@@ -89,7 +104,7 @@ pub(super) fn read(context: &Context, workspace: &Workspace) -> Option<Whole> {
 /// Keeps it, where that is worth it.
 pub(super) fn write(workspace: &Workspace, whole: &Whole) {
     let cells: usize = whole.report.rows.iter().map(|row| row.cells.len()).sum();
-    if cells < ENOUGH || workspace.repo.is_shallow() {
+    if cells < ENOUGH || workspace.repo.is_shallow() || changes_by_itself(workspace) {
         return;
     }
     if let Ok(body) = serde_json::to_vec(&pack(workspace, whole)) {
@@ -150,10 +165,8 @@ fn unpack(context: &Context, file: File) -> Option<Whole> {
     let row = |row: Row| {
         let (name, group, from_marker, labels) = row.app;
         let app = AppId { name, group, from_marker, labels };
-        let cell = |((environment, _), (pin, moment, path, standing)): (
-            &(EnvironmentName, Vec<EnvironmentName>),
-            (Option<String>, Option<usize>, Option<String>, u8),
-        )| {
+        let cell = |((environment, _), cell): (&(EnvironmentName, Vec<EnvironmentName>), Cell)| {
+            let (pin, moment, path, standing) = cell;
             let moment = match moment {
                 Some(at) => Some(file.moments.get(at)?),
                 None => None,

@@ -13,6 +13,7 @@ use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, pasted};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
+use super::super::evidence::{Ground, Reach, timelines};
 use super::super::workspace::is_undecided;
 use super::super::{Context, Failure, Workspace};
 
@@ -106,11 +107,36 @@ pub(super) struct Matrix<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) inventory: &'a Inventory,
     pub(super) timelines: BTreeMap<CellKey, Timeline>,
+    /// All that was in the environments before, where that has to be known.
+    pub(super) past: BTreeMap<CellKey, Timeline>,
     pub(super) frozen: BTreeSet<EnvironmentName>,
     pub(super) holds: Holds,
 }
 
 impl Matrix<'_> {
+    /// Reads the whole past of the environments before those that seem to be
+    /// ahead of them: few are, and only they need it.
+    pub(super) fn look_back(&mut self, wanted: &Wanted) -> Result<(), Failure> {
+        let mut keys = BTreeSet::new();
+        let shown =
+            |key: &CellKey| wanted.has_app(&key.app) && wanted.has_environment(&key.environment);
+        for (key, cell) in self.inventory.cells.iter().filter(|(key, _)| shown(key)) {
+            let environment = self.workspace.config.environment(key.environment.as_str());
+            let (Some(environment), Some(pin)) = (environment, cell.pin()) else { continue };
+            if self.standing(key, environment) == Standing::Ahead && !pin.is_empty() {
+                let sources = self.workspace.config.sources_for(environment, &key.app);
+                keys.extend(sources.names().iter().map(|name| elsewhere(key, name)));
+            }
+        }
+        let keys: BTreeSet<&CellKey> =
+            keys.iter().filter(|key| self.inventory.cells.contains_key(*key)).collect();
+        if !keys.is_empty() {
+            let ground = Ground::of(self.workspace);
+            self.past = timelines(ground, self.inventory, &keys, Reach::Everything)?;
+        }
+        Ok(())
+    }
+
     /// The rows and columns that are wanted.
     pub(super) fn report(&self, wanted: &Wanted) -> StatusReport {
         let all = self.workspace.config.pipeline.environments();
@@ -165,8 +191,8 @@ impl Matrix<'_> {
         }
     }
 
-    /// Behind where an environment before runs something else that this one
-    /// has not had; ahead where this one's version is in none of them.
+    /// Behind where an environment before runs something else that could come;
+    /// ahead where this one's version never was in them.
     fn standing(&self, key: &CellKey, environment: &Environment) -> Standing {
         let Some(cell) = self.inventory.cells.get(key) else {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
@@ -192,10 +218,24 @@ impl Matrix<'_> {
         }
         let alone = before.iter().all(Option::is_none);
         let newer = newer_than(pin, &before).unwrap_or_else(|| self.never_before(key, &sources));
-        match alone || newer {
+        let ahead = alone || (newer && !self.ran_before(key, &sources, pin));
+        match ahead {
             true => Standing::Ahead,
             false if self.frozen.contains(&key.environment) => Standing::Frozen,
             false => Standing::Behind,
+        }
+    }
+
+    /// Whether the environments before had this version at some time.
+    fn ran_before(&self, key: &CellKey, sources: &Sources, pin: &Pin) -> bool {
+        let ran = |name: &EnvironmentName| {
+            let past = self.past.get(&elsewhere(key, name));
+            past.is_some_and(|timeline| timeline.ran(pin).is_some())
+        };
+        match sources {
+            Sources::First => false,
+            Sources::All(names) => names.iter().all(ran),
+            Sources::Any(names) => names.iter().any(ran),
         }
     }
 
@@ -218,10 +258,7 @@ impl Matrix<'_> {
             self.timelines.get(key).and_then(Timeline::since).map(|moment| moment.seconds)
         };
         let Some(here) = arrived(key) else { return false };
-        let there = |name: &EnvironmentName| {
-            let other = CellKey { environment: name.clone(), ..key.clone() };
-            arrived(&other)
-        };
+        let there = |name: &EnvironmentName| arrived(&elsewhere(key, name));
         sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
     }
 
@@ -244,9 +281,23 @@ impl Matrix<'_> {
         if !agreed || back || version.is_empty() || here.pin() == Some(version) {
             return None;
         }
+        // What was just gone back from is refused too (GP003).
+        let key = CellKey {
+            environment: environment.name.clone(),
+            app: app.clone(),
+            image: image.to_owned(),
+        };
+        if self.timelines.get(&key).is_some_and(|timeline| timeline.left(version)) {
+            return None;
+        }
         let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// The same app and image in another environment.
+fn elsewhere(key: &CellKey, name: &EnvironmentName) -> CellKey {
+    CellKey { environment: name.clone(), ..key.clone() }
 }
 
 /// By `SemVer`, where all versions tell.

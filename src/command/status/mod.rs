@@ -9,7 +9,7 @@ pub(super) use matrix::Wanted;
 
 use kept::Whole;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
@@ -102,6 +102,16 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     remarks.extend(whole.unread.into_iter().map(Remark::Warning));
     if whole.report.rows.is_empty() && args.names.is_empty() {
         remarks.push(Remark::Note(nothing_found(&workspace.config)));
+    } else if whole.report.rows.is_empty() {
+        remarks.push(Remark::Note("no version was found there".to_owned()));
+    }
+    let unknown = whole.report.rows.iter().flat_map(|row| &row.cells);
+    if workspace.repo.is_shallow()
+        && unknown.into_iter().any(|c| c.pin.is_some() && c.since.is_none())
+    {
+        let shallow = "the clone is shallow: since when some versions are there is not known \
+                       (git fetch --unshallow)";
+        remarks.push(Remark::Warning(shallow.to_owned()));
     }
     if context.verbose {
         remarks.extend(whole.notes.into_iter().map(Remark::Note));
@@ -150,9 +160,11 @@ pub(super) fn matrix(
     let own = |key: &&CellKey| wanted.has_app(&key.app);
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(own).collect();
     let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
-    let holds = holds(&workspace.snapshot)?;
+    let (past, holds) = (BTreeMap::new(), holds(&workspace.snapshot)?);
     let frozen = matrix::frozen(&workspace.config, context.now);
-    let matrix = matrix::Matrix { context, workspace, inventory, timelines, frozen, holds };
+    let mut matrix =
+        matrix::Matrix { context, workspace, inventory, timelines, past, frozen, holds };
+    matrix.look_back(wanted)?;
     Ok(matrix.report(wanted))
 }
 

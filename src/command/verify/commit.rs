@@ -99,12 +99,15 @@ impl Judged<'_> {
         }
         let promotions = comparison.promotions();
         let mut wrong: Vec<Wrong> = comparison.sources().into_iter().collect();
-        if wrong.is_empty() {
+        if wrong.is_empty() && !self.is_rewritten(repo, record, comparison)? {
             wrong.extend(self.base(repo, record)?);
-        }
-        if wrong.is_empty() && !comparison.has_id_on(&self.bases(repo, record)?) {
-            let message = format!("the id {} is not that of what moved", record.id);
-            wrong.push(Wrong::whole(Flaw::Id, &record.to, message));
+            if wrong.is_empty() && !comparison.has_id_on(&self.bases(repo, record)?) {
+                let message = match record.id.as_str() {
+                    "" => "the record has no id".to_owned(),
+                    id => format!("the id {id} is not that of what moved"),
+                };
+                wrong.push(Wrong::whole(Flaw::Id, &record.to, message));
+            }
         }
         if record.rollback {
             wrong.extend(self.no_way_back(repo, record, &promotions)?);
@@ -127,6 +130,19 @@ impl Judged<'_> {
         let change = git::moved(repo, self.parent, self.id)?;
         let options = Options { adopt: false, now: self.seconds, online: false };
         judge::judge_by(repo, &change, (options, Some(self.config)))
+    }
+
+    /// Whether the commit that it was judged on is not in the history, and its
+    /// id is that of what moved all the same: a squash or a rebase leaves that.
+    /// What it was judged on is then the commit before.
+    pub(super) fn is_rewritten(
+        &self,
+        repo: &Repository,
+        record: &Claims,
+        comparison: &Comparison<'_>,
+    ) -> Result<bool, Failure> {
+        let gone = self.base(repo, record)?.is_some();
+        Ok(gone && comparison.wrong.is_empty() && comparison.has_id_on(&self.bases(repo, record)?))
     }
 
     /// The commit that it was judged on has to be in its history.

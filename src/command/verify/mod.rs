@@ -36,7 +36,8 @@ pub struct VerifyArgs {
     #[arg(value_name = "RANGE", conflicts_with = "attest")]
     range: Option<String>,
     /// Take it for wrong too: versions without a record in environments that have
-    /// none before them, and records that stand in the text of a squash
+    /// none before them, and records that stand in the text of a squash or were
+    /// judged on a commit that a squash or a rebase left behind
     #[arg(long)]
     strict: bool,
     /// Take it for wrong too where a record is not signed, or its signature cannot
@@ -254,7 +255,13 @@ impl<'a> Verifying<'a> {
             return Ok(changes.iter().filter(open).collect());
         };
         let comparison = Comparison::of(record, changes);
-        let wrong = judged.record(self.repo(), record, &comparison)?;
+        let mut wrong = judged.record(self.repo(), record, &comparison)?;
+        if judged.is_rewritten(self.repo(), record, &comparison)? {
+            self.report.rewritten += 1;
+            let gone = || "the commit that it was judged on is not in its history".to_owned();
+            let gone = self.args.strict.then(|| Wrong::whole(Flaw::Source, &record.to, gone()));
+            wrong.extend(gone);
+        }
         let all = comparison.wrong.iter().cloned().chain(wrong).collect();
         self.push((judged.id, judged.seconds), all);
         let open = changes.iter().enumerate().filter(|(index, _)| !comparison.explains(*index));

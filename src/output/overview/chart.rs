@@ -5,6 +5,9 @@ use maud::{Markup, html};
 use crate::history::periods::{Grain, Period, periods};
 use crate::report::Overview;
 
+use super::super::text::day;
+use super::{left_out_count, them};
+
 const DAY: i64 = 86_400;
 /// The most that is looked back where nothing else is said.
 const LOOK_BACK: i64 = 730 * DAY;
@@ -24,13 +27,19 @@ pub(super) struct Window {
     /// The spans of the calendar, the oldest first.
     pub(super) periods: Vec<Period>,
     /// How many promotions lie before it.
-    pub(super) older: usize,
+    older: usize,
+    /// When the oldest promotion was.
+    oldest: i64,
+    /// How many promotions are dated later than now.
+    future: usize,
 }
 
 impl Window {
     pub(super) fn of(report: &Overview) -> Self {
-        let seconds = || report.metrics.deliveries.iter().map(|one| one.seconds);
-        let until = seconds().max().unwrap_or(report.now).max(report.now);
+        let all = || report.metrics.deliveries.iter().map(|one| one.seconds);
+        // A clock that was wrong once must not squeeze everything else.
+        let until = report.now;
+        let seconds = || all().filter(|seconds| *seconds <= until);
         let newest = seconds().max().unwrap_or(until);
         let first = seconds().min().unwrap_or(until);
         let shown = (until - LOOK_BACK).min(newest - AT_LEAST);
@@ -38,16 +47,25 @@ impl Window {
         let (grain, periods) = periods(from, until);
         let from = periods.first().map_or(from, |period| period.from);
         let older = seconds().filter(|seconds| *seconds < from).count();
-        Self { from, until, grain, periods, older }
+        let future = all().count() - seconds().count();
+        Self { from, until, grain, periods, older, oldest: first, future }
     }
 
     /// What is not shown, in words.
-    pub(super) fn older_note(&self) -> Markup {
+    pub(super) fn not_shown(&self) -> Markup {
+        // The day before: a date alone means a time of it.
+        let since = day(self.oldest - DAY);
+        let since = since.split('T').next().unwrap_or_default();
         html! {
             @if self.older > 0 {
                 p.left-out {
-                    (super::count(self.older, "older promotion")) " are left out: "
-                    code { "git promote report --since 2020-01-01" } " shows them."
+                    (left_out_count(self.older, "older promotion")) ": "
+                    code { "git promote report --since " (since) } " shows " (them(self.older)) "."
+                }
+            }
+            @if self.future > 0 {
+                p.left-out {
+                    (left_out_count(self.future, "promotion")) ": dated later than now."
                 }
             }
         }
@@ -66,8 +84,8 @@ pub(super) fn left_out(report: &Overview) -> Markup {
     html! {
         @if environments > LANES {
             p.left-out {
-                (super::count(environments - LANES, "more environment"))
-                " are left out: " code { "--env" } " chooses others."
+                (left_out_count(environments - LANES, "more environment"))
+                ": " code { "--env" } " chooses others."
             }
         }
     }
@@ -90,14 +108,23 @@ pub(super) fn plot(id: &str, (title, text): (&str, &str), content: &Markup) -> M
     }
 }
 
-/// The labels below a small plot: of its first and its last span.
+/// The labels below a small plot: of its first and its last span, or of each
+/// where there are few.
 pub(super) fn ends(window: &Window) -> Markup {
+    let spans = i64::try_from(window.periods.len()).unwrap_or(i64::MAX);
+    if spans <= 3 {
+        return html! {
+            @for (at, period) in (0_i64..).zip(&window.periods) {
+                text.tick x=(36 + between(at * 2 + 1, spans * 2, 300)) y="164" text-anchor="middle" {
+                    (period.label)
+                }
+            }
+        };
+    }
     let first = window.periods.first().map(|period| period.label.as_str());
     let last = window.periods.last().map(|period| period.label.as_str());
     html! {
         text.tick x="38" y="164" { (first.unwrap_or_default()) }
-        @if window.periods.len() > 1 {
-            text.tick x="338" y="164" text-anchor="end" { (last.unwrap_or_default()) }
-        }
+        text.tick x="338" y="164" text-anchor="end" { (last.unwrap_or_default()) }
     }
 }

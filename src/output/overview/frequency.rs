@@ -87,7 +87,7 @@ fn drawing(at: usize, name: &EnvironmentName, (window, bars): (&Window, &[Bar]))
         text.tick x=(LEFT - 6) y=(TOP + 4) text-anchor="end" { (highest) }
         text.tick x=(LEFT - 6) y=(bottom + 4) text-anchor="end" { "0" }
         @for (at, (bar, period)) in (0_i64..).zip(bars.iter().zip(&window.periods)) {
-            @let x = LEFT + between(at, spans, WIDTH) + 1;
+            @let x = LEFT + between(at * 2 + 1, spans * 2, WIDTH) - wide / 2;
             @let all = between(number(bar.all), whole, HEIGHT);
             @let gone = between(number(bar.back), whole, HEIGHT);
             @if bar.all > 0 {

@@ -18,8 +18,10 @@ const WIDTH: i64 = 300;
 const TOP: f64 = 12.0;
 const HEIGHT: f64 = 134.0;
 
-/// What the scale names, in seconds: a minute to two years.
-const STEPS: [(i64, &str); 9] = [
+/// What the scale names, in seconds: a second to two years.
+const STEPS: [(i64, &str); 11] = [
+    (1, "1s"),
+    (10, "10s"),
     (60, "1m"),
     (600, "10m"),
     (3_600, "1h"),
@@ -92,7 +94,7 @@ fn scale(spans: &[Option<Spans>]) -> (i64, i64) {
     let most = spans.iter().flatten().map(|spans| spans.p90.max(spans.median)).max();
     let most = most.unwrap_or_default();
     let below = STEPS.iter().rev().map(|(step, _)| *step).find(|step| *step <= least);
-    let low = below.unwrap_or(60).min(15_552_000);
+    let low = below.unwrap_or(1).min(15_552_000);
     let above = STEPS.iter().map(|(step, _)| *step).find(|step| *step >= most && *step > low);
     (low, above.unwrap_or(most))
 }

@@ -56,7 +56,10 @@ fn about(report: &Overview) -> String {
         count(report.apps(), "app"),
         count(report.status.environments.len(), "environment"),
         report.standing(Standing::Behind),
-        count(report.violations.len(), "open violation"),
+        match report.unjudged {
+            Some(_) => "violations not judged".to_owned(),
+            None => count(report.violations.len(), "open violation"),
+        },
     );
     if let Some(cut) = &report.cut {
         let _ = write!(
@@ -204,16 +207,16 @@ fn delivery(report: &Overview) -> String {
 }
 
 fn latest(report: &Overview) -> String {
-    if report.entries.is_empty() {
+    let promotions: Vec<&Entry> = report.promotions().collect();
+    if promotions.is_empty() {
         return "No promotion was found.\n".to_owned();
     }
-    let row = |entry: &Entry| {
-        let previous = &entry.previous;
+    let row = |entry: &&Entry| {
         vec![
             minute(entry.moment.seconds),
             foreign(entry.environment.as_str()),
             foreign(&entry.app.to_string()),
-            if previous.is_empty() { "first".to_owned() } else { foreign(&previous.to_string()) },
+            foreign(&entry.previous.to_string()),
             foreign(&entry.version.to_string()),
             prose(&clean(&entry.moment.author)),
             code(short_id(&entry.moment.commit)),
@@ -221,6 +224,6 @@ fn latest(report: &Overview) -> String {
         ]
     };
     let heads = heads(&["When (UTC)", "Environment", "App", "From", "To", "By", "Commit", "Notes"]);
-    table(&heads, report.entries.iter().take(LATEST).map(row))
-        + &left_out(report.entries.len(), LATEST, "git promote log")
+    table(&heads, promotions.iter().take(LATEST).map(row))
+        + &left_out(promotions.len(), LATEST, "git promote log")
 }

@@ -6,7 +6,7 @@ use crate::gate::short_id;
 use crate::report::{Overview, Standing, StatusCell, StatusRow};
 
 use super::super::text::{ago, clean, day, short_digests};
-use super::{choose, count};
+use super::{choose, count, left_out_count, them};
 
 /// Up to so many rows are shown as they are.
 const ALL: usize = 40;
@@ -30,8 +30,8 @@ pub(super) fn matrix(report: &Overview) -> Markup {
             }
             @if shown.more_differ > 0 {
                 p.left-out {
-                    (count(shown.more_differ, "more row")) " that differ are left out: "
-                    code { "git promote status" } " shows them, " code { "--app" } " narrows this page."
+                    (left_out_count(shown.more_differ, "more row")) " of those that differ: "
+                    code { "git promote status" } " shows " (them(shown.more_differ)) ", " code { "--app" } " narrows this page."
                 }
             }
             @if !shown.same.is_empty() {
@@ -43,8 +43,8 @@ pub(super) fn matrix(report: &Overview) -> Markup {
                     (table(report, &shown.same, "Rows with the same version everywhere"))
                     @if shown.more_same > 0 {
                         p.left-out {
-                            (count(shown.more_same, "more row")) " are left out: "
-                            code { "git promote status --all" } " shows them."
+                            (left_out_count(shown.more_same, "more row")) ": "
+                            code { "git promote status --all" } " shows " (them(shown.more_same)) "."
                         }
                     }
                 }
@@ -85,7 +85,7 @@ fn mark(standing: Standing) -> Markup {
 fn meaning(standing: Standing) -> &'static str {
     match standing {
         Standing::Behind => "the environment before runs something else that could come",
-        Standing::Ahead => "no environment before runs this now",
+        Standing::Ahead => "this never was in an environment before",
         Standing::Held => "somebody keeps it where it is",
         Standing::Frozen => "behind, and a freeze keeps it so",
         _ => "the files do not tell one version",
@@ -143,7 +143,7 @@ fn cell(cell: &StatusCell, now: i64) -> Markup {
             (mark(cell.standing))
             @if let Some(since) = cell.since {
                 time.age datetime=(day(since)) title=(format!("{}{}", day(since), by.unwrap_or_default())) {
-                    (ago(now - since)) " ago"
+                    (ago(now - since)) @if since < now + 600 { " ago" }
                 }
             }
         }
@@ -152,9 +152,6 @@ fn cell(cell: &StatusCell, now: i64) -> Markup {
 
 fn next(row: &StatusRow) -> Markup {
     html! {
-        @match row.next.first() {
-            Some(next) => td.next { code { (clean(&next.command)) } },
-            None => td.next {},
-        }
+        td.next { @for next in &row.next { code { (clean(&next.command)) } } }
     }
 }

@@ -21,7 +21,7 @@ use super::check::wire::WireAuditRow;
 use super::json::{API_VERSION, word};
 use super::log::{WireRecord, record};
 use super::metrics::{WireMetric, metric};
-use super::status::{WireEnvironment, WireRow, environments, plain_status_table};
+use super::status::{WireEnvironment, WireRow, environments, in_order, plain_status_table};
 use super::text::day;
 use super::{Format, machine};
 use crate::report::MetricsReport;
@@ -128,11 +128,13 @@ struct Shown<'a> {
 /// Of few rows all; of many those that differ, and then the others, as many as
 /// each may have.
 fn choose(rows: &[StatusRow], all: usize, most: (usize, usize)) -> Shown<'_> {
+    let ordered = in_order(rows.iter().collect());
     if rows.len() <= all {
-        let first = rows.iter().collect();
+        let first = ordered;
         return Shown { first, same: Vec::new(), more_differ: 0, more_same: 0 };
     }
-    let (mut first, mut same): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.differs());
+    let (mut first, mut same): (Vec<_>, Vec<_>) =
+        ordered.into_iter().partition(|row| row.differs());
     let more_differ = first.len().saturating_sub(most.0);
     let more_same = same.len().saturating_sub(most.1);
     first.truncate(most.0);
@@ -159,6 +161,15 @@ fn count(number: usize, one: &str) -> String {
     format!("{} {one}{end}", grouped(number))
 }
 
+/// `1 more row is left out`, `2 more rows are left out`.
+fn left_out_count(number: usize, one: &str) -> String {
+    format!("{} {} left out", count(number, one), if number == 1 { "is" } else { "are" })
+}
+
+fn them(number: usize) -> &'static str {
+    if number == 1 { "it" } else { "them" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +180,7 @@ mod tests {
         assert_eq!(shown, ["1", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
         assert_eq!(count(1, "app"), "1 app");
         assert_eq!(count(0, "app"), "0 apps");
+        assert_eq!(left_out_count(1, "more row"), "1 more row is left out");
+        assert_eq!(left_out_count(2, "more row"), "2 more rows are left out");
     }
 }

@@ -124,14 +124,18 @@ fn figures(report: &Overview) -> Markup {
     let last = report.metrics.environments.last();
     let behind = report.standing(Standing::Behind);
     let open = report.violations.len();
-    let open_class = if open == 0 { "good" } else { "bad" };
+    let (open_class, open) = match (&report.unjudged, open) {
+        (Some(_), _) => ("", "not judged".to_owned()),
+        (None, 0) => ("good", grouped(open)),
+        (None, _) => ("bad", grouped(open)),
+    };
     html! {
         dl.figures {
             (figure("", "Apps", &grouped(report.apps()), &environments(report)))
             (figure(
                 open_class,
                 "Open violations",
-                &if report.unjudged.is_some() { "?".to_owned() } else { grouped(open) },
+                &open,
                 "versions that never were in the environment before",
             ))
             (figure("", "Behind", &grouped(behind), "could move to the next environment"))

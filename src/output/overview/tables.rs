@@ -10,7 +10,7 @@ use crate::report::{AuditRow, Overview};
 
 use super::super::log::notes;
 use super::super::text::{clean, day, minute, short_digests};
-use super::count;
+use super::{left_out_count, them};
 
 /// More rows than this are left out.
 const MOST: usize = 50;
@@ -70,10 +70,11 @@ fn violation(row: &AuditRow) -> Markup {
 
 /// What moved last.
 pub(super) fn latest(report: &Overview) -> Markup {
-    if report.entries.is_empty() {
+    let promotions: Vec<&Entry> = report.promotions().collect();
+    if promotions.is_empty() {
         return html! { p { "No promotion was found." } };
     }
-    let noted = report.entries.iter().take(MOST).any(|entry| !notes(entry).is_empty());
+    let noted = promotions.iter().take(MOST).any(|entry| !notes(entry).is_empty());
     html! {
         div.scroll role="region" tabindex="0" aria-labelledby="latest-table" {
             table {
@@ -87,11 +88,11 @@ pub(super) fn latest(report: &Overview) -> Markup {
                     }
                 }
                 tbody {
-                    @for entry in report.entries.iter().take(MOST) { (promotion(entry, noted)) }
+                    @for entry in promotions.iter().take(MOST) { (promotion(entry, noted)) }
                 }
             }
         }
-        (left_out(report.entries.len(), "git promote log"))
+        (left_out(promotions.len(), "git promote log"))
     }
 }
 
@@ -101,10 +102,7 @@ fn promotion(entry: &Entry, noted: bool) -> Markup {
             td { (moment(entry.moment.seconds)) }
             td { (clean(entry.environment.as_str())) }
             th scope="row" { (clean(&entry.app.to_string())) }
-            td {
-                @if entry.previous.is_empty() { span.soft { "first" } }
-                @else { (version(&entry.previous)) }
-            }
+            td { (version(&entry.previous)) }
             td { (version(&entry.version)) }
             td { (clean(&entry.moment.author)) }
             td { code { (short_id(&entry.moment.commit)) } }
@@ -140,7 +138,8 @@ fn left_out(all: usize, command: &str) -> Markup {
     html! {
         @if all > MOST {
             p.left-out {
-                (count(all - MOST, "more row")) " are left out: " code { (command) } " shows them."
+                (left_out_count(all - MOST, "more row")) ": " code { (command) }
+                " shows " (them(all - MOST)) "."
             }
         }
     }

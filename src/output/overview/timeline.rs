@@ -1,6 +1,6 @@
 //! The timeline: a lane an environment, marks where versions entered it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
@@ -17,8 +17,10 @@ const LEFT: i64 = 128;
 const WIDTH: i64 = 820;
 const LANE: i64 = 46;
 const TOP: i64 = 28;
-/// Marks nearer to each other than this are one.
-const SLOT: i64 = 10;
+/// Marks nearer to each other than this are one, so that none hides another.
+const SLOT: i64 = 20;
+/// How wide a label of a span is at most.
+const LABEL: i64 = 74;
 
 /// One mark: what entered an environment in a short time.
 struct Mark<'a> {
@@ -35,10 +37,10 @@ impl Mark<'_> {
         self.entries.iter().filter(|entry| !entry.waivers.is_empty()).count()
     }
 
-    /// The area grows with the number, up to what a lane holds.
+    /// The area grows with the number, up to what a slot holds.
     fn radius(&self) -> i64 {
         let number = i64::try_from(self.entries.len()).unwrap_or(i64::MAX);
-        (3 + number.saturating_mul(4).isqrt()).clamp(5, 16)
+        (3 + number.saturating_mul(4).isqrt()).clamp(5, 10)
     }
 
     fn words(&self) -> String {
@@ -91,7 +93,7 @@ pub(super) fn timeline(report: &Overview) -> Markup {
     let marks: Vec<(&EnvironmentName, Vec<Mark<'_>>)> =
         lanes.iter().map(|name| (*name, marks(report, &window, name))).collect();
     if marks.iter().all(|(_, marks)| marks.is_empty()) {
-        return html! { p { "No promotion lies in this time." } (window.older_note()) };
+        return html! { p { "No promotion lies in this time." } (window.not_shown()) };
     }
     html! {
         p.lead-in id="timeline-lanes" { "A lane an environment, a mark where versions entered it." }
@@ -106,7 +108,7 @@ pub(super) fn timeline(report: &Overview) -> Markup {
                 " a rule was waived"
             }
         }
-        (window.older_note())
+        (window.not_shown())
         (left_out(report))
         details {
             summary { "The timeline as a table" }
@@ -121,14 +123,18 @@ fn sample(shape: &Markup) -> Markup {
 
 /// What entered an environment, in slots of the width of a mark.
 fn marks<'a>(report: &'a Overview, window: &Window, name: &EnvironmentName) -> Vec<Mark<'a>> {
-    let moved = |entry: &&Entry| {
-        entry.environment == *name
-            && entry.moment.seconds >= window.from
-            && !entry.previous.is_empty()
-            && entry.preview.is_none()
+    let mut seen = BTreeSet::new();
+    let here = |entry: &&Entry| {
+        let shown = window.from..=window.until;
+        entry.environment == *name && shown.contains(&entry.moment.seconds)
     };
     let mut slots: BTreeMap<i64, Vec<&Entry>> = BTreeMap::new();
-    for entry in report.entries.iter().filter(moved) {
+    let promotions: Vec<&Entry> = report.promotions().filter(here).collect();
+    for entry in promotions.into_iter().rev() {
+        // The images that move together are one promotion, as in the metrics.
+        if !seen.insert((&entry.moment.commit, &entry.app)) {
+            continue;
+        }
         let at = between(entry.moment.seconds - window.from, window.until - window.from, WIDTH);
         slots.entry(at / SLOT).or_default().push(entry);
     }
@@ -147,7 +153,7 @@ fn drawing(window: &Window, lanes: &[(&EnvironmentName, Vec<Mark<'_>>)]) -> Mark
             @for (_, period) in window.labelled(9) {
                 @let x = LEFT + between((period.from - window.from).max(0), window.until - window.from, WIDTH);
                 line.grid x1=(x) x2=(x) y1=(TOP - 6) y2=(bottom) {}
-                text.tick x=(x + 4) y="14" { (period.label) }
+                @if x + LABEL < LEFT + WIDTH + 12 { text.tick x=(x + 4) y="14" { (period.label) } }
             }
             @for (at, (name, marks)) in (0_i64..).zip(lanes) {
                 @let y = TOP + at * LANE + LANE / 2;
