@@ -73,11 +73,6 @@ pub enum Problem {
         /// The table it belongs to.
         table: &'static str,
     },
-    /// A setting of the contract that this version would not hold.
-    #[error(
-        "`{0}` is part of the contract but not enforced by this version; a config that asks for it is refused rather than ignored"
-    )]
-    NotEnforced(String),
     /// A key that must be there is not.
     #[error("the key `{0}` is missing")]
     Missing(&'static str),
@@ -324,9 +319,6 @@ impl Problem {
             }
             Self::UnknownKey { .. } | Self::MisplacedKey { .. } | Self::NotAList(_) => {
                 self.key_hint()
-            }
-            Self::NotEnforced(setting) => {
-                format!("remove `{setting}`, or use a newer version that enforces it")
             }
             Self::Missing("version") => "write `version = 1` as the first line".to_owned(),
             Self::Missing(key) | Self::Needs(_, key) => format!("add `{key}`"),

@@ -14,9 +14,6 @@ struct Place {
     written: &'static str,
     list: Option<&'static str>,
     keys: &'static [(&'static str, Option<&'static Place>)],
-    /// Settings of the contract that this version does not hold. Wherever one
-    /// stands it is refused: a safety setting is never silently ignored.
-    later: &'static [&'static str],
 }
 
 static ROOT: Place = Place {
@@ -36,14 +33,12 @@ static ROOT: Place = Place {
         ("pull-request", Some(&PULL_REQUEST)),
         ("require-online", None),
     ],
-    later: &[],
 };
 
 static FORGE: Place = Place {
     written: "`[forge]`",
     list: None,
     keys: &[("kind", None), ("api", None), ("repository", None)],
-    later: &[],
 };
 
 static PULL_REQUEST: Place = Place {
@@ -59,24 +54,20 @@ static PULL_REQUEST: Place = Place {
         ("template", None),
         ("links", None),
     ],
-    later: &[],
 };
 
-static LAYOUT: Place =
-    Place { written: "`[layout]`", list: None, keys: &[("paths", Some(&PATH))], later: &[] };
+static LAYOUT: Place = Place { written: "`[layout]`", list: None, keys: &[("paths", Some(&PATH))] };
 
 static PATH: Place = Place {
     written: "an entry of `paths` of `[layout]`",
     list: None,
     keys: &[("path", None), ("fields", Some(&FIELD)), ("couple", None)],
-    later: &[],
 };
 
 static FIELD: Place = Place {
     written: "an entry of `fields` of `[layout]`",
     list: None,
     keys: &[("path", None), ("kind", None)],
-    later: &[],
 };
 
 static ENVIRONMENT: Place = Place {
@@ -106,7 +97,6 @@ static ENVIRONMENT: Place = Place {
         ("freezes", Some(&FREEZE)),
         ("require-trailers", None),
     ],
-    later: &[],
 };
 
 static HEALTH: Place = Place {
@@ -119,21 +109,18 @@ static HEALTH: Place = Place {
         ("command", None),
         ("timeout", None),
     ],
-    later: &[],
 };
 
 static SIGNATURE: Place = Place {
     written: "`verify-signature` of `[[environment]]`",
     list: None,
     keys: &[("key", None), ("identity", None), ("identity-regexp", None), ("issuer", None)],
-    later: &[],
 };
 
 static ROLLBACK: Place = Place {
     written: "`rollback` of `[[environment]]`",
     list: None,
     keys: &[("exempt", None), ("approvals", None)],
-    later: &[],
 };
 
 static WINDOW: Place = Place {
@@ -146,14 +133,12 @@ static WINDOW: Place = Place {
         ("duration", None),
         ("timezone", None),
     ],
-    later: &[],
 };
 
 static FREEZE: Place = Place {
     written: "an entry of `freezes`",
     list: None,
     keys: &[("from", None), ("to", None), ("timezone", None), ("reason", None)],
-    later: &[],
 };
 
 static POLICY: Place = Place {
@@ -166,21 +151,18 @@ static POLICY: Place = Place {
         ("message", None),
         ("override", None),
     ],
-    later: &[],
 };
 
 static OVERRIDE: Place = Place {
     written: "`[[override]]`",
     list: Some("override"),
     keys: &[("rule", None), ("environments", None), ("until", None), ("allowed-signers", None)],
-    later: &[],
 };
 
 static APP: Place = Place {
     written: "`[[app]]`",
     list: Some("app"),
     keys: &[("name", None), ("policy", None), ("environments", None), ("source", None)],
-    later: &[],
 };
 
 static PLACES: &[&Place] = &[
@@ -242,19 +224,14 @@ fn check_below(
 }
 
 fn unknown(key: &str, place: &'static Place) -> Problem {
-    if PLACES.iter().any(|other| other.later.contains(&key)) {
-        return Problem::NotEnforced(key.to_owned());
-    }
     let elsewhere = PLACES.iter().find(|other| other.keys.iter().any(|(known, _)| *known == key));
     if let Some(other) = elsewhere {
         return Problem::MisplacedKey { key: key.to_owned(), table: other.written };
     }
     let known: Vec<&'static str> = place.keys.iter().map(|(known, _)| *known).collect();
     // The own keys first, so that they win where another is as near.
-    let own = known.iter().chain(place.later).copied();
-    let other = PLACES.iter().flat_map(|other| {
-        other.keys.iter().map(|(known, _)| *known).chain(other.later.iter().copied())
-    });
+    let own = known.iter().copied();
+    let other = PLACES.iter().flat_map(|other| other.keys.iter().map(|(known, _)| *known));
     Problem::UnknownKey {
         key: super::grammar::printable(key),
         nearest: nearest(key, own.chain(other)).map(str::to_owned),

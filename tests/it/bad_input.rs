@@ -359,7 +359,7 @@ fn hints_that_are_commands_are_nothing_else() {
         hints.map(str::to_owned).collect()
     };
     for args in [
-        &["explain", "GP017"][..],
+        &["explain", "GP018"][..],
         &["config", "validate", "missing.toml"],
         &["init"],
         &["a b", "dev"],

@@ -66,21 +66,6 @@ fn unknown_keys_name_the_nearest() {
 }
 
 #[test]
-fn settings_of_a_newer_version_are_refused_and_not_ignored() {
-    insta::assert_snapshot!(refused(&[
-        "[[environment]]\nname = 'dev'\npin = '24h'",
-    ]), @"
-    promote.toml:4:7: `24h` is not a value of `pin`
-      hint: write one of: digest
-    ");
-    let environment: [&str; 0] = [];
-    for key in environment {
-        let said = refused(&[&format!("[[environment]]\nname = 'dev'\n{key} = 1")]);
-        assert!(said.starts_with(&format!("promote.toml:4:1: `{key}` is part of the")), "{said}");
-    }
-}
-
-#[test]
 fn registries_and_signers_are_read_with_care() {
     insta::assert_snapshot!(refused(&[
         "[[environment]]\nname = 'dev'\nregistry = 'acme/prod'",

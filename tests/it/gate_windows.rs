@@ -98,8 +98,8 @@ fn what_can_never_be_is_refused_with_its_place() {
       hint: write it like `0 10 * * 1-5`: minute, hour, day of the month, month, day of the week
     promote.toml:4:11: with these windows the environment `dev` is never open
       hint: an environment that nothing enters has no place in the pipeline
-    promote.toml:4:29: unknown key `until`
-      hint: keys known here: allow, deny, cron, duration, timezone
+    promote.toml:4:29: the key `until` does not belong here
+      hint: move it to `[[override]]`
     promote.toml:4:49: `Sun-Mon 10:00-12:00 UTC` overlaps `Mon UTC`
       hint: make one window of the two, or let the one end where the other begins
     promote.toml:4:11: with these windows the environment `dev` is never open

@@ -170,13 +170,13 @@ fn other_ways_to_write_an_image_are_translated() {
 #[test]
 fn a_command_of_a_later_version_is_no_version_of_an_app() {
     let repo = line();
-    assert_snapshot!(told(&repo, &["hold", "dev"]), @"
+    assert_snapshot!(told(&repo, &["completion", "dev"]), @"
     exit 2
     --- stderr
-    error: `hold` is not in this version
+    error: `completion` is not in this version
     hint: git promote help
     ");
-    for word in ["hold", "resume"] {
+    for word in ["setup", "man"] {
         let text = told(&repo, &[word]);
         assert!(text.contains(&format!("error: `{word}` is not in this version\n")), "{text}");
     }
