@@ -1,5 +1,7 @@
 //! What an expression can ask about.
 
+use std::sync::Arc;
+
 use cel::Context;
 use serde::Serialize;
 
@@ -26,7 +28,7 @@ pub struct Facts {
     /// The time that is judged at.
     pub now: Time,
     /// The change as a whole.
-    pub change: ChangeFacts,
+    pub change: Arc<ChangeFacts>,
     /// The repository.
     pub repo: RepoFacts,
 }
@@ -90,20 +92,37 @@ pub struct RepoFacts {
 }
 
 impl Facts {
-    /// Gives the variables to a context.
-    pub(super) fn bind(&self, context: &mut Context<'_, '_>) -> Result<(), String> {
-        let change = &self.change;
+    /// Gives a context the variables that are asked for.
+    pub(super) fn bind(
+        &self,
+        context: &mut Context<'_, '_>,
+        asked: &dyn Fn(&str) -> bool,
+    ) -> Result<(), String> {
+        let change = &*self.change;
         let most = super::MOST_ENTRIES;
         let lists = [&change.apps, &change.environments, &change.files];
         if lists.iter().any(|list| list.len() > most) || change.trailers.len() > most {
             return Err(format!("the change has more than {most} apps, files or trailers"));
         }
-        add(context, "promotion", &self.promotion)?;
-        add(context, "from", &self.from)?;
-        add(context, "to", &self.to)?;
-        add(context, "now", &self.now)?;
-        add(context, "change", change)?;
-        add(context, "repo", &self.repo)
+        if asked("promotion") {
+            add(context, "promotion", &self.promotion)?;
+        }
+        if asked("from") {
+            add(context, "from", &self.from)?;
+        }
+        if asked("to") {
+            add(context, "to", &self.to)?;
+        }
+        if asked("now") {
+            add(context, "now", &self.now)?;
+        }
+        if asked("change") {
+            add(context, "change", change)?;
+        }
+        if asked("repo") {
+            add(context, "repo", &self.repo)?;
+        }
+        Ok(())
     }
 }
 

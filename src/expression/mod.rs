@@ -90,7 +90,8 @@ impl Expression {
     /// told, which is never a yes.
     pub fn holds(&self, facts: &Facts) -> Result<bool, String> {
         let mut context = Context::default();
-        facts.bind(&mut context)?;
+        let asked = self.program.references();
+        facts.bind(&mut context, &|name| asked.has_variable(name))?;
         match self.program.execute(&context) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err("it is neither true nor false".to_owned()),

@@ -1,6 +1,7 @@
 //! GP017: the conditions that the config sets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::config::PolicyRule;
 use crate::discover::{Cell, CellKey};
@@ -28,12 +29,13 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 };
 
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
-    let change = if case.config.guards.policies.is_empty() { None } else { Some(change(case)) };
+    let change =
+        if case.config.guards.policies.is_empty() { None } else { Some(Arc::new(change(case))) };
     case.promotions.iter().filter_map(|planned| judge(case, planned, change.as_ref())).collect()
 }
 
 /// The first that does not hold; nothing where nothing is asked.
-fn judge(case: &Case<'_>, planned: &Planned, change: Option<&ChangeFacts>) -> Option<Finding> {
+fn judge(case: &Case<'_>, planned: &Planned, change: Option<&Arc<ChangeFacts>>) -> Option<Finding> {
     let promotion = &planned.promotion;
     let to = &promotion.to;
     let missing = missing_trailer(case, to);
@@ -148,7 +150,7 @@ fn change(case: &Case<'_>) -> ChangeFacts {
     }
 }
 
-fn facts(case: &Case<'_>, promotion: &Promotion, change: &ChangeFacts) -> Facts {
+fn facts(case: &Case<'_>, promotion: &Promotion, change: &Arc<ChangeFacts>) -> Facts {
     let pin = &promotion.version;
     let environment = case.config.environment(promotion.to.as_str());
     let sources = environment.map(|one| case.config.sources_for(one, &promotion.app));

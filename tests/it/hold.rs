@@ -99,6 +99,7 @@ fn what_is_held_stays_and_what_is_resumed_goes_on() {
     ");
     let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][1]["state"], "held");
+    assert_ne!(document["rows"][0]["next"]["environment"], "staging", "{document}");
     let why = run(&repo, &["why", "web", "staging", "v1.2.3", "--offline"]).text();
     assert!(why.contains("web is held in staging until it is resumed: INC-42"), "{why}");
     assert_snapshot!(run(&repo, &["resume", "staging", "web", "--reason", "Fixed"]).text(), @"

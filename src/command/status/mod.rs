@@ -17,7 +17,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::discover::{self, CellKey, Inventory};
 use crate::output::{self, Format};
-use crate::report::StatusReport;
+use crate::report::{Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Ground, Reach, timelines};
 use super::held::holds;
@@ -128,7 +128,8 @@ fn tell(
 ) -> Result<(Whole, Vec<Remark>), Failure> {
     let inventory = inventory(workspace)?;
     let wanted = Wanted::new(workspace, &inventory.apps(), &args.names)?;
-    let report = matrix(context, (workspace, &inventory), &wanted)?;
+    let mut report = matrix(context, (workspace, &inventory), &wanted)?;
+    report.rows.iter_mut().for_each(without_what_waits);
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     let mut whole = Whole {
         report,
@@ -142,6 +143,15 @@ fn tell(
         kept::write(workspace, &whole);
     }
     Ok((whole, asked))
+}
+
+/// No next step into an environment that is held or frozen.
+fn without_what_waits(row: &mut StatusRow) {
+    let waits = |cell: &StatusCell| matches!(cell.standing, Standing::Held | Standing::Frozen);
+    let cells = &row.cells;
+    row.next.retain(|next| {
+        !cells.iter().any(|cell| cell.environment == next.environment && waits(cell))
+    });
 }
 
 /// What the base commit holds.
