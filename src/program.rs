@@ -82,8 +82,9 @@ pub fn run_up_to(mut command: Command, patience: Duration, most: u64) -> std::io
     Ok(Ran { code, late: status.is_none(), stdout, stderr })
 }
 
-/// Reads on a thread of its own, so that neither pipe holds the other up.
-fn keep(pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
+/// Reads on a thread of its own, so that neither pipe holds the other up; keeps
+/// so many bytes.
+pub(crate) fn keep(pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
     let (send, receive) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -98,7 +99,7 @@ fn keep(pipe: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
 }
 
 /// How it ended; `None` where the time is over first.
-fn ended(child: &mut Child, left: &dyn Fn() -> Duration) -> Option<ExitStatus> {
+pub(crate) fn ended(child: &mut Child, left: &dyn Fn() -> Duration) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),

@@ -1,9 +1,11 @@
 //! Programs that are asked for something: nobody is asked on a terminal, and
 //! none is waited for without end.
 
-use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::program;
 
 /// More is not read of what a program says.
 const LONGEST: u64 = 1 << 20;
@@ -25,34 +27,18 @@ pub fn ask(mut command: Command, input: &str, patience: Duration) -> Option<Said
     let mut child = command.spawn().ok()?;
     // A program that does not read closes it, which is no matter.
     drop(child.stdin.take()?.write_all(input.as_bytes()));
-    let stdout = child.stdout.take()?;
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let read = stdout.take(LONGEST).read_to_string(&mut said);
-        // Nobody waits for it any more where it is late.
-        drop(send.send(read.is_ok().then_some(said)));
-    });
+    let stdout = program::keep(child.stdout.take()?, LONGEST);
     let start = Instant::now();
-    let said = receive.recv_timeout(patience).ok().flatten();
-    let ended = ended_well(&mut child, patience.saturating_sub(start.elapsed()));
-    Some(Said { well: ended && said.is_some(), text: said.unwrap_or_default() })
-}
-
-fn ended_well(child: &mut Child, patience: Duration) -> bool {
-    let start = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) if start.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            _ => {
-                // It may have ended by itself in between.
-                let _ = child.kill();
-                let _ = child.wait();
-                return false;
-            }
-        }
+    let left = || patience.saturating_sub(start.elapsed());
+    let said = stdout.recv_timeout(patience).ok();
+    let ended = program::ended(&mut child, &left);
+    if ended.is_none() {
+        // It may have ended by itself in between.
+        let _ = child.kill();
+        let _ = child.wait();
     }
+    let whole = said.filter(|bytes| (bytes.len() as u64) < LONGEST);
+    let text = whole.and_then(|bytes| String::from_utf8(bytes).ok());
+    let well = ended.is_some_and(|status| status.success()) && text.is_some();
+    Some(Said { well, text: text.unwrap_or_default() })
 }
