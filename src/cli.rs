@@ -123,7 +123,7 @@ enum Command {
     Registry(RegistryArgs),
     Hold(Box<HoldArgs>),
     Resume(Box<ResumeArgs>),
-    /// Wait until what runs in an environment is healthy, as the forge knows it
+    /// Wait until what runs in an environment is healthy
     Wait(Box<WaitArgs>),
     /// Change image pins or markers of one file; no rules, no commit
     Edit(EditArgs),
