@@ -64,6 +64,27 @@ fn a_lock_says_who_to_wait_for_or_what_to_remove() {
 }
 
 #[test]
+fn a_commit_that_may_have_read_the_old_index_is_outlasted() {
+    if !std::path::Path::new("/proc/self/cwd").exists() {
+        skipped("the system does not tell what processes do");
+        return;
+    }
+    let repo = line();
+    // With paths git reads the index before it locks it. This one is slow.
+    let mut git = Command::new("bash");
+    git.args(["-c", "exec -a git bash -c 'sleep 0.4; :' commit"]).current_dir(&repo.root);
+    let mut git = git.spawn().unwrap();
+    let line = format!("/proc/{}/cmdline", git.id());
+    let start = Instant::now();
+    while !fs::read(&line).unwrap().starts_with(b"git\0") {
+        assert!(start.elapsed() < Duration::from_secs(5), "there is no git");
+    }
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert!(git.try_wait().unwrap().is_some(), "the lock was let go before git had ended");
+    assert_promoted(&repo);
+}
+
+#[test]
 fn empty_directories_where_branches_were_make_room() {
     let repo = line();
     repo.git(["pack-refs", "--all"]);

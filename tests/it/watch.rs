@@ -116,6 +116,8 @@ fn a_terminal_is_left_as_it_was_and_only_what_changed_is_drawn() {
         let mut terminal = Command::new("script");
         terminal.args(["-q", "-c", &command, "/dev/null"]).current_dir(&repo.root);
         terminal.envs(crate::testkit::environment(repo.dir.path())).env("TERM", "xterm");
+        // Another shell may end with the program at a Ctrl-C.
+        terminal.env("SHELL", "/bin/bash");
         terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         terminal.spawn().unwrap()
     };

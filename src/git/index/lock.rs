@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::super::CommitError;
-use super::super::journal::{LinkedLock, Token, Turn};
+use super::super::journal::{LinkedLock, Token, Turn, outlast_commits};
 use crate::worktree::{again, sync_directory_of};
 
 /// The held lock. Dropped without [`IndexLock::write`] it leaves the index as
@@ -76,6 +76,7 @@ impl IndexLock {
             let _met_by_the_next_run = fs::remove_file(&new);
             return Err(CommitError::write("the index", error));
         }
+        outlast_commits(&self.index);
         let lasting = if durable { sync_directory_of(&self.index) } else { Ok(()) };
         let released = lasting.and(self.lock.release());
         released.map_err(|error| CommitError::Unfinished { message: error.to_string() })

@@ -24,7 +24,7 @@ pub use recover::{Left, Recovered, is_anything_left, recover, settle};
 
 pub(super) use entry::{Journal, Kind};
 pub(super) use linked::{LinkedLock, Token};
-pub(super) use owner::patiently;
+pub(super) use owner::{outlast_commits, patiently};
 pub(super) use recover::recover_in;
 pub(super) use signals::{interrupted, wait_for};
 pub(super) use turn::Turn;

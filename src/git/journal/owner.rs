@@ -12,6 +12,8 @@ use super::signals::interrupted;
 
 /// How long a lock that someone else holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a `git commit` may be between reading the index and locking it.
+const READING: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -101,7 +103,7 @@ pub(super) fn holder(file: &Path) -> Option<String> {
 /// work tree, else a git at work here. Git
 /// closes the lock of the index while it runs a hook or an editor.
 pub(super) fn culprit(lock: &Path) -> Option<String> {
-    holder(lock).or_else(|| run_with(lock)).or_else(|| git_at_work(&work_trees(lock)))
+    holder(lock).or_else(|| run_with(lock)).or_else(|| git_at_work(&work_trees(lock), locks))
 }
 
 /// The work trees that a lock below a git directory may be about.
@@ -120,24 +122,52 @@ fn work_trees(lock: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A git that stands in one of these directories, with a command that locks.
-fn git_at_work(places: &[PathBuf]) -> Option<String> {
+/// Waits for every `git commit` that may have read the index before it was
+/// replaced, while its lock is still held.
+///
+/// With paths, git reads the index before it locks it, and does not wait for
+/// the lock: one that meets it fails, one that comes between would put the
+/// entries from before back (`prepare_index` of git, at least since 1.7).
+pub(in super::super) fn outlast_commits(lock: &Path) {
+    let places = work_trees(lock);
+    let until = Instant::now() + READING;
+    let mut pause = Duration::from_millis(1);
+    while git_at_work(&places, commits).is_some() && Instant::now() < until {
+        sleep(pause);
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+/// A git that stands in one of these directories, with such a command line.
+fn git_at_work(places: &[PathBuf], such: fn(&[&str]) -> bool) -> Option<String> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
         let id: u32 = process.file_name().to_str()?.parse().ok()?;
         let stands = fs::read_link(process.path().join("cwd")).ok()?;
         let near = places.iter().any(|place| stands.starts_with(place));
         let line = near.then(|| fs::read(process.path().join("cmdline")).ok()).flatten()?;
-        locks(&line).then(|| name_of(id))
+        let line = String::from_utf8_lossy(&line);
+        let (program, words) = line.split_once('\0')?;
+        let is_git = program.rsplit('/').next() == Some("git");
+        (is_git && such(&words.split('\0').collect::<Vec<_>>())).then(|| name_of(id))
     })
 }
 
-/// Whether a command line, its words ended by zeros, is that of a git that
-/// writes the index or refs.
-fn locks(line: &[u8]) -> bool {
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.split('\0');
-    let program = words.next().unwrap_or_default();
-    program.rsplit('/').next() == Some("git") && words.any(|word| LOCKING.contains(&word))
+/// Whether a command writes the index or refs.
+fn locks(words: &[&str]) -> bool {
+    words.iter().any(|word| LOCKING.contains(word))
+}
+
+/// Whether a command is `commit`, behind options of git itself.
+fn commits(words: &[&str]) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "-c" | "-C" | "--git-dir" | "--work-tree" | "--namespace" => _ = words.next(),
+            option if option.starts_with('-') => {}
+            command => return command == "commit",
+        }
+    }
+    false
 }
 
 /// `process 123 (git)`.
@@ -150,13 +180,23 @@ pub(super) fn name_of(process: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::locks;
+    use super::{commits, locks};
 
     #[test]
     fn only_a_git_that_writes_is_blamed() {
-        assert!(locks(b"/usr/bin/git\0-c\0a=b\0commit\0-m\0x\0"));
-        for line in [&b"git\0cat-file\0--batch\0"[..], b"vi\0commit\0", b"git\0promote\0", b""] {
-            assert!(!locks(line), "{}", String::from_utf8_lossy(line));
+        assert!(locks(&["-c", "a=b", "commit", "-m", "x"]));
+        for line in [&["cat-file", "--batch"][..], &["promote"], &[]] {
+            assert!(!locks(line), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_told_from_its_name() {
+        for line in [&["commit"][..], &["-c", "a=b", "--no-pager", "-C", "log", "commit", "-m"]] {
+            assert!(commits(line), "{line:?}");
+        }
+        for line in [&["log", "commit"][..], &["-C", "commit", "log"], &["-c", "commit"], &[]] {
+            assert!(!commits(line), "{line:?}");
         }
     }
 }
