@@ -9,8 +9,9 @@
 #   KEEP=DIR     keep the repositories there, and use those that are there
 #   PROGRAM=DIR  use the git-promote in this directory, build none
 #
-# `first` is a commit that was never looked at, `again` one that was. Needs git,
-# cargo, hyperfine and awk.
+# `first` is a commit that was never looked at, and none before it; `next` one
+# that comes after one that was; `again` one that was. Needs git, cargo,
+# hyperfine and awk.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 sizes=("$@")
@@ -75,10 +76,17 @@ for apps in "${sizes[@]}"; do
     cd "$repo"
     grep=$(measure "git grep newTag HEAD")
     first=$(measure --prepare "rm -rf promote/status" "git promote status")
+    tip=$(git rev-parse main)
+    git update-ref refs/heads/main main~1
+    rm -rf promote/status "$work/before"
+    git promote status >/dev/null
+    cp -r promote/status "$work/before"
+    git update-ref refs/heads/main "$tip"
+    next=$(measure --prepare "sh -c 'rm -rf promote/status && cp -r $work/before promote/status'" "git promote status")
     again=$(measure "git promote status")
     all=$(measure "git promote status -o tsv")
-    awk -v apps="$apps" -v commits="$commits" -v theirs="$grep" -v first="$first" \
+    awk -v apps="$apps" -v commits="$commits" -v theirs="$grep" -v first="$first" -v after="$next" \
         -v again="$again" -v all="$all" 'BEGIN {
-        printf "%d apps, %d commits: git grep %.0f ms, first %.0f ms (%.2f), again %.0f ms (%.2f), every row %.0f ms (%.2f)\n", \
-            apps, commits, theirs, first, first / theirs, again, again / theirs, all, all / theirs }'
+        printf "%d apps, %d commits: git grep %.0f ms, first %.0f ms (%.2f), next %.0f ms (%.2f), again %.0f ms (%.2f), every row %.0f ms (%.2f)\n", \
+            apps, commits, theirs, first, first / theirs, after, after / theirs, again, again / theirs, all, all / theirs }'
 done

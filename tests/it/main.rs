@@ -192,6 +192,8 @@ mod sites;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
+mod status_kept;
+#[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod unnamed;

@@ -1,5 +1,6 @@
-//! What a status was told once is kept, as long as the commit is the same: who
-//! runs what, and since when, follows from its id alone.
+//! What a status was told once is kept: who runs what, and since when, follows
+//! from the id of the commit alone. From a commit that comes after one that was
+//! told of, only the apps that changed since are told anew ([`super::carried`]).
 //!
 //! Only of many cells, since of few it is quicker told anew; and never in a
 //! shallow clone, which may be cut off elsewhere the next time. A file that is
@@ -11,6 +12,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::{GITOPS_PROMOTION, PROMOTE_TOML};
+use crate::git::{Kept, ObjectId};
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Snapshot};
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 use crate::schedule::Calendar;
@@ -38,12 +41,37 @@ pub(super) struct Whole {
 #[derive(Serialize, Deserialize)]
 struct File {
     base: String,
+    rules: Rules,
     environments: Vec<(String, Vec<String>)>,
     moments: Vec<(String, i64, String)>,
     rows: Vec<Row>,
     unread: Vec<String>,
     notes: Vec<String>,
 }
+
+/// What the rows follow from beside the overlays of their apps. Two commits
+/// with the same give the same row to an app that did not change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rules {
+    /// The blobs of the files that may be the config.
+    config: Vec<Option<String>>,
+    /// Where overlays are looked for.
+    layout: Vec<String>,
+}
+
+impl Rules {
+    pub(super) fn of(workspace: &Workspace) -> Self {
+        let id = |name: &str| {
+            let found = workspace.snapshot.id(&RepoPath::root().join(name)).ok().flatten();
+            found.map(|id| id.to_string())
+        };
+        let layout = workspace.config.layout.iter().map(|layout| layout.template.clone());
+        Self { config: CONFIGS.map(id).to_vec(), layout: layout.collect() }
+    }
+}
+
+/// The files that may be the config of a repository.
+const CONFIGS: [&str; 2] = [PROMOTE_TOML, GITOPS_PROMOTION];
 
 /// Version, place of its moment, file, standing.
 type Cell = (Option<String>, Option<usize>, Option<String>, u8);
@@ -61,8 +89,8 @@ const STANDINGS: [Standing; 5] =
     [Standing::Current, Standing::Behind, Standing::Ahead, Standing::Absent, Standing::Unknown];
 
 /// Of a commit one for each version of the program.
-fn name(workspace: &Workspace) -> String {
-    let text = format!("{}\n{}", env!("CARGO_PKG_VERSION"), workspace.base);
+fn name(commit: ObjectId) -> String {
+    let text = format!("{}\n{commit}", env!("CARGO_PKG_VERSION"));
     hex(Sha256::digest(text).as_slice()).chars().take(32).collect()
 }
 
@@ -84,33 +112,58 @@ fn changes_by_itself(workspace: &Workspace) -> bool {
         || workspace.snapshot.kind(&held::file()).is_ok_and(|kind| kind.is_some())
 }
 
+/// Whether anything may be kept of it.
+fn keeps(workspace: &Workspace) -> bool {
+    !workspace.repo.is_shallow() && !changes_by_itself(workspace)
+}
+
 /// What was kept of this commit.
 pub(super) fn read(context: &Context, workspace: &Workspace) -> Option<Whole> {
-    if workspace.repo.is_shallow() || changes_by_itself(workspace) {
+    if !keeps(workspace) {
         return None;
     }
-    let bytes = workspace.repo.kept("status").read(&name(workspace))?;
+    unpack(context, file(&workspace.repo.kept("status"), workspace.base)?)
+}
+
+/// What was kept of the last of these commits that was told of by the same
+/// rules, and which one that is.
+pub(super) fn read_last(
+    context: &Context,
+    workspace: &Workspace,
+    commits: impl Iterator<Item = ObjectId>,
+) -> Option<(ObjectId, Whole)> {
+    let kept = workspace.repo.kept("status");
+    if !keeps(workspace) || !kept.dir().is_dir() {
+        return None;
+    }
+    let (commit, file) = commits.into_iter().find_map(|id| Some((id, file(&kept, id)?)))?;
+    if file.rules != Rules::of(workspace) {
+        return None;
+    }
+    Some((commit, unpack(context, file)?))
+}
+
+/// The file that was kept of a commit, if it is whole.
+fn file(kept: &Kept, commit: ObjectId) -> Option<File> {
+    let bytes = kept.read(&name(commit))?;
     let (sum, body) = bytes.split_at_checked(SUM)?;
     if hex(Sha256::digest(body).as_slice()).as_bytes() != sum {
         return None;
     }
     let file: File = serde_json::from_slice(body).ok()?;
-    if workspace.base != *file.base {
-        return None;
-    }
-    unpack(context, file)
+    (commit == *file.base).then_some(file)
 }
 
 /// Keeps it, where that is worth it.
 pub(super) fn write(workspace: &Workspace, whole: &Whole) {
     let cells: usize = whole.report.rows.iter().map(|row| row.cells.len()).sum();
-    if cells < ENOUGH || workspace.repo.is_shallow() || changes_by_itself(workspace) {
+    if cells < ENOUGH || !keeps(workspace) {
         return;
     }
     if let Ok(body) = serde_json::to_vec(&pack(workspace, whole)) {
         let sum = hex(Sha256::digest(&body).as_slice());
         let bytes = [sum.as_bytes(), &body].concat();
-        workspace.repo.kept("status").write(&name(workspace), &bytes);
+        workspace.repo.kept("status").write(&name(workspace.base), &bytes);
     }
 }
 
@@ -147,6 +200,7 @@ fn pack(workspace: &Workspace, whole: &Whole) -> File {
     let environments = whole.report.environments.iter();
     File {
         base: workspace.base.to_string(),
+        rules: Rules::of(workspace),
         environments: environments.map(|(name, from)| (name.to_string(), names(from))).collect(),
         moments,
         rows,

@@ -1,5 +1,6 @@
 //! `git promote status`: who runs what, where, since when, what is next.
 
+mod carried;
 mod kept;
 mod live;
 mod matrix;
@@ -86,7 +87,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
 
 fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let workspace = Workspace::open(context)?;
-    let kept = if args.live { None } else { kept::read(context, &workspace) };
+    let kept = if args.live { None } else { known(context, &workspace)? };
     let (whole, asked) = match kept {
         Some(whole) => {
             let apps = whole.report.rows.iter().map(|row| &row.app).collect();
@@ -120,6 +121,14 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     Ok(Seen { report: whole.report, remarks, base: workspace.base.to_string() })
 }
 
+/// The status from what was kept of this commit, or of one before it.
+fn known(context: &Context, workspace: &Workspace) -> Result<Option<Whole>, Failure> {
+    match kept::read(context, workspace) {
+        Some(whole) => Ok(Some(whole)),
+        None => carried::carry_on(context, workspace),
+    }
+}
+
 /// The status from the trees, and what to say of the clusters that were asked.
 fn tell(
     context: &Context,
@@ -128,14 +137,7 @@ fn tell(
 ) -> Result<(Whole, Vec<Remark>), Failure> {
     let inventory = inventory(workspace)?;
     let wanted = Wanted::new(workspace, &inventory.apps(), &args.names)?;
-    let mut report = matrix(context, (workspace, &inventory), &wanted)?;
-    report.rows.iter_mut().for_each(without_what_waits);
-    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
-    let mut whole = Whole {
-        report,
-        unread: unreadable.map(|unreadable| unreadable.message.clone()).collect(),
-        notes: inventory.notes.clone(),
-    };
+    let mut whole = rows_of(context, (workspace, &inventory), &wanted)?;
     let mut asked = Vec::new();
     if args.live {
         asked = live::look((workspace, &inventory), &mut whole.report, args.timeout)?;
@@ -143,6 +145,22 @@ fn tell(
         kept::write(workspace, &whole);
     }
     Ok((whole, asked))
+}
+
+/// What an inventory tells.
+fn rows_of(
+    context: &Context,
+    (workspace, inventory): (&Workspace, &Inventory),
+    wanted: &Wanted,
+) -> Result<Whole, Failure> {
+    let mut report = matrix(context, (workspace, inventory), wanted)?;
+    report.rows.iter_mut().for_each(without_what_waits);
+    let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
+    Ok(Whole {
+        report,
+        unread: unreadable.map(|unreadable| unreadable.message.clone()).collect(),
+        notes: inventory.notes.clone(),
+    })
 }
 
 /// No next step into an environment that is held or frozen.

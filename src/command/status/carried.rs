@@ -1,0 +1,86 @@
+//! What was told of an earlier commit, carried on to this one: an app whose
+//! files are the same has the same row, and only the others are told anew.
+//!
+//! So it is where the config is the same and no guess, and where a path tells
+//! which app it is about: the layout names the apps, and no overlay can lie in
+//! another one.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Origin};
+use crate::discover;
+use crate::git::{self, Interest};
+use crate::report::StatusReport;
+
+use super::super::{Context, Failure, Workspace};
+use super::kept::{self, Whole};
+use super::matrix::Wanted;
+use super::rows_of;
+
+/// How many commits back one is looked for that was told of.
+const COMMITS: usize = 1_000;
+/// With more paths than this that differ, everything is told anew.
+const PATHS: usize = 20_000;
+
+/// The status of this commit from that of an earlier one; `None` where none was
+/// kept, or it does not tell.
+pub(super) fn carry_on(context: &Context, workspace: &Workspace) -> Result<Option<Whole>, Failure> {
+    if !tells_apps(&workspace.config) {
+        return Ok(None);
+    }
+    let line = git::line(&workspace.repo, workspace.base)?;
+    let earlier = line.map_while(Result::ok).map(|(id, _)| id).skip(1).take(COMMITS);
+    let Some((from, mut whole)) = kept::read_last(context, workspace, earlier) else {
+        return Ok(None);
+    };
+    // Whose overlay such a line is about does not stand in it.
+    if !whole.unread.is_empty() || !whole.notes.is_empty() {
+        return Ok(None);
+    }
+    let everything = Interest::everything();
+    let changed = git::changed_paths(&workspace.repo, Some(from), workspace.base, &everything)?;
+    if changed.len() > PATHS {
+        return Ok(None);
+    }
+    let apps: BTreeSet<String> =
+        changed.iter().flat_map(|path| discover::apps_on(&workspace.config, path)).collect();
+    if !apps.is_empty() {
+        renew(&mut whole, told(context, workspace, &apps)?, &apps);
+    }
+    kept::write(workspace, &whole);
+    Ok(Some(whole))
+}
+
+/// Whether a path tells which app it is about.
+fn tells_apps(config: &Config) -> bool {
+    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).count();
+    let templates = config.layout.iter().map(|layout| layout.template.as_str());
+    let named = |template: &str| template.contains("{app}") && !template.contains("**");
+    let dirs = config.pipeline.environments().iter().flat_map(|environment| &environment.dirs);
+    let depths: BTreeSet<usize> = templates.clone().map(parts).collect();
+    let dirs: BTreeSet<usize> = dirs.map(|dir| parts(dir)).collect();
+    let flat = depths.len() <= 1 && dirs.len() <= 1;
+    !matches!(config.origin, Origin::Guess(_)) && templates.clone().all(named) && flat
+}
+
+/// What this commit says of these apps.
+fn told(
+    context: &Context,
+    workspace: &Workspace,
+    apps: &BTreeSet<String>,
+) -> Result<Whole, Failure> {
+    let names: Vec<String> = apps.iter().cloned().collect();
+    let (snapshot, config) = (&workspace.snapshot, &workspace.config);
+    let overlays = discover::overlays_of(snapshot, config, Some(&names))?;
+    let inventory = discover::read(snapshot, config, overlays, &|_| true)?;
+    rows_of(context, (workspace, &inventory), &Wanted::default())
+}
+
+/// Puts the rows of these apps in the place of those they had.
+fn renew(whole: &mut Whole, new: Whole, apps: &BTreeSet<String>) {
+    let StatusReport { rows, .. } = &mut whole.report;
+    rows.retain(|row| !apps.contains(&row.app.name));
+    rows.extend(new.report.rows);
+    rows.sort_by(|a, b| (&a.app, &a.image).cmp(&(&b.app, &b.image)));
+    (whole.unread, whole.notes) = (new.unread, new.notes);
+}

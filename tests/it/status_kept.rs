@@ -1,0 +1,168 @@
+//! What is kept of a status: told again of the same commit, and carried on to
+//! those that come after it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::kit::{LINE, at, kubectl, line, overlay, run, save};
+use crate::report::many;
+use crate::testkit::Sandbox;
+
+fn kept(repo: &Sandbox) -> PathBuf {
+    repo.root.join(".git/promote/status")
+}
+
+/// Enough apps that what was told of them is kept.
+fn enough() -> Sandbox {
+    let repo = many(201);
+    repo.git(["reset", "-q", "--hard"]);
+    repo
+}
+
+/// An overlay's path and text.
+fn of(app: &str, env: &str, tag: &str) -> (String, String) {
+    (at(app, env), overlay(&format!("registry.example/{app}"), tag))
+}
+
+/// Moves apps, in one commit.
+fn go(repo: &Sandbox, moves: &[(&str, &str, &str)]) {
+    let files: Vec<_> = moves.iter().map(|(app, env, tag)| of(app, env, tag)).collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    save(repo, "Move", &files);
+}
+
+const FORMS: [&[&str]; 4] = [
+    &["status", "-o", "json"],
+    &["status", "--all", "-v"],
+    &["status", "-o", "wide", "app-00001"],
+    &["status", "staging", "-o", "tsv"],
+];
+
+fn told(repo: &Sandbox) -> Vec<String> {
+    FORMS.iter().map(|args| run(repo, args).text()).collect()
+}
+
+#[test]
+fn what_was_told_once_of_a_commit_is_told_the_same_again() {
+    let repo = enough();
+    go(&repo, &[("app-00001", "dev", "v1.2.0")]);
+    go(&repo, &[("app-00001", "prod", "sometime")]);
+    let kept = kept(&repo);
+    let questions: [&[&str]; 7] = [
+        &["status"],
+        &["status", "--all", "-v"],
+        &["status", "-o", "json"],
+        &["status", "-o", "wide", "app-00001"],
+        &["status", "app-00001", "prod"],
+        &["status", "staging", "-o", "tsv"],
+        &["status", "nobody"],
+    ];
+    let answers = || -> Vec<String> {
+        let forget = || drop(fs::remove_dir_all(&kept));
+        questions
+            .iter()
+            .map(|args| {
+                forget();
+                run(&repo, args).text()
+            })
+            .collect()
+    };
+    let fresh = answers();
+    run(&repo, &["status"]).stdout(0);
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    for (args, fresh) in questions.iter().zip(&fresh) {
+        assert_eq!(run(&repo, args).text(), *fresh, "{args:?}");
+    }
+    assert!(kubectl(&repo, &["status"]).stdout(0).contains("kubectl promote app-00000@v1.1.0"));
+    // Whatever is wrong with the file, it is as if it were not there.
+    let file = fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    let bytes = fs::read(&file).unwrap();
+    let mut other = bytes.clone();
+    let at_version = bytes.windows(6).position(|w| w == b"v1.2.0").unwrap();
+    other[at_version + 1] = b'7';
+    for broken in [&b""[..], &bytes[..bytes.len() / 2], &other] {
+        fs::write(&file, broken).unwrap();
+        assert_eq!(run(&repo, &["status"]).text(), fresh[0]);
+    }
+}
+
+#[test]
+fn of_few_apps_nothing_is_kept() {
+    let repo = line();
+    run(&repo, &["status"]).stdout(0);
+    assert!(!repo.root.join(".git/promote/status").exists());
+}
+
+/// One text in the place of another in every kept file, its checksum made
+/// right.
+fn forge(dir: &Path, old: &str, new: &str) {
+    for file in fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let body = text[64..].replace(old, new);
+        assert_ne!(body, text[64..], "{old}");
+        let mut sum = String::new();
+        for byte in Sha256::digest(&body) {
+            sum.push_str(&format!("{byte:02x}"));
+        }
+        fs::write(&path, sum + &body).unwrap();
+    }
+}
+
+#[test]
+fn what_did_not_change_is_carried_on() {
+    let repo = enough();
+    run(&repo, &["status"]).stdout(0);
+    // What nobody would find in a tree shows what was not looked for there.
+    forge(&kept(&repo), "app-00077", "app-forged");
+    go(&repo, &[("app-00001", "dev", "v1.2.0")]);
+    save(&repo, "Nothing that matters", &[("README.md", "Hello\n")]);
+    let all = run(&repo, &["status", "--all"]).stdout(0);
+    assert!(all.contains("app-forged") && !all.contains("app-00077"), "{all}");
+    assert!(all.contains("v1.2.0"), "{all}");
+    // Of an app that changed, and by other rules, everything is told anew.
+    save(&repo, "Change the rules", &[("promote.toml", &format!("{LINE}# more\n"))]);
+    let all = run(&repo, &["status", "--all"]).stdout(0);
+    assert!(!all.contains("app-forged") && all.contains("app-00077"), "{all}");
+}
+
+#[test]
+fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
+    let repo = enough();
+    let remove = |app: &str, env: &str| {
+        fs::remove_file(repo.root.join(at(app, env))).unwrap();
+        save(&repo, "Remove", &[]);
+    };
+    let put = |files: &[(&str, &str)]| save(&repo, "Put", files);
+    let steps: [&dyn Fn(); 14] = [
+        &|| go(&repo, &[("app-00001", "dev", "v1.2.0"), ("app-00100", "staging", "v1.1.0")]),
+        &|| go(&repo, &[("app-00001", "staging", "v1.2.0")]),
+        &|| drop(repo.git(["revert", "--no-edit", "HEAD"])),
+        // A new app, before all others and behind them.
+        &|| go(&repo, &[("a", "dev", "v1.0.0"), ("zebra", "prod", "v3.0.0")]),
+        &|| remove("zebra", "prod"),
+        &|| remove("app-00003", "dev"),
+        // Another file of an overlay, and one that is no YAML.
+        &|| put(&[("apps/a/overlays/dev/more.yaml", "images: [{name: b/c, newTag: v1}]\n")]),
+        &|| put(&[("apps/a/overlays/dev/kustomization.yaml", "images: [\n")]),
+        &|| go(&repo, &[("a", "dev", "v1.1.0"), ("app-00200", "prod", "v0.9.0")]),
+        &|| put(&[("README.md", "Hello\n")]),
+        &|| put(&[("promote.toml", &format!("{LINE}# more\n"))]),
+        &|| put(&[("promote.toml", LINE)]),
+        // A history that is another one.
+        &|| drop(repo.git(["reset", "-q", "--hard", "HEAD~6"])),
+        &|| go(&repo, &[("app-00001", "prod", "v1.1.5")]),
+    ];
+    run(&repo, &["status"]).stdout(0);
+    for (at, step) in steps.iter().enumerate() {
+        step();
+        let carried = told(&repo);
+        let aside = repo.dir.path().join("aside");
+        fs::rename(kept(&repo), &aside).unwrap();
+        assert_eq!(carried, told(&repo), "step {at}");
+        fs::remove_dir_all(kept(&repo)).unwrap_or_default();
+        fs::rename(&aside, kept(&repo)).unwrap();
+    }
+}
