@@ -143,6 +143,20 @@ pub struct StatusCell {
     pub standing: Standing,
     /// What the cluster runs; `None` where it was not asked or did not tell.
     pub live: Option<LiveCell>,
+    /// The open requests that would bring another version, where the forge was
+    /// asked.
+    pub requests: Vec<OpenMove>,
+}
+
+/// An open request that would bring a version into a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMove {
+    /// Its number on the forge.
+    pub number: u64,
+    /// Where a person sees it.
+    pub url: String,
+    /// The version.
+    pub version: Pin,
 }
 
 /// The next promotion that could be made.
@@ -179,6 +193,8 @@ pub struct StatusReport {
     /// The environments whose cluster was asked, and why one did not tell;
     /// `None` where none was to be.
     pub live: Option<Vec<(EnvironmentName, Option<String>)>>,
+    /// Whether the forge was asked for open requests, and why it did not tell.
+    pub forge: Option<Result<(), String>>,
     /// The time to count from, seconds since the epoch.
     pub now: i64,
 }

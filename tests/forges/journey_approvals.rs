@@ -166,3 +166,34 @@ fn why_says_what_an_open_request_waits_for() {
     assert!(!offline.out.contains("pull request #1"), "{}", offline.out);
     assert_eq!(world.server.received().len(), before);
 }
+
+#[test]
+fn status_marks_what_a_request_is_open_for() {
+    let (world, root) = requested("");
+    let status = |args: &[&str]| world.promote(&root, &[&["status"], args].concat());
+    // Nobody is asked unprompted.
+    let before = world.server.received().len();
+    let plain = status(&[]).ends(0);
+    plain.says("git promote web@v2 prod");
+    assert!(!plain.out.contains("->"), "{}", plain.out);
+    assert_eq!(world.server.received().len(), before);
+    let marked = status(&["--requests"]).ends(0);
+    marked.says("-> a pull request is open");
+    marked.says("web@v2");
+    marked.says("/pull/1");
+    assert!(!marked.out.contains("git promote web@v2 prod"), "{}", marked.out);
+    let document = status(&["--requests", "-o", "json"]).ends(0).json();
+    let cells = &document["rows"][0]["cells"];
+    assert_eq!(cells[0]["requests"], json!([]));
+    assert_eq!(cells[1]["requests"][0]["number"], 1);
+    assert_eq!(cells[1]["requests"][0]["version"], "v2");
+    assert_eq!(document["rows"][0]["next"], Value::Null);
+    let document = status(&["-o", "json"]).ends(0).json();
+    assert_eq!(document["rows"][0]["cells"][1]["requests"], Value::Null);
+    // Without an answer the rest is told all the same.
+    let args = ["status", "--requests"];
+    let silent = world.promote_with(&root, &args, &[("GIT_PROMOTE_TOKEN", "")]);
+    let silent = silent.ends(7);
+    silent.says("which pull requests are open is not known: there is no token for");
+    silent.says("git promote web@v2 prod");
+}

@@ -75,7 +75,7 @@ fn a_cell_says_since_when_and_by_which_commit() {
         json!({"environment": "dev", "version": "v1.2.3", "digest": null,
                "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "author": "A U Thor",
                "path": "apps/web/overlays/dev/kustomization.yaml", "state": "current",
-               "live": null})
+               "live": null, "requests": null})
     );
     assert_eq!(document["environments"][1], json!({"name": "staging", "from": ["dev"]}));
 }
@@ -234,13 +234,14 @@ fn every_document_of_output() {
             path: apps/api/overlays/dev/kustomization.yaml
             state: current
             live: ~
+            requests: ~
         next: ~
     live: ~
     "#);
     assert_snapshot!(form("ndjson"), @r#"
     exit 0
     --- stdout
-    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","state":"current","live":null}],"next":null}
+    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","state":"current","live":null,"requests":null}],"next":null}
     "#);
 }
 

@@ -237,6 +237,7 @@ fn unpack(context: &Context, file: File) -> Option<Whole> {
                 },
                 standing: *STANDINGS.get(usize::from(standing))?,
                 live: None,
+                requests: Vec::new(),
             })
         };
         let cells = environments.iter().zip(row.cells).map(cell).collect::<Option<Vec<_>>>()?;
@@ -249,6 +250,6 @@ fn unpack(context: &Context, file: File) -> Option<Whole> {
         Some(StatusRow { app, image: row.image, cells, next })
     };
     let rows = file.rows.into_iter().map(row).collect::<Option<Vec<_>>>()?;
-    let report = StatusReport { environments, rows, live: None, now: context.now };
+    let report = StatusReport { environments, rows, live: None, forge: None, now: context.now };
     Some(Whole { report, unread: file.unread, notes: file.notes })
 }

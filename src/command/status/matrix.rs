@@ -158,6 +158,7 @@ impl Matrix<'_> {
             environments: shown.iter().map(sources).collect(),
             rows,
             live: None,
+            forge: None,
             now: self.context.now,
         }
     }
@@ -188,6 +189,7 @@ impl Matrix<'_> {
             path: cell.and_then(|cell| cell.sites.first()).map(|site| site.path.clone()),
             standing: self.standing(&key, environment),
             live: None,
+            requests: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ mod carried;
 mod kept;
 mod live;
 mod matrix;
+mod requests;
 mod watch;
 
 pub(super) use matrix::Wanted;
@@ -42,6 +43,10 @@ pub struct StatusArgs {
     /// How long a cluster is waited for
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = span, requires = "live")]
     pub timeout: Duration,
+    /// Also which pull requests are open, asked of the forge of the remote (it
+    /// takes a token)
+    #[arg(long)]
+    pub requests: bool,
     /// Look again and again, until Ctrl-C
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "5s", value_parser = span)]
@@ -52,7 +57,8 @@ impl Default for StatusArgs {
     /// As `status` without any word.
     fn default() -> Self {
         let timeout = Duration::from_secs(15);
-        Self { names: Vec::new(), all: false, live: false, timeout, watch: None }
+        let (names, watch) = (Vec::new(), None);
+        Self { names, all: false, live: false, timeout, requests: false, watch }
     }
 }
 
@@ -80,7 +86,8 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     }
     let Seen { report, remarks, .. } = see(context, args)?;
     // The part that git tells is there; only what was asked beside it is not.
-    let silent = report.live.iter().flatten().any(|(_, error)| error.is_some());
+    let silent = report.live.iter().flatten().any(|(_, error)| error.is_some())
+        || matches!(report.forge, Some(Err(_)));
     let exit = if silent { Exit::Unavailable } else { Exit::Done };
     Ok(Answer { remarks, exit, ..Answer::done(render(context, &report, args.all)) })
 }
@@ -88,7 +95,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
 fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let workspace = Workspace::open(context)?;
     let kept = if args.live { None } else { known(context, &workspace)? };
-    let (whole, asked) = match kept {
+    let (mut whole, mut asked) = match kept {
         Some(whole) => {
             let apps = whole.report.rows.iter().map(|row| &row.app).collect();
             let wanted = Wanted::new(&workspace, &apps, &args.names)?;
@@ -98,6 +105,9 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
         }
         None => tell(context, &workspace, args)?,
     };
+    if args.requests {
+        asked.extend(requests::look(&workspace, &mut whole.report));
+    }
     let mut remarks = leftovers::noticed(&workspace.repo);
     remarks.extend(workspace.config_notes());
     remarks.extend(whole.unread.into_iter().map(Remark::Warning));

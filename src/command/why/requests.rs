@@ -20,7 +20,7 @@ impl Asking<'_> {
         }
         let unknown =
             |why: &str| Remark::Note(format!("whether a pull request is open is not known: {why}"));
-        match self.forge() {
+        match forges::of_remote(self.workspace, self.args.remote.as_deref()) {
             Ok(Ok(forge)) => match self.open(forge.as_ref(), version) {
                 Ok(requests) => (requests, Vec::new()),
                 Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
@@ -28,17 +28,6 @@ impl Asking<'_> {
             Ok(Err(why)) => (Vec::new(), vec![unknown(&why)]),
             Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
         }
-    }
-
-    /// The forge, or why there is none to ask.
-    fn forge(&self) -> Result<Result<Box<dyn Forge>, String>, Failure> {
-        let repo = &self.workspace.repo;
-        let remote = repo.remote(self.args.remote.as_deref())?;
-        let Some(place) = forges::place(&self.workspace.config, &remote.url)? else {
-            return Ok(Err(format!("no forge is known for {}", remote.name)));
-        };
-        let forge = forges::connect(repo, &place)?;
-        Ok(forge.ok_or_else(|| format!("there is no token for {}", place.host)))
     }
 
     fn open(&self, forge: &dyn Forge, version: &Pin) -> Result<Vec<OpenRequest>, Failure> {

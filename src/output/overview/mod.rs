@@ -92,7 +92,7 @@ pub fn overview_value(report: &Overview) -> Value {
         time: day(report.now),
         since: report.since.map(day),
         environments: environments(&report.status),
-        rows: report.status.rows.iter().map(WireRow::from).collect(),
+        rows: report.status.rows.iter().map(|row| WireRow::of(row, false)).collect(),
         violations: report.violations.iter().map(WireAuditRow::from).collect(),
         unjudged: report.unjudged.clone(),
         metrics: rows(&metrics.metrics.environments),

@@ -1,209 +1,20 @@
-//! Who runs what: the matrix, for people and programs.
+//! Who runs what, for people: the matrix, what its marks mean, then what could
+//! move.
 
 use std::fmt::Write as _;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::gate::short_id;
-use crate::model::{EnvironmentName, Pin};
+use crate::model::Pin;
 use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
-use super::json::{API_VERSION, word};
-use super::table::Table;
-use super::text::{ago, clean, day, natural, short_digests};
+use super::super::table::Table;
+use super::super::text::{ago, clean, day, natural, short_digests};
+use super::{nothing, state};
 
 /// More rows than this are shown only where something differs.
 const ALL: usize = 40;
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
-
-/// Who runs what.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "Status")]
-pub(super) struct WireStatus {
-    /// Always `git-promote/v1`.
-    api_version: &'static str,
-    /// Always `Status`.
-    kind: &'static str,
-    /// The environments in their order.
-    environments: Vec<WireEnvironment>,
-    /// One row an app and image.
-    rows: Vec<WireRow>,
-    /// The clusters that were asked (`--live`); null where none was to be.
-    live: Option<Vec<WireCluster>>,
-}
-
-/// The cluster of an environment.
-#[derive(Serialize, JsonSchema)]
-struct WireCluster {
-    /// The environment.
-    environment: String,
-    /// Why it did not tell; null where it did.
-    error: Option<String>,
-}
-
-/// What the cluster of an environment runs.
-#[derive(Serialize, JsonSchema)]
-struct WireLive {
-    /// One of `same differs absent`: whether all of it is what git says.
-    state: &'static str,
-    /// The tags and digests of the image in its workloads, each once.
-    versions: Vec<String>,
-    /// How many workloads run the image.
-    workloads: usize,
-}
-
-/// An environment.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct WireEnvironment {
-    /// Its name.
-    name: String,
-    /// Where its versions come from.
-    from: Vec<String>,
-}
-
-/// One app and image across the environments.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct WireRow {
-    /// The app.
-    app: String,
-    /// Its group.
-    group: Option<String>,
-    /// The image.
-    image: String,
-    /// One cell an environment.
-    cells: Vec<WireCell>,
-    /// What could move next.
-    next: Option<WireNext>,
-}
-
-/// One app and image in one environment.
-#[derive(Serialize, JsonSchema)]
-struct WireCell {
-    /// The environment.
-    environment: String,
-    /// The tag.
-    version: Option<String>,
-    /// The digest.
-    digest: Option<String>,
-    /// When it arrived, RFC 3339.
-    since: Option<String>,
-    /// The commit that brought it.
-    commit: Option<String>,
-    /// The author of that commit.
-    author: Option<String>,
-    /// The file that holds the version.
-    path: Option<String>,
-    /// One of `current behind ahead held frozen absent unknown`.
-    state: &'static str,
-    /// What the cluster runs (`--live`); null where it was not asked or did
-    /// not tell.
-    live: Option<WireLive>,
-}
-
-/// The next promotion.
-#[derive(Serialize, JsonSchema)]
-struct WireNext {
-    /// The environment that is entered.
-    environment: String,
-    /// The tag, or the digest where there is no tag.
-    version: String,
-    /// The command that does it.
-    command: String,
-}
-
-impl From<&StatusRow> for WireRow {
-    fn from(row: &StatusRow) -> Self {
-        let cell = |cell: &StatusCell| WireCell {
-            environment: cell.environment.to_string(),
-            version: cell.pin.as_ref().and_then(|pin| pin.tag.as_ref()).map(ToString::to_string),
-            digest: cell.pin.as_ref().and_then(|pin| pin.digest.as_ref()).map(ToString::to_string),
-            since: cell.since.map(day),
-            commit: cell.commit.clone(),
-            author: cell.author.clone(),
-            path: cell.path.as_ref().map(ToString::to_string),
-            state: state(cell.standing),
-            live: cell.live.as_ref().map(|live| WireLive {
-                state: live.word(cell.pin.as_ref()),
-                versions: live.versions.iter().map(ToString::to_string).collect(),
-                workloads: live.workloads,
-            }),
-        };
-        let next = |next: &crate::report::Next| WireNext {
-            environment: next.environment.to_string(),
-            version: next.version.to_string(),
-            command: next.command.clone(),
-        };
-        Self {
-            app: row.app.to_string(),
-            group: row.app.group.clone(),
-            image: row.image.clone(),
-            cells: row.cells.iter().map(cell).collect(),
-            next: row.next.first().map(next),
-        }
-    }
-}
-
-pub(super) fn state(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Current => "current",
-        Standing::Behind => "behind",
-        Standing::Ahead => "ahead",
-        Standing::Held => "held",
-        Standing::Frozen => "frozen",
-        Standing::Absent => "absent",
-        Standing::Unknown => "unknown",
-    }
-}
-
-/// The columns of a status.
-pub(super) fn environments(report: &StatusReport) -> Vec<WireEnvironment> {
-    let environment = |(name, from): &(EnvironmentName, Vec<EnvironmentName>)| WireEnvironment {
-        name: name.to_string(),
-        from: from.iter().map(ToString::to_string).collect(),
-    };
-    report.environments.iter().map(environment).collect()
-}
-
-/// The document of a status.
-pub fn status_value(report: &StatusReport) -> Value {
-    word(&WireStatus {
-        api_version: API_VERSION,
-        kind: "Status",
-        environments: environments(report),
-        rows: report.rows.iter().map(WireRow::from).collect(),
-        live: report.live.as_ref().map(|live| live.iter().map(cluster).collect()),
-    })
-}
-
-fn cluster((environment, error): &(EnvironmentName, Option<String>)) -> WireCluster {
-    WireCluster { environment: environment.to_string(), error: error.clone() }
-}
-
-/// The matrix of a status for programs: the versions alone.
-pub fn plain_status_table(report: &StatusReport) -> Table {
-    let mut table = Table::new(&["APP", "IMAGE"]);
-    for (name, _) in &report.environments {
-        table.column(name.as_str());
-    }
-    for row in &report.rows {
-        let pin = |cell: &StatusCell| match &cell.pin {
-            Some(pin) => pin.to_string(),
-            None => nothing(cell).to_owned(),
-        };
-        let names = [row.app.to_string(), row.image.clone()].into_iter();
-        table.push(&names.chain(row.cells.iter().map(pin)).collect::<Vec<_>>());
-    }
-    table
-}
-
-/// What stands where there is no version.
-fn nothing(cell: &StatusCell) -> &'static str {
-    if cell.standing == Standing::Absent { "-" } else { "?" }
-}
 
 /// What `status` says on standard output: the matrix, what its marks mean,
 /// then what could move. Of many rows those that differ, unless `all` are
@@ -213,6 +24,7 @@ pub fn status(report: &StatusReport, all: bool) -> String {
     let mut text = if rows.is_empty() { String::new() } else { matrix(report, &rows).aligned() };
     text.push_str(&legend(&rows));
     text.push_str(&left_out(report, &rows));
+    text.push_str(&open(&rows));
     text.push_str(&steps(&rows));
     text
 }
@@ -235,7 +47,7 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
     }
     let table = table.without_empty(3);
     let table = if rows.is_empty() { String::new() } else { table.aligned() };
-    table + &left_out(report, &rows) + &steps(&rows)
+    table + &left_out(report, &rows) + &open(&rows) + &steps(&rows)
 }
 
 fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
@@ -264,7 +76,7 @@ fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
 }
 
 /// As people count the apps.
-pub(super) fn in_order(mut rows: Vec<&StatusRow>) -> Vec<&StatusRow> {
+pub(in super::super) fn in_order(mut rows: Vec<&StatusRow>) -> Vec<&StatusRow> {
     rows.sort_by(|a, b| natural(&a.app.name, &b.app.name).then_with(|| a.app.cmp(&b.app)));
     rows
 }
@@ -303,10 +115,7 @@ fn people(cell: &StatusCell, now: i64) -> String {
     let live = live_words(cell);
     let live = if live.is_empty() { live } else { format!(" {live}") };
     let Some(pin) = &cell.pin else { return nothing(cell).to_owned() + &live };
-    let shown = match &pin.tag {
-        Some(tag) => tag.to_string(),
-        None => short_digests(&pin.to_string()),
-    };
+    let shown = short(pin);
     let mark = match cell.standing {
         Standing::Behind => " <",
         Standing::Ahead => " !",
@@ -315,7 +124,16 @@ fn people(cell: &StatusCell, now: i64) -> String {
         _ => "",
     };
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
-    format!("{shown}{mark}{since}{live}")
+    let open = cell.requests.iter().map(|open| format!(" -> {}", short(&open.version)));
+    format!("{shown}{mark}{since}{live}{}", open.collect::<String>())
+}
+
+/// The tag, or the digest where there is none.
+fn short(pin: &Pin) -> String {
+    match &pin.tag {
+        Some(tag) => tag.to_string(),
+        None => short_digests(&pin.to_string()),
+    }
 }
 
 /// What the cluster runs, beside what git says.
@@ -336,6 +154,28 @@ fn shown_pin(pin: &Pin) -> String {
         text if text.is_empty() => "no tag".to_owned(),
         text => text,
     }
+}
+
+/// The requests that are open, each app once.
+fn open(rows: &[&StatusRow]) -> String {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for (row, cell) in rows.iter().flat_map(|row| row.cells.iter().map(move |cell| (row, cell))) {
+        for open in &cell.requests {
+            let version = row.app.at(&short(&open.version));
+            let line = vec![version, cell.environment.to_string(), open.url.clone()];
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["OPEN", "TO", "REQUEST"]);
+    for line in &lines {
+        table.push(line);
+    }
+    format!("\n{}", table.aligned())
 }
 
 /// What could move, each command once: the images of an app that move together
@@ -374,6 +214,7 @@ fn legend(rows: &[&StatusRow]) -> String {
         (occurs(Standing::Frozen), "*  behind, and frozen"),
         (occurs(Standing::Unknown), "?  cannot be told"),
         (cells().any(|cell| is(cell, "same")), "=  the cluster runs it"),
+        (cells().any(|cell| !cell.requests.is_empty()), "-> a pull request is open"),
     ];
     let told: Vec<&str> =
         marks.iter().filter(|(occurs, _)| *occurs).map(|(_, text)| *text).collect();
