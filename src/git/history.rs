@@ -7,10 +7,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::remembered::Remembered;
 use super::tree_diff::{self, BlobSides, Changed, Kept, TreeDiff};
 use super::trees::Trees;
 use super::{GitError, Repository, tree};
@@ -111,16 +113,16 @@ pub struct HistoryCommit {
     /// What each of these holds in the first parent and here.
     pub blobs: Vec<BlobSides>,
     /// The tree of the first parent.
-    before: Option<ObjectId>,
-    repo: Rc<gix::Repository>,
-    details: OnceCell<Details>,
+    pub(super) before: Option<ObjectId>,
+    pub(super) repo: Rc<gix::Repository>,
+    pub(super) details: OnceCell<Details>,
 }
 
 /// What is read of a commit only when asked for.
 #[derive(Debug, Default)]
-struct Details {
+pub(super) struct Details {
     author: String,
-    message: String,
+    pub(super) message: String,
     offset: i32,
 }
 
@@ -146,6 +148,11 @@ impl HistoryCommit {
         self.details.get_or_init(|| self.read_details().unwrap_or_default())
     }
 
+    /// The same, for whoever keeps no commit.
+    pub(super) fn take_details(&self) -> Details {
+        self.read_details().unwrap_or_default()
+    }
+
     fn read_details(&self) -> Option<Details> {
         let commit = self.repo.find_commit(self.id).ok()?;
         let decoded = commit.decode().ok()?;
@@ -157,17 +164,17 @@ impl HistoryCommit {
 
 /// Parent, tree and committer time of a commit.
 #[derive(Debug, Clone, Copy)]
-struct Step {
-    id: ObjectId,
-    parent: Option<ObjectId>,
-    tree: ObjectId,
-    seconds: i64,
+pub(super) struct Step {
+    pub(super) id: ObjectId,
+    pub(super) parent: Option<ObjectId>,
+    pub(super) tree: ObjectId,
+    pub(super) seconds: i64,
 }
 
 /// The first-parent history from a commit on, newest first. Commits that touch
 /// none of the paths of interest are passed over.
 pub struct History {
-    repo: Rc<gix::Repository>,
+    pub(super) repo: Rc<gix::Repository>,
     graph: Option<gix::commitgraph::Graph>,
     shallow: Vec<ObjectId>,
     interest: Interest,
@@ -176,6 +183,7 @@ pub struct History {
     cut_at: Option<ObjectId>,
     kept: Kept,
     trees: Trees,
+    line: Option<Arc<Remembered>>,
 }
 
 /// Walks back from `tip`, giving the commits that change a path of `interest`.
@@ -199,6 +207,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         cut_at: None,
         kept: Kept::new(),
         trees: Trees::default(),
+        line: repo.line.clone(),
     };
     history.next = Some(history.step(tip)?);
     Ok(history)
@@ -249,6 +258,9 @@ impl History {
     }
 
     fn step(&self, id: ObjectId) -> Result<Step, GitError> {
+        if let Some(step) = self.line.as_ref().and_then(|line| line.step(id)) {
+            return Ok(step);
+        }
         if let Some(commit) = self.graph.as_ref().and_then(|graph| graph.commit_by_id(id)) {
             let failed = |error: gix::Error| GitError::read("the commit-graph", error);
             let parent = commit.parent1().map_err(failed)?;
@@ -271,14 +283,12 @@ impl History {
 
     /// The next commit back, without a look at what it changed; `None` at the
     /// end.
-    pub fn glance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
+    pub(super) fn glance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
         let Some(step) = self.next.take() else { return Ok(None) };
-        let cut = step.parent.is_none() && self.shallow.contains(&step.id);
-        self.cut_at = self.cut_at.or(cut.then_some(step.id));
         let parent = step.parent.map(|parent| self.step(parent)).transpose()?;
         let before = parent.map(|parent| parent.tree);
         self.next = parent;
-        Ok(Some(HistoryCommit {
+        Ok(Some(self.passed(HistoryCommit {
             id: step.id,
             parent: step.parent,
             tree: step.tree,
@@ -288,11 +298,24 @@ impl History {
             before,
             repo: self.repo.clone(),
             details: OnceCell::new(),
-        }))
+        })))
+    }
+
+    /// A commit that the walk came by: the last one may be where a shallow clone
+    /// is cut off.
+    pub(super) fn passed(&mut self, commit: HistoryCommit) -> HistoryCommit {
+        let cut = commit.parent.is_none() && self.shallow.contains(&commit.id);
+        self.cut_at = self.cut_at.or(cut.then_some(commit.id));
+        commit
     }
 
     /// Looks at what a commit changed.
     pub fn look(&mut self, commit: &mut HistoryCommit) -> Result<(), GitError> {
+        let known = self.line.as_ref().and_then(|line| line.recall(commit.id, &self.interest));
+        if let Some((changed, blobs)) = known {
+            (commit.changed, commit.blobs) = (changed, blobs);
+            return Ok(());
+        }
         if commit.before.is_none() && self.shallow.contains(&commit.id) {
             return Ok(());
         }

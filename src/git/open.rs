@@ -1,11 +1,13 @@
 //! Finding and opening the repository, and its settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::promised::Promised;
+use super::remembered::Remembered;
 use super::{GitError, TreeSnapshot, ancestry, config_env, tree};
 use crate::model::RepoPath;
 
@@ -20,6 +22,8 @@ pub struct Repository {
     root: Option<PathBuf>,
     start: PathBuf,
     pub(super) promised: Option<Promised>,
+    /// Its history, where that was looked at once and for all.
+    pub(super) line: Option<Arc<Remembered>>,
 }
 
 impl Repository {
@@ -51,7 +55,7 @@ impl Repository {
             }
             None => None,
         };
-        Ok(Self { gix, root, start, promised: None })
+        Ok(Self { gix, root, start, promised: None, line: None })
     }
 
     /// The top of the work tree, absolute; `None` in a bare repository.

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use promote::git::{Interest, Repository, walk};
+use promote::git::{Interest, Repository, read_ahead, walk};
 use promote::model::RepoPath;
 
 use crate::testkit::{Sandbox, hermetic};
@@ -105,13 +105,16 @@ fn by_git(sandbox: &Sandbox, paths: &[&str]) -> Changes {
 
 /// The same by the walk.
 fn by_walk(root: &Path, paths: &[&str]) -> Result<Changes, String> {
-    let repo = Repository::open(root).map_err(|error| error.to_string())?;
+    of(&Repository::open(root).map_err(|error| error.to_string())?, paths)
+}
+
+fn of(repo: &Repository, paths: &[&str]) -> Result<Changes, String> {
     let tip = repo.resolve("main").map_err(|error| error.to_string())?;
     let interest = match paths {
         [] => Interest::everything(),
         paths => Interest::below(paths.iter().filter_map(|path| RepoPath::normalize(path))),
     };
-    let commits = walk(&repo, tip, interest).map_err(|error| error.to_string())?;
+    let commits = walk(repo, tip, interest).map_err(|error| error.to_string())?;
     commits
         .map(|commit| {
             let commit = commit.map_err(|error| error.to_string())?;
@@ -130,13 +133,31 @@ const ASKED: [&[&str]; 4] = [
 
 #[track_caller]
 fn assert_as_git(sandbox: &Sandbox, stored: &str) {
+    let repo = Repository::open(&sandbox.root).unwrap();
+    let remembering = repo.remembering(repo.resolve("main").unwrap()).unwrap();
     for paths in ASKED {
         let (git, walk) = (by_git(sandbox, paths), by_walk(&sandbox.root, paths).unwrap());
         assert_eq!(walk.len(), git.len(), "{stored}: {paths:?}");
         for (walk, git) in walk.iter().zip(&git) {
             assert_eq!(walk, git, "{stored}: {paths:?}");
         }
+        assert_eq!(of(&remembering, paths).unwrap(), walk, "{stored}: {paths:?}, remembered");
     }
+    assert_eq!(ahead(&repo), sandbox.git(["log", "--first-parent", "--format=%H %T %ct %s"]));
+}
+
+/// The line as it is read ahead, as the format above shows it.
+fn ahead(repo: &Repository) -> String {
+    let tip = repo.resolve("main").unwrap();
+    let subject = |message: &str| message.lines().next().unwrap_or_default().to_owned();
+    let mut history = walk(repo, tip, Interest::everything()).unwrap();
+    let mut line = read_ahead(repo, tip, subject);
+    let mut text = String::new();
+    while let Some((commit, subject)) = line.next(&mut history).unwrap() {
+        assert_eq!(commit.message().lines().next().unwrap_or_default(), subject);
+        writeln!(text, "{} {} {} {subject}", commit.id, commit.tree, commit.seconds).unwrap();
+    }
+    text
 }
 
 /// Whether wide trees are kept as deltas.

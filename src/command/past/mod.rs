@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::audit;
 use crate::config::Config;
 use crate::discover::{self, Owners, reach};
 use crate::git::{self, Interest, Kept};
@@ -202,14 +203,15 @@ fn walked(
     let mut history = git::walk(ground.repo, ground.base, Interest::matching(patterns))?;
     let mut walk = Walk::new(ground, scope, owners);
     let (mut commits, mut rest, mut oldest) = (0, None, None);
-    while let Some(mut commit) = history.glance()? {
+    let mut line = git::read_ahead(ground.repo, ground.base, audit::said_alone);
+    while let Some((mut commit, said)) = line.next(&mut history)? {
         rest = known.and_then(|known| known.place(&commit.id.to_string()));
         if rest.is_some() {
             oldest = Some(commit.id);
             break;
         }
         commits += 1;
-        if !(trusting && walk.believes(&commit)?) {
+        if !(trusting && walk.believes(&commit, said)?) {
             history.look(&mut commit)?;
             walk.pass(&commit)?;
         }

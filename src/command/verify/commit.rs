@@ -7,7 +7,7 @@ use crate::audit::{Claims, Waiver};
 use crate::config::Config;
 use crate::discover::CellKey;
 use crate::gate;
-use crate::git::{self, Change, Interest, ObjectId, Repository, Signature};
+use crate::git::{self, Change, ObjectId, Repository, Signature};
 use crate::history::Timeline;
 use crate::model::{Finding, Outcome, Promotion, Rule};
 use crate::plan::{self, Planned};
@@ -170,9 +170,8 @@ impl Judged<'_> {
             return Ok(vec![commit.clone()]);
         }
         let mut bases = Vec::new();
-        let walk = git::walk(repo, self.parent, Interest::everything())?.with_unchanged();
-        for commit in walk.take(FAR) {
-            bases.push(commit?.id.to_string());
+        for commit in git::line(repo, self.parent)?.take(FAR) {
+            bases.push(commit?.0.to_string());
         }
         Ok(bases)
     }

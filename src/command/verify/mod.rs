@@ -103,6 +103,9 @@ fn verify(
             break;
         }
         verifying.first_parent(&commit)?;
+        if verifying.report.records > FEW && !verifying.repo.remembers() {
+            verifying.repo = repo.remembering(tip)?;
+        }
     }
     let mut remarks = Vec::new();
     if history.ended_shallow() {
@@ -128,9 +131,15 @@ fn revision(repo: &Repository, name: &str) -> Result<ObjectId, Failure> {
     Ok(repo.resolve(name)?)
 }
 
+/// Of so many records each walks the history before it by itself; of more it is
+/// looked at once for all of them.
+const FEW: usize = 3;
+
 /// What is found while the commits are looked at.
 struct Verifying<'a> {
     workspace: &'a Workspace,
+    /// Its repository.
+    repo: Repository,
     args: &'a VerifyArgs,
     /// The configs by the ids of their files.
     configs: BTreeMap<ObjectId, Option<Config>>,
@@ -140,17 +149,14 @@ struct Verifying<'a> {
 impl<'a> Verifying<'a> {
     fn new(workspace: &'a Workspace, args: &'a VerifyArgs, range: &str) -> Self {
         let report = VerifyReport { range: range.to_owned(), ..VerifyReport::default() };
-        Self { workspace, args, configs: BTreeMap::new(), report }
-    }
-
-    fn repo(&self) -> &'a Repository {
-        &self.workspace.repo
+        let (repo, configs) = (workspace.repo.clone(), BTreeMap::new());
+        Self { workspace, repo, args, configs, report }
     }
 
     /// The config that counts for a change: that of the commit before it. `None`
     /// where there is none that can be read.
     fn config_at(&mut self, commit: ObjectId) -> Result<Option<Config>, Failure> {
-        let snapshot = self.repo().snapshot(commit)?;
+        let snapshot = self.repo.snapshot(commit)?;
         for name in [PROMOTE_TOML, GITOPS_PROMOTION] {
             let path = RepoPath::root().join(name);
             let Some(id) = snapshot.id(&path)? else { continue };
@@ -182,7 +188,7 @@ impl<'a> Verifying<'a> {
         self.report.commits += 1;
         let own = audit::claims(commit.message());
         let changes = if commit.changed.iter().any(is_manifest) {
-            commit::changes(self.repo(), &config, (parent, commit.id))?
+            commit::changes(&self.repo, &config, (parent, commit.id))?
         } else {
             Vec::new()
         };
@@ -215,14 +221,14 @@ impl<'a> Verifying<'a> {
         (parent, id): (ObjectId, ObjectId),
     ) -> Result<Vec<Claims>, Failure> {
         let mut records = Vec::new();
-        if self.repo().parents(id)?.len() < 2 {
+        if self.repo.parents(id)?.len() < 2 {
             return Ok(records);
         }
-        for merged in self.repo().only_in(parent, id)?.into_iter().filter(|other| *other != id) {
-            let carrier = self.repo().carrier(merged)?;
+        for merged in self.repo.only_in(parent, id)?.into_iter().filter(|other| *other != id) {
+            let carrier = self.repo.carrier(merged)?;
             let claims = audit::claims(&carrier.message);
             let (false, Some(before)) = (claims.is_empty(), carrier.parent) else { continue };
-            let changes = commit::changes(self.repo(), config, (before, merged))?;
+            let changes = commit::changes(&self.repo, config, (before, merged))?;
             let seconds = carrier.seconds;
             let judged = Judged { config, parent: before, id: merged, seconds };
             self.carrier(&judged, (&claims, &changes))?;
@@ -249,14 +255,14 @@ impl<'a> Verifying<'a> {
             // Several, squashed into one: what comes out is what counts.
             let open = |planned: &&Planned| !compare::is_claimed(records, &planned.promotion);
             if !records.is_empty() {
-                let wrong = judged.waivers(self.repo())?;
+                let wrong = judged.waivers(&self.repo)?;
                 self.push((judged.id, judged.seconds), wrong);
             }
             return Ok(changes.iter().filter(open).collect());
         };
         let comparison = Comparison::of(record, changes);
-        let mut wrong = judged.record(self.repo(), record, &comparison)?;
-        if judged.is_rewritten(self.repo(), record, &comparison)? {
+        let mut wrong = judged.record(&self.repo, record, &comparison)?;
+        if judged.is_rewritten(&self.repo, record, &comparison)? {
             self.report.rewritten += 1;
             let gone = || "the commit that it was judged on is not in its history".to_owned();
             let gone = self.args.strict.then(|| Wrong::whole(Flaw::Source, &record.to, gone()));
@@ -300,7 +306,7 @@ impl<'a> Verifying<'a> {
 
     fn signature(&mut self, id: ObjectId, seconds: i64, recorded: bool) -> Result<(), Failure> {
         let demanded = self.args.signed && recorded;
-        let wrong = commit::signature(self.repo(), id, &mut self.report.signatures, demanded)?;
+        let wrong = commit::signature(&self.repo, id, &mut self.report.signatures, demanded)?;
         self.push((id, seconds), wrong.into_iter().collect());
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::audit::{self, ClaimedApp, Said};
+use crate::audit::{ClaimedApp, Said};
 use crate::discover::{self, Holds, Overlay, Roots, holds};
 use crate::git::{HistoryCommit, TreeSnapshot};
 use crate::history::{Contents, FileStep, derived};
@@ -14,7 +14,7 @@ use super::super::super::Failure;
 use super::{Blob, Draft, Known, Walk, moment};
 
 /// Of so many commits that could be believed one is looked at all the same.
-const SPOT_CHECK: usize = 64;
+const SPOT_CHECK: usize = 256;
 
 /// What is there now: the overlays that records speak of.
 pub(super) struct Standing {
@@ -50,13 +50,14 @@ enum Told {
 }
 
 impl Walk<'_, '_, '_> {
-    /// Takes a commit for what its record says, where that is enough; else it
-    /// has to be looked at.
+    /// Takes a commit for what its record, its only one, says, where that is
+    /// enough; else it has to be looked at.
     pub(in crate::command::past) fn believes(
         &mut self,
         commit: &HistoryCommit,
+        said: Option<Said>,
     ) -> Result<bool, Failure> {
-        let claims = commit.parent.and_then(|_| audit::said_alone(commit.message()));
+        let claims = said.filter(|_| commit.parent.is_some());
         // What an environment was called that there is no more, nobody knows.
         let known = |claims: &Said| self.ground.config.environment(&claims.to).is_some();
         let Some(claims) = claims.filter(known) else { return Ok(false) };
