@@ -148,7 +148,7 @@ fn exempt(source: Source<'_>, raw: &RawRollback) -> Result<Option<Vec<Rule>>, Co
         let Ok(rule) = name.get_ref().parse::<Rule>() else {
             return fail(Problem::UnknownRule(shown()));
         };
-        if FIXED.contains(&rule) || rule == Rule::GP001 {
+        if FIXED.contains(&rule) || matches!(rule, Rule::GP001 | Rule::GP017) {
             return fail(Problem::NotExempt(rule.to_string()));
         }
         if !rules.insert(rule) {
