@@ -9,7 +9,7 @@ use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
 use crate::worktree::read_beneath;
 
-use super::{ColorChoice, Context, Exit, Failure, Remark};
+use super::{ColorChoice, Context, Exit, Failure, Remark, held};
 
 /// A repository, opened, with the config of its base commit.
 pub struct Workspace {
@@ -96,8 +96,9 @@ impl Workspace {
         if self.local { pending(&self.repo, &self.snapshot) } else { None }
     }
 
-    /// What is to be said of the config: that it is a guess, or that another
-    /// one lies in the work tree and does not count yet.
+    /// What is to be said of the config: that it is a guess, that another one
+    /// lies in the work tree and does not count yet, or that a hold names no
+    /// environment of it.
     pub fn config_notes(&self) -> Vec<Remark> {
         let pending = self.pending();
         let says = pending.map(|pending| match pending {
@@ -111,7 +112,8 @@ impl Workspace {
             Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
             _ => None,
         };
-        says.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
+        let notes = says.map(str::to_owned).into_iter().chain(guess).map(Remark::Note);
+        notes.chain(held::unknown_environments(&self.snapshot, &self.config)).collect()
     }
 }
 

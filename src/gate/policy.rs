@@ -21,8 +21,8 @@ pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
 fn by_app(case: &Case<'_>, mut finding: Finding) -> Option<Finding> {
     let policy = finding.app.as_ref().map(|app| case.config.app_policy(app));
     match (policy, finding.rule) {
-        // A file that cannot be read has no policy.
-        (_, Rule::GP011) | (None | Some(AppPolicy::Strict), _) => Some(finding),
+        // A file that cannot be read has no policy, and a hold is about this app.
+        (_, Rule::GP011 | Rule::GP016) | (None | Some(AppPolicy::Strict), _) => Some(finding),
         (Some(AppPolicy::Off), _) => None,
         (Some(AppPolicy::Warn), _) => {
             if finding.outcome == Outcome::Fail {
