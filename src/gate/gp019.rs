@@ -116,11 +116,11 @@ fn judge(case: &Case<'_>, planned: &Planned, needed: u8) -> Finding {
         }
         Some(Some(Approval::Local)) => {
             let message = format!("{to} wants {wants}, which a pull request asks for");
-            hinted(finding(Outcome::Warn, message), promotion)
+            hinted(case, finding(Outcome::Warn, message), to)
         }
         Some(Some(Approval::Pushed)) => {
             let message = format!("{to} wants {wants}, and a push has none");
-            hinted(finding(Outcome::Fail, message), promotion)
+            hinted(case, finding(Outcome::Fail, message), to)
         }
         Some(Some(Approval::Silent(silence))) => {
             placed(silent(Rule::GP019, planned, silence), planned)
@@ -134,9 +134,17 @@ fn judge(case: &Case<'_>, planned: &Planned, needed: u8) -> Finding {
     }
 }
 
-fn hinted(mut finding: Finding, promotion: &Promotion) -> Finding {
-    let word = promotion.app.at(&promotion.version);
-    finding.hint = Some(format!("git promote {word} {} --pr", promotion.to));
+/// With the command that opens a request for all that enters the environment.
+fn hinted(case: &Case<'_>, mut finding: Finding, to: &EnvironmentName) -> Finding {
+    let into = case.promotions.iter().map(|planned| &planned.promotion);
+    let mut words: Vec<String> = Vec::new();
+    for promotion in into.filter(|promotion| promotion.to == *to) {
+        let word = promotion.app.at(&promotion.version);
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    finding.hint = Some(format!("git promote {} {to} --pr", words.join(" ")));
     finding
 }
 
