@@ -14,6 +14,7 @@ use super::guards::bad;
 use super::raw::Text;
 use super::write::string;
 use crate::model::{AppId, EnvironmentName};
+use crate::schedule::shown;
 
 /// Where the file stands.
 pub const HOLDS: &str = ".promote/holds.toml";
@@ -48,6 +49,14 @@ impl Hold {
     /// Whether it is about the app, as a user names it: people write holds too.
     pub fn is_for(&self, environment: &EnvironmentName, app: &AppId) -> bool {
         self.environment == *environment && app.answers_to(&self.app)
+    }
+
+    /// What it says of an app that it holds.
+    pub fn says(&self, app: &AppId) -> String {
+        let until = self.until.and_then(shown);
+        let until =
+            until.map_or("until it is resumed".to_owned(), |until| format!("until {until}"));
+        format!("{app} is held in {} {until}: {}", self.environment, self.reason)
     }
 
     /// The name of the app, without its group and labels.

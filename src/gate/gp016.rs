@@ -32,16 +32,12 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
     let promotion = &planned.promotion;
     let (to, app) = (&promotion.to, &promotion.app);
     let hold = case.holds.of(to, app, case.now)?;
-    let reason = &hold.reason;
-    let until = hold.until.and_then(shown);
     if !hold.is_active(case.now) {
-        let until = until.unwrap_or_default();
+        let until = hold.until.and_then(shown).unwrap_or_default();
         let message = format!("the hold of {app} in {to} ended at {until}");
         return Some(about(Rule::GP016, promotion, Outcome::Pass, message));
     }
-    let until = until.map_or("until it is resumed".to_owned(), |until| format!("until {until}"));
-    let message = format!("{app} is held in {to} {until}: {reason}");
-    let mut finding = about(Rule::GP016, promotion, Outcome::Fail, message);
+    let mut finding = about(Rule::GP016, promotion, Outcome::Fail, hold.says(app));
     finding.hint = Some(match case.check {
         Some(_) => override_hint(case, Rule::GP016, promotion),
         None => format!("git promote resume {to} {}", quoted(&hold.app)),

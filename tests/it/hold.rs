@@ -371,3 +371,16 @@ fn markers_that_stay_hidden_after_the_hold_are_told() {
     save(&repo, "Hold on", &[(FILE, &entry("staging", "web", ""))]);
     assert!(!told(&["hold"]), "it is held");
 }
+
+#[test]
+fn why_says_that_what_runs_there_is_held() {
+    let repo = held();
+    let said = run(&repo, &["why", "web", "staging"]).text();
+    assert_snapshot!(said.split("--- stderr\n").nth(1).unwrap_or_default(), @"
+    note: web is held in staging until it is resumed: INC-42: too slow
+    hint: git promote resume staging web
+    hint: git promote why web staging v1.2.3
+    ");
+    let other = run(&repo, &["why", "web", "dev"]).text();
+    assert!(!other.contains("is held"), "{other}");
+}
