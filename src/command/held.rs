@@ -20,15 +20,22 @@ pub(super) fn holds(snapshot: &dyn Snapshot) -> Result<Holds, Failure> {
     Ok(Holds::read(bytes.as_deref())?)
 }
 
-/// That a hold names no environment: it holds nothing. A file that cannot be
-/// read is not told of here.
-pub(super) fn unknown_environments(snapshot: &dyn Snapshot, config: &Config) -> Vec<Remark> {
+/// That a hold names no environment or app that there is: it holds nothing. A
+/// file that cannot be read is not told of here.
+pub(super) fn idle(snapshot: &dyn Snapshot, config: &Config, now: i64) -> Vec<Remark> {
     let held = holds(snapshot).unwrap_or_default();
-    let is_unknown = |hold: &&Hold| config.environment(hold.environment.as_str()).is_none();
-    let told = |hold: &Hold| {
-        Remark::Warning(format!("{HOLDS}: there is no environment `{}`", hold.environment))
-    };
-    held.all().iter().filter(is_unknown).map(told).collect()
+    let known = |hold: &&&Hold| config.environment(hold.environment.as_str()).is_some();
+    let active: Vec<&Hold> = held.all().iter().filter(|hold| hold.is_active(now)).collect();
+    let (known, unknown): (Vec<&Hold>, Vec<&Hold>) = active.iter().partition(known);
+    let nowhere = unknown.iter().map(|hold| {
+        format!("{HOLDS}: there is no environment `{}`, so nothing is held", hold.environment)
+    });
+    let lost = astray(snapshot, config, &known).unwrap_or_default();
+    let lost = lost.iter().map(|hold| {
+        let Hold { environment, app, .. } = hold;
+        format!("{HOLDS}: {environment} has no app `{app}`, so nothing is held")
+    });
+    nowhere.chain(lost).map(Remark::Warning).collect()
 }
 
 /// The holds that are about no app of their environment.
@@ -37,30 +44,33 @@ pub(super) fn astray(
     config: &Config,
     holds: &[&Hold],
 ) -> Result<Vec<Hold>, Failure> {
-    let found = of_held(snapshot, config, holds)?;
-    let lost = holds.iter().filter(|hold| cells(&found, hold).next().is_none());
-    Ok(lost.map(|hold| (*hold).clone()).collect())
+    let overlays = overlays(snapshot, config, holds)?;
+    let has = |hold: &&&Hold| {
+        overlays.iter().any(|overlay| {
+            let app = overlay.app.as_ref();
+            app.is_some_and(|app| hold.is_for(&overlay.environment, app))
+        })
+    };
+    let unseen: Vec<&Hold> = holds.iter().filter(|hold| !has(hold)).copied().collect();
+    // Where the layout names no app, what stands in the files does.
+    let found = read(snapshot, config, &unseen)?;
+    let lost = unseen.into_iter().filter(|hold| cells(&found, hold).next().is_none());
+    Ok(lost.cloned().collect())
 }
 
-/// What to say of the holds beside unknown environments: that one is about no
-/// app, or that it is over while the markers of its app are still hidden.
-pub(super) fn amiss(
+/// That a hold is over while the markers of its app are still hidden.
+pub(super) fn still_hidden(
     snapshot: &dyn Snapshot,
     config: &Config,
     now: i64,
 ) -> Result<Vec<Remark>, Failure> {
     let held = holds(snapshot)?;
-    let known = |hold: &&Hold| config.environment(hold.environment.as_str()).is_some();
-    let known: Vec<&Hold> = held.all().iter().filter(known).collect();
-    let found = of_held(snapshot, config, &known)?;
+    let over: Vec<&Hold> = held.all().iter().filter(|hold| !hold.is_active(now)).collect();
+    let found = read(snapshot, config, &over)?;
     let mut remarks = Vec::new();
-    for hold in known {
+    for hold in over {
         let Hold { environment, app, .. } = hold;
-        if hold.is_active(now) {
-            let warning = format!("{HOLDS}: {environment} has no app `{app}`, so nothing is held");
-            let lost = cells(&found, hold).next().is_none();
-            remarks.extend(lost.then_some(Remark::Warning(warning)));
-        } else if is_hidden(snapshot, &found, hold)? {
+        if is_hidden(snapshot, &found, hold)? {
             remarks.push(Remark::Warning(format!(
                 "the hold of {app} in {environment} is over, and its `$imagepolicy` markers are \
                  still hidden from Flux"
@@ -71,18 +81,23 @@ pub(super) fn amiss(
     Ok(remarks)
 }
 
-/// What there is of the apps that holds name.
-fn of_held(
+/// The overlays of the apps that holds name.
+fn overlays(
     snapshot: &dyn Snapshot,
     config: &Config,
     holds: &[&Hold],
-) -> Result<Inventory, Failure> {
+) -> Result<Vec<Overlay>, Failure> {
     if holds.is_empty() {
-        return Ok(Inventory::default());
+        return Ok(Vec::new());
     }
     let names: BTreeSet<String> = holds.iter().map(|hold| hold.app_name().to_owned()).collect();
     let names: Vec<String> = names.into_iter().collect();
-    let overlays = discover::overlays_of(snapshot, config, Some(&names))?;
+    Ok(discover::overlays_of(snapshot, config, Some(&names))?)
+}
+
+/// What there is of the apps that holds name.
+fn read(snapshot: &dyn Snapshot, config: &Config, holds: &[&Hold]) -> Result<Inventory, Failure> {
+    let overlays = overlays(snapshot, config, holds)?;
     let here = |overlay: &Overlay| holds.iter().any(|h| h.environment == overlay.environment);
     Ok(discover::read(snapshot, config, overlays, &here)?)
 }

@@ -15,7 +15,7 @@ use crate::schedule::{Span, moment, shown};
 
 use super::change::{Change, Delivering, Performed};
 use super::chosen::environment;
-use super::held::{amiss, file, holds};
+use super::held::{file, holds, still_hidden};
 use super::preview::DeliveryArgs;
 use super::{Answer, Context, Exit, Failure, Workspace};
 
@@ -322,7 +322,7 @@ fn list(context: &Context, to: Option<&str>) -> Result<Answer, Failure> {
         now: context.now,
     };
     let mut remarks = workspace.config_notes();
-    remarks.extend(amiss(&workspace.snapshot, &workspace.config, context.now)?);
+    remarks.extend(still_hidden(&workspace.snapshot, &workspace.config, context.now)?);
     Ok(Answer { text: render(context, &report), remarks, exit: Exit::Done })
 }
 

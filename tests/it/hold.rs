@@ -332,20 +332,20 @@ fn a_hold_of_nothing_is_told() {
     };
     let told = remarks(&["hold"]);
     assert_snapshot!(told, @"
-    warning: .promote/holds.toml: there is no environment `prodd`
+    warning: .promote/holds.toml: there is no environment `prodd`, so nothing is held
     warning: .promote/holds.toml: staging has no app `wep`, so nothing is held
     ");
     assert_eq!(remarks(&["status"]), told);
     // The second time it is told from what was kept.
     assert_eq!(remarks(&["status"]), told);
     assert_eq!(remarks(&["config", "validate"]), told);
-    assert!(remarks(&["web@v1.2.3", "staging"]).contains("no environment `prodd`"));
+    assert_eq!(remarks(&["web@v1.2.3", "staging", "-n"]), told);
     let check = run(&repo, &["check", "base..HEAD", "-v"]).stdout(0);
     let of_rule: Vec<&str> = check.lines().filter(|line| line.contains("GP016")).collect();
     assert_snapshot!(of_rule.join("\n"), @"
     warn  GP016  staging: this change holds wep in staging: INC-42; there is no such app there, so nothing is held
     warn  GP016  prodd: this change holds web in prodd: INC-42; there is no such app there, so nothing is held
-    ok    GP016  this change holds web in dev: INC-42
+    ok    GP016  dev: this change holds web in dev: INC-42
     ");
 }
 

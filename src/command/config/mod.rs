@@ -106,8 +106,8 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let mut remarks: Vec<Remark> = warnings.into_iter().map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
-        remarks.extend(held::unknown_environments(&snapshot, &config));
-        remarks.extend(held::amiss(&snapshot, &config, context.now)?);
+        remarks.extend(held::idle(&snapshot, &config, context.now));
+        remarks.extend(held::still_hidden(&snapshot, &config, context.now)?);
         remarks.extend(ownership(context, &snapshot, &config)?);
     }
     Ok(Answer { remarks, ..Answer::done(text) })
