@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::discover::CellKey;
 use crate::gate::{self, Dated};
 use crate::git::{self, ObjectId};
-use crate::history::Timeline;
+use crate::history::{Moment, Timeline};
 use crate::plan::Planned;
 
 use super::Failure;
@@ -15,8 +15,8 @@ use super::evidence::{Ground, cells_of};
 /// wrongly, one after the other, for an arrival to look older than it is.
 const BEFORE: usize = 1_000;
 
-/// The dates of what brought the versions to the environments before, and took
-/// them away, where the config asks for a time.
+/// The dates of what brought the versions to the environments, and took them
+/// away, where the config asks for a time.
 pub(super) fn dates(
     ground: Ground<'_>,
     promotions: &[Planned],
@@ -37,26 +37,39 @@ pub(super) fn dates(
     Ok(found)
 }
 
-/// The commits whose dates count: those that brought the newest stay of the
-/// version, and those that ended it.
+/// The commits whose dates count.
 fn arrivals(
     ground: Ground<'_>,
     promotions: &[Planned],
     timelines: &BTreeMap<CellKey, Timeline>,
 ) -> BTreeSet<ObjectId> {
-    let timed = |planned: &&Planned| ground.config.guard(&planned.promotion.to).soak.is_some();
-    let mut found = BTreeSet::new();
-    for planned in promotions.iter().filter(timed) {
-        let wanted = gate::tag_or_digest(&planned.promotion.version);
-        let before = cells_of(planned).into_iter().skip(1);
-        for timeline in before.filter_map(|key| timelines.get(&key)) {
-            let Some(at) = timeline.held.iter().position(|held| held.pin.carries(&wanted)) else {
-                continue;
-            };
-            let ends = timeline.held.iter().skip(at.saturating_sub(1)).take(2);
-            let moments = ends.filter_map(|held| held.since.as_ref());
-            found.extend(moments.filter_map(|m| ObjectId::from_hex(m.commit.as_bytes()).ok()));
+    let mut moments: Vec<&Moment> = Vec::new();
+    for planned in promotions {
+        let to = &planned.promotion.to;
+        if ground.config.guard(to).soak.is_some() {
+            moments.extend(soaked(planned, timelines));
         }
+        let mut policies = ground.config.guards.policies.iter().filter(|one| one.is_for(to));
+        if policies.any(|policy| policy.expression.asks_of_places()) {
+            let cells = cells_of(planned);
+            moments.extend(cells.iter().filter_map(|key| timelines.get(key)?.since()));
+        }
+    }
+    moments.iter().filter_map(|m| ObjectId::from_hex(m.commit.as_bytes()).ok()).collect()
+}
+
+/// What brought the newest stay of the version to the environments before, and
+/// what ended it.
+fn soaked<'t>(planned: &Planned, timelines: &'t BTreeMap<CellKey, Timeline>) -> Vec<&'t Moment> {
+    let wanted = gate::tag_or_digest(&planned.promotion.version);
+    let before = cells_of(planned).into_iter().skip(1);
+    let mut found = Vec::new();
+    for timeline in before.filter_map(|key| timelines.get(&key)) {
+        let Some(at) = timeline.held.iter().position(|held| held.pin.carries(&wanted)) else {
+            continue;
+        };
+        let ends = timeline.held.iter().skip(at.saturating_sub(1)).take(2);
+        found.extend(ends.filter_map(|held| held.since.as_ref()));
     }
     found
 }

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use crate::config::{self, HOLDS, Hold, Holds};
+use crate::config::{self, Hold, Holds};
 use crate::diff;
 use crate::discover::{self, Inventory, Overlay};
 use crate::kustomize;
 use crate::model::{AppId, Edit, EnvironmentName, FileChange, RepoPath, Snapshot};
 use crate::output::{self, Format};
 use crate::report::{Ending, HoldAction, HoldReport};
-use crate::schedule::{Span, shown};
+use crate::schedule::{Span, moment, shown};
 
 use super::change::{Change, Delivering, Performed};
 use super::chosen::environment;
-use super::held::{file, holds};
+use super::held::{file, holds, still_hidden};
 use super::preview::DeliveryArgs;
-use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+use super::{Answer, Context, Exit, Failure, Workspace};
 
 /// Keep an app where it is, with a reason; without words: what is held.
 ///
@@ -34,8 +34,8 @@ pub struct HoldArgs {
     /// Why it is held
     #[arg(long, value_name = "TEXT", requires = "app")]
     pub reason: Option<String>,
-    /// When the hold ends by itself: a time such as 2026-12-01T10:00:00Z, or a
-    /// span from now on, such as 3d
+    /// When the hold ends by itself: a time such as 2026-12-01T10:00:00Z, a day
+    /// that is included (UTC), or a span from now on, such as 3d
     #[arg(long, value_name = "TIME", requires = "app")]
     pub until: Option<String>,
     /// Hide the `$imagepolicy` markers of the app from Flux too, so that its
@@ -112,11 +112,10 @@ pub fn resume(context: &Context, args: &ResumeArgs) -> Result<Answer, Failure> {
 /// The file without the hold, and which one that was.
 fn lifted(workspace: &Workspace, args: &ResumeArgs) -> Result<(Vec<FileChange>, Hold), Failure> {
     let all = holds(&workspace.snapshot)?;
-    let name = |hold: &Hold| hold.app.rsplit('/').next().unwrap_or_default().to_owned();
     let here = |hold: &&Hold| hold.environment.as_str() == args.environment;
     let found: Vec<&Hold> = all.all().iter().filter(here).filter(|h| h.app == args.app).collect();
-    let short = || all.all().iter().filter(here).filter(|hold| name(hold) == args.app);
-    let found = if found.is_empty() { short().collect() } else { found };
+    let meant = || all.all().iter().filter(here).filter(|hold| is_meant(hold, &args.app));
+    let found = if found.is_empty() { meant().collect() } else { found };
     let [one] = found.as_slice() else {
         let message = format!("{} is not held in {}", args.app, args.environment);
         return Err(Failure::not_found(message).hint("git promote hold"));
@@ -128,6 +127,16 @@ fn lifted(workspace: &Workspace, args: &ResumeArgs) -> Result<(Vec<FileChange>, 
         Some(new) => vec![rewritten(Some(old), new)],
     };
     Ok((files, (*one).clone()))
+}
+
+/// Whether a hold is about what a user names: either may leave out the group.
+fn is_meant(hold: &Hold, name: &str) -> bool {
+    let split = |text: &str| match text.split_once(['/', ':']) {
+        Some((group, name)) => (Some(group.to_owned()), name.to_owned()),
+        None => (None, text.to_owned()),
+    };
+    let (own, meant) = (split(&hold.app), split(name));
+    own.1 == meant.1 && (own.0 == meant.0 || own.0.is_none() || meant.0.is_none())
 }
 
 /// The app in the environment.
@@ -257,13 +266,12 @@ fn one_line(reason: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A time, or a span from now on.
+/// A time, the end of a day, or a span from now on.
 fn until(text: &str, now: i64) -> Result<i64, Failure> {
-    let time = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_second);
     let span = text.parse::<Span>().map(|span| now.saturating_add(span.seconds()));
-    let Some(until) = time.ok().or(span.ok()) else {
-        return Err(Failure::usage(format!("`{text}` is neither a time nor a span"))
-            .hint("--until 2026-12-01T10:00:00Z, or --until 3d"));
+    let Some(until) = moment(text).map(|(_, end)| end).or(span.ok()) else {
+        return Err(Failure::usage(format!("`{text}` is neither a time, a day nor a span"))
+            .hint("--until 2026-12-01T10:00:00Z, --until 2026-12-01, or --until 3d"));
     };
     if until <= now {
         return Err(Failure::usage(format!("`{text}` is over")).hint("--until 3d"));
@@ -313,15 +321,8 @@ fn list(context: &Context, to: Option<&str>) -> Result<Answer, Failure> {
         unified: None,
         now: context.now,
     };
-    let unknown = report
-        .holds
-        .iter()
-        .filter(|hold| workspace.config.environment(hold.environment.as_str()).is_none());
-    let told = |hold: &Hold| {
-        Remark::Warning(format!("{HOLDS}: there is no environment `{}`", hold.environment))
-    };
     let mut remarks = workspace.config_notes();
-    remarks.extend(unknown.map(told));
+    remarks.extend(still_hidden(&workspace.snapshot, &workspace.config, context.now)?);
     Ok(Answer { text: render(context, &report), remarks, exit: Exit::Done })
 }
 
@@ -345,6 +346,7 @@ mod tests {
         assert_eq!(until("3d", 100).unwrap(), 100 + 3 * 86_400);
         assert_eq!(until("1970-01-01T00:01:41Z", 100).unwrap(), 101);
         assert!(until("1970-01-01T00:01:40Z", 100).is_err(), "it is over");
+        assert_eq!(until("1970-01-01", 100).unwrap(), 86_400, "the day is included");
         assert!(until("soon", 100).is_err() && until("-1h", 100).is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! `git promote wait`: whether what runs where a change takes its versions from
 //! is healthy; the required check of a pull request that is merged by itself.
 
+mod needs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
 use crate::model::{
     AppId, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion, Sight,
-    Snapshot, quoted,
+    Snapshot, Sources, quoted,
 };
 use crate::output::{self, Format};
 use crate::report::{WaitReport, WaitRow};
@@ -22,6 +24,7 @@ use super::evidence::{Ground, Reach, timelines};
 use super::moved::{inventory, moved};
 use super::outside::{Asker, PATIENCE, Subject, Trouble};
 use super::{Answer, Context, Exit, Failure, Remark, workspace};
+use needs::{Choice, Need};
 
 /// Wait until what runs in an environment is healthy.
 ///
@@ -75,7 +78,7 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
 /// `git promote wait [ENV]`
 pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
     let repo = Repository::open(&context.directory)?;
-    let (base, subjects) = subjects(&repo, args)?;
+    let Wanted { base, subjects, needs } = wanted(&repo, args)?;
     if subjects.is_empty() {
         let report = WaitReport { rows: Vec::new() };
         return Ok(Answer::done(render(context, &report)));
@@ -87,9 +90,13 @@ pub fn run(context: &Context, args: &WaitArgs) -> Result<Answer, Failure> {
         // Nothing is waited for where nobody can ever answer.
         asker.forge()?;
     }
-    let waiting = Waiting { args, asker, base: &base, subjects: &subjects };
+    let waiting = Waiting { args, asker, base: &base, subjects: &subjects, needs: &needs };
     let (rows, exit) = waiting.until_known()?;
-    let remarks = waiting.ending(context, exit);
+    let mut remarks = waiting.ending(context, exit);
+    if exit == Exit::Done && rows.iter().any(|row| row.state != Health::Healthy) {
+        let note = "of `from-any` one environment that is healthy is enough";
+        remarks.push(Remark::Note(note.to_owned()));
+    }
     Ok(Answer { text: render(context, &WaitReport { rows }), remarks, exit })
 }
 
@@ -121,8 +128,15 @@ type Subjects = BTreeMap<Row, Vec<Look>>;
 /// go on to: these say how it is looked at.
 type Moves = BTreeMap<(Row, String), BTreeSet<EnvironmentName>>;
 
-fn subjects(repo: &Repository, args: &WaitArgs) -> Result<(Base, Subjects), Failure> {
-    let (id, moves) = match &args.environment {
+/// What is waited for.
+struct Wanted {
+    base: Base,
+    subjects: Subjects,
+    needs: Vec<Need>,
+}
+
+fn wanted(repo: &Repository, args: &WaitArgs) -> Result<Wanted, Failure> {
+    let (id, moves, choices) = match &args.environment {
         Some(name) => standing(repo, name)?,
         None => changing(repo, args)?,
     };
@@ -142,7 +156,12 @@ fn subjects(repo: &Repository, args: &WaitArgs) -> Result<(Base, Subjects), Fail
         }
     }
     found.retain(|_, looks| !looks.is_empty());
-    Ok((base, found))
+    let asks = |to: &EnvironmentName| {
+        let environment = base.config.environment(to.as_str());
+        args.context.is_some() || environment.is_some_and(|to| to.health.is_some())
+    };
+    let needs = needs::needs(&found, &moves, (&choices, &asks));
+    Ok(Wanted { base, subjects: found, needs })
 }
 
 /// How it is looked at: as --context says, else as the environments say that
@@ -176,7 +195,7 @@ fn settings(
 
 /// Everything that runs in an environment at HEAD. What is looked at say the
 /// environments after it; after the last one, itself.
-fn standing(repo: &Repository, name: &str) -> Result<(ObjectId, Moves), Failure> {
+fn standing(repo: &Repository, name: &str) -> Result<(ObjectId, Moves, Vec<Choice>), Failure> {
     let head = repo.resolve("HEAD")?;
     let snapshot = repo.snapshot(head)?;
     let config = workspace::read_config(&snapshot)?;
@@ -198,11 +217,11 @@ fn standing(repo: &Repository, name: &str) -> Result<(ObjectId, Moves), Failure>
         Some(((row, key.image.clone()), entered.clone()))
     };
     let here = inventory.cells.iter().filter(|(key, _)| key.environment == environment.name);
-    Ok((head, here.filter_map(of).collect()))
+    Ok((head, here.filter_map(of).collect(), Vec::new()))
 }
 
 /// What a change takes from where.
-fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves), Failure> {
+fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves, Vec<Choice>), Failure> {
     let asked = Asked { base: args.base.clone(), head: args.head.clone(), ..Asked::default() };
     let env = |name: &str| std::env::var(name).ok();
     let stdin = || Ok(Vec::new());
@@ -213,15 +232,22 @@ fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves), Fai
     };
     let change = pair.change(repo)?;
     let config = workspace::read_config(&change.before)?;
-    let mut moves = Moves::new();
+    let (mut moves, mut choices) = (Moves::new(), Vec::new());
     for planned in moved(&change, &config)?.planned {
         let Promotion { app, image, from, to, version, .. } = planned.promotion;
+        let mut rows = BTreeSet::new();
         for environment in from {
             let row = Row { environment, app: app.clone(), version: version.clone() };
-            moves.entry((row, image.clone())).or_default().insert(to.clone());
+            moves.entry((row.clone(), image.clone())).or_default().insert(to.clone());
+            rows.insert(row);
+        }
+        let entered = config.environment(to.as_str());
+        let sources = entered.map(|environment| config.sources_for(environment, &app));
+        if matches!(sources, Some(Sources::Any(_))) {
+            choices.push(Choice { to, rows });
         }
     }
-    Ok((pair.base, moves))
+    Ok((pair.base, moves, choices))
 }
 
 /// The repository of the image where the environment runs the version, and the
@@ -249,6 +275,7 @@ struct Waiting<'a> {
     asker: Asker<'a>,
     base: &'a Base,
     subjects: &'a Subjects,
+    needs: &'a [Need],
 }
 
 impl Waiting<'_> {
@@ -264,11 +291,11 @@ impl Waiting<'_> {
         let (start, timeout) = (Instant::now(), self.timeout());
         loop {
             let rows = self.ask()?;
-            let any = |health: Health| rows.iter().any(|row| row.state == health);
-            if any(Health::Failed) {
+            let states: Vec<Health> = self.needs.iter().map(|need| need.state(&rows)).collect();
+            if states.contains(&Health::Failed) {
                 return Ok((rows, Exit::Refused));
             }
-            if !any(Health::Pending) && !any(Health::Unknown) {
+            if states.iter().all(|state| *state == Health::Healthy) {
                 return Ok((rows, Exit::Done));
             }
             let left = timeout.saturating_sub(start.elapsed());

@@ -9,7 +9,7 @@ use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::output::Paint;
 use crate::worktree::read_beneath;
 
-use super::{ColorChoice, Context, Exit, Failure, Remark};
+use super::{ColorChoice, Context, Exit, Failure, Remark, held};
 
 /// A repository, opened, with the config of its base commit.
 pub struct Workspace {
@@ -27,6 +27,7 @@ pub struct Workspace {
     pub paint: Paint,
     /// Whether the base is what is checked out here.
     pub local: bool,
+    now: i64,
 }
 
 /// How the `promote.toml` of the work tree differs from the committed one.
@@ -73,7 +74,16 @@ impl Workspace {
             }
         })?;
         let paint = paint(context, &repo);
-        Ok(Self { repo, base, branch: head.branch, snapshot, config, paint, local: true })
+        Ok(Self {
+            repo,
+            base,
+            branch: head.branch,
+            snapshot,
+            config,
+            paint,
+            local: true,
+            now: context.now,
+        })
     }
 
     /// A repository with everything read from the tip of a branch of a remote.
@@ -82,7 +92,7 @@ impl Workspace {
         let snapshot = repo.snapshot(base)?;
         let config = read_config(&snapshot)?;
         let (branch, paint) = (Some(tip.branch.clone()), paint(context, &repo));
-        Ok(Self { repo, base, branch, snapshot, config, paint, local: false })
+        Ok(Self { repo, base, branch, snapshot, config, paint, local: false, now: context.now })
     }
 
     /// Where in the tree the user stands; the root where that is not known.
@@ -96,8 +106,9 @@ impl Workspace {
         if self.local { pending(&self.repo, &self.snapshot) } else { None }
     }
 
-    /// What is to be said of the config: that it is a guess, or that another
-    /// one lies in the work tree and does not count yet.
+    /// What is to be said of the config: that it is a guess, that another one
+    /// lies in the work tree and does not count yet, or that a hold holds
+    /// nothing.
     pub fn config_notes(&self) -> Vec<Remark> {
         let pending = self.pending();
         let says = pending.map(|pending| match pending {
@@ -111,7 +122,8 @@ impl Workspace {
             Origin::Guess(guess) => Some(format!("no promote.toml: guessed {}", guess.summary)),
             _ => None,
         };
-        says.map(str::to_owned).into_iter().chain(guess).map(Remark::Note).collect()
+        let notes = says.map(str::to_owned).into_iter().chain(guess).map(Remark::Note);
+        notes.chain(held::idle(&self.snapshot, &self.config, self.now)).collect()
     }
 }
 

@@ -329,7 +329,11 @@ impl Problem {
             Self::BadValue { kind, .. } => format!("write it like {}", kind.example()),
             Self::UnknownRule(_) => "rules are GP001 to GP019".to_owned(),
             Self::FixedRule(_) => "remove it: the rule has no exception".to_owned(),
-            Self::NotExempt(rule) => format!("remove `{rule}`: what ran here satisfies GP001"),
+            Self::NotExempt(rule) => match rule.as_str() {
+                "GP001" => "remove `GP001`: what ran here satisfies GP001".to_owned(),
+                "GP017" => "write `|| promotion.rollback` in the policy instead".to_owned(),
+                _ => format!("remove `{rule}`: the rule has no exception"),
+            },
             Self::UnknownValue { known, .. } => format!("write one of: {}", known.join(", ")),
             Self::NotOneTime | Self::Duration | Self::Overlap { .. } | Self::NeverOpens(_) => {
                 self.window_hint()

@@ -2,9 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use ssh_key::PublicKey;
 use toml::Spanned;
 
@@ -14,21 +11,13 @@ use super::guards::bad;
 use super::raw::Text;
 use super::write::{string, strings};
 use super::{AllowedSigner, OverrideGrant, Until};
+use crate::schedule::moment;
 
 /// A date, whose day is included, or a time.
 pub(super) fn until(source: Source<'_>, text: &Text) -> Result<Until, ConfigError> {
     let written = text.get_ref();
-    let day = |date: Date| {
-        let next = date.checked_add(1.day()).ok()?;
-        Some(next.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    };
-    let end = match (written.parse::<Timestamp>(), written.parse::<Date>()) {
-        (Ok(time), _) => Some(time),
-        (Err(_), Ok(date)) if written.len() == "2026-12-31".len() => day(date),
-        _ => None,
-    };
     let wrong = || bad(source, (text, Kind::Moment), "it is neither a date nor a time with a zone");
-    let end = end.ok_or_else(wrong)?.as_second();
+    let (_, end) = moment(written).ok_or_else(wrong)?;
     Ok(Until { text: written.clone(), end })
 }
 

@@ -8,7 +8,7 @@ use super::grammar::printable;
 use super::raw::{RawConfig, RawEnvironment, RawRollback, Text};
 use super::read::FIXED;
 use super::write::{string, strings};
-use super::{Config, PolicyRule, policies, times};
+use super::{Config, PolicyRule, looser, policies, times};
 use crate::model::{EnvironmentName, Rule};
 use crate::schedule::{Calendar, Freeze, Span, Window};
 
@@ -69,11 +69,8 @@ impl Guard {
         let exempts = other.exempt.as_deref().unwrap_or(&EXEMPT);
         let more = exempts.iter().filter(|rule| !self.exempts(**rule));
         found.extend(more.map(|rule| format!("a rollback is exempt from {rule}")));
-        if self.windows != other.windows && !self.windows.is_empty() {
-            found.push("its windows are others".to_owned());
-        }
-        let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
-        found.extend(gone.map(Freeze::gone));
+        found.extend(looser::windows(&self.windows, &other.windows));
+        found.extend(looser::freezes(&self.freezes, &other.freezes));
         let gone = self.trailers.iter().filter(|key| !other.trailers.contains(key));
         found.extend(gone.map(|key| format!("the trailer {key} is no longer wanted")));
         found
@@ -83,10 +80,9 @@ impl Guard {
 impl Guards {
     /// What others let through everywhere that these do not, in words.
     pub fn loosened(&self, other: &Self) -> Vec<String> {
-        let gone = self.freezes.iter().filter(|freeze| !other.freezes.contains(freeze));
-        let lost = self.policies.iter().filter(|policy| !other.policies.contains(policy));
-        let lost = lost.map(|policy| format!("the policy `{}` is gone or another", policy.name));
-        gone.map(Freeze::gone).chain(lost).collect()
+        let mut found = looser::freezes(&self.freezes, &other.freezes);
+        found.extend(looser::policies(&self.policies, &other.policies));
+        found
     }
 }
 
@@ -148,7 +144,7 @@ fn exempt(source: Source<'_>, raw: &RawRollback) -> Result<Option<Vec<Rule>>, Co
         let Ok(rule) = name.get_ref().parse::<Rule>() else {
             return fail(Problem::UnknownRule(shown()));
         };
-        if FIXED.contains(&rule) || rule == Rule::GP001 {
+        if FIXED.contains(&rule) || matches!(rule, Rule::GP001 | Rule::GP017) {
             return fail(Problem::NotExempt(rule.to_string()));
         }
         if !rules.insert(rule) {

@@ -14,6 +14,7 @@ use super::guards::bad;
 use super::raw::Text;
 use super::write::string;
 use crate::model::{AppId, EnvironmentName};
+use crate::schedule::shown;
 
 /// Where the file stands.
 pub const HOLDS: &str = ".promote/holds.toml";
@@ -43,6 +44,25 @@ impl Hold {
     /// Whether it still holds.
     pub fn is_active(&self, now: i64) -> bool {
         self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether it is about the app, as a user names it: people write holds too.
+    pub fn is_for(&self, environment: &EnvironmentName, app: &AppId) -> bool {
+        self.environment == *environment && app.answers_to(&self.app)
+    }
+
+    /// What it says of an app that it holds.
+    pub fn says(&self, app: &AppId) -> String {
+        let until = self.until.and_then(shown);
+        let until =
+            until.map_or("until it is resumed".to_owned(), |until| format!("until {until}"));
+        format!("{app} is held in {} {until}: {}", self.environment, self.reason)
+    }
+
+    /// The name of the app, without its group and labels.
+    pub fn app_name(&self) -> &str {
+        let name = self.app.split('[').next().unwrap_or_default();
+        name.rsplit(['/', ':']).next().unwrap_or_default()
     }
 
     fn is_of(&self, environment: &EnvironmentName, app: &str) -> bool {
@@ -102,17 +122,21 @@ impl Holds {
         &self.0
     }
 
-    /// The hold of an app in an environment, active or not.
+    /// The hold of an app in an environment: one that holds still, else one that
+    /// is over.
+    pub fn of(&self, environment: &EnvironmentName, app: &AppId, now: i64) -> Option<&Hold> {
+        let own = || self.0.iter().filter(|hold| hold.is_for(environment, app));
+        own().find(|hold| hold.is_active(now)).or_else(|| own().next())
+    }
+
+    /// The entry of an app in an environment, named by these very words.
     pub fn find(&self, environment: &EnvironmentName, app: &str) -> Option<&Hold> {
         self.0.iter().find(|hold| hold.is_of(environment, app))
     }
 
     /// The hold that keeps an app where it is now.
     pub fn active(&self, environment: &EnvironmentName, app: &AppId, now: i64) -> Option<&Hold> {
-        if self.0.is_empty() {
-            return None;
-        }
-        self.find(environment, &app.to_string()).filter(|hold| hold.is_active(now))
+        self.of(environment, app, now).filter(|hold| hold.is_active(now))
     }
 
     /// Those that others do not have.
@@ -148,15 +172,14 @@ pub fn with_hold(text: Option<&str>, hold: &Hold) -> Result<String, ConfigError>
     Ok(proven(format!("{kept}{end}\n{}", block(hold)), &wanted))
 }
 
-/// The text without the hold of an app; `None` where nothing is left but
-/// what stands above the first one.
+/// The text without the hold of an app; `None` where nothing is left but our own
+/// first lines.
 pub fn without_hold(text: &str, hold: &Hold) -> Result<Option<String>, ConfigError> {
     let mut wanted = Holds::read(Some(text.as_bytes()))?;
     wanted.0.retain(|other| !other.is_of(&hold.environment, &hold.app));
-    if wanted.0.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(proven(cut(text, hold).unwrap_or_default(), &wanted)))
+    let left = proven(cut(text, hold).unwrap_or_default(), &wanted);
+    let ours = left.trim().is_empty() || left.trim() == HEADER.trim();
+    Ok((!ours || !wanted.0.is_empty()).then_some(left))
 }
 
 /// The text if it reads as what is wanted; else what is wanted, written anew.
@@ -179,7 +202,8 @@ fn block(hold: &Hold) -> String {
     )
 }
 
-/// The text without the lines of one hold, and the blank line above them.
+/// The text without the lines of one hold, and the blank line above them. What
+/// is a comment below its last line is about something else.
 fn cut(text: &str, hold: &Hold) -> Option<String> {
     let holds = Holds::read(Some(text.as_bytes())).ok()?;
     let Some(at) = holds.0.iter().position(|other| other.is_of(&hold.environment, &hold.app))
@@ -191,14 +215,17 @@ fn cut(text: &str, hold: &Hold) -> Option<String> {
     let heads: Vec<usize> =
         lines.iter().enumerate().filter(|(_, line)| is_head(line)).map(|(at, _)| at).collect();
     let (start, end) = (*heads.get(at)?, heads.get(at + 1).copied().unwrap_or(lines.len()));
-    let mut before = lines.get(..start)?;
-    while let [rest @ .., last] = before
-        && last.trim().is_empty()
-    {
-        before = rest;
-    }
-    let after = lines.get(end..)?;
-    let gap = if after.is_empty() { "" } else { "\n" };
+    let blank = |line: &&str| line.trim().is_empty();
+    let beside = |line: &&str| blank(line) || line.trim_start().starts_with('#');
+    let before = lines.get(..start)?;
+    let above = before.iter().rev().take_while(|line| blank(line)).count();
+    let before = before.get(..start - above)?;
+    let own = lines.get(start..end)?;
+    let below = own.iter().rev().take_while(|line| beside(line)).count();
+    let after = lines.get(end - below..)?;
+    let blanks = after.iter().take_while(|line| blank(line)).count();
+    let after = after.get(blanks..)?;
+    let gap = if before.is_empty() || after.is_empty() { "" } else { "\n" };
     Some(format!("{}{gap}{}", before.concat(), after.concat()))
 }
 
@@ -245,6 +272,39 @@ mod tests {
         let trap = "hold = [{ environment = 'a', app = 'b', reason = '''\n[[hold]]\n''' }, { environment = 'c', app = 'd', reason = 'z' }]\n";
         let less = without_hold(trap, &hold("a", "b")).unwrap().unwrap();
         assert_eq!(Holds::read(Some(less.as_bytes())).unwrap().all().len(), 1, "{less}");
+    }
+
+    #[test]
+    fn the_comments_of_people_outlive_the_last_hold() {
+        let entry =
+            |app: &str| format!("[[hold]]\nenvironment = 'a'\napp = '{app}'\nreason = 'c'\n");
+        let text = format!("{HEADER}# ask ops first\n\n{}\n# until v2\n{}", entry("b"), entry("d"));
+        let one = without_hold(&text, &hold("a", "b")).unwrap().unwrap();
+        assert_eq!(one, format!("{HEADER}# ask ops first\n\n# until v2\n{}", entry("d")));
+        let none = without_hold(&one, &hold("a", "d")).unwrap();
+        assert_eq!(none, Some(format!("{HEADER}# ask ops first\n\n# until v2\n")));
+        let again = with_hold(none.as_deref(), &hold("a", "b")).unwrap();
+        assert!(again.starts_with(&none.unwrap()), "{again}");
+        assert_eq!(without_hold(&entry("b"), &hold("a", "b")), Ok(None));
+        let below = format!("{}\n# the end\n", entry("b"));
+        assert_eq!(without_hold(&below, &hold("a", "b")), Ok(Some("# the end\n".to_owned())));
+    }
+
+    #[test]
+    fn a_hold_is_of_the_app_that_answers_to_it() {
+        let app = AppId { group: Some("shop".to_owned()), ..AppId::named("web") };
+        let prod = EnvironmentName::new("prod");
+        for (name, holds) in [("web", true), ("shop/web", true), ("shop:web", true), ("we", false)]
+        {
+            let text = with_hold(None, &hold("prod", name)).unwrap();
+            let read = Holds::read(Some(text.as_bytes())).unwrap();
+            assert_eq!(read.active(&prod, &app, 0).is_some(), holds, "{name}");
+        }
+        // One that is over hides none that holds.
+        let over = Hold { until: Some(1), ..hold("prod", "shop/web") };
+        let both = Holds(vec![over, hold("prod", "web")]);
+        assert_eq!(both.active(&prod, &app, 5).map(|hold| hold.app.as_str()), Some("web"));
+        assert_eq!(hold("prod", "shop/web[cell=a/b]").app_name(), "web");
     }
 
     #[test]

@@ -86,6 +86,13 @@ impl Expression {
         &self.text
     }
 
+    /// Whether it asks something of environments, such as since when one runs a
+    /// version.
+    pub fn asks_of_places(&self) -> bool {
+        let asked = self.program.references();
+        ["from", "to"].iter().any(|name| asked.has_variable(name))
+    }
+
     /// Whether it is true of what is known; the reason where it cannot be
     /// told, which is never a yes.
     pub fn holds(&self, facts: &Facts) -> Result<bool, String> {

@@ -83,7 +83,12 @@ fn answer(case: &Case<'_>, planned: &Planned, (soak, sources): (Span, &Sources))
     let stays: Vec<Stay> =
         sources.names().iter().map(|source| stay(case, promotion, source)).collect();
     let any = matches!(sources, Sources::Any(_));
-    let long = |stay: &&Stay| stay.seconds.is_some_and(|seconds| seconds >= soak.seconds());
+    // What lets it in by what ran before lets that time count too.
+    let seen = case.config.environment(promotion.to.as_str()).is_some_and(|to| to.seen);
+    let last = seen || !any || !accepted::is_pinned_before(case, promotion);
+    let long = |stay: &&Stay| {
+        stay.seconds.is_some_and(|seconds| seconds >= soak.seconds()) && (last || stay.goes_on)
+    };
     let enough = if any { stays.iter().any(|s| long(&s)) } else { stays.iter().all(|s| long(&s)) };
     if enough {
         let texts: Vec<&str> = stays.iter().filter(long).map(|stay| stay.text.as_str()).collect();
@@ -112,6 +117,8 @@ struct Stay {
     seconds: Option<i64>,
     /// Since when, where it still has it.
     since: Option<i64>,
+    /// Whether it still has it.
+    goes_on: bool,
     /// Whether only the rest of the history would tell.
     cut: bool,
     text: String,
@@ -119,7 +126,7 @@ struct Stay {
 
 impl Stay {
     fn without(text: String) -> Self {
-        Self { seconds: None, since: None, cut: false, text }
+        Self { seconds: None, since: None, goes_on: false, cut: false, text }
     }
 
     fn reached_at(&self, soak: Span) -> Option<i64> {
@@ -190,7 +197,7 @@ fn now(case: &Case<'_>, (source, wanted): (&EnvironmentName, &Pin), since: &Arri
         remark => format!("{}, {remark}", short_id(since.commit)),
     };
     let text = format!("{source} has run {wanted} for {} ({remark})", human_span(seconds));
-    Stay { seconds: Some(seconds), since: Some(since.seconds), cut: false, text }
+    Stay { seconds: Some(seconds), since: Some(since.seconds), goes_on: true, cut: false, text }
 }
 
 /// A stay that is over, where that is enough.
@@ -207,5 +214,5 @@ fn past(
         human_span(seconds),
         short_id(since.commit)
     );
-    Stay { seconds: Some(seconds), since: None, cut: false, text }
+    Stay { seconds: Some(seconds), since: None, goes_on: false, cut: false, text }
 }

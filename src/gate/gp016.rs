@@ -1,7 +1,7 @@
 //! GP016: what is held stays where it is.
 
 use crate::config::{HOLDS, Hold};
-use crate::model::{Finding, Outcome, RepoPath, Rule};
+use crate::model::{Finding, Outcome, RepoPath, Rule, quoted};
 use crate::plan::Planned;
 use crate::schedule::shown;
 
@@ -31,35 +31,37 @@ fn judge_all(case: &Case<'_>) -> Vec<Finding> {
 fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
     let promotion = &planned.promotion;
     let (to, app) = (&promotion.to, &promotion.app);
-    if case.holds.all().is_empty() {
-        return None;
-    }
-    let hold = case.holds.find(to, &app.to_string())?;
-    let reason = &hold.reason;
-    let until = hold.until.and_then(shown);
+    let hold = case.holds.of(to, app, case.now)?;
     if !hold.is_active(case.now) {
-        let until = until.unwrap_or_default();
+        let until = hold.until.and_then(shown).unwrap_or_default();
         let message = format!("the hold of {app} in {to} ended at {until}");
         return Some(about(Rule::GP016, promotion, Outcome::Pass, message));
     }
-    let until = until.map_or("until it is resumed".to_owned(), |until| format!("until {until}"));
-    let message = format!("{app} is held in {to} {until}: {reason}");
-    let mut finding = about(Rule::GP016, promotion, Outcome::Fail, message);
+    let mut finding = about(Rule::GP016, promotion, Outcome::Fail, hold.says(app));
     finding.hint = Some(match case.check {
         Some(_) => override_hint(case, Rule::GP016, promotion),
-        None => format!("git promote resume {to} {}", app.word()),
+        None => format!("git promote resume {to} {}", quoted(&hold.app)),
     });
     Some(placed(finding, planned))
 }
 
 /// What a change of the file lifts, and what it holds anew.
 fn lifted(case: &Case<'_>) -> Vec<Finding> {
-    let Some(head) = case.check.and_then(|check| check.holds) else { return Vec::new() };
+    let Some(check) = case.check else { return Vec::new() };
+    let Some(head) = check.holds else { return Vec::new() };
     let ends = |hold: &&Hold| hold.is_active(case.now);
     let gone = case.holds.without(head).filter(ends);
-    let new = head.without(case.holds);
     let gone = gone.map(|hold| change(hold, Outcome::Warn, "lifts the hold of"));
-    gone.chain(new.map(|hold| change(hold, Outcome::Pass, "holds"))).collect()
+    let new = head.without(case.holds).map(|hold| {
+        let mut finding = change(hold, Outcome::Pass, "holds");
+        if check.astray.contains(hold) {
+            finding.outcome = Outcome::Warn;
+            finding.message =
+                format!("{}; there is no such app there, so nothing is held", finding.message);
+        }
+        finding
+    });
+    gone.chain(new).collect()
 }
 
 fn change(hold: &Hold, outcome: Outcome, does: &str) -> Finding {

@@ -10,7 +10,7 @@ use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, by_semver, quoted};
 use crate::plan::Planned;
 
-use super::{Ask, Case, Past, RuleInfo, about, accepted, override_hint, placed};
+use super::{Ask, Case, Past, RuleInfo, about, accepted, override_hint, placed, policy};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP017,
@@ -19,9 +19,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
           over `promotion`, `from`, `to`, `now`, `change` and `repo`, each with a name, and \
           `require-trailers` of an environment. They are read from the base. An expression is \
           typed and bounded when the config is read; where it cannot be told whether it holds, \
-          it does not. A policy with `override = true` can be waived with a reason.",
-    satisfy: "The finding says which policy it is, and `git promote config show` prints it. A \
-              trailer is given by\n\
+          it does not. A policy with `override = true` can be waived with a reason; that waives no \
+          other one.",
+    satisfy: "A finding names each policy that does not hold, and `git promote config show` prints \
+              them. A trailer is given by\n\
               \n    git promote APP@VERSION ENVIRONMENT --trailer Ticket=OPS-42\n\
               \nor stands in the message of a commit of the change.",
     overridable: false,
@@ -31,71 +32,57 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     let change =
         if case.config.guards.policies.is_empty() { None } else { Some(Arc::new(change(case))) };
-    case.promotions.iter().filter_map(|planned| judge(case, planned, change.as_ref())).collect()
+    case.promotions.iter().flat_map(|planned| judge(case, planned, change.as_ref())).collect()
 }
 
-/// The first that does not hold; nothing where nothing is asked.
-fn judge(case: &Case<'_>, planned: &Planned, change: Option<&Arc<ChangeFacts>>) -> Option<Finding> {
+/// Each trailer that is missing and each policy that does not hold; one pass
+/// where all is well, and nothing where nothing is asked.
+fn judge(case: &Case<'_>, planned: &Planned, change: Option<&Arc<ChangeFacts>>) -> Vec<Finding> {
     let promotion = &planned.promotion;
     let to = &promotion.to;
-    let missing = missing_trailer(case, to);
-    if let Some(key) = missing {
-        let message = format!("{to} wants the trailer `{key}`, and no commit carries it");
-        let mut finding = about(Rule::GP017, promotion, Outcome::Fail, message);
-        finding.hint = Some(trailer_hint(case, promotion, key));
-        return Some(placed(finding, planned));
-    }
     let policies: Vec<&PolicyRule> =
         case.config.guards.policies.iter().filter(|policy| policy.is_for(to)).collect();
-    let asked = !policies.is_empty() || !case.config.guard(to).trailers.is_empty();
-    let facts =
-        change.filter(|_| !policies.is_empty()).map(|change| facts(case, promotion, change));
-    let fails = |policy: &&&PolicyRule| {
-        let known = facts.as_ref().map_or(Ok(true), |facts| policy.expression.holds(facts));
-        known != Ok(true)
-    };
-    let Some(policy) = policies.iter().find(fails) else {
-        let names: Vec<String> = policies.iter().map(|p| format!("`{}`", p.name)).collect();
-        let holds = if names.is_empty() {
-            "every trailer is there".to_owned()
-        } else {
+    let mut refused = lacking(case, planned);
+    if let Some(change) = change.filter(|_| !policies.is_empty()) {
+        let facts = facts(case, promotion, change);
+        let asked = policies.iter().map(|policy| (*policy, policy.expression.holds(&facts)));
+        let false_ones = asked.filter(|(_, holds)| *holds != Ok(true));
+        refused.extend(false_ones.map(|(policy, holds)| fails(case, planned, (policy, holds))));
+    }
+    if !refused.is_empty() {
+        return refused;
+    }
+    let holds = match policies.as_slice() {
+        [] if case.config.guard(to).trailers.is_empty() => return Vec::new(),
+        [] => "every trailer is there".to_owned(),
+        some => {
+            let names: Vec<String> = some.iter().map(|p| format!("`{}`", p.name)).collect();
             format!("holds: {}", names.join(", "))
-        };
-        return asked.then(|| about(Rule::GP017, promotion, Outcome::Pass, holds));
+        }
     };
-    let why = facts.as_ref().and_then(|facts| policy.expression.holds(facts).err());
-    Some(refused(case, planned, (policy, why)))
+    vec![about(Rule::GP017, promotion, Outcome::Pass, holds)]
 }
 
-fn refused(
+/// A policy that does not hold: a reason waives it only where it says so itself.
+fn fails(
     case: &Case<'_>,
     planned: &Planned,
-    (policy, why): (&PolicyRule, Option<String>),
+    (policy, holds): (&PolicyRule, Result<bool, String>),
 ) -> Finding {
-    let said = match (&policy.message, why) {
-        (_, Some(why)) => format!("cannot be told: {why}"),
-        (Some(message), None) => message.clone(),
-        (None, None) => format!("`{}` is false", policy.expression.text()),
+    let said = match (&policy.message, holds) {
+        (_, Err(why)) => format!("cannot be told: {why}"),
+        (Some(message), Ok(_)) => message.clone(),
+        (None, Ok(_)) => format!("`{}` is false", policy.expression.text()),
     };
-    let message = format!("{}{said}", start(policy));
+    let message = format!("policy `{}`: {said}", policy.name);
     let mut finding = about(Rule::GP017, &planned.promotion, Outcome::Fail, message);
     finding.hint = Some(if policy.overridable {
         override_hint(case, Rule::GP017, &planned.promotion)
     } else {
         "git promote config show".to_owned()
     });
-    placed(finding, planned)
-}
-
-/// How a finding about a policy begins.
-fn start(policy: &PolicyRule) -> String {
-    format!("policy `{}`: ", policy.name)
-}
-
-/// Whether a reason waives what a finding says.
-pub(super) fn may_be_waived(case: &Case<'_>, finding: &Finding) -> bool {
-    let policies = case.config.guards.policies.iter();
-    policies.filter(|policy| policy.overridable).any(|p| finding.message.starts_with(&start(p)))
+    let finding = placed(finding, planned);
+    if policy.overridable { policy::waived(case, finding) } else { finding }
 }
 
 /// Why no policy may be waived in an environment; `None` if one may.
@@ -105,23 +92,43 @@ pub(super) fn objection(case: &Case<'_>, to: &EnvironmentName) -> Option<String>
     (!any).then(|| format!("no policy of {to} says `override = true`"))
 }
 
-fn missing_trailer<'c>(case: &Case<'c>, to: &EnvironmentName) -> Option<&'c String> {
-    let has = |wanted: &&String| {
+/// The trailers that the environment wants and no commit carries: nothing
+/// waives these.
+fn lacking(case: &Case<'_>, planned: &Planned) -> Vec<Finding> {
+    let promotion = &planned.promotion;
+    let to = &promotion.to;
+    let lacks = |wanted: &&String| {
         let same = |(key, value): &(String, String)| {
             key.eq_ignore_ascii_case(wanted) && !value.trim().is_empty()
         };
         !case.trailers.iter().any(same)
     };
-    case.config.guard(to).trailers.iter().find(has)
+    let missing: Vec<&String> = case.config.guard(to).trailers.iter().filter(lacks).collect();
+    let finding = |key: &&String| {
+        let message = format!("{to} wants the trailer `{key}`, and no commit carries it");
+        let mut finding = about(Rule::GP017, promotion, Outcome::Fail, message);
+        finding.hint = Some(trailers_hint(case, promotion, &missing));
+        placed(finding, planned)
+    };
+    missing.iter().map(finding).collect()
 }
 
-fn trailer_hint(case: &Case<'_>, promotion: &Promotion, key: &str) -> String {
+/// The command that gives all that is missing.
+fn trailers_hint(case: &Case<'_>, promotion: &Promotion, missing: &[&String]) -> String {
     let word = promotion.app.at(&promotion.version);
+    let flags = |flag: &dyn Fn(&str) -> String| {
+        missing.iter().map(|key| flag(key)).collect::<Vec<_>>().join(" ")
+    };
     match case.check {
-        None => format!("git promote {word} {} --trailer {key}=TEXT", promotion.to),
+        None => {
+            let flags = flags(&|key| format!("--trailer {key}=TEXT"));
+            format!("git promote {word} {} {flags}", promotion.to)
+        }
         Some(_) => {
-            let subject = quoted(&format!("Name the {key}"));
-            format!("git commit --allow-empty -m {subject} --trailer '{key}: TEXT'")
+            let keys: Vec<&str> = missing.iter().map(|key| key.as_str()).collect();
+            let subject = quoted(&format!("Name the {}", keys.join(" and the ")));
+            let flags = flags(&|key| format!("--trailer '{key}: TEXT'"));
+            format!("git commit --allow-empty -m {subject} {flags}")
         }
     }
 }

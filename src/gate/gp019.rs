@@ -1,5 +1,6 @@
 //! GP019: an environment that wants approvals gets none that nobody gave.
 
+use crate::config::AppPolicy;
 use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule, listed};
 use crate::plan::Planned;
 
@@ -58,29 +59,44 @@ pub struct Given {
 
 fn judge_all(case: &Case<'_>) -> Vec<Finding> {
     // It is about the change: said once for an environment.
-    let mut found: Vec<Finding> = Vec::new();
+    let mut entered: Vec<&EnvironmentName> = Vec::new();
     for planned in case.promotions {
-        let to = &planned.promotion.to;
-        if found.iter().any(|finding| finding.environment.as_ref() == Some(to)) {
-            continue;
-        }
-        let needed = needed(case, to);
-        if needed > 0 {
-            found.push(judge(case, planned, needed));
+        if !entered.contains(&&planned.promotion.to) {
+            entered.push(&planned.promotion.to);
         }
     }
-    found
+    let judge = |to: &&EnvironmentName| {
+        let needed = needed(case, to);
+        strictest(case, to).filter(|_| needed > 0).map(|planned| judge(case, planned, needed))
+    };
+    entered.iter().filter_map(judge).collect()
+}
+
+/// The promotion that speaks for all into an environment: the first of those
+/// that are held most strictly, so that none that is let off speaks for others.
+fn strictest<'c>(case: &Case<'c>, to: &EnvironmentName) -> Option<&'c Planned> {
+    let into = case.promotions.iter().filter(|planned| planned.promotion.to == *to);
+    into.min_by_key(|planned| {
+        let policy = match case.config.app_policy(&planned.promotion.app) {
+            AppPolicy::Strict => 0,
+            AppPolicy::Warn => 1,
+            AppPolicy::Off => 2,
+        };
+        (policy, goes_back(case, planned))
+    })
+}
+
+fn goes_back(case: &Case<'_>, planned: &Planned) -> bool {
+    accepted::otherwise(case, planned).is_some_and(|accepted| accepted.why == Why::Rollback)
 }
 
 /// How many an environment wants: where all that enters it is a rollback, as
 /// many as that needs.
 fn needed(case: &Case<'_>, to: &EnvironmentName) -> u8 {
-    let into = || case.promotions.iter().filter(|planned| planned.promotion.to == *to);
-    let back = |planned: &Planned| {
-        accepted::otherwise(case, planned).is_some_and(|accepted| accepted.why == Why::Rollback)
-    };
+    let mut into = case.promotions.iter().filter(|planned| planned.promotion.to == *to);
+    let back = into.all(|planned| goes_back(case, planned));
     let environment = case.config.environment(to.as_str());
-    environment.map_or(0, |environment| environment.delivery.needs(into().all(back)))
+    environment.map_or(0, |environment| environment.delivery.needs(back))
 }
 
 fn judge(case: &Case<'_>, planned: &Planned, needed: u8) -> Finding {
@@ -100,11 +116,11 @@ fn judge(case: &Case<'_>, planned: &Planned, needed: u8) -> Finding {
         }
         Some(Some(Approval::Local)) => {
             let message = format!("{to} wants {wants}, which a pull request asks for");
-            hinted(finding(Outcome::Warn, message), promotion)
+            hinted(case, finding(Outcome::Warn, message), to)
         }
         Some(Some(Approval::Pushed)) => {
             let message = format!("{to} wants {wants}, and a push has none");
-            hinted(finding(Outcome::Fail, message), promotion)
+            hinted(case, finding(Outcome::Fail, message), to)
         }
         Some(Some(Approval::Silent(silence))) => {
             placed(silent(Rule::GP019, planned, silence), planned)
@@ -118,9 +134,17 @@ fn judge(case: &Case<'_>, planned: &Planned, needed: u8) -> Finding {
     }
 }
 
-fn hinted(mut finding: Finding, promotion: &Promotion) -> Finding {
-    let word = promotion.app.at(&promotion.version);
-    finding.hint = Some(format!("git promote {word} {} --pr", promotion.to));
+/// With the command that opens a request for all that enters the environment.
+fn hinted(case: &Case<'_>, mut finding: Finding, to: &EnvironmentName) -> Finding {
+    let into = case.promotions.iter().map(|planned| &planned.promotion);
+    let mut words: Vec<String> = Vec::new();
+    for promotion in into.filter(|promotion| promotion.to == *to) {
+        let word = promotion.app.at(&promotion.version);
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    finding.hint = Some(format!("git promote {} {to} --pr", words.join(" ")));
     finding
 }
 

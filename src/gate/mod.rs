@@ -42,7 +42,7 @@ pub use signed::{Signatures, Signed};
 use std::collections::BTreeMap;
 
 use crate::audit::Waiver;
-use crate::config::{Config, Holds};
+use crate::config::{Config, Hold, Holds};
 use crate::discover::{CellKey, Inventory};
 use crate::history::Timeline;
 use crate::model::{
@@ -122,6 +122,8 @@ pub struct Foreign<'a> {
     pub head: &'a Inventory,
     /// What is held at the head, where the change touches that.
     pub holds: Option<&'a Holds>,
+    /// Those of them that are about no app.
+    pub astray: &'a [Hold],
     /// Every file that changes.
     pub changed: &'a [RepoPath],
     /// The base, as a command names it.

@@ -13,15 +13,16 @@ pub(super) fn apply(case: &Case<'_>, findings: Vec<Finding>) -> Vec<Finding> {
         .into_iter()
         .filter_map(|finding| by_app(case, finding))
         .map(|finding| exempted(case, finding))
-        .map(|finding| waived(case, finding))
+        // Each policy says for itself whether it may be waived.
+        .map(|finding| if finding.rule == Rule::GP017 { finding } else { waived(case, finding) })
         .collect()
 }
 
 fn by_app(case: &Case<'_>, mut finding: Finding) -> Option<Finding> {
     let policy = finding.app.as_ref().map(|app| case.config.app_policy(app));
     match (policy, finding.rule) {
-        // A file that cannot be read has no policy.
-        (_, Rule::GP011) | (None | Some(AppPolicy::Strict), _) => Some(finding),
+        // A file that cannot be read has no policy, and a hold is about this app.
+        (_, Rule::GP011 | Rule::GP016) | (None | Some(AppPolicy::Strict), _) => Some(finding),
         (Some(AppPolicy::Off), _) => None,
         (Some(AppPolicy::Warn), _) => {
             if finding.outcome == Outcome::Fail {
@@ -52,14 +53,12 @@ fn exempted(case: &Case<'_>, mut finding: Finding) -> Finding {
     finding
 }
 
-fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
+/// A finding, waived where the user and the config waive it.
+pub(super) fn waived(case: &Case<'_>, mut finding: Finding) -> Finding {
     let waiver = case.waivers.iter().find(|waiver| waiver.rule == finding.rule);
     let Some(waiver) = waiver.filter(|waiver| !waiver.reason.trim().is_empty()) else {
         return finding;
     };
-    if finding.rule == Rule::GP017 && !gp017::may_be_waived(case, &finding) {
-        return finding;
-    }
     // Who does not answer must not stand in the way of an emergency.
     let silent =
         finding.outcome == Outcome::Unverifiable && outside::is_answered_outside(finding.rule);

@@ -46,9 +46,7 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
     for path in new.layout.iter().filter(first) {
         found.push(format!("`{}` is laid out anew", path.template));
     }
-    for grant in new.overrides.iter().filter(|grant| !old.overrides.contains(grant)) {
-        found.push(format!("{} may be overridden", grant.rule));
-    }
+    found.extend(config::wider_grants(&old.overrides, &new.overrides));
     for app in new.apps.iter().filter(|app| !old.apps.contains(app)) {
         if app.policy != AppPolicy::Strict {
             found.push(format!("`{}` is held less strictly", app.name));

@@ -19,11 +19,6 @@ pub struct Freeze {
 }
 
 impl Freeze {
-    /// What a config without it allows, in words.
-    pub fn gone(&self) -> String {
-        format!("the freeze of {} to {} is gone", self.from, self.to)
-    }
-
     /// Whether its last day is over.
     pub fn is_over(&self, at: Timestamp) -> bool {
         self.end().is_some_and(|end| end <= at)

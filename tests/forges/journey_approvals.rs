@@ -119,7 +119,16 @@ fn a_push_has_none() {
     let (world, root) = requested("protected = true\nrollback = { approvals = 0 }");
     let push = world.promote(&root, &["web@v2", "prod", "--push"]).ends(3);
     push.says("fail  GP019  prod wants 1 approval, and a push has none");
-    push.says("hint: git promote web@v2 prod --pr");
+    push.says("hint: git promote web@v2 prod --pr\n");
+    // Pasted as it is, of all that would enter.
+    world.set("api", "dev", "v5");
+    world.set("api", "prod", "v4");
+    world.git_in(&root, &["pull", "-q"]);
+    let both = ["web@v2", "api@v5", "prod", "--push", "--base", "main"];
+    let push = world.promote(&root, &both).ends(3);
+    push.says("hint: git promote web@v2 api@v5 prod --pr --base main\n");
+    let words = ["web@v2", "api@v5", "prod", "--pr", "--base", "main", "-n"];
+    world.promote(&root, &words).ends(0);
     world.promote(&root, &["web@v2", "prod", "-n"]).ends(0).says("warn  GP019");
     let over = ["web@v2", "prod", "--push", "--override", "GP019", "--reason", "INC-42"];
     world.promote(&root, &over).ends(0);

@@ -236,3 +236,40 @@ fn nobody_is_asked_where_nothing_is_said_and_nothing_where_nobody_runs_it() {
     back.says("GP015  dev does not run v1: its state says nothing");
     assert_eq!(world.server.received().len(), before);
 }
+
+#[test]
+fn one_of_from_any_is_enough_for_the_gate_and_for_wait() {
+    let sources = "from = []\n\n[[environment]]\nname = \"qa\"\nfrom = []\n\n[[environment]]\nname = \"staging\"";
+    let config = CONFIG
+        .replace("\n[[environment]]\nname = \"staging\"", sources)
+        .replace("HEALTH", &format!("{FLUX}\nfrom-any = [\"dev\", \"qa\"]"));
+    let mut files = vec![("promote.toml".to_owned(), config)];
+    for (env, tag) in [("dev", "v2"), ("qa", "v2"), ("staging", "v1"), ("prod", "v1")] {
+        files.push((at("web", env), overlay("web", tag)));
+    }
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let world = World::new(&files);
+    let root = world.clone_as("repo");
+    let brought = head(&world);
+    world.git_in(&root, &["switch", "-q", "-c", "change"]);
+    std::fs::write(root.join(at("web", "staging")), overlay("web", "v2")).unwrap();
+    world.git_in(&root, &["commit", "-qam", "Staging"]);
+    let gate = |code| _ = world.promote(&root, &["check", "main..change", "--online"]).ends(code);
+    let wait = |code| {
+        let range = ["wait", "--base", "main", "--head", "change", "--timeout", "0s"];
+        world.promote(&root, &range).ends(code)
+    };
+    world.status(&brought, "kustomization/web-qa/1", "failure");
+    gate(3);
+    wait(7).says("no status of ");
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    gate(0);
+    wait(0).says("one environment that is healthy is enough");
+    world.status(&brought, "kustomization/web-dev/1", "failure");
+    gate(3);
+    wait(3);
+    // One that is named is looked at by itself.
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    world.promote(&root, &["wait", "qa"]).ends(3);
+}

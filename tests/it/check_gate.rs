@@ -87,6 +87,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         check: Some(Foreign {
             head: &proof.after,
             holds: None,
+            astray: &[],
             changed: &changed,
             base: "HEAD",
             cure: "",

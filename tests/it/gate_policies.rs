@@ -44,13 +44,44 @@ fn only_a_policy_that_says_so_is_waived() {
     both.config = both
         .config
         .replace("name = \"staging\"", "name = \"staging\"\nrequire-trailers = [\"Ticket\"]");
-    assert!(says(both.waive(Rule::GP017)).starts_with("Fail"), "no trailer is waived");
+    assert_snapshot!(says(both.waive(Rule::GP017)), @"
+    Fail: staging wants the trailer `Ticket`, and no commit carries it
+    Overridden: policy `p`: `promotion.step == 'minor'` is false (overridden: INC-42)
+    ");
+}
+
+#[test]
+fn what_waives_one_policy_hides_no_other() {
+    for first in ["soft", "hard"] {
+        let mut judged = Judged::with("");
+        let policies = [
+            ("soft", "\nname = \"soft\"\nexpression = \"false\"\noverride = true\n"),
+            // Its name begins as that of the other one does in a finding.
+            ("hard", "\nname = \"soft: \"\nexpression = \"false\"\nmessage = \"never\"\n"),
+        ];
+        let (own, others): (Vec<_>, Vec<_>) = policies.iter().partition(|one| one.0 == first);
+        for (_, text) in own.into_iter().chain(others) {
+            judged.config.push_str(&format!("\n[[policy]]{text}"));
+        }
+        let mut said: Vec<String> =
+            says(judged.waive(Rule::GP017)).lines().map(str::to_owned).collect();
+        said.sort();
+        let waived = "Overridden: policy `soft`: `false` is false (overridden: INC-42)";
+        assert_eq!(said, ["Fail: policy `soft: `: never", waived]);
+    }
 }
 
 #[test]
 fn a_trailer_that_is_wanted_has_to_be_there() {
     let mut judged = Judged::with("require-trailers = [\"Ticket\", \"Change-Id\"]");
-    assert_snapshot!(says(&judged), @"Fail: staging wants the trailer `Ticket`, and no commit carries it");
+    assert_snapshot!(says(&judged), @"
+    Fail: staging wants the trailer `Ticket`, and no commit carries it
+    Fail: staging wants the trailer `Change-Id`, and no commit carries it
+    ");
+    let findings = judged.findings();
+    let hints: Vec<_> = findings.iter().filter(|one| one.rule == Rule::GP017).collect();
+    let both = "git promote web@v2 staging --trailer Ticket=TEXT --trailer Change-Id=TEXT";
+    assert!(hints.iter().all(|finding| finding.hint.as_deref() == Some(both)), "{hints:?}");
     judged.trailers.push(("ticket".to_owned(), "OPS-42".to_owned()));
     assert_snapshot!(says(&judged), @"Fail: staging wants the trailer `Change-Id`, and no commit carries it");
     judged.trailers.push(("Change-Id".to_owned(), " ".to_owned()));

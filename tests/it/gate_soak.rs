@@ -70,6 +70,16 @@ fn all_of_from_or_one_of_from_any() {
     assert_snapshot!(says(&with("from-any = [\"qa\", \"dev\"]")), @"Pass: dev has run v2 for 3 h (0000000); soak is 2h");
     assert_snapshot!(says(with("from-any = [\"qa\", \"dev\"]").at(NOON - 2 * HOUR)), @"Fail: qa has run v2 for 0 s (0000000, dated in the future: a clock is wrong); dev has run v2 for 60 min (0000000); soak is 2h, reached at 2026-11-27T11:00:00Z");
     assert_eq!(says(&with("from = []")), "", "nothing comes before a first environment");
+    // What one ran before counts only where that lets a version in.
+    let left = |sources: &str| {
+        let mut judged = with(sources);
+        judged.ran("dev", &[("v2", NOON - 1), ("v1", NOON - 90 * HOUR)]);
+        let qa = [("v1", NOON - HOUR), ("v2", NOON - 80 * HOUR), ("v1", NOON - 90 * HOUR)];
+        judged.ran("qa", &qa);
+        judged
+    };
+    assert_snapshot!(says(&left("from-any = [\"qa\", \"dev\"]")), @"Fail: qa ran v2 for 3 d (0000000) and no longer does; dev has run v2 for 1 s (0000000); soak is 2h, reached at 2026-11-27T13:59:59Z");
+    assert_snapshot!(says(&left("seen = true\nfrom-any = [\"qa\", \"dev\"]")), @"Pass: qa ran v2 for 3 d (0000000) and no longer does; soak is 2h");
 }
 
 #[test]
@@ -179,4 +189,27 @@ fn save_at(repo: &crate::testkit::Sandbox, date: &str, message: &str, versions: 
     command.env(name, value).env("GIT_AUTHOR_DATE", value);
     command.args(["commit", "-q", "--allow-empty", "-m", message]).current_dir(&repo.root);
     assert!(command.status().unwrap().success());
+}
+
+#[test]
+fn a_policy_that_asks_since_when_is_not_told_what_somebody_wrote() {
+    let repo = line();
+    let policy = |name: &str, expression: &str| {
+        format!("\n[[policy]]\nname = \"{name}\"\nexpression = \"{expression}\"\n")
+    };
+    let config = LINE.to_owned()
+        + &policy("from", "from.all(f, now - f.since >= duration('4h'))")
+        + &policy("to", "now - to.since >= duration('4h')");
+    save_at(&repo, "now", "Ask for hours", &[]);
+    save(&repo, "Ask for hours", &[("promote.toml", &config)]);
+    let judged = || {
+        let said = run(&repo, &["web@v1.2.4", "staging", "-n"]).text();
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains("GP017")).collect();
+        lines.join("\n")
+    };
+    save_at(&repo, "2020-01-01T00:00:00Z", "web v1.2.4", &[("dev", "v1.2.4")]);
+    assert!(judged().contains("fail  GP017  policy `from`"), "{}", judged());
+    assert!(!judged().contains("policy `to`"), "{}", judged());
+    save_at(&repo, "2020-01-01T00:00:00Z", "web v1.2.1", &[("staging", "v1.2.1")]);
+    assert!(judged().contains("fail  GP017  policy `to`"), "{}", judged());
 }

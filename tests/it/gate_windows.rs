@@ -119,6 +119,8 @@ fn days_that_are_not_there_are_refused_with_their_place() {
         bad("freezes = [{ from = '2026-03-01', timezone = 'UTC' }]"),
         bad("soak = '1 month'"),
         bad("rollback = { exempt = ['GP001'] }"),
+        bad("rollback = { exempt = ['GP017'] }"),
+        bad("rollback = { exempt = ['GP011'] }"),
         bad("rollback = { exempt = ['GP009', 'gp009'] }"),
         bad("rollback = { except = ['GP009'] }"),
     ];
@@ -133,6 +135,10 @@ fn days_that_are_not_there_are_refused_with_their_place() {
       hint: write it like `24h`, `90m` or `1d 12h`
     promote.toml:4:24: a rollback cannot be exempt from the rule `GP001`
       hint: remove `GP001`: what ran here satisfies GP001
+    promote.toml:4:24: a rollback cannot be exempt from the rule `GP017`
+      hint: write `|| promotion.rollback` in the policy instead
+    promote.toml:4:24: a rollback cannot be exempt from the rule `GP011`
+      hint: remove `GP011`: the rule has no exception
     promote.toml:4:33: `gp009` is given twice in `exempt`
       hint: remove the second `gp009`
     promote.toml:4:14: unknown key `except`, did you mean `exempt`?

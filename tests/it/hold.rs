@@ -6,7 +6,7 @@ use promote::model::{EnvironmentName, Rule};
 use serde_json::json;
 
 use crate::judged::{HOUR, Judged, NOON};
-use crate::kit::{at, line, overlay, put, run, save, settled};
+use crate::kit::{LINE, at, line, overlay, put, repo, run, save, settled};
 use crate::testkit::Sandbox;
 
 const FILE: &str = ".promote/holds.toml";
@@ -180,8 +180,8 @@ fn what_cannot_be_held_is_refused() {
     hint: --until 3d
     exit 2
     --- stderr
-    error: `tomorrow` is neither a time nor a span
-    hint: --until 2026-12-01T10:00:00Z, or --until 3d
+    error: `tomorrow` is neither a time, a day nor a span
+    hint: --until 2026-12-01T10:00:00Z, --until 2026-12-01, or --until 3d
     exit 5
     --- stderr
     error: web has no `$imagepolicy` marker in staging
@@ -282,4 +282,105 @@ fn a_hold_is_pushed_like_a_promotion() {
     let branches =
         repo.git_in(std::path::Path::new(&remote), ["branch", "--format=%(refname:short)"]);
     assert_eq!(branches, "main\npromote/hold/prod/web\n");
+}
+
+/// A hold, as people write it.
+fn entry(environment: &str, app: &str, more: &str) -> String {
+    format!("[[hold]]\nenvironment = '{environment}'\napp = '{app}'\nreason = 'INC-42'\n{more}\n")
+}
+
+#[test]
+fn a_hold_by_the_short_name_holds_and_is_resumed_by_either() {
+    let repo = repo(&[
+        ("promote.toml", &LINE.replace("apps/{app}/overlays/{env}", "apps/{group}/{app}/{env}")),
+        (FILE, &entry("staging", "web", "")),
+    ]);
+    for (environment, tag) in [("dev", "v2"), ("staging", "v1"), ("prod", "v1")] {
+        let text = format!("images:\n- name: registry.example/web\n  newTag: {tag}\n");
+        repo.write(&format!("apps/shop/web/{environment}/kustomization.yaml"), &text);
+    }
+    save(&repo, "Add shop/web", &[]);
+    let said = run(&repo, &["shop/web@v2", "staging"]).text();
+    let held = "fail  GP016  shop/web is held in staging until it is resumed: INC-42";
+    assert!(said.contains(held) && said.contains("promote resume staging web"), "{said}");
+    repo.git(["branch", "base"]);
+    run(&repo, &["resume", "staging", "shop/web"]).stdout(0);
+    assert!(!repo.root.join(FILE).exists());
+    repo.git(["checkout", "-q", "--detach", "base"]);
+    run(&repo, &["resume", "staging", "web"]).stdout(0);
+    assert_eq!(run(&repo, &["shop/web@v2", "staging"]).code(), 0);
+}
+
+#[test]
+fn an_app_that_is_let_off_is_held_all_the_same() {
+    for policy in ["off", "warn"] {
+        let mut judged = judged(None);
+        judged.config.push_str(&format!("\n[[app]]\nname = \"web\"\npolicy = \"{policy}\"\n"));
+        assert_eq!(judged.says(Rule::GP016).split(':').next(), Some("Fail"), "{policy}");
+    }
+}
+
+#[test]
+fn a_hold_of_nothing_is_told() {
+    let repo = line();
+    repo.git(["branch", "base"]);
+    let wrong = entry("staging", "wep", "") + &entry("prodd", "web", "") + &entry("dev", "web", "");
+    save(&repo, "Hold", &[(FILE, &wrong)]);
+    let remarks = |args: &[&str]| {
+        let text = run(&repo, args).text();
+        text.split("--- stderr\n").nth(1).unwrap_or_default().to_owned()
+    };
+    let told = remarks(&["hold"]);
+    assert_snapshot!(told, @"
+    warning: .promote/holds.toml: there is no environment `prodd`, so nothing is held
+    warning: .promote/holds.toml: staging has no app `wep`, so nothing is held
+    ");
+    assert_eq!(remarks(&["status"]), told);
+    // The second time it is told from what was kept.
+    assert_eq!(remarks(&["status"]), told);
+    assert_eq!(remarks(&["config", "validate"]), told);
+    assert_eq!(remarks(&["web@v1.2.3", "staging", "-n"]), told);
+    let check = run(&repo, &["check", "base..HEAD", "-v"]).stdout(0);
+    let of_rule: Vec<&str> = check.lines().filter(|line| line.contains("GP016")).collect();
+    assert_snapshot!(of_rule.join("\n"), @"
+    warn  GP016  staging: this change holds wep in staging: INC-42; there is no such app there, so nothing is held
+    warn  GP016  prodd: this change holds web in prodd: INC-42; there is no such app there, so nothing is held
+    ok    GP016  dev: this change holds web in dev: INC-42
+    ");
+}
+
+#[test]
+fn markers_that_stay_hidden_after_the_hold_are_told() {
+    let repo = line();
+    let text = overlay("registry.example/acme/web", "v1.2.2")
+        .replace("# set by us", "# {\"$imagepolicy\": \"flux-system:web:tag\"}");
+    save(&repo, "Mark it", &[(&at("web", "staging"), &text)]);
+    let told =
+        |args: &[&str]| run(&repo, args).text().contains("hint: git promote resume staging web");
+    for over in ["", "until = '2020-01-01T00:00:00Z'"] {
+        save(&repo, "Hold", &[(FILE, &entry("staging", "web", over))]);
+        assert!(!told(&["hold"]), "it is shown to Flux");
+    }
+    save(&repo, "Hide it", &[(&at("web", "staging"), &text.replace("# {", "# held {"))]);
+    let said = run(&repo, &["hold"]).text();
+    assert_snapshot!(said.split("--- stderr\n").nth(1).unwrap_or_default(), @"
+    warning: the hold of web in staging is over, and its `$imagepolicy` markers are still hidden from Flux
+    hint: git promote resume staging web
+    ");
+    assert!(told(&["status"]) && told(&["status"]) && told(&["config", "validate"]));
+    save(&repo, "Hold on", &[(FILE, &entry("staging", "web", ""))]);
+    assert!(!told(&["hold"]), "it is held");
+}
+
+#[test]
+fn why_says_that_what_runs_there_is_held() {
+    let repo = held();
+    let said = run(&repo, &["why", "web", "staging"]).text();
+    assert_snapshot!(said.split("--- stderr\n").nth(1).unwrap_or_default(), @"
+    note: web is held in staging until it is resumed: INC-42: too slow
+    hint: git promote resume staging web
+    hint: git promote why web staging v1.2.3
+    ");
+    let other = run(&repo, &["why", "web", "dev"]).text();
+    assert!(!other.contains("is held"), "{other}");
 }

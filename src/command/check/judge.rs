@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{self, Waiver};
-use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Holds, PROMOTE_TOML};
+use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Hold, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
 use crate::gate::{self, Answers, Case, Dated, Foreign, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
@@ -188,6 +188,8 @@ impl Judging<'_> {
         let answers = self.answers((&config, &proof), &promotions, &past.timelines)?;
         let ground = past::Ground { repo: self.repo, base: self.change.base, proof: &proof };
         let (holds, head_holds) = self.holds()?;
+        let new: Vec<&Hold> = head_holds.iter().flat_map(|head| head.without(&holds)).collect();
+        let astray = held::astray(&self.change.after, &config, &new).map_err(Stop::Failed)?;
         let case = Case {
             config: &config,
             inventory: &proof.before,
@@ -198,6 +200,7 @@ impl Judging<'_> {
             check: Some(Foreign {
                 head: &proof.after,
                 holds: head_holds.as_ref(),
+                astray: &astray,
                 changed: &self.change.changed,
                 base: &short,
                 cure: self.cure(),

@@ -16,6 +16,7 @@ use crate::git::{self, Change, GitError, Repository};
 use crate::model::Outcome;
 use crate::output::{self, CiChoice, ReportKind};
 use crate::report::{CheckReport, Verdict};
+use crate::schedule::moment;
 
 use super::{Answer, Context, Exit, Failure, Remark, workspace};
 
@@ -48,9 +49,10 @@ pub struct CheckArgs {
     /// Judge every first-parent commit of the past by the config of HEAD
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "base", "head", "staged", "pre_push", "pre_receive", "reports", "online"])]
     replay: Option<String>,
-    /// Judge as if it were this time, such as 2026-11-20T10:00:00Z
-    #[arg(long, value_name = "TIME")]
-    at: Option<jiff::Timestamp>,
+    /// Judge as if it were this time, such as 2026-11-20T10:00:00Z, or the
+    /// beginning of this day (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<i64>,
     /// Which CI system to write annotations for
     #[arg(long, value_name = "SYSTEM", default_value = "auto")]
     ci: CiChoice,
@@ -90,6 +92,11 @@ fn report_file(text: &str) -> Result<(ReportKind, PathBuf), String> {
     let (kind, file) = text.split_once('=').ok_or(expected)?;
     let kind = <ReportKind as clap::ValueEnum>::from_str(kind, true).map_err(|_| expected)?;
     if file.is_empty() { Err(expected.to_owned()) } else { Ok((kind, PathBuf::from(file))) }
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    let expected = "expected a time such as 2026-11-20T10:00:00Z, or a day";
+    moment(text).map(|(begins, _)| begins).ok_or_else(|| expected.to_owned())
 }
 
 /// Judges one change, or each of those that a hook is told of.
@@ -168,7 +175,7 @@ impl Checking<'_> {
     }
 
     fn one(&self, change: &Change) -> Result<Answer, Failure> {
-        let now = self.args.at.map_or(self.context.now, jiff::Timestamp::as_second);
+        let now = self.args.at.unwrap_or(self.context.now);
         let options = Options { adopt: self.args.adopt, now, online: self.args.online };
         self.answer(judge::judge(self.repo, change, options)?)
     }

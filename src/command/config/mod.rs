@@ -15,7 +15,7 @@ use crate::model::{Environment, RepoPath, Site, SiteKind, Snapshot, listed};
 use crate::output::{self, Format};
 use crate::owners::{self, Owners};
 
-use super::{Answer, Context, Exit, Failure, Remark, Workspace};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace, held};
 
 /// Show or validate the config
 #[derive(Debug, Clone, Args)]
@@ -106,6 +106,8 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let mut remarks: Vec<Remark> = warnings.into_iter().map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
+        remarks.extend(held::idle(&snapshot, &config, context.now));
+        remarks.extend(held::still_hidden(&snapshot, &config, context.now)?);
         remarks.extend(ownership(context, &snapshot, &config)?);
     }
     Ok(Answer { remarks, ..Answer::done(text) })

@@ -55,7 +55,10 @@ pub(super) fn the_same_way(args: &CommonArgs, program: &str, command: String) ->
     if !verb.contains('@') && verb != "rollback" {
         return command;
     }
-    let flag = match Way::flagged(args) {
+    // A command that names its own way goes that way.
+    let own = ["--worktree", "--push", "--pr", "--commit"];
+    let named = command.split(' ').any(|word| own.contains(&word));
+    let flag = match Way::flagged(args).filter(|_| !named) {
         Some(Way::Worktree) => " --worktree",
         Some(Way::Push) => " --push",
         Some(Way::Pr) => " --pr",
@@ -86,6 +89,11 @@ mod tests {
         for other in ["git promote why web dev v1", "git fetch", "git promote explain GP001"] {
             assert_eq!(same(other), other);
         }
+        let push =
+            CommonArgs { push: true, base: Some("main".to_owned()), ..CommonArgs::default() };
+        let asked = format!("{to} --pr");
+        let own = the_same_way(&push, "git promote", asked.clone());
+        assert_eq!(own, format!("{asked} --base main"));
         let plain = CommonArgs::default();
         assert_eq!(the_same_way(&plain, "git promote", to.to_owned()), to);
     }

@@ -22,7 +22,7 @@ use crate::output::{self, Format};
 use crate::report::{Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Ground, Reach, timelines};
-use super::held::holds;
+use super::held::{holds, still_hidden};
 use super::leftovers;
 use super::wait::span;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -110,6 +110,7 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     }
     let mut remarks = leftovers::noticed(&workspace.repo);
     remarks.extend(workspace.config_notes());
+    remarks.extend(still_hidden(&workspace.snapshot, &workspace.config, context.now)?);
     remarks.extend(whole.unread.into_iter().map(Remark::Warning));
     if whole.report.rows.is_empty() && args.names.is_empty() {
         remarks.push(Remark::Note(nothing_found(&workspace.config)));

@@ -16,6 +16,7 @@ use crate::report::WhyReport;
 
 use super::chosen::{bare, environment, unknown_app};
 use super::evidence::Ground;
+use super::held::holds;
 use super::log::cut_off;
 use super::moved::inventory;
 use super::past::{Past, Scope, past};
@@ -176,8 +177,23 @@ impl Asking<'_> {
                 now: self.context.now,
             });
         }
+        if reports.iter().all(|report| report.there) {
+            remarks.extend(self.held()?);
+        }
         remarks.extend(self.next(&reports, &asked).map(Remark::Hint));
         Ok(Answer { remarks, ..Answer::done(self.render(&reports)) })
+    }
+
+    /// That the app is held where it is; of a version that is not there, the rules
+    /// say so.
+    fn held(&self) -> Result<Vec<Remark>, Failure> {
+        let holds = holds(&self.workspace.snapshot)?;
+        let Some(hold) = holds.active(&self.to, &self.app, self.context.now) else {
+            return Ok(Vec::new());
+        };
+        let program = self.context.front.name();
+        let resume = format!("{program} resume {} {}", self.to, quoted(&hold.app));
+        Ok(vec![Remark::Note(hold.says(&self.app)), Remark::Hint(resume)])
     }
 
     /// The versions that are asked about, each with the images that it is a
