@@ -103,6 +103,24 @@ fn a_fix_that_landed_lifts_what_failed_before_it() {
 }
 
 #[test]
+fn a_later_commit_that_broke_it_counts_where_the_newest_says_nothing() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    world.somebody_saves("Break", &[("apps/web/dev/broken.yaml", "# later\n")]);
+    let broken = head(&world);
+    world.status(&broken, "kustomization/web-dev/1", "failure");
+    world.somebody_saves("More", &[("docs/more.md", "more\n")]);
+    world.git_in(&root, &["pull", "-q"]);
+    let said = dry(&world, &root).ends(3);
+    said.says(&format!("dev is not healthy: kustomization/web-dev/1 ({})", &broken[..7]));
+    world.promote(&root, &["wait", "dev"]).ends(3).says("failed");
+    // What is told of the first again is newer.
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    dry(&world, &root).ends(0).says(&brought[..7]);
+}
+
+#[test]
 fn any_failure_since_it_arrived_counts_where_that_is_wanted() {
     let since = r#"{ context = "kustomization/{app}-{env}/*", since-arrival = true }"#;
     let (world, root) = world_with(since, &[]);
