@@ -93,9 +93,9 @@ impl<'a> Asker<'a> {
         if let Some(context) = &settings.context {
             sights.push(self.statuses(subject, context)?);
         }
-        for object in &settings.kubectl {
-            sights.push(self.live(subject, object)?);
-        }
+        // Statuses are of commits, and a program is told the version.
+        let tied = settings.context.is_some() || !settings.command.is_empty();
+        sights.extend(self.objects(subject, tied)?);
         if !settings.command.is_empty() {
             sights.push(self.command(subject)?);
         }

@@ -8,6 +8,7 @@ mod program;
 mod registry;
 mod signature;
 mod statuses;
+mod tie;
 
 pub(super) use approvals::{Fate, sorted};
 pub(super) use asker::{Asker, Subject, Trouble};
