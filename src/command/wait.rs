@@ -11,8 +11,8 @@ use crate::discover::{Cell, CellKey};
 use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
 use crate::model::{
-    AppId, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion, Sight,
-    Snapshot, quoted,
+    AppId, Cause, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion,
+    Sight, Snapshot, quoted,
 };
 use crate::output::{self, Format};
 use crate::report::{WaitReport, WaitRow};
@@ -299,7 +299,14 @@ impl Waiting<'_> {
             };
             match self.asker.look(subject) {
                 Ok(seen) => sights.extend(seen),
-                Err(Trouble::Silence(silence)) => sights.push(Sight::unknown(silence.message)),
+                Err(Trouble::Silence(silence)) if silence.cause == Cause::Passing => {
+                    sights.push(Sight::unknown(silence.message));
+                }
+                // What can never be answered is not waited for.
+                Err(Trouble::Silence(silence)) => {
+                    let failure = Failure::new(Exit::of_silence(silence.cause), silence.message);
+                    return Err(failure.maybe_hint(silence.hint));
+                }
                 Err(Trouble::Closed(failure) | Trouble::Failure(failure)) => return Err(failure),
             }
         }

@@ -328,7 +328,7 @@ fn a_clone_that_is_cut_off_is_told_to_fetch() {
         cut
     };
     let names = r#"["flux-system/kustomization/{app}-{env}"]"#;
-    let said = asked(names, &[(KUSTOMIZATION, kustomization("OLD", "True"))], cut).ends(7);
+    let said = asked(names, &[(KUSTOMIZATION, kustomization("OLD", "True"))], cut).ends(8);
     said.says("the history is cut off");
     said.says("hint: git fetch --unshallow");
     asked(names, &[(KUSTOMIZATION, kustomization("NEW", "True"))], cut).ends(0);
@@ -344,5 +344,7 @@ fn without_kubectl_it_is_no_pass() {
     std::os::unix::fs::symlink(git.trim(), bin.join("git")).unwrap();
     let path = [("PATH", bin.to_str().unwrap())];
     let said = world.promote_with(&root, &["web@v2", "staging", "-n"], &path);
-    said.ends(7).says("dev: kubectl cannot be started");
+    let said = said.ends(8);
+    said.says("dev: kubectl cannot be started");
+    said.says("hint: kubectl --context dev-cluster -n shop get deployment/web");
 }

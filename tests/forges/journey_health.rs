@@ -149,7 +149,9 @@ fn a_forge_that_does_not_answer_is_never_a_pass() {
         }
     };
     down();
-    dry(&world, &root).ends(7).says("GP015");
+    let said = dry(&world, &root).ends(7);
+    said.says("GP015");
+    said.says("hint: git promote wait dev");
     down();
     let over = ["web@v2", "staging", "-n", "--override", "GP015", "--reason", "INC-42"];
     world.promote(&root, &over).ends(0).says("(overridden: INC-42)");
@@ -160,7 +162,16 @@ fn a_forge_that_does_not_answer_is_never_a_pass() {
     world.hub().faults.clear();
     let without = [("GIT_PROMOTE_TOKEN", "")];
     let said = world.promote_with(&root, &["web@v2", "staging", "-n"], &without);
-    said.ends(7).says("set GIT_PROMOTE_TOKEN");
+    let said = said.ends(4);
+    said.says("there is no token for 127.0.0.1");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
+    let said = world.promote_with(&root, &["wait", "dev"], &without).ends(4);
+    said.says("there is no token for 127.0.0.1");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
+    world.fails("GET", "/status", Reply::json(403, &json!({ "message": "not by this token" })));
+    let said = dry(&world, &root).ends(4);
+    said.says("not by this token");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
 }
 
 #[test]
@@ -234,9 +245,16 @@ fn a_program_tells_and_a_file_of_the_change_is_not_it() {
 #[test]
 fn a_program_that_is_not_there_is_no_pass() {
     let (world, root) = world_with(r#"{ command = ["ci/none.sh"] }"#, &[]);
-    dry(&world, &root).ends(7).says("ci/none.sh is not in the base commit");
+    let said = dry(&world, &root).ends(8);
+    said.says("ci/none.sh is not in the base commit");
+    said.says("hint: git promote web@v2 staging --override GP015 --reason TEXT");
+    // Asking again does not help.
+    world.promote(&root, &["wait", "dev"]).ends(8).says("ci/none.sh is not in the base commit");
     let (world, root) = world_with(r#"{ command = ["no-such-program-here"] }"#, &[]);
-    dry(&world, &root).ends(7).says("the program no-such-program-here is not there");
+    dry(&world, &root).ends(8).says("the program no-such-program-here is not there");
+    let files = [("ci/smoke.sh", "no program at all\n")];
+    let (world, root) = world_with(r#"{ command = ["ci/smoke.sh"] }"#, &files);
+    dry(&world, &root).ends(8).says("ci/smoke.sh: ");
 }
 
 #[test]

@@ -135,15 +135,10 @@ impl<'a> Asker<'a> {
             Ok(checks) => Some(checks),
             // One that was not pushed, or not yet.
             Err(ForgeError::NotFound { .. } | ForgeError::Refused { .. }) => None,
-            Err(error) if error.is_passing() => return Err(silence(error.into()).into()),
+            Err(error) if error.is_passing() => return Err(Failure::from(error).silence().into()),
             Err(error) => return Err(Trouble::Closed(error.into())),
         };
         self.checks.borrow_mut().insert((commit, all), found.clone());
         Ok(found)
     }
-}
-
-/// Somebody who does not let us in, as one who does not answer.
-pub(super) fn silence(failure: Failure) -> Silence {
-    Silence { message: failure.message, hint: failure.hints.into_iter().next() }
 }

@@ -83,6 +83,7 @@ impl Asker<'_> {
             Err(error) => Err(Trouble::Silence(Silence {
                 message: format!("{}: {error}", subject.environment.name),
                 hint: Some(command(subject, &object)),
+                cause: error.cause(),
             })),
         }
     }

@@ -93,7 +93,7 @@ impl Questions<'_> {
         let seen = match asker.look(subject) {
             Ok(sights) => Ok(sights),
             Err(Trouble::Silence(silence)) => Err(silence),
-            Err(Trouble::Closed(failure)) => Err(asker::silence(failure)),
+            Err(Trouble::Closed(failure)) => Err(failure.silence()),
             Err(Trouble::Failure(failure)) => return Err(failure),
         };
         answers.health.insert((promotion.to.clone(), key), seen);

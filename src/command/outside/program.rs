@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::gate::Silence;
-use crate::model::{Health, Patience, RepoPath, Sight, Snapshot};
+use crate::model::{Cause, Health, Patience, RepoPath, Sight, Snapshot};
 use crate::program::{self, Ran};
 
 use super::asker::{Asker, Subject, Trouble};
@@ -62,8 +62,9 @@ impl Asker<'_> {
     }
 }
 
+/// A program that cannot be started is so the next time, too.
 fn silence(message: String) -> Trouble {
-    Trouble::Silence(Silence { message, hint: Some("git promote config show".to_owned()) })
+    Trouble::Silence(Silence { message, hint: None, cause: Cause::Broken })
 }
 
 #[cfg(unix)]

@@ -14,7 +14,7 @@ use crate::config::placeholders;
 use crate::forge::{Check, CheckState};
 use crate::gate::{Silence, short_id};
 use crate::git::{self, Interest, ObjectId};
-use crate::model::{AppId, EnvironmentName, Health, Sight};
+use crate::model::{AppId, Cause, EnvironmentName, Health, Sight};
 
 use super::super::Failure;
 use super::asker::{Asker, Subject, Trouble};
@@ -35,6 +35,7 @@ impl Asker<'_> {
         let base = repo.commit_of(self.ground.base)?.ok_or_else(|| Silence {
             message: "a tree has no commit statuses".to_owned(),
             hint: None,
+            cause: Cause::Broken,
         })?;
         let arrival = subject.since.and_then(|moment| repo.full_id(&moment.commit));
         if subject.settings.since_arrival
@@ -90,6 +91,7 @@ impl Asker<'_> {
             return Err(Trouble::Silence(Silence {
                 message: "when the version arrived is not known: the history is cut off".to_owned(),
                 hint: Some("git fetch --unshallow".to_owned()),
+                cause: Cause::Broken,
             }));
         }
         let (commits, whole) = self.since(base, arrival, SINCE)?;
@@ -98,7 +100,7 @@ impl Asker<'_> {
                 "more than {SINCE} commits came since the version did: whether it failed at one of \
                  them is not asked"
             );
-            return Err(Trouble::Silence(Silence { message, hint: None }));
+            return Err(Trouble::Silence(Silence { message, hint: None, cause: Cause::Broken }));
         }
         for commit in commits.into_iter().rev() {
             let checks = self.checks(commit, true)?.unwrap_or_default();

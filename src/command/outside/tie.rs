@@ -4,7 +4,7 @@
 use crate::cluster::Rollout;
 use crate::gate::{Silence, short_id};
 use crate::git::{ObjectId, Repository};
-use crate::model::{ImageRef, Pin};
+use crate::model::{Cause, ImageRef, Pin};
 
 use super::super::evidence::Ground;
 use super::asker::{Subject, Trouble};
@@ -173,6 +173,7 @@ fn unclear(repo: &Repository, revision: &str) -> Tie {
         return Tie::Cut(Silence {
             message: format!("whether {id} has the version is not known: the history is cut off"),
             hint: Some("git fetch --unshallow".to_owned()),
+            cause: Cause::Broken,
         });
     }
     Tie::Untold(format!(
