@@ -151,7 +151,7 @@ fn describe(from: &EnvironmentName, sight: &Sight) -> String {
     };
     match (&sight.what, sight.health) {
         (None, _) => format!("{from} is not known to be healthy{says}"),
-        (Some(what), Health::Healthy) => format!("{from} is healthy: {what}{commit}"),
+        (Some(what), Health::Healthy) => format!("{from} is healthy: {what}{commit}{says}"),
         (Some(what), Health::Failed) => format!("{from} is not healthy: {what}{commit}{says}"),
         (Some(what), _) => {
             format!("{from} is not known to be healthy yet: {what}{commit}{says}")

@@ -236,7 +236,9 @@ fn a_program_tells_and_a_file_of_the_change_is_not_it() {
         world.git_in(&root, &["pull", "-q"]);
     };
     landed(&format!("{script}exit 0\n"));
-    dry(&world, &root).ends(0).says("ok    GP015  dev is healthy: ci/smoke.sh");
+    dry(&world, &root)
+        .ends(0)
+        .says("ok    GP015  dev is healthy: ci/smoke.sh: web dev v2 web-dev in 1");
     world.promote(&root, &["wait", "dev"]).ends(0);
     landed("#!/bin/sh\nsleep 30\n");
     dry(&world, &root).ends(3).says("it did not end within 5s");
