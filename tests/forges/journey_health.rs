@@ -245,6 +245,41 @@ fn a_program_tells_and_a_file_of_the_change_is_not_it() {
 }
 
 #[test]
+fn a_program_is_started_once_for_what_it_is_told() {
+    let health = r#"{ command = ["sh", "-c", "echo {app} {version} >> $HOME/runs"] }"#;
+    let (world, root) = world_with(health, &[]);
+    let images = |web: &str, side: &str| {
+        let entry = |name: &str, tag: &str| {
+            format!("- name: registry.example/acme/{name}\n  newTag: {tag}\n")
+        };
+        format!("images:\n{}{}", entry("web", web), entry("side", side))
+    };
+    let saved = |dev: (&str, &str)| {
+        let (dev, staging) = (images(dev.0, dev.1), images("v1", "v1"));
+        let files = [(at("web", "dev"), dev), (at("web", "staging"), staging)];
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        world.somebody_saves("Images", &files);
+        world.git_in(&root, &["pull", "-q"]);
+    };
+    let runs = world.home().join("runs");
+    let ran = || {
+        let text = std::fs::read_to_string(&runs).unwrap();
+        std::fs::remove_file(&runs).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    saved(("v3", "v3"));
+    world.promote(&root, &["web@v3", "staging", "-n"]).ends(0).says("acme/side  staging");
+    assert_eq!(ran(), ["web v3"]);
+    // Of two versions it is told twice, and `wait` does as the gate does.
+    saved(("v5", "v4"));
+    world.promote(&root, &["wait", "dev"]).ends(0);
+    assert_eq!(ran(), ["web v4", "web v5"]);
+}
+
+#[test]
 fn a_program_that_is_not_there_is_no_pass() {
     let (world, root) = world_with(r#"{ command = ["ci/none.sh"] }"#, &[]);
     let said = dry(&world, &root).ends(8);

@@ -1,10 +1,12 @@
 //! The health of an app as its cluster knows it, through kubectl.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::cluster::{Kubectl, rollout};
+use crate::cluster::{Kubectl, KubectlError, Rollout, rollout};
 use crate::gate::Silence;
-use crate::model::{ClusterObject, Health, Sight};
+use crate::model::{Cluster, ClusterObject, Health, Sight};
 
 use super::asker::{Asker, Subject, Trouble};
 use super::tie::{Tie, tie};
@@ -16,7 +18,11 @@ impl Asker<'_> {
     /// What the objects of the cluster say. One that is well with another version
     /// is not there yet; where none says which version it runs, it is not known
     /// to be well. `tied` is whether something else that is asked says that.
-    pub(super) fn objects(&self, subject: Subject<'_>, tied: bool) -> Result<Vec<Sight>, Trouble> {
+    pub(super) fn seen_objects(
+        &self,
+        subject: Subject<'_>,
+        tied: bool,
+    ) -> Result<Vec<Sight>, Trouble> {
         let (mut sights, mut untold, mut told) = (Vec::new(), None, tied);
         for object in &subject.settings.kubectl {
             let (sight, tie) = self.live(subject, object)?;
@@ -43,6 +49,20 @@ impl Asker<'_> {
         Ok(sights)
     }
 
+    /// Asks for all objects of the subjects, each once.
+    pub(super) fn ask_clusters(&self, subjects: &[Subject<'_>]) {
+        let of = |subject: &Subject<'_>| {
+            let cluster = &subject.environment.cluster;
+            let names = subject.settings.kubectl.iter();
+            let texts = names.map(|object| subject.filled(&object.to_string()));
+            let objects = texts.filter_map(|text| text.parse().ok());
+            objects.map(|object| (cluster.clone(), object)).collect::<Vec<_>>()
+        };
+        let questions = subjects.iter().flat_map(of).collect();
+        let silent = &self.silent;
+        self.objects.ask(questions, |question| get(question, silent));
+    }
+
     /// What an object of the cluster says, and of one that is well, whether with
     /// this version.
     fn live(
@@ -63,14 +83,14 @@ impl Asker<'_> {
             message,
             url: String::new(),
         };
-        let failed = |message| Ok((sight(Health::Failed, message), None));
+        let failed = |message: String| Ok((sight(Health::Failed, message), None));
         let object: ClusterObject = match text.parse() {
             Ok(object) => object,
             Err(reason) => return failed(format!("no object: {reason}")),
         };
-        match Kubectl::new(cluster.clone(), PATIENCE).get(&object) {
-            Ok(value) => {
-                let found = rollout(&value);
+        let (question, silent) = ((cluster.clone(), object.clone()), &self.silent);
+        match self.objects.of(&question, |question| get(question, silent))? {
+            Ok(found) => {
                 if found.health != Health::Healthy {
                     return Ok((sight(found.health, found.message), None));
                 }
@@ -87,6 +107,22 @@ impl Asker<'_> {
             })),
         }
     }
+}
+
+/// Asks a cluster for an object. One that did not answer in time is not asked
+/// again: each object would be waited for.
+fn get(
+    (cluster, object): &(Cluster, ClusterObject),
+    silent: &Mutex<BTreeSet<Option<String>>>,
+) -> Result<Rollout, KubectlError> {
+    if silent.lock().is_ok_and(|silent| silent.contains(&cluster.context)) {
+        return Err(KubectlError::Late(PATIENCE));
+    }
+    let got = Kubectl::new(cluster.clone(), PATIENCE).get(object);
+    if let (Err(KubectlError::Late(_)), Ok(mut silent)) = (&got, silent.lock()) {
+        silent.insert(cluster.context.clone());
+    }
+    got.map(|value| rollout(&value))
 }
 
 /// The question as a person would ask it.
