@@ -5,12 +5,18 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// More is not kept of what a program says: an answer of a cluster is far below.
 const LONGEST: u64 = 16 << 20;
+
+/// After a program has ended, what it started may hold its pipes for so long.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Once that is stopped, the rest of what was said is there so soon.
+const REST: Duration = Duration::from_millis(200);
 
 /// Between two looks whether it has ended.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -67,15 +73,16 @@ pub fn run_up_to(mut command: Command, patience: Duration, most: u64) -> std::io
     if status.is_none() {
         stop(&mut child);
     }
+    let over = Instant::now() + if status.is_some() { GRACE } else { REST };
     // What it started may hold the pipes for longer than it lives.
-    let take = |kept: Option<Receiver<Vec<u8>>>| {
-        let wait = left().max(Duration::from_millis(50));
-        match kept.map(|kept| kept.recv_timeout(wait)) {
-            Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) | None => {
-                Vec::new()
-            }
-            Some(Ok(bytes)) => bytes,
-        }
+    let mut take = |kept: Option<Receiver<Vec<u8>>>| {
+        let Some(kept) = kept else { return Vec::new() };
+        let left = over.saturating_duration_since(Instant::now());
+        let said = kept.recv_timeout(left.max(REST)).or_else(|_| {
+            stop(&mut child);
+            kept.recv_timeout(REST)
+        });
+        said.unwrap_or_default()
     };
     let (stdout, stderr) = (take(stdout), take(stderr));
     let code = status.and_then(|status| status.code());
@@ -153,6 +160,27 @@ mod tests {
         let ran = sh("echo begun; sleep 60 & sleep 60", Duration::from_millis(300));
         assert!(ran.late && ran.code.is_none() && !ran.is_well());
         assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_it_left_behind_is_not_waited_for_and_stopped() {
+        let start = Instant::now();
+        let ran = sh("sleep 60 & echo $!; echo well >&2", Duration::from_secs(60));
+        assert!(start.elapsed() < Duration::from_secs(20));
+        assert_eq!((ran.code, ran.late, ran.last_words().as_str()), (Some(0), false, "well"));
+        let left = String::from_utf8(ran.stdout).unwrap();
+        let pid = left.trim().parse().ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        // Whoever takes it over may need a moment to see that it has ended.
+        let is_there = || rustix::process::test_kill_process(pid).is_ok() && !is_over(pid);
+        while is_there() && start.elapsed() < Duration::from_secs(20) {
+            thread::sleep(PAUSE);
+        }
+        assert!(!is_there());
+    }
+
+    fn is_over(pid: rustix::process::Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.is_ok_and(|stat| stat.contains(") Z "))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::model::{Cluster, ClusterObject};
+use crate::model::{Cause, Cluster, ClusterObject};
 use crate::program::{self, Ran};
 
 /// kubectl, for the cluster of one environment.
@@ -36,10 +36,28 @@ pub enum KubectlError {
     Strange,
 }
 
+/// What kubectl says where the cluster does not let us in.
+const CLOSED: &[&str] = &["(Forbidden)", "(Unauthorized)", "must be logged in"];
+
+/// What it says where the question can never be answered: a context or a kind
+/// that is not there.
+const BROKEN: &[&str] = &["does not exist", "doesn't have a resource type"];
+
 impl KubectlError {
     /// Whether the cluster answered, and has no such object.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound(_))
+    }
+
+    /// Whether it helps to ask again.
+    pub fn cause(&self) -> Cause {
+        let says = |words: &str, of: &[&str]| of.iter().any(|one| words.contains(one));
+        match self {
+            Self::Missing(_) => Cause::Broken,
+            Self::Failed(words) if says(words, CLOSED) => Cause::Closed,
+            Self::Failed(words) if says(words, BROKEN) => Cause::Broken,
+            _ => Cause::Passing,
+        }
     }
 }
 

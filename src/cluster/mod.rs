@@ -7,6 +7,7 @@
 
 mod kubectl;
 mod rollout;
+mod told;
 mod workloads;
 
 pub use kubectl::{Kubectl, KubectlError};

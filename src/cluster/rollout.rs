@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::model::Health;
 
+use super::told;
+
 /// How an object is, and what else it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
@@ -17,10 +19,17 @@ pub struct Rollout {
     pub health: Health,
     /// Why, in a few words.
     pub message: String,
-    /// The images of its containers, as it wants them.
+    /// The images that it wants: of its containers, of the values of a release.
     pub images: Vec<String>,
-    /// The commit that it was made from, as far as it says so.
-    pub revision: Option<String>,
+    /// The images that Argo CD sees running; those of jobs that are over may be
+    /// among them.
+    pub running: Vec<String>,
+    /// The commits that it was made from, as far as it says so: full ids. Of
+    /// several sources there are several, and some may be of other repositories.
+    pub revisions: Vec<String>,
+    /// Versions that it names without an image: of its chart, or a lone tag among
+    /// its values.
+    pub versions: Vec<String>,
 }
 
 /// Says how an object is. Of a kind that is not known the condition `Ready`
@@ -37,10 +46,15 @@ pub fn rollout(object: &Value) -> Rollout {
         ("argoproj.io", "Application") => application(object),
         _ => by_conditions(object),
     };
-    Rollout { health, message, images: images(object), revision: revision(object) }
+    let values = told::values(object);
+    let mut images = told::images(object);
+    images.extend(values.images);
+    let (revisions, mut versions) = told::revisions(object);
+    versions.extend(values.lone_tag);
+    Rollout { health, message, images, running: told::running(object), revisions, versions }
 }
 
-fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+pub(super) fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -215,22 +229,6 @@ fn one_line(text: &str) -> String {
         Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
         None => line,
     }
-}
-
-fn images(object: &Value) -> Vec<String> {
-    let lists = ["containers", "initContainers"];
-    let pointers = lists.iter().map(|list| format!("/spec/template/spec/{list}"));
-    let found = pointers.filter_map(|pointer| object.pointer(&pointer)?.as_array().cloned());
-    found.flatten().map(|one| text(&one, "/image").to_owned()).filter(|i| !i.is_empty()).collect()
-}
-
-/// `main@sha1:d4e5f6...` of Flux, the bare id of Argo CD.
-fn revision(object: &Value) -> Option<String> {
-    let all = ["/status/lastAppliedRevision", "/status/sync/revision"];
-    let said = all.iter().map(|pointer| text(object, pointer)).find(|said| !said.is_empty())?;
-    let id = said.rsplit([':', '/', '@']).next().unwrap_or(said);
-    let hex = matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hex.then(|| id.to_owned())
 }
 
 #[cfg(test)]
@@ -416,23 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_it_tells_is_read() {
-        let sha = "d4e5f6a7b8c9d4e5f6a7b8c9d4e5f6a7b8c9d4e5";
-        let revision =
-            |said: &str| rollout(&json!({ "status": { "lastAppliedRevision": said } })).revision;
-        for said in [sha.to_owned(), format!("main@sha1:{sha}"), format!("main/{sha}")] {
-            assert_eq!(revision(&said).as_deref(), Some(sha), "{said}");
-        }
-        for other in ["1.2.3", "", "main", "sha256:abc"] {
-            assert_eq!(revision(other), None, "{other}");
-        }
-        let argo = json!({ "status": { "sync": { "revision": sha } } });
-        assert_eq!(rollout(&argo).revision.as_deref(), Some(sha));
-        let pods = json!({ "spec": { "template": { "spec": {
-            "initContainers": [{ "image": "a:1" }], "containers": [{ "image": "b:2" }, {}],
-        } } } });
-        assert_eq!(rollout(&pods).images, ["b:2", "a:1"]);
-        // Anything at all is read without a panic.
+    fn anything_at_all_is_read_without_a_panic() {
         for odd in [json!(null), json!([]), json!({ "status": [] }), json!({ "kind": 1 })] {
             assert_eq!(rollout(&odd).health, Health::Unknown);
         }

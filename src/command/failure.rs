@@ -2,9 +2,10 @@
 
 use crate::config::ConfigError;
 use crate::forge::ForgeError;
+use crate::gate::Silence;
 use crate::git::{CommitError, GitError, RemoteError};
 use crate::kustomize::EditError;
-use crate::model::{SnapshotError, VersionError, nearest, quoted};
+use crate::model::{Cause, SnapshotError, VersionError, nearest, quoted};
 use crate::plan::PlanError;
 use crate::worktree::WorktreeError;
 
@@ -46,6 +47,17 @@ pub enum Exit {
     Terminated = 143,
 }
 
+impl Exit {
+    /// Where nothing but a silence is in the way.
+    pub(super) fn of_silence(cause: Cause) -> Self {
+        match cause {
+            Cause::Passing => Self::Unavailable,
+            Cause::Closed => Self::Auth,
+            Cause::Broken => Self::Invalid,
+        }
+    }
+}
+
 /// A command that did not do what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -73,6 +85,16 @@ impl Failure {
     /// Something named is not there.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Exit::NotFound, message)
+    }
+
+    /// The same as the silence of whom it was to be heard from.
+    pub(super) fn silence(self) -> Silence {
+        let cause = match self.exit {
+            Exit::Auth => Cause::Closed,
+            Exit::Invalid | Exit::Usage => Cause::Broken,
+            _ => Cause::Passing,
+        };
+        Silence { message: self.message, hint: self.hints.into_iter().next(), cause }
     }
 
     /// Adds a command that helps.
@@ -137,6 +159,7 @@ impl From<RemoteError> for Failure {
 impl From<ForgeError> for Failure {
     fn from(error: ForgeError) -> Self {
         let hint = match error.exit_code() {
+            4 => Some("export GIT_PROMOTE_TOKEN=TOKEN"),
             8 => Some("git promote config show"),
             _ => None,
         };

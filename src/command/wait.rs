@@ -13,8 +13,8 @@ use crate::discover::{Cell, CellKey};
 use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
 use crate::model::{
-    AppId, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion, Sight,
-    Snapshot, Sources, quoted,
+    AppId, Cause, Environment, EnvironmentName, Health, HealthSettings, Patience, Pin, Promotion,
+    Sight, Snapshot, Sources, quoted,
 };
 use crate::output::{self, Format};
 use crate::report::{WaitReport, WaitRow};
@@ -308,25 +308,39 @@ impl Waiting<'_> {
     }
 
     fn ask(&self) -> Result<Vec<WaitRow>, Failure> {
+        let all = self.subjects.iter().flat_map(|(row, looks)| self.looks(row, looks));
+        self.asker.ask_ahead(&all.collect::<Vec<_>>());
         self.subjects.iter().map(|(row, looks)| self.row(row, looks)).collect()
     }
 
-    /// The worst of all that was seen.
-    fn row(&self, row: &Row, looks: &[Look]) -> Result<WaitRow, Failure> {
-        let mut sights = Vec::new();
+    fn looks<'s>(&'s self, row: &'s Row, looks: &'s [Look]) -> impl Iterator<Item = Subject<'s>> {
         let environment = self.base.config.environment(row.environment.as_str());
-        for (look, environment) in looks.iter().filter_map(|look| Some((look, environment?))) {
-            let subject = Subject {
-                environment,
+        looks.iter().filter_map(move |look| {
+            Some(Subject {
+                environment: environment?,
                 settings: &look.settings,
                 app: &row.app,
                 version: &row.version,
                 repository: Some(&look.repository),
                 since: look.since.as_ref(),
-            };
+            })
+        })
+    }
+
+    /// The worst of all that was seen.
+    fn row(&self, row: &Row, looks: &[Look]) -> Result<WaitRow, Failure> {
+        let mut sights = Vec::new();
+        for subject in self.looks(row, looks) {
             match self.asker.look(subject) {
                 Ok(seen) => sights.extend(seen),
-                Err(Trouble::Silence(silence)) => sights.push(Sight::unknown(silence.message)),
+                Err(Trouble::Silence(silence)) if silence.cause == Cause::Passing => {
+                    sights.push(Sight::unknown(silence.message));
+                }
+                // What can never be answered is not waited for.
+                Err(Trouble::Silence(silence)) => {
+                    let failure = Failure::new(Exit::of_silence(silence.cause), silence.message);
+                    return Err(failure.maybe_hint(silence.hint));
+                }
                 Err(Trouble::Closed(failure) | Trouble::Failure(failure)) => return Err(failure),
             }
         }

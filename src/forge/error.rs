@@ -10,7 +10,15 @@ use thiserror::Error;
 /// address is shown without its query.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ForgeError {
-    /// There is no token, or the forge does not take it.
+    /// There is no token.
+    #[error("there is no token for {host}: set {names}")]
+    NoToken {
+        /// The host that would get it.
+        host: String,
+        /// The variables that may hold it.
+        names: String,
+    },
+    /// The forge does not take the token.
     #[error("{forge} refuses the token: {message}")]
     Unauthorized {
         /// The forge.
@@ -95,7 +103,7 @@ impl ForgeError {
     /// The documented exit code where nothing was done before.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unauthorized { .. } | Self::Forbidden { .. } => 4,
+            Self::NoToken { .. } | Self::Unauthorized { .. } | Self::Forbidden { .. } => 4,
             Self::NotFound { .. } => 5,
             Self::Conflict { .. } => 6,
             Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Strange { .. } => 7,

@@ -108,9 +108,7 @@ pub fn missing(place: &Place) -> ForgeError {
         }
         ForgeKind::None => "",
     };
-    let host = place.api_host();
-    let message = format!("there is none for {host}: set GIT_PROMOTE_TOKEN{names}");
-    ForgeError::Unauthorized { forge: place.kind.to_string(), message }
+    ForgeError::NoToken { host: place.api_host(), names: format!("GIT_PROMOTE_TOKEN{names}") }
 }
 
 fn is_github(host: &str) -> bool {

@@ -34,6 +34,7 @@ pub(super) fn gone(gone: &Gone) -> Finding {
         path: Some(gone.path.clone()),
         line: None,
         hint: None,
+        silence: None,
     }
 }
 
@@ -51,6 +52,7 @@ pub(super) fn moved(moved: &Moved) -> Finding {
         path: Some(moved.place.0.clone()),
         line: Some(moved.place.1),
         hint: None,
+        silence: None,
     }
 }
 
@@ -152,6 +154,7 @@ fn refusal(case: &Case<'_>, entering: &Entering) -> Finding {
         path: Some(path),
         line: Some(line),
         hint: undo(case, &entering.place.0).or(step.map(|step| command(entering, step))),
+        silence: None,
     }
 }
 

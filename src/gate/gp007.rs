@@ -53,6 +53,7 @@ fn mixed(case: &Case<'_>, changed: &[RepoPath]) -> Option<Finding> {
         path: other.filter(|_| names.len() == 1).cloned(),
         line: None,
         hint: None,
+        silence: None,
     })
 }
 

@@ -36,6 +36,7 @@ fn config(case: &Case<'_>) -> Option<Finding> {
         path: Some(change.path.clone()),
         line: None,
         hint: Some("git promote config validate".to_owned()),
+        silence: None,
     })
 }
 
@@ -60,6 +61,7 @@ fn at_head(case: &Case<'_>) -> Vec<Finding> {
             path: Some(unreadable.path.clone()),
             line: None,
             hint: None,
+            silence: None,
         }
     };
     check.head.unreadable.iter().filter(known).map(finding).collect()

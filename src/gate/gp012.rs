@@ -68,5 +68,6 @@ fn judge(case: &Case<'_>, waiver: &Waiver, to: &EnvironmentName) -> Finding {
         path: None,
         line: None,
         hint,
+        silence: None,
     }
 }

@@ -43,5 +43,6 @@ fn judge(case: &Case<'_>, change: &ConfigChange) -> Finding {
         path: Some(change.path.clone()),
         line: None,
         hint: None,
+        silence: None,
     }
 }

@@ -32,5 +32,6 @@ fn finding(doubt: &Doubt) -> Finding {
         path: Some(doubt.path.clone()),
         line: (doubt.line > 0).then_some(doubt.line),
         hint: None,
+        silence: None,
     }
 }

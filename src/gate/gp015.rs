@@ -1,11 +1,14 @@
 //! GP015: what is broken is not passed on.
 
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::model::{EnvironmentName, Finding, Health, Outcome, Promotion, Rule, Sight, Sources};
+use crate::model::{
+    Cause, EnvironmentName, Finding, Health, Outcome, Promotion, Rule, Sight, Sources,
+};
 use crate::plan::Planned;
 
 use super::{
-    Answers, Ask, Case, RuleInfo, Silence, about, gp001, not_asked, placed, short_id, silent,
+    Answers, Ask, Case, RuleInfo, Silence, about, gp001, not_asked, override_hint, placed,
+    short_id, silent,
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -65,12 +68,19 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     if let Some((from, message)) = ill {
         return refuse(planned, (from, message));
     }
-    let silence = said.iter().find_map(|(_, said)| match said {
-        Said::Silent(silence) => Some(*silence),
+    let silence = said.iter().find_map(|(from, said)| match said {
+        Said::Silent(silence) => Some((*from, *silence)),
         _ => None,
     });
     match silence {
-        Some(silence) => placed(silent(Rule::GP015, planned, silence), planned),
+        Some((from, silence)) => {
+            let mut finding = silent(Rule::GP015, planned, silence);
+            finding.hint.get_or_insert_with(|| match silence.cause {
+                Cause::Passing => format!("git promote wait {from}"),
+                Cause::Closed | Cause::Broken => override_hint(case, Rule::GP015, promotion),
+            });
+            placed(finding, planned)
+        }
         None => about(Rule::GP015, promotion, Outcome::Pass, well.join("; ")),
     }
 }
@@ -141,7 +151,7 @@ fn describe(from: &EnvironmentName, sight: &Sight) -> String {
     };
     match (&sight.what, sight.health) {
         (None, _) => format!("{from} is not known to be healthy{says}"),
-        (Some(what), Health::Healthy) => format!("{from} is healthy: {what}{commit}"),
+        (Some(what), Health::Healthy) => format!("{from} is healthy: {what}{commit}{says}"),
         (Some(what), Health::Failed) => format!("{from} is not healthy: {what}{commit}{says}"),
         (Some(what), _) => {
             format!("{from} is not known to be healthy yet: {what}{commit}{says}")

@@ -75,5 +75,6 @@ fn change(hold: &Hold, outcome: Outcome, does: &str) -> Finding {
         path: RepoPath::normalize(HOLDS),
         line: None,
         hint: None,
+        silence: None,
     }
 }

@@ -254,6 +254,7 @@ fn about(rule: Rule, promotion: &Promotion, outcome: Outcome, message: String) -
         path: None,
         line: None,
         hint: None,
+        silence: None,
     }
 }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::discover::CellKey;
-use crate::model::{EnvironmentName, Finding, Outcome, Rule, Sight};
+use crate::model::{Cause, EnvironmentName, Finding, Outcome, Rule, Sight};
 use crate::plan::Planned;
 
 use super::{Approval, Ask, Case, about, rule};
@@ -37,6 +37,8 @@ pub struct Silence {
     pub message: String,
     /// A command that helps.
     pub hint: Option<String>,
+    /// Whether it helps to ask again.
+    pub cause: Cause,
 }
 
 /// What a rule says where nobody was asked. `question` is what was not asked,
@@ -58,6 +60,7 @@ pub fn silent(rule: Rule, planned: &Planned, silence: &Silence) -> Finding {
     let message = silence.message.clone();
     let mut finding = about(rule, &planned.promotion, Outcome::Unverifiable, message);
     finding.hint.clone_from(&silence.hint);
+    finding.silence = Some(silence.cause);
     finding
 }
 
@@ -66,11 +69,9 @@ pub fn is_answered_outside(number: Rule) -> bool {
     rule(number).is_some_and(|info| matches!(info.ask, Ask::Outside(_)))
 }
 
-/// Whether all that refuses is somebody who did not answer: trying again later
-/// may help.
-pub fn only_silence(findings: &[Finding]) -> bool {
+/// The worst cause, where all that refuses is somebody who did not answer.
+pub fn only_silence(findings: &[Finding]) -> Option<Cause> {
     let refuses = |f: &&Finding| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable);
-    let mut refusing = findings.iter().filter(refuses).peekable();
-    let silent = |f: &Finding| f.outcome == Outcome::Unverifiable && is_answered_outside(f.rule);
-    refusing.peek().is_some() && refusing.all(silent)
+    let causes: Option<Vec<Cause>> = findings.iter().filter(refuses).map(|f| f.silence).collect();
+    causes?.into_iter().max()
 }

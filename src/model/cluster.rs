@@ -1,7 +1,7 @@
 //! Where an environment runs.
 
 /// The cluster of an environment, as kubectl finds it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cluster {
     /// A context of the kubeconfig; `None`: the current one.
     pub context: Option<String>,

@@ -98,4 +98,17 @@ pub struct Finding {
     pub line: Option<u32>,
     /// A command that would satisfy it.
     pub hint: Option<String>,
+    /// Why there is no answer, where somebody outside was asked and gave none.
+    pub silence: Option<Cause>,
+}
+
+/// Why somebody outside who was asked did not answer; the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// There may be an answer a while later.
+    Passing,
+    /// We are not let in.
+    Closed,
+    /// As it stands here it can never be asked: a program or a setting.
+    Broken,
 }

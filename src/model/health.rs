@@ -80,7 +80,7 @@ pub struct HealthSettings {
 }
 
 /// An object of a cluster: `deployment/{app}`, or with its namespace before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterObject {
     /// Its namespace, where it is not that of the environment.
     pub namespace: Option<String>,

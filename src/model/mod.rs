@@ -26,7 +26,7 @@ pub use cluster::Cluster;
 pub use delivery::{Deliver, EnvironmentDelivery, Flow, ForgeKind, MergeMethod, Reviewer};
 pub use edit::{Edit, EditKind, FileChange};
 pub use environment::{Environment, EnvironmentName, Pipeline, PipelineError, Sources};
-pub use finding::{Finding, Outcome, Rule};
+pub use finding::{Cause, Finding, Outcome, Rule};
 pub use health::{ClusterObject, Health, HealthSettings, Patience, Sight};
 pub use images::{EnvironmentImages, Signer};
 pub use listed::listed;

@@ -24,7 +24,7 @@ namespace = "shop"
 
 [[environment]]
 name = "staging"
-health = { kubectl = ["deployment/{app}", "flux-system/kustomization/{app}-{env}", "argocd/application/{app}"], timeout = "0s" }
+health = { kubectl = KUBECTL, timeout = "0s" }
 "#;
 
 /// What the cluster has, by the path of its API.
@@ -104,11 +104,15 @@ fn discovery(path: &str) -> Option<Value> {
         "/apis" => Some(json!({
             "kind": "APIGroupList", "apiVersion": "v1",
             "groups": [group("apps", "v1"), group("kustomize.toolkit.fluxcd.io", "v1"),
-                       group("argoproj.io", "v1alpha1")],
+                       group("argoproj.io", "v1alpha1"),
+                       group("helm.toolkit.fluxcd.io", "v2")],
         })),
         "/apis/apps/v1" => Some(list("apps/v1", "deployments", "Deployment")),
         "/apis/kustomize.toolkit.fluxcd.io/v1" => {
             Some(list("kustomize.toolkit.fluxcd.io/v1", "kustomizations", "Kustomization"))
+        }
+        "/apis/helm.toolkit.fluxcd.io/v2" => {
+            Some(list("helm.toolkit.fluxcd.io/v2", "helmreleases", "HelmRelease"))
         }
         "/apis/argoproj.io/v1alpha1" => {
             Some(list("argoproj.io/v1alpha1", "applications", "Application"))
@@ -152,7 +156,14 @@ fn application(sync: &str, health: &str) -> Value {
 }
 
 fn world() -> (World, PathBuf) {
-    let mut files = vec![("promote.toml".to_owned(), CONFIG.to_owned())];
+    world_asking(
+        r#"["deployment/{app}", "flux-system/kustomization/{app}-{env}", "argocd/application/{app}"]"#,
+    )
+}
+
+/// Dev has v2 since the last commit; staging asks for these objects.
+fn world_asking(kubectl: &str) -> (World, PathBuf) {
+    let mut files = vec![("promote.toml".to_owned(), CONFIG.replace("KUBECTL", kubectl))];
     for env in ["dev", "staging"] {
         files.push((at("web", env), overlay("web", "v1")));
     }
@@ -164,11 +175,18 @@ fn world() -> (World, PathBuf) {
     (world, root)
 }
 
-#[test]
-fn the_cluster_tells_whether_it_is_healthy() {
-    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+fn has_kubectl() -> bool {
+    let there = Command::new("kubectl").args(["version", "--client"]).output().is_ok();
+    if !there {
         // Past the capture of the test harness, so that it is seen.
         let _ = writeln!(std::io::stderr(), "skipped: kubectl is not there, no cluster was asked");
+    }
+    there
+}
+
+#[test]
+fn the_cluster_tells_whether_it_is_healthy() {
+    if !has_kubectl() {
         return;
     }
     let (world, root) = world();
@@ -218,6 +236,104 @@ fn the_cluster_tells_whether_it_is_healthy() {
     said.says("hint: kubectl --context dev-cluster -n shop get deployment/web");
 }
 
+const RELEASE: &str = "/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases/web";
+
+fn release(values: &Value) -> Value {
+    json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+        "metadata": { "name": "web", "namespace": "shop", "generation": 2 },
+        "spec": { "values": values },
+        "status": {
+            "observedGeneration": 2, "lastAppliedRevision": "4.0.1",
+            "conditions": [{ "type": "Ready", "status": "True", "reason": "UpgradeSucceeded" }],
+        },
+    })
+}
+
+/// The program with a cluster that has these objects, asked for those.
+fn asked(kubectl: &str, objects: &[(&str, Value)], clone: impl Fn(&World) -> PathBuf) -> Ran {
+    let (world, _) = world_asking(kubectl);
+    let root = clone(&world);
+    let cluster = Cluster::new();
+    let kubeconfig = world.home().join("kubeconfig");
+    std::fs::write(&kubeconfig, cluster.config()).unwrap();
+    let with = [("KUBECONFIG", kubeconfig.to_str().unwrap())];
+    let ids = |text: &str| {
+        let id = |rev: &str| world.git(&["rev-parse", rev]).trim().to_owned();
+        text.replace("NEW", &id("main")).replace("OLD", &id("main~1"))
+    };
+    for (path, object) in objects {
+        cluster.set(path, serde_json::from_str(&ids(&object.to_string())).unwrap());
+    }
+    world.promote_with(&root, &["web@v2", "staging", "-n"], &with)
+}
+
+#[test]
+fn what_is_well_with_another_version_is_no_pass() {
+    if !has_kubectl() {
+        return;
+    }
+    let whole = |world: &World| world.clone_as("other");
+    let one = |name: &str, path: &str, object: Value| {
+        asked(&format!("[\"{name}\"]"), &[(path, object)], whole)
+    };
+    // A release says nothing of a tag that comes from elsewhere.
+    let web =
+        |tag: &str| json!({ "image": { "repository": "registry.example/acme/web", "tag": tag } });
+    let said = one("helmrelease/{app}", RELEASE, release(&json!({}))).ends(3);
+    said.says(
+        "dev is not known to be healthy yet: helmrelease/web in dev-cluster: it is well, but",
+    );
+    one("helmrelease/{app}", RELEASE, release(&web("v2"))).ends(0);
+    one("helmrelease/{app}", RELEASE, release(&web("v1"))).ends(3).says("it still runs");
+    one("helmrelease/{app}", RELEASE, release(&json!({ "tag": "v2" }))).ends(0);
+    // What applied it says enough.
+    let both = [(RELEASE, release(&json!({}))), (KUSTOMIZATION, kustomization("NEW", "True"))];
+    let names = r#"["helmrelease/{app}", "flux-system/kustomization/{app}-{env}"]"#;
+    asked(names, &both, whole).ends(0);
+    // Several sources of Argo CD, and the images that it sees.
+    let argo = |more: Value| {
+        let mut object = application("Synced", "Healthy");
+        object["status"]["summary"] = json!({ "images": more["images"] });
+        object["status"]["sync"]["revisions"] = more["revisions"].clone();
+        one("argocd/application/{app}", APPLICATION, object)
+    };
+    argo(json!({ "revisions": ["1.2.3", "OLD"] })).ends(3).says("and the version came with");
+    argo(json!({ "revisions": ["1.2.3", "NEW"] })).ends(0);
+    argo(json!({ "revisions": ["1.2.3"] })).ends(3).says("nothing in it says");
+    argo(json!({ "images": ["registry.example/acme/web:v1"] })).ends(3).says("it still runs");
+    argo(json!({ "images": ["registry.example/acme/web:v2"] })).ends(0);
+    // A mirror, and a container of another name.
+    let mut mirrored = deployment("v1", 2);
+    let image = "/spec/template/spec/containers/0/image";
+    *mirrored.pointer_mut(image).unwrap() = json!("mirror.example/web:v1");
+    let said = one("deployment/{app}", DEPLOYMENT, mirrored.clone()).ends(3);
+    said.says("it still runs mirror.example/web:v1");
+    *mirrored.pointer_mut(image).unwrap() = json!("mirror.example/other:v2");
+    let said = one("deployment/{app}", DEPLOYMENT, mirrored).ends(3);
+    said.says("it runs mirror.example/other:v2, and nothing of registry.example/acme/web");
+}
+
+#[test]
+fn a_clone_that_is_cut_off_is_told_to_fetch() {
+    if !has_kubectl() {
+        return;
+    }
+    let cut = |world: &World| {
+        let (root, cut) = (world.home().join("repo"), world.home().join("cut"));
+        let bare = world.git_in(&root, &["remote", "get-url", "origin"]);
+        let address = format!("file://{}", bare.trim());
+        let clone = ["clone", "-q", "--depth=1", &address, cut.to_str().unwrap()];
+        world.git_in(&root, &clone);
+        cut
+    };
+    let names = r#"["flux-system/kustomization/{app}-{env}"]"#;
+    let said = asked(names, &[(KUSTOMIZATION, kustomization("OLD", "True"))], cut).ends(8);
+    said.says("the history is cut off");
+    said.says("hint: git fetch --unshallow");
+    asked(names, &[(KUSTOMIZATION, kustomization("NEW", "True"))], cut).ends(0);
+}
+
 #[test]
 fn without_kubectl_it_is_no_pass() {
     let (world, root) = world();
@@ -228,5 +344,7 @@ fn without_kubectl_it_is_no_pass() {
     std::os::unix::fs::symlink(git.trim(), bin.join("git")).unwrap();
     let path = [("PATH", bin.to_str().unwrap())];
     let said = world.promote_with(&root, &["web@v2", "staging", "-n"], &path);
-    said.ends(7).says("dev: kubectl cannot be started");
+    let said = said.ends(8);
+    said.says("dev: kubectl cannot be started");
+    said.says("hint: kubectl --context dev-cluster -n shop get deployment/web");
 }

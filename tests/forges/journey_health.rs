@@ -103,6 +103,24 @@ fn a_fix_that_landed_lifts_what_failed_before_it() {
 }
 
 #[test]
+fn a_later_commit_that_broke_it_counts_where_the_newest_says_nothing() {
+    let (world, root) = world_with(FLUX, &[]);
+    let brought = head(&world);
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    world.somebody_saves("Break", &[("apps/web/dev/broken.yaml", "# later\n")]);
+    let broken = head(&world);
+    world.status(&broken, "kustomization/web-dev/1", "failure");
+    world.somebody_saves("More", &[("docs/more.md", "more\n")]);
+    world.git_in(&root, &["pull", "-q"]);
+    let said = dry(&world, &root).ends(3);
+    said.says(&format!("dev is not healthy: kustomization/web-dev/1 ({})", &broken[..7]));
+    world.promote(&root, &["wait", "dev"]).ends(3).says("failed");
+    // What is told of the first again is newer.
+    world.status(&brought, "kustomization/web-dev/1", "success");
+    dry(&world, &root).ends(0).says(&brought[..7]);
+}
+
+#[test]
 fn any_failure_since_it_arrived_counts_where_that_is_wanted() {
     let since = r#"{ context = "kustomization/{app}-{env}/*", since-arrival = true }"#;
     let (world, root) = world_with(since, &[]);
@@ -131,7 +149,9 @@ fn a_forge_that_does_not_answer_is_never_a_pass() {
         }
     };
     down();
-    dry(&world, &root).ends(7).says("GP015");
+    let said = dry(&world, &root).ends(7);
+    said.says("GP015");
+    said.says("hint: git promote wait dev");
     down();
     let over = ["web@v2", "staging", "-n", "--override", "GP015", "--reason", "INC-42"];
     world.promote(&root, &over).ends(0).says("(overridden: INC-42)");
@@ -142,7 +162,16 @@ fn a_forge_that_does_not_answer_is_never_a_pass() {
     world.hub().faults.clear();
     let without = [("GIT_PROMOTE_TOKEN", "")];
     let said = world.promote_with(&root, &["web@v2", "staging", "-n"], &without);
-    said.ends(7).says("set GIT_PROMOTE_TOKEN");
+    let said = said.ends(4);
+    said.says("there is no token for 127.0.0.1");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
+    let said = world.promote_with(&root, &["wait", "dev"], &without).ends(4);
+    said.says("there is no token for 127.0.0.1");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
+    world.fails("GET", "/status", Reply::json(403, &json!({ "message": "not by this token" })));
+    let said = dry(&world, &root).ends(4);
+    said.says("not by this token");
+    said.says("hint: export GIT_PROMOTE_TOKEN=TOKEN");
 }
 
 #[test]
@@ -207,18 +236,62 @@ fn a_program_tells_and_a_file_of_the_change_is_not_it() {
         world.git_in(&root, &["pull", "-q"]);
     };
     landed(&format!("{script}exit 0\n"));
-    dry(&world, &root).ends(0).says("ok    GP015  dev is healthy: ci/smoke.sh");
+    dry(&world, &root)
+        .ends(0)
+        .says("ok    GP015  dev is healthy: ci/smoke.sh: web dev v2 web-dev in 1");
     world.promote(&root, &["wait", "dev"]).ends(0);
     landed("#!/bin/sh\nsleep 30\n");
     dry(&world, &root).ends(3).says("it did not end within 5s");
 }
 
 #[test]
+fn a_program_is_started_once_for_what_it_is_told() {
+    let health = r#"{ command = ["sh", "-c", "echo {app} {version} >> $HOME/runs"] }"#;
+    let (world, root) = world_with(health, &[]);
+    let images = |web: &str, side: &str| {
+        let entry = |name: &str, tag: &str| {
+            format!("- name: registry.example/acme/{name}\n  newTag: {tag}\n")
+        };
+        format!("images:\n{}{}", entry("web", web), entry("side", side))
+    };
+    let saved = |dev: (&str, &str)| {
+        let (dev, staging) = (images(dev.0, dev.1), images("v1", "v1"));
+        let files = [(at("web", "dev"), dev), (at("web", "staging"), staging)];
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        world.somebody_saves("Images", &files);
+        world.git_in(&root, &["pull", "-q"]);
+    };
+    let runs = world.home().join("runs");
+    let ran = || {
+        let text = std::fs::read_to_string(&runs).unwrap();
+        std::fs::remove_file(&runs).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    saved(("v3", "v3"));
+    world.promote(&root, &["web@v3", "staging", "-n"]).ends(0).says("acme/side  staging");
+    assert_eq!(ran(), ["web v3"]);
+    // Of two versions it is told twice, and `wait` does as the gate does.
+    saved(("v5", "v4"));
+    world.promote(&root, &["wait", "dev"]).ends(0);
+    assert_eq!(ran(), ["web v4", "web v5"]);
+}
+
+#[test]
 fn a_program_that_is_not_there_is_no_pass() {
     let (world, root) = world_with(r#"{ command = ["ci/none.sh"] }"#, &[]);
-    dry(&world, &root).ends(7).says("ci/none.sh is not in the base commit");
+    let said = dry(&world, &root).ends(8);
+    said.says("ci/none.sh is not in the base commit");
+    said.says("hint: git promote web@v2 staging --override GP015 --reason TEXT");
+    // Asking again does not help.
+    world.promote(&root, &["wait", "dev"]).ends(8).says("ci/none.sh is not in the base commit");
     let (world, root) = world_with(r#"{ command = ["no-such-program-here"] }"#, &[]);
-    dry(&world, &root).ends(7).says("the program no-such-program-here is not there");
+    dry(&world, &root).ends(8).says("the program no-such-program-here is not there");
+    let files = [("ci/smoke.sh", "no program at all\n")];
+    let (world, root) = world_with(r#"{ command = ["ci/smoke.sh"] }"#, &files);
+    dry(&world, &root).ends(8).says("ci/smoke.sh: ");
 }
 
 #[test]

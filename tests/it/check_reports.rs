@@ -20,6 +20,7 @@ pub(crate) fn finding(rule: Rule, outcome: Outcome, message: &str) -> Finding {
         path: None,
         line: None,
         hint: None,
+        silence: None,
     }
 }
 

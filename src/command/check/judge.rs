@@ -150,6 +150,7 @@ fn unproven(rule: Rule, message: String, hint: Option<String>) -> Finding {
         path: None,
         line: None,
         hint,
+        silence: None,
     }
 }
 

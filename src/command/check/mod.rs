@@ -191,8 +191,9 @@ impl Checking<'_> {
         let exit = match report.verdict {
             Verdict::Pass => Exit::Done,
             Verdict::Deny | Verdict::Unverifiable if self.args.exit_zero => Exit::Done,
-            Verdict::Unverifiable if gate::only_silence(&report.findings) => Exit::Unavailable,
-            Verdict::Deny | Verdict::Unverifiable => Exit::Refused,
+            Verdict::Deny | Verdict::Unverifiable => {
+                gate::only_silence(&report.findings).map_or(Exit::Refused, Exit::of_silence)
+            }
         };
         let text = self.render(&report) + &published;
         Ok(Answer { text, remarks: Vec::new(), exit })

@@ -4,10 +4,10 @@
 use crate::forge::{Forge, ForgeError, Request, Standing};
 use crate::gate::{Approval, Given, Silence};
 use crate::git::{ObjectId, Repository};
-use crate::model::Reviewer;
+use crate::model::{Cause, Reviewer};
 
 use super::super::Failure;
-use super::asker::{Asker, silence};
+use super::asker::Asker;
 
 /// What becomes of the change that is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +33,14 @@ impl Asker<'_> {
         };
         let forge = match self.forge() {
             Ok(forge) => forge,
-            Err(failure) => return Ok(Approval::Silent(silence(failure))),
+            Err(failure) => return Ok(Approval::Silent(failure.silence())),
         };
         let heads = heads(self.ground.repo, head)?;
         let asked = given(forge, &heads, reviewers);
         Ok(match asked {
             Ok(Some(given)) => Approval::Given(Box::new(given)),
             Ok(None) => Approval::Silent(no_request(forge, head)),
-            Err(error) => Approval::Silent(silence(error.into())),
+            Err(error) => Approval::Silent(Failure::from(error).silence()),
         })
     }
 }
@@ -54,6 +54,7 @@ fn no_request(forge: &dyn Forge, head: ObjectId) -> Silence {
             crate::gate::short_id(&id)
         ),
         hint: None,
+        cause: Cause::Passing,
     }
 }
 

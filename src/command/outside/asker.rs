@@ -2,17 +2,23 @@
 //! of such a question is.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
+use crate::cluster::{KubectlError, Rollout};
 use crate::config::placeholders;
 use crate::forge::{self, Check, Forge, ForgeError};
 use crate::gate::Silence;
 use crate::git::{GitError, ObjectId};
 use crate::history::Moment;
-use crate::model::{AppId, Environment, HealthSettings, Pin, Sight};
+use crate::model::{
+    AppId, Cluster, ClusterObject, Environment, HealthSettings, Pin, RepoPath, Sight,
+};
 
 use super::super::evidence::Ground;
 use super::super::{Exit, Failure, forges};
+use super::program::Call;
+use super::round::Heard;
 
 /// Why there is no answer.
 pub(in super::super) enum Trouble {
@@ -78,12 +84,34 @@ pub(in super::super) struct Asker<'a> {
     remote: Option<&'a str>,
     forge: OnceCell<Connected>,
     checks: RefCell<BTreeMap<(ObjectId, bool), Known>>,
+    pub(super) objects: Heard<(Cluster, ClusterObject), Result<Rollout, KubectlError>>,
+    /// The contexts of clusters that did not answer in time.
+    pub(super) silent: Mutex<BTreeSet<Option<String>>>,
+    pub(super) programs: Heard<Call, Result<Sight, Silence>>,
+    /// Files of the base that are started.
+    pub(super) files: RefCell<BTreeMap<RepoPath, Option<Arc<[u8]>>>>,
 }
 
 impl<'a> Asker<'a> {
     /// For a repository, and a remote where the user named one.
     pub(in super::super) fn new(ground: Ground<'a>, remote: Option<&'a str>) -> Self {
-        Self { ground, remote, forge: OnceCell::new(), checks: RefCell::default() }
+        Self {
+            ground,
+            remote,
+            forge: OnceCell::new(),
+            checks: RefCell::default(),
+            objects: Heard::default(),
+            silent: Mutex::default(),
+            programs: Heard::default(),
+            files: RefCell::default(),
+        }
+    }
+
+    /// Asks for all that takes its time of all that is looked at next: several
+    /// at a time, and what several have in common only once.
+    pub(in super::super) fn ask_ahead(&self, subjects: &[Subject<'_>]) {
+        self.ask_clusters(subjects);
+        self.ask_programs(subjects);
     }
 
     /// Everything that the settings name, looked at now.
@@ -93,18 +121,21 @@ impl<'a> Asker<'a> {
         if let Some(context) = &settings.context {
             sights.push(self.statuses(subject, context)?);
         }
-        for object in &settings.kubectl {
-            sights.push(self.live(subject, object)?);
-        }
-        if !settings.command.is_empty() {
-            sights.push(self.command(subject)?);
-        }
+        // Statuses are of commits, and a program is told the version.
+        let tied = settings.context.is_some() || !settings.command.is_empty();
+        sights.extend(self.seen_objects(subject, tied)?);
+        sights.extend(self.ended(subject)?);
         Ok(sights)
     }
 
     /// Forgets what was seen, to look again.
     pub(in super::super) fn forget(&self) {
         self.checks.borrow_mut().clear();
+        self.objects.forget();
+        self.programs.forget();
+        if let Ok(mut silent) = self.silent.lock() {
+            silent.clear();
+        }
     }
 
     /// The forge of the remote.
@@ -135,15 +166,10 @@ impl<'a> Asker<'a> {
             Ok(checks) => Some(checks),
             // One that was not pushed, or not yet.
             Err(ForgeError::NotFound { .. } | ForgeError::Refused { .. }) => None,
-            Err(error) if error.is_passing() => return Err(silence(error.into()).into()),
+            Err(error) if error.is_passing() => return Err(Failure::from(error).silence().into()),
             Err(error) => return Err(Trouble::Closed(error.into())),
         };
         self.checks.borrow_mut().insert((commit, all), found.clone());
         Ok(found)
     }
-}
-
-/// Somebody who does not let us in, as one who does not answer.
-pub(super) fn silence(failure: Failure) -> Silence {
-    Silence { message: failure.message, hint: failure.hints.into_iter().next() }
 }

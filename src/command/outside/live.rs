@@ -1,23 +1,75 @@
 //! The health of an app as its cluster knows it, through kubectl.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::cluster::{Kubectl, Rollout, rollout};
-use crate::gate::{Silence, short_id};
-use crate::model::{ClusterObject, Health, ImageRef, Sight};
+use crate::cluster::{Kubectl, KubectlError, Rollout, rollout};
+use crate::gate::Silence;
+use crate::model::{Cluster, ClusterObject, Health, Sight};
 
 use super::asker::{Asker, Subject, Trouble};
+use super::tie::{Tie, tie};
 
 /// How long kubectl may take for one object.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Asker<'_> {
-    /// What an object of the cluster says.
-    pub(super) fn live(
+    /// What the objects of the cluster say. One that is well with another version
+    /// is not there yet; where none says which version it runs, it is not known
+    /// to be well. `tied` is whether something else that is asked says that.
+    pub(super) fn seen_objects(
+        &self,
+        subject: Subject<'_>,
+        tied: bool,
+    ) -> Result<Vec<Sight>, Trouble> {
+        let (mut sights, mut untold, mut told) = (Vec::new(), None, tied);
+        for object in &subject.settings.kubectl {
+            let (sight, tie) = self.live(subject, object)?;
+            match tie {
+                Some(Tie::Told) => told = true,
+                Some(tie @ (Tie::Untold(_) | Tie::Cut(_))) => {
+                    untold.get_or_insert((sights.len(), tie));
+                }
+                Some(Tie::Old(_)) | None => {}
+            }
+            sights.push(sight);
+        }
+        let well = sights.iter().all(|sight| sight.health == Health::Healthy);
+        match untold.filter(|_| well && !told) {
+            Some((_, Tie::Cut(silence))) => return Err(Trouble::Silence(silence)),
+            Some((at, Tie::Untold(why))) => {
+                if let Some(sight) = sights.get_mut(at) {
+                    sight.health = Health::Unknown;
+                    sight.message = format!("it is well, but {why}");
+                }
+            }
+            _ => {}
+        }
+        Ok(sights)
+    }
+
+    /// Asks for all objects of the subjects, each once.
+    pub(super) fn ask_clusters(&self, subjects: &[Subject<'_>]) {
+        let of = |subject: &Subject<'_>| {
+            let cluster = &subject.environment.cluster;
+            let names = subject.settings.kubectl.iter();
+            let texts = names.map(|object| subject.filled(&object.to_string()));
+            let objects = texts.filter_map(|text| text.parse().ok());
+            objects.map(|object| (cluster.clone(), object)).collect::<Vec<_>>()
+        };
+        let questions = subjects.iter().flat_map(of).collect();
+        let silent = &self.silent;
+        self.objects.ask(questions, |question| get(question, silent));
+    }
+
+    /// What an object of the cluster says, and of one that is well, whether with
+    /// this version.
+    fn live(
         &self,
         subject: Subject<'_>,
         object: &ClusterObject,
-    ) -> Result<Sight, Trouble> {
+    ) -> Result<(Sight, Option<Tie>), Trouble> {
         let text = subject.filled(&object.to_string());
         let cluster = &subject.environment.cluster;
         let place = match &cluster.context {
@@ -31,69 +83,46 @@ impl Asker<'_> {
             message,
             url: String::new(),
         };
+        let failed = |message: String| Ok((sight(Health::Failed, message), None));
         let object: ClusterObject = match text.parse() {
             Ok(object) => object,
-            Err(reason) => return Ok(sight(Health::Failed, format!("no object: {reason}"))),
+            Err(reason) => return failed(format!("no object: {reason}")),
         };
-        match Kubectl::new(cluster.clone(), PATIENCE).get(&object) {
-            Ok(value) => {
-                let found = rollout(&value);
-                let (health, message) = self.judged(subject, &found)?;
-                Ok(sight(health, message))
+        let (question, silent) = ((cluster.clone(), object.clone()), &self.silent);
+        match self.objects.of(&question, |question| get(question, silent))? {
+            Ok(found) => {
+                if found.health != Health::Healthy {
+                    return Ok((sight(found.health, found.message), None));
+                }
+                Ok(match tie(self.ground, subject, &found)? {
+                    Tie::Old(message) => (sight(Health::Pending, message), None),
+                    tie => (sight(Health::Healthy, found.message), Some(tie)),
+                })
             }
-            Err(error) if error.is_not_found() => {
-                Ok(sight(Health::Failed, "the cluster does not have it".to_owned()))
-            }
+            Err(error) if error.is_not_found() => failed("the cluster does not have it".to_owned()),
             Err(error) => Err(Trouble::Silence(Silence {
                 message: format!("{}: {error}", subject.environment.name),
                 hint: Some(command(subject, &object)),
+                cause: error.cause(),
             })),
         }
     }
-
-    /// An object that is well, but of another version or of an older commit, is
-    /// not there yet.
-    fn judged(&self, subject: Subject<'_>, found: &Rollout) -> Result<(Health, String), Trouble> {
-        let said = (found.health, found.message.clone());
-        if found.health != Health::Healthy {
-            return Ok(said);
-        }
-        if let Some(image) = other_version(subject, found) {
-            return Ok((Health::Pending, format!("it still runs {image}")));
-        }
-        let repo = self.ground.repo;
-        let id = |text: &str| repo.full_id(text);
-        let since = subject.since.and_then(|moment| id(&moment.commit));
-        let revision = found.revision.as_deref().and_then(id).filter(|id| repo.has(*id));
-        if let (Some(since), Some(revision)) = (since, revision)
-            && !repo.is_ancestor(since, revision)?
-        {
-            let revision = revision.to_string();
-            let message = format!(
-                "it is at {}, and the version came with {}",
-                short_id(&revision),
-                short_id(&since.to_string())
-            );
-            return Ok((Health::Pending, message));
-        }
-        Ok(said)
-    }
 }
 
-/// An image of the object that is the subject's, at another version.
-fn other_version(subject: Subject<'_>, found: &Rollout) -> Option<String> {
-    let repository = subject.repository?;
-    let images = found.images.iter().filter_map(|image| image.parse::<ImageRef>().ok());
-    let own: Vec<ImageRef> = images.filter(|image| image.repository == repository).collect();
-    let there = |image: &ImageRef| {
-        let (has, wanted) = (&image.pin, subject.version);
-        match (&has.digest, &wanted.digest) {
-            (Some(has), Some(wanted)) => has == wanted,
-            // A digest that only one of both has says nothing of the other.
-            _ => wanted.tag.is_none() || has.tag.is_none() || has.tag == wanted.tag,
-        }
-    };
-    own.iter().find(|image| !there(image)).map(ToString::to_string)
+/// Asks a cluster for an object. One that did not answer in time is not asked
+/// again: each object would be waited for.
+fn get(
+    (cluster, object): &(Cluster, ClusterObject),
+    silent: &Mutex<BTreeSet<Option<String>>>,
+) -> Result<Rollout, KubectlError> {
+    if silent.lock().is_ok_and(|silent| silent.contains(&cluster.context)) {
+        return Err(KubectlError::Late(PATIENCE));
+    }
+    let got = Kubectl::new(cluster.clone(), PATIENCE).get(object);
+    if let (Err(KubectlError::Late(_)), Ok(mut silent)) = (&got, silent.lock()) {
+        silent.insert(cluster.context.clone());
+    }
+    got.map(|value| rollout(&value))
 }
 
 /// The question as a person would ask it.

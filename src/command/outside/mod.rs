@@ -6,8 +6,10 @@ mod asker;
 mod live;
 mod program;
 mod registry;
+mod round;
 mod signature;
 mod statuses;
+mod tie;
 
 pub(super) use approvals::{Fate, sorted};
 pub(super) use asker::{Asker, Subject, Trouble};
@@ -56,46 +58,55 @@ impl Questions<'_> {
                 let approval = asker.approval(self.fate, &to.delivery.reviewers)?;
                 answers.approvals.insert(to.name.clone(), approval);
             }
-            let Some(settings) = to.and_then(|to| to.health.as_ref()) else { continue };
-            for from in &planned.promotion.from {
-                self.health(&asker, (planned, from, settings), &mut answers)?;
-            }
         }
+        self.health(&asker, &mut answers)?;
         registry::ask(self, &mut answers)?;
         Ok(answers)
     }
 
-    /// How an app is in an environment that its version comes from.
-    fn health(
-        &self,
-        asker: &Asker<'_>,
-        (planned, from, settings): (&Planned, &EnvironmentName, &HealthSettings),
-        answers: &mut Answers,
-    ) -> Result<(), Failure> {
+    /// How the apps are in the environments that their versions come from.
+    fn health(&self, asker: &Asker<'_>, answers: &mut Answers) -> Result<(), Failure> {
+        let subjects = self.subjects();
+        asker.ask_ahead(&subjects.iter().map(|(_, subject)| *subject).collect::<Vec<_>>());
+        for (place, subject) in subjects {
+            let seen = match asker.look(subject) {
+                Ok(sights) => Ok(sights),
+                Err(Trouble::Silence(silence)) => Err(silence),
+                Err(Trouble::Closed(failure)) => Err(failure.silence()),
+                Err(Trouble::Failure(failure)) => return Err(failure),
+            };
+            answers.health.insert(place, seen);
+        }
+        Ok(())
+    }
+
+    /// What is looked at, by the environment that is entered and the cell.
+    fn subjects(&self) -> Vec<((EnvironmentName, CellKey), Subject<'_>)> {
+        let mut subjects = Vec::new();
+        for planned in self.promotions {
+            let to = self.ground.config.environment(planned.promotion.to.as_str());
+            let Some(settings) = to.and_then(|to| to.health.as_ref()) else { continue };
+            let from = planned.promotion.from.iter();
+            subjects.extend(from.filter_map(|from| self.subject((planned, from, settings))));
+        }
+        subjects
+    }
+
+    fn subject<'s>(
+        &'s self,
+        (planned, from, settings): (&'s Planned, &EnvironmentName, &'s HealthSettings),
+    ) -> Option<((EnvironmentName, CellKey), Subject<'s>)> {
         let promotion = &planned.promotion;
         let key = CellKey::of(promotion, from);
-        let cell = gate::runs_there(self.inventory, promotion, from);
-        let Some((cell, version)) = cell.and_then(|cell| Some((cell, cell.pin()?))) else {
-            return Ok(());
-        };
-        let Some(environment) = self.ground.config.environment(from.as_str()) else {
-            return Ok(());
-        };
+        let cell = gate::runs_there(self.inventory, promotion, from)?;
         let subject = Subject {
-            environment,
+            environment: self.ground.config.environment(from.as_str())?,
             settings,
             app: &promotion.app,
-            version,
+            version: cell.pin()?,
             repository: cell.repository().or(Some(&promotion.image)),
             since: self.timelines.get(&key).and_then(Timeline::since),
         };
-        let seen = match asker.look(subject) {
-            Ok(sights) => Ok(sights),
-            Err(Trouble::Silence(silence)) => Err(silence),
-            Err(Trouble::Closed(failure)) => Err(asker::silence(failure)),
-            Err(Trouble::Failure(failure)) => return Err(failure),
-        };
-        answers.health.insert((promotion.to.clone(), key), seen);
-        Ok(())
+        Some(((promotion.to.clone(), key), subject))
     }
 }

@@ -8,12 +8,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::gate::Silence;
-use crate::model::{Health, Patience, RepoPath, Sight, Snapshot};
+use crate::model::{Cause, Health, Patience, RepoPath, Sight, Snapshot};
 use crate::program::{self, Ran};
 
 use super::asker::{Asker, Subject, Trouble};
@@ -21,49 +20,93 @@ use super::asker::{Asker, Subject, Trouble};
 /// How long it may run where the config does not say.
 pub(in super::super) const PATIENCE: Patience = Patience(Duration::from_secs(600));
 
+/// A program with all that it is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Call {
+    /// Its name, as the config has it.
+    name: String,
+    args: Vec<String>,
+    variables: Vec<(&'static str, String)>,
+    patience: Duration,
+    /// What a file of the base holds; `None`: it is found on the search path.
+    file: Option<Arc<[u8]>>,
+}
+
 impl Asker<'_> {
-    /// How the program ends.
-    pub(super) fn command(&self, subject: Subject<'_>) -> Result<Sight, Trouble> {
-        let words: Vec<String> =
-            subject.settings.command.iter().map(|word| subject.filled(word)).collect();
-        let Some((name, args)) = words.split_first() else {
-            return Err(silence("no program is named".to_owned()));
-        };
-        let broken = |error: std::io::Error| silence(format!("{name}: {error}"));
-        let dir = tempfile::Builder::new().prefix("git-promote-").tempdir().map_err(broken)?;
-        let place = if name.contains('/') && !Path::new(name).is_absolute() {
-            self.of_base(name, &dir)?
-        } else {
-            PathBuf::from(name)
-        };
+    /// The program of a subject, as it is to be started; `None` where the config
+    /// names none.
+    fn program(&self, subject: Subject<'_>) -> Result<Option<Call>, Trouble> {
+        let words = subject.settings.command.iter();
+        let words: Vec<String> = words.map(|word| subject.filled(word)).collect();
+        let Some((name, args)) = words.split_first() else { return Ok(None) };
+        let mut file = None;
+        if name.contains('/') && !Path::new(name).is_absolute() {
+            let Some(bytes) = self.of_base(name)? else {
+                return Err(broken(format!("{name} is not in the base commit")).into());
+            };
+            file = Some(bytes);
+        }
         let patience = subject.settings.timeout.unwrap_or(PATIENCE).0;
-        let ran = start(&place, patience, |command| {
-            command.args(args).current_dir(dir.path());
-            surround(command, subject, &self.ground.base.to_string());
-        });
-        let ran = ran.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => silence(format!("the program {name} is not there")),
-            _ => broken(error),
-        })?;
-        Ok(seen(name, &ran, patience))
+        let variables = variables(subject, &self.ground.base.to_string());
+        let (name, args) = (name.clone(), args.to_vec());
+        Ok(Some(Call { name, args, variables, patience, file }))
     }
 
-    /// Brings the file of the base commit into a directory of its own.
-    fn of_base(&self, name: &str, dir: &TempDir) -> Result<PathBuf, Trouble> {
-        let missing = || silence(format!("{name} is not in the base commit"));
-        let path = RepoPath::normalize(name).ok_or_else(missing)?;
+    /// How the program of a subject ends.
+    pub(super) fn ended(&self, subject: Subject<'_>) -> Result<Option<Sight>, Trouble> {
+        let Some(question) = self.program(subject)? else { return Ok(None) };
+        Ok(Some(self.programs.of(&question, call)??))
+    }
+
+    /// Starts the programs of the subjects, each once for all that it is told.
+    pub(super) fn ask_programs(&self, subjects: &[Subject<'_>]) {
+        // What cannot be asked is told where it is looked at.
+        let questions = subjects.iter().filter_map(|subject| self.program(*subject).ok()?);
+        self.programs.ask(questions.collect(), call);
+    }
+
+    /// What a file of the base commit holds.
+    fn of_base(&self, name: &str) -> Result<Option<Arc<[u8]>>, Trouble> {
+        let Some(path) = RepoPath::normalize(name) else { return Ok(None) };
+        if let Some(known) = self.files.borrow().get(&path) {
+            return Ok(known.clone());
+        }
         let snapshot = self.ground.repo.snapshot(self.ground.base)?;
         let read = snapshot.read(&path).map_err(|error| Trouble::Failure(error.into()))?;
-        let bytes = read.ok_or_else(missing)?;
-        let file = dir.path().join(path.file_name());
-        let written = fs::write(&file, bytes).and_then(|()| executable(&file));
-        written.map_err(|error| silence(format!("{name}: {error}")))?;
-        Ok(file)
+        let bytes: Option<Arc<[u8]>> = read.map(Arc::from);
+        self.files.borrow_mut().insert(path, bytes.clone());
+        Ok(bytes)
     }
 }
 
-fn silence(message: String) -> Trouble {
-    Trouble::Silence(Silence { message, hint: Some("git promote config show".to_owned()) })
+/// How a program ends.
+fn call(call: &Call) -> Result<Sight, Silence> {
+    let name = &call.name;
+    let failed = |error: std::io::Error| broken(format!("{name}: {error}"));
+    let dir = tempfile::Builder::new().prefix("git-promote-").tempdir().map_err(failed)?;
+    let mut place = PathBuf::from(name);
+    if let Some(bytes) = &call.file {
+        place = dir.path().join(place.file_name().unwrap_or_default());
+        fs::write(&place, bytes).and_then(|()| executable(&place)).map_err(failed)?;
+    }
+    let ran = start(&place, call.patience, |command| {
+        command.args(&call.args).current_dir(dir.path());
+        command.envs(call.variables.iter().map(|(name, value)| (*name, value)));
+        // A git that it starts means the repository where it stands.
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+            command.env_remove(name);
+        }
+    });
+    let ran = ran.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => broken(format!("the program {name} is not there")),
+        _ => failed(error),
+    })?;
+    Ok(seen(name, &ran, call.patience))
+}
+
+/// A program that cannot be started is so the next time, too.
+fn broken(message: String) -> Silence {
+    Silence { message, hint: None, cause: Cause::Broken }
 }
 
 #[cfg(unix)]
@@ -94,19 +137,15 @@ fn start(place: &Path, patience: Duration, with: impl Fn(&mut Command)) -> std::
 }
 
 /// What is asked stands in variables too, where no shell can misread it.
-fn surround(command: &mut Command, subject: Subject<'_>, base: &str) {
-    let group = subject.app.group.clone().unwrap_or_default();
+fn variables(subject: Subject<'_>, base: &str) -> Vec<(&'static str, String)> {
     let commit = subject.since.map_or_else(|| base.to_owned(), |since| since.commit.clone());
-    command
-        .env("PROMOTE_APP", &subject.app.name)
-        .env("PROMOTE_GROUP", group)
-        .env("PROMOTE_ENV", subject.environment.name.as_str())
-        .env("PROMOTE_VERSION", subject.version.to_string())
-        .env("PROMOTE_COMMIT", commit);
-    // A git that it starts means the repository where it stands.
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-        command.env_remove(name);
-    }
+    vec![
+        ("PROMOTE_APP", subject.app.name.clone()),
+        ("PROMOTE_GROUP", subject.app.group.clone().unwrap_or_default()),
+        ("PROMOTE_ENV", subject.environment.name.to_string()),
+        ("PROMOTE_VERSION", subject.version.to_string()),
+        ("PROMOTE_COMMIT", commit),
+    ]
 }
 
 fn seen(name: &str, ran: &Ran, patience: Duration) -> Sight {

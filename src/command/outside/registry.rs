@@ -61,11 +61,6 @@ fn is_pinned_anew(questions: Questions<'_>, promotion: &Promotion) -> bool {
     })
 }
 
-/// A failure as the silence of whom it was to be heard from.
-pub(super) fn silence(failure: Failure) -> Silence {
-    Silence { message: failure.message, hint: failure.hints.into_iter().next() }
-}
-
 /// One promotion.
 struct One<'a> {
     registries: &'a Registries,
@@ -76,7 +71,7 @@ struct One<'a> {
 impl One<'_> {
     /// What registries have, and where the image can be looked at now.
     fn heard(&self) -> Result<(Registered, RepositoryName), Silence> {
-        self.asked().map_err(silence)
+        self.asked().map_err(Failure::silence)
     }
 
     fn asked(&self) -> Result<(Registered, RepositoryName), Failure> {

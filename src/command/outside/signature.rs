@@ -13,7 +13,6 @@ use crate::registry::RepositoryName;
 
 use super::super::Failure;
 use super::Questions;
-use super::registry::silence;
 
 /// For how long it is waited for: it asks registries and transparency logs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,7 +27,7 @@ pub(super) fn ask(
     (at, registered): (&RepositoryName, &Registered),
     promotion: &Promotion,
 ) -> Result<Signed, Silence> {
-    verify(questions, signer, (at, registered), promotion).map_err(silence)
+    verify(questions, signer, (at, registered), promotion).map_err(Failure::silence)
 }
 
 fn verify(

@@ -14,13 +14,13 @@ use crate::config::placeholders;
 use crate::forge::{Check, CheckState};
 use crate::gate::{Silence, short_id};
 use crate::git::{self, Interest, ObjectId};
-use crate::model::{AppId, EnvironmentName, Health, Sight};
+use crate::model::{AppId, Cause, EnvironmentName, Health, Sight};
 
 use super::super::Failure;
 use super::asker::{Asker, Subject, Trouble};
 
-/// How many commits are looked at between the one that brought the version and
-/// the newest, where neither has a status that fits.
+/// How many commits are looked at from the newest back to the one that brought
+/// the version; that one is looked at as well.
 const BETWEEN: usize = 20;
 
 /// How many commits may have come since the version did, where every failure
@@ -35,6 +35,7 @@ impl Asker<'_> {
         let base = repo.commit_of(self.ground.base)?.ok_or_else(|| Silence {
             message: "a tree has no commit statuses".to_owned(),
             hint: None,
+            cause: Cause::Broken,
         })?;
         let arrival = subject.since.and_then(|moment| repo.full_id(&moment.commit));
         if subject.settings.since_arrival
@@ -42,30 +43,22 @@ impl Asker<'_> {
         {
             return Ok(failure);
         }
+        // Those between count whatever the two ends say: a later commit may have
+        // broken what had come up well, and the newest may not have been told of.
         let mut commits: Vec<ObjectId> = arrival.into_iter().collect();
-        if !commits.contains(&base) {
-            commits.push(base);
-        }
+        let between = self.since(base, arrival, BETWEEN)?.0.into_iter().rev();
+        commits.extend(between.filter(|id| Some(*id) != arrival));
         let mut known = 0;
-        let mut newest = self.newest(&commits, &glob, &mut known)?;
-        let well = |(_, check): &(ObjectId, Check)| check.state == CheckState::Success;
-        if commits.len() > 1 && (newest.is_empty() || !newest.iter().all(well)) {
-            // It may have been told, or mended, in between.
-            let mut between = self.since(base, arrival, BETWEEN)?.0;
-            between.reverse();
-            between.extend(
-                commits.iter().filter(|id| !between.contains(id)).copied().collect::<Vec<_>>(),
-            );
-            newest = self.newest(&between, &glob, &mut known)?;
-        }
+        let newest = self.newest(&commits, &glob, &mut known)?;
         let worst = newest.into_iter().max_by_key(|(_, check)| check.state);
         Ok(worst.map_or_else(
-            || nothing(&glob, &commits, known),
+            || nothing(&glob, (arrival, base), known),
             |(commit, check)| sight(commit, &check, None),
         ))
     }
 
-    /// The newest check of each name that fits, on any of the commits.
+    /// The newest check of each name that fits, on any of the commits, the
+    /// oldest of them first: of two at one time that of the newer commit.
     fn newest(
         &self,
         commits: &[ObjectId],
@@ -98,6 +91,7 @@ impl Asker<'_> {
             return Err(Trouble::Silence(Silence {
                 message: "when the version arrived is not known: the history is cut off".to_owned(),
                 hint: Some("git fetch --unshallow".to_owned()),
+                cause: Cause::Broken,
             }));
         }
         let (commits, whole) = self.since(base, arrival, SINCE)?;
@@ -106,7 +100,7 @@ impl Asker<'_> {
                 "more than {SINCE} commits came since the version did: whether it failed at one of \
                  them is not asked"
             );
-            return Err(Trouble::Silence(Silence { message, hint: None }));
+            return Err(Trouble::Silence(Silence { message, hint: None, cause: Cause::Broken }));
         }
         for commit in commits.into_iter().rev() {
             let checks = self.checks(commit, true)?.unwrap_or_default();
@@ -175,10 +169,11 @@ fn sight(commit: ObjectId, check: &Check, note: Option<&str>) -> Sight {
     }
 }
 
-fn nothing(glob: &GlobMatcher, commits: &[ObjectId], known: usize) -> Sight {
+fn nothing(glob: &GlobMatcher, ends: (Option<ObjectId>, ObjectId), known: usize) -> Sight {
     let glob = glob.glob().glob();
-    let names: Vec<String> =
-        commits.iter().map(|id| short_id(&id.to_string()).to_owned()).collect();
+    let (arrival, base) = ends;
+    let ends = arrival.filter(|id| *id != base).into_iter().chain([base]);
+    let names: Vec<String> = ends.map(|id| short_id(&id.to_string()).to_owned()).collect();
     let message = if known == 0 {
         format!("the forge does not know {}", names.join(" and "))
     } else {

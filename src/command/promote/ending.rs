@@ -70,7 +70,7 @@ pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
     let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
     hints.retain(|hint| Some(hint) != explain.as_ref());
     remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
-    let exit = if gate::only_silence(findings) { Exit::Unavailable } else { Exit::Refused };
+    let exit = gate::only_silence(findings).map_or(Exit::Refused, Exit::of_silence);
     End { remarks, exit }
 }
 
@@ -87,6 +87,7 @@ impl Promoting<'_> {
             path: None,
             line: None,
             hint: failure.hints.first().cloned(),
+            silence: None,
         };
         let report = PromotionReport {
             to: self.request.to.clone(),
