@@ -137,7 +137,16 @@ pub(super) fn registered(case: &Case<'_>, planned: &Planned) -> Option<String> {
         pin.is_some_and(|pin| pin.digest.is_none() && pin.tag.as_ref() == Some(tag))
     };
     let pinned = gp002::heard(case, planned)?.digest()? == digest;
-    let alone = !promotion.from.is_empty() && promotion.from.iter().all(has_tag_alone);
+    let environment = case.config.environment(promotion.to.as_str())?;
+    let sources = case.config.sources_for(environment, &promotion.app);
+    // Where one is enough, one that runs something else does not count.
+    let runs = |source: &&EnvironmentName| {
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
+        cell.and_then(Cell::pin).is_some_and(|pin| pin.tag.as_ref() == Some(tag))
+    };
+    let any = matches!(sources, Sources::Any(_));
+    let mut counted = promotion.from.iter().filter(|source| !any || runs(source)).peekable();
+    let alone = counted.peek().is_some() && counted.all(has_tag_alone);
     (pinned && alone).then(|| format!("the registry has {tag} as this digest"))
 }
 

@@ -157,13 +157,8 @@ impl Registries {
     }
 
     /// Whether a version could be copied from one repository to another.
-    pub fn free(
-        &self,
-        from: &RepositoryName,
-        to: &RepositoryName,
-        pin: &Pin,
-    ) -> Result<Free, RegistryError> {
-        self.runtime.block_on(copy::could(&self.wire, from, to, pin))
+    pub fn free(&self, wanted: &Copy<'_>) -> Result<Free, RegistryError> {
+        self.runtime.block_on(copy::could(&self.wire, wanted))
     }
 
     /// Copies a version from one repository to another.

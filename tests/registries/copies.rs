@@ -23,7 +23,7 @@ fn copied(from: &RepositoryName, to: &RepositoryName, pin: &str) -> Copied {
     let registries =
         Registries::new(Keys::new(|_| Ok(None)), Vec::new(), Limits::default()).unwrap();
     let (meter, pin) = (Arc::new(Meter::default()), pin.parse().unwrap());
-    let copy = Copy { from, to, pin: &pin, referrers: true, meter: &meter };
+    let copy = Copy { from, to, pin: &pin, still: true, referrers: true, meter: &meter };
     let copied = registries.copy(&copy).unwrap();
     let (done, total) = meter.read();
     assert_eq!(done, total, "the meter ends where it should");
