@@ -103,8 +103,10 @@ impl Registries {
         let connect = limits.request.min(Duration::from_secs(10));
         let client = net::client(|builder| builder.connect_timeout(connect))
             .map_err(RegistryError::Config)?;
+        let direct = net::client(|builder| builder.connect_timeout(connect).no_proxy())
+            .map_err(RegistryError::Config)?;
         let secrets = Mutex::new(Secrets::default());
-        let wire = Arc::new(Wire { client, keys, realms, limits, secrets });
+        let wire = Arc::new(Wire { client, direct, keys, realms, limits, secrets });
         Ok(Self { wire, runtime: net::runtime().map_err(RegistryError::Config)? })
     }
 

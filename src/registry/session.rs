@@ -16,7 +16,7 @@ use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use super::challenge;
 use super::enter::{State, Step};
 use super::{Keys, Limits, RegistryError, RepositoryName};
-use crate::net::{AGENT, Secrets, chain, deepest};
+use crate::net::{self, AGENT, Secrets, chain, deepest};
 
 /// Redirects of one read that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -29,7 +29,10 @@ pub(super) const MOST_ERROR: usize = 64 << 10;
 
 /// What every session shares.
 pub(super) struct Wire {
+    /// With the proxies of the system.
     pub(super) client: Client,
+    /// Without any.
+    pub(super) direct: Client,
     pub(super) keys: Keys,
     /// Hosts that the user names, to which credentials may go for a token.
     pub(super) realms: Vec<String>,
@@ -38,6 +41,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// What speaks to an address.
+    fn client(&self, url: &Url) -> &Client {
+        if net::is_direct(url) { &self.direct } else { &self.client }
+    }
+
     /// A foreign text as one line that may be shown.
     pub(super) fn line(&self, text: &str) -> String {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +202,7 @@ impl Session {
         let access = access.filter(|_| ask.url.origin() == self.base.origin());
         let mut request = ask.request(ask.url.clone(), access.as_ref());
         *request.body_mut() = Some(body);
-        self.wire.client.execute(request).await.map_err(|error| self.lost(&error))
+        self.wire.client(request.url()).execute(request).await.map_err(|error| self.lost(&error))
     }
 
     /// Follows redirects of a read; what lets us in goes to our own origin only.
@@ -219,7 +227,7 @@ impl Session {
 
     pub(super) async fn execute(&self, request: Request) -> Result<Response, RegistryError> {
         let limit = self.wire.limits.request;
-        match tokio::time::timeout(limit, self.wire.client.execute(request)).await {
+        match tokio::time::timeout(limit, self.wire.client(request.url()).execute(request)).await {
             Ok(response) => response.map_err(|error| self.lost(&error)),
             Err(_) => Err(self.late(limit)),
         }

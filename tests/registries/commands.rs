@@ -267,6 +267,19 @@ fn credentials_come_from_the_files_of_docker_and_from_helpers() {
     assert_eq!(asked.lines().next(), Some(format!("get {host}").as_str()));
 }
 
+#[test]
+fn no_proxy_gets_what_goes_to_this_machine() {
+    let (registry, proxy) = (open(), open());
+    registry.hold("web", "v1", &Image::single(1));
+    let image = format!("{}/web:v1", registry.host());
+    let repo = Repo::new(&[("dev", String::new())]);
+    let to = proxy.server.origin();
+    let variables = [("HTTP_PROXY", to.as_str()), ("http_proxy", &to), ("ALL_PROXY", &to)];
+    let output = repo.run_with(&["registry", "check", &image], &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(proxy.server.received().is_empty());
+}
+
 /// A stand-in for cosign, which there is no package of: it takes the key
 /// `good`, and writes down what it was asked.
 fn cosign(repo: &Repo) -> String {

@@ -148,7 +148,8 @@ fn a_token_service_on_another_host_is_asked_where_it_is_named() {
     let to = format!("{}/prod/web", double.host()).parse().unwrap();
     let meter = Arc::new(Meter::default());
     let pin = "v1".parse().unwrap();
-    let copy = Copy { from: &from, to: &to, pin: &pin, still: true, referrers: false, meter: &meter };
+    let copy =
+        Copy { from: &from, to: &to, pin: &pin, still: true, referrers: false, meter: &meter };
     let strict = Registries::new(keys(), Vec::new(), limits()).unwrap();
     let refused = strict.copy(&copy).unwrap_err();
     assert_eq!(refused.exit_code(), 4);
