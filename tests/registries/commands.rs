@@ -352,6 +352,74 @@ fn a_registry_that_the_overlay_does_not_pull_from_is_told() {
         said.contains("prod pulls") && said.contains("its `registry` in promote.toml"),
         "{said}"
     );
+    let file = at("prod");
+    assert!(said.contains(&format!("/acme/dev/web ({file}:6)")), "{said}");
+    let hint = format!("hint: git grep -n -e newName -e registry -- promote.toml {file}\n");
+    assert!(said.contains(&hint), "{said}");
+    let shown = repo.git(&["grep", "-n", "-e", "newName", "-e", "registry", "--", "promote.toml"]);
+    assert!(shown.contains("/acme/prod"), "{shown}");
+}
+
+#[test]
+fn an_overlay_that_is_made_pulls_from_the_registry_of_its_environment() {
+    for (dev, moves) in [("/acme/dev", true), ("/other", false)] {
+        let registry = open();
+        let host = registry.host();
+        let repo = Repo::new(&[
+            ("dev", if moves { format!("registry = \"{host}/acme/dev\"") } else { String::new() }),
+            ("prod", format!("registry = \"{host}/acme/prod\"")),
+        ]);
+        repo.app("dev", &format!("{host}{dev}/web"), "v2");
+        let head = repo.commit("Start");
+        registry.hold(&format!("{}/web", &dev[1..]), "v2", &Image::single(1));
+        let code = if moves { 0 } else { 8 };
+        let said = repo.says(&["web@v2", "prod", "--create"], code);
+        if moves {
+            assert!(repo.read(&at("prod")).contains(&format!("newName: {host}/acme/prod/web\n")));
+            assert!(registry.tag("acme/prod/web", "v2").is_some());
+            repo.says(&["check", "HEAD~1..HEAD", "--online"], 0);
+            repo.says(&["registry", "check", "web@v2"], 0);
+        } else {
+            assert!(said.contains("its `registry` in promote.toml is"), "{said}");
+            assert_eq!(repo.git(&["rev-parse", "HEAD"]), head);
+            assert_eq!(registry.tag("acme/prod/web", "v2"), None);
+        }
+    }
+}
+
+#[test]
+fn an_overlay_that_is_made_gets_the_digest_and_no_other_version() {
+    let registry = open();
+    let host = registry.host();
+    let repo = Repo::new(&[
+        ("dev", format!("registry = \"{host}/acme/dev\"")),
+        ("prod", format!("registry = \"{host}/acme/prod\"\npin = \"digest\"")),
+    ]);
+    repo.app("dev", &format!("{host}/acme/dev/web"), "v2");
+    let base = repo.commit("Start");
+    registry.hold("acme/dev/web", "v2", &Image::single(1));
+    let digest = registry.tag("acme/dev/web", "v2").unwrap();
+    repo.says(&["web@v2", "prod", "--create"], 0);
+    assert!(repo.read(&at("prod")).contains(&digest));
+    repo.git(&["reset", "-q", "--hard", &base]);
+    for (repository, pin) in [("acme/prod/web", "v3"), ("acme/prod/wob", "v2"), ("evil/web", "v2")]
+    {
+        repo.app("prod", &format!("{host}/{repository}"), pin);
+        repo.commit("By hand");
+        let said = repo.says(&["check", "HEAD~1..HEAD"], 3);
+        assert!(said.contains("fail  GP001"), "{said}");
+        repo.git(&["reset", "-q", "--hard", &base]);
+    }
+}
+
+#[test]
+fn a_change_is_judged_by_where_it_would_pull_from() {
+    let (registry, repo) = two_stages("");
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    repo.app("prod", &format!("{}/acme/dev/web", registry.host()), "v2");
+    repo.commit("v2 in prod, from the registry of dev");
+    let said = repo.says(&["check", &format!("{base}..HEAD"), "--online"], 7);
+    assert!(said.contains("its `registry` in promote.toml is"), "{said}");
 }
 
 #[test]
