@@ -5,6 +5,7 @@
 //! that is enough to read; then the credentials of this machine are looked for.
 //! What lets us in goes to the registry's own origin alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -99,7 +100,9 @@ pub(super) struct Session {
     base: Url,
     pub(super) write: bool,
     /// A repository of the same registry that blobs are taken from.
-    pub(super) also: Option<String>,
+    also: Option<String>,
+    /// Whether we may not read there.
+    pub(super) alone: AtomicBool,
     pub(super) state: tokio::sync::Mutex<State>,
 }
 
@@ -126,7 +129,8 @@ impl Session {
         (write, also): (bool, Option<String>),
     ) -> Result<Self, RegistryError> {
         let (wire, name, base) = (Arc::clone(wire), name.clone(), name.base()?);
-        Ok(Self { wire, name, base, write, also, state: tokio::sync::Mutex::default() })
+        let alone = AtomicBool::new(false);
+        Ok(Self { wire, name, base, write, also, alone, state: tokio::sync::Mutex::default() })
     }
 
     /// An address below the repository: `manifests/v1`.
@@ -137,7 +141,7 @@ impl Session {
 
     /// The repository that blobs can be taken from without being sent.
     pub(super) fn neighbour(&self) -> Option<&str> {
-        self.also.as_deref()
+        self.also.as_deref().filter(|_| !self.alone.load(Ordering::Relaxed))
     }
 
     /// Sends what can be sent again; tried again where that may help. An answer
