@@ -127,6 +127,27 @@ fn a_copy_that_fails_leaves_no_commit() {
 }
 
 #[test]
+fn what_is_refused_here_is_not_copied_there() {
+    let (registry, repo) = two_stages("");
+    // Somebody works on the file.
+    let text = repo.read(&at("prod"));
+    repo.write(&at("prod"), &format!("# by hand\n{text}"));
+    let said = repo.says(&["web@v2", "prod"], 6);
+    assert!(!said.contains("copied"), "{said}");
+    assert_eq!(registry.tag("acme/prod/web", "v2"), None);
+    repo.write(&at("prod"), &text);
+    // A hook that refuses is only known once it has run.
+    repo.write(".git/hooks/pre-commit", "#!/bin/sh\necho no >&2; exit 1\n");
+    let hook = repo.root.join(".git/hooks/pre-commit");
+    std::fs::set_permissions(hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = repo.run(&["web@v2", "prod"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    let copied = format!("(copied before, and there: {}/acme/prod/web:v2)", registry.host());
+    assert!(said.contains(&copied), "{said}");
+}
+
+#[test]
 fn a_registry_that_is_down_is_unverifiable() {
     let (registry, repo) = two_stages("");
     drop(registry);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::discover::{CellKey, Inventory};
 use crate::model::{AppId, Digest, Finding, Outcome, Rule};
 use crate::plan::Plan;
-use crate::report::PromotionReport;
+use crate::report::{CopyRow, CopyState, PromotionReport};
 
 use super::super::registry::{Entering, Places, Route, Vouched, carry, registries};
 use super::super::{Exit, Failure, Remark};
@@ -147,4 +147,15 @@ impl Promoting<'_> {
     fn program(&self) -> &'static str {
         self.context.front.name()
     }
+}
+
+/// A failure that tells what was copied before it.
+pub(super) fn with_copies(failure: Failure, copies: &[CopyRow]) -> Failure {
+    let made = copies.iter().filter(|copy| copy.state == CopyState::Copied);
+    let made: Vec<String> = made.map(|copy| format!("{}:{}", copy.to, copy.version)).collect();
+    if made.is_empty() {
+        return failure;
+    }
+    let message = format!("{} (copied before, and there: {})", failure.message, made.join(", "));
+    Failure { message, ..failure }
 }

@@ -425,8 +425,23 @@ impl Promoting<'_> {
         if self.args.rollback && self.context.interactive {
             confirm::on_terminal(report, self.detached())?;
         }
+        if !routes.is_empty() {
+            // What would be refused here is not copied there first.
+            deliver::rehearse(self, &approved, report)?;
+        }
+        let carried = self.carried(&approved, report, (carry, routes));
+        carried.map_err(|failure| images::with_copies(failure, &report.copies))
+    }
+
+    /// First the copies, then what points at them.
+    fn carried(
+        &self,
+        approved: &Approved,
+        report: &mut PromotionReport,
+        (carry, routes): (Carry<'_>, &[Route]),
+    ) -> Result<End, Failure> {
         let mut remarks = self.copy(routes, report)?;
-        let end = carry(self, &approved, report)?;
+        let end = carry(self, approved, report)?;
         remarks.extend(end.remarks);
         Ok(End { remarks, ..end })
     }
