@@ -51,6 +51,13 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
                 format!("{} pinned a digest, and {} has none", promotion.to, promotion.version);
             about(Rule::GP004, promotion, Outcome::Warn, message)
         }
+        None if case.check.is_some() && environment.is_some_and(|to| to.images.pin) => {
+            let (to, version) = (&promotion.to, &promotion.version);
+            let message = format!("{to} has `pin = \"digest\"`, and {version} has none");
+            let mut finding = about(Rule::GP004, promotion, Outcome::Warn, message);
+            finding.hint = Some(format!("git promote {} {to}", promotion.app.at(version)));
+            placed(finding, planned)
+        }
         None => about(Rule::GP004, promotion, Outcome::Pass, without(promotion)),
         Some(digest) if promotion.from.is_empty() => entering(promotion, digest),
         Some(_) => vouched(case, planned, agrees),

@@ -198,6 +198,15 @@ fn a_tag_is_pinned_with_its_digest() {
 }
 
 #[test]
+fn a_change_by_hand_that_pins_nothing_is_told() {
+    let (registry, repo) = two_stages("pin = \"digest\"");
+    repo.app("prod", &format!("{}/acme/prod/web", registry.host()), "v2");
+    repo.commit("v2 in prod, by hand");
+    let said = repo.says(&["check", "HEAD~1..HEAD"], 0);
+    assert!(said.contains("warn  GP004") && said.contains("and v2 has none"), "{said}");
+}
+
+#[test]
 fn a_digest_is_pinned_on_request() {
     let registry = open();
     let host = registry.host();
