@@ -14,7 +14,7 @@ use std::time::Duration;
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, USER_AGENT,
 };
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Method, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -128,10 +128,13 @@ pub(super) struct Reply {
 
 /// The client that everything goes through: proxies and certificates of the
 /// system, no redirects of its own.
-pub(super) fn client(limits: Limits) -> Result<Client, ForgeError> {
+fn client(limits: Limits, base: &Url) -> Result<Client, ForgeError> {
     let connect = limits.request.min(Duration::from_secs(10));
-    net::client(|builder| builder.connect_timeout(connect).timeout(limits.request))
-        .map_err(ForgeError::Config)
+    let with = |builder: ClientBuilder| {
+        let builder = builder.connect_timeout(connect).timeout(limits.request);
+        if net::is_direct(base) { builder.no_proxy() } else { builder }
+    };
+    net::client(with).map_err(ForgeError::Config)
 }
 
 /// A runtime for one client, on this thread.
@@ -162,7 +165,7 @@ impl Http {
             // The token alone, behind `Bearer ` and the like.
             secrets.add(text.rsplit(' ').next().unwrap_or_default());
         }
-        let (client, runtime) = (client(limits)?, runtime()?);
+        let (client, runtime) = (client(limits, &base)?, runtime()?);
         let wire = Box::new(client.clone());
         Ok(Self { forge, base, headers: all, limits, client, wire, runtime, secrets })
     }

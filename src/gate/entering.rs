@@ -80,10 +80,16 @@ fn is_pinned_anew(
     let tag = format!(":{}", entering.tag);
     let runs_tag =
         |vouch: &Vouch| vouch.runs || vouch.instead.iter().any(|image| image.ends_with(&tag));
+    let environment = case.config.environment(entering.environment.as_str());
+    let sources = environment.map(|to| case.config.sources_for(to, &entering.app));
+    let runs = match sources {
+        Some(Sources::Any(_)) => entering.from.iter().any(runs_tag),
+        _ => entering.from.iter().all(runs_tag),
+    };
     finding.outcome == Outcome::Pass
         && entering.known
         && is_about(&planned.promotion, entering)
-        && entering.from.iter().all(runs_tag)
+        && runs
         && gp004::registered(case, planned).is_some()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::discover::CellKey;
-use crate::model::{Digest, Finding, Outcome, Rule, Tag};
+use crate::model::{Digest, Finding, Outcome, Pin, Rule, Tag};
 use crate::plan::Planned;
 
 use super::outside::{Silence, not_asked, silent};
@@ -35,16 +35,37 @@ pub struct Registered {
     pub there: bool,
     /// The digest that the tag has there.
     pub tagged: Option<Digest>,
-    /// The repository of the environment before, where that is another, and the
-    /// digest that the tag has there, if it is there.
-    pub source: Option<(String, Option<Digest>)>,
+    /// What an environment before that vouches for it has, where it pulls from
+    /// another repository.
+    pub source: Option<Elsewhere>,
+    /// Which environments before have different images under the tag.
+    pub differ: Option<String>,
+}
+
+/// What another repository has of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The repository.
+    pub repository: String,
+    /// Whether it has the version, by its digest where it is pinned to one.
+    pub there: bool,
+    /// The digest that the tag has there.
+    pub tagged: Option<Digest>,
 }
 
 impl Registered {
     /// The digest of the tag: in the registry of the environment before, which
     /// is where it was tested, else in that of the environment itself.
     pub fn digest(&self) -> Option<&Digest> {
-        self.source.as_ref().map_or(self.tagged.as_ref(), |(_, digest)| digest.as_ref())
+        self.source.as_ref().map_or(self.tagged.as_ref(), |source| source.tagged.as_ref())
+    }
+
+    /// Whether the environment's registry has the tag for another image than
+    /// the one that is meant, so that nothing can be copied under it.
+    pub fn is_taken(&self, version: &Pin) -> bool {
+        let meant = version.digest.as_ref().or(self.digest());
+        let tagged = self.tagged.as_ref().filter(|_| version.tag.is_some());
+        tagged.zip(meant).is_some_and(|(tagged, meant)| tagged != meant)
     }
 }
 
@@ -83,25 +104,30 @@ fn judged(case: &Case<'_>, planned: &Planned, found: &Registered) -> Finding {
     let (version, repository) = (&promotion.version, &found.repository);
     let pass = |message: String| about(Rule::GP002, promotion, Outcome::Pass, message);
     let word = promotion.app.at(version);
-    match &found.source {
+    let source = found.source.as_ref().filter(|source| source.there);
+    let taken = found.is_taken(version) && (version.digest.is_none() || !found.there);
+    match source {
+        _ if found.differ.is_some() => {
+            let message = found.differ.clone().unwrap_or_default();
+            fail(planned, message, format!("git promote registry check {word}"))
+        }
         // The copy would refuse it.
-        Some((other, Some(digest)))
-            if found.tagged.as_ref().is_some_and(|tagged| tagged != digest) =>
-        {
+        Some(source) if taken => {
+            let other = &source.repository;
             let message =
                 format!("{repository} has another image under {version} than {other} has");
             let hint = format!("git promote registry check {word}");
             fail(planned, message, hint)
         }
         _ if found.there => pass(format!("{repository} has {version}")),
-        Some((other, Some(_))) if case.check.is_none() => {
-            pass(format!("{version} is copied from {other} to {repository}"))
+        Some(source) if case.check.is_none() => {
+            pass(format!("{version} is copied from {} to {repository}", source.repository))
         }
-        Some((_, Some(_))) => {
+        Some(_) => {
             let message = format!("{repository} does not have {version} yet");
             fail(planned, message, format!("git promote registry copy {word} {}", promotion.to))
         }
-        _ => {
+        None => {
             let message = format!("{repository} does not have {version}");
             fail(planned, message, format!("git promote registry check {word}"))
         }

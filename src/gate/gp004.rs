@@ -51,6 +51,13 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
                 format!("{} pinned a digest, and {} has none", promotion.to, promotion.version);
             about(Rule::GP004, promotion, Outcome::Warn, message)
         }
+        None if case.check.is_some() && environment.is_some_and(|to| to.images.pin) => {
+            let (to, version) = (&promotion.to, &promotion.version);
+            let message = format!("{to} has `pin = \"digest\"`, and {version} has none");
+            let mut finding = about(Rule::GP004, promotion, Outcome::Warn, message);
+            finding.hint = Some(format!("git promote {} {to}", promotion.app.at(version)));
+            placed(finding, planned)
+        }
         None => about(Rule::GP004, promotion, Outcome::Pass, without(promotion)),
         Some(digest) if promotion.from.is_empty() => entering(promotion, digest),
         Some(_) => vouched(case, planned, agrees),
@@ -137,7 +144,16 @@ pub(super) fn registered(case: &Case<'_>, planned: &Planned) -> Option<String> {
         pin.is_some_and(|pin| pin.digest.is_none() && pin.tag.as_ref() == Some(tag))
     };
     let pinned = gp002::heard(case, planned)?.digest()? == digest;
-    let alone = !promotion.from.is_empty() && promotion.from.iter().all(has_tag_alone);
+    let environment = case.config.environment(promotion.to.as_str())?;
+    let sources = case.config.sources_for(environment, &promotion.app);
+    // Where one is enough, one that runs something else does not count.
+    let runs = |source: &&EnvironmentName| {
+        let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
+        cell.and_then(Cell::pin).is_some_and(|pin| pin.tag.as_ref() == Some(tag))
+    };
+    let any = matches!(sources, Sources::Any(_));
+    let mut counted = promotion.from.iter().filter(|source| !any || runs(source)).peekable();
+    let alone = counted.peek().is_some() && counted.all(has_tag_alone);
     (pinned && alone).then(|| format!("the registry has {tag} as this digest"))
 }
 

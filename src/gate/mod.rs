@@ -32,7 +32,7 @@ pub use crate::model::by_semver;
 pub use accepted::{gone_back_to, is_way_back};
 pub use back::{Images, Target, way_back};
 pub use gp001::tag_or_digest;
-pub use gp002::{Images as RegistryImages, Registered};
+pub use gp002::{Elsewhere, Images as RegistryImages, Registered};
 pub use gp005::is_moving;
 pub use gp015::runs_there;
 pub use gp019::{Approval, Given};

@@ -21,7 +21,8 @@ pub struct Change {
     pub target: Target,
     /// The version. A tag alone means that there is no digest.
     pub pin: Pin,
-    /// The repository that markers write; `None` keeps the one that stands there.
+    /// The repository that markers and `newName` write; `None` keeps the one that
+    /// stands there.
     pub repository: Option<String>,
 }
 
@@ -66,7 +67,9 @@ fn plan(file: &File<'_>, markers: &Markers, change: &Change) -> Result<Vec<Plann
         check_image_tag(file, &change.pin)?;
     }
     match &change.target {
-        Target::Image { name } => images::set_named(file, markers, name, &change.pin),
+        Target::Image { name } => {
+            images::set_named(file, markers, name, (&change.pin, change.repository.as_deref()))
+        }
         Target::Policy { policy } => {
             let repository = change.repository.as_deref();
             policy::set_policy(file, markers, &Wanted { policy, pin: &change.pin, repository })

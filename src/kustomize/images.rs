@@ -244,7 +244,7 @@ pub(super) fn set_named(
     file: &File<'_>,
     markers: &Markers,
     name: &str,
-    pin: &Pin,
+    (pin, repository): (&Pin, Option<&str>),
 ) -> Result<Vec<Planned>, EditError> {
     let entries = entries(file);
     if let Some(second) = lists(file).get(1) {
@@ -260,6 +260,11 @@ pub(super) fn set_named(
     let mut planned = Vec::new();
     for entry in entries.iter().filter(|entry| own_name(entry).as_deref() == Some(name)) {
         planned.extend(entry.set(file, markers, pin)?);
+        // A name that is not there is not made up: the entry means its `name`.
+        if let Some(repository) = repository.filter(|_| entry.new_name.value.is_some()) {
+            let (slot, wanted) = (entry.new_name, Some(repository));
+            planned.extend(entry.part(file, &Half { slot, key: "newName", wanted, after: None })?);
+        }
     }
     Ok(planned)
 }

@@ -11,6 +11,20 @@ pub struct EnvironmentImages {
     pub signature: Option<Signer>,
 }
 
+impl EnvironmentImages {
+    /// The registry as images are written: without a scheme.
+    pub fn host_and_path(&self) -> Option<&str> {
+        let registry = self.registry.as_deref()?;
+        let bare = registry.split_once("://").map_or(registry, |(_, rest)| rest);
+        Some(bare.trim_end_matches('/'))
+    }
+
+    /// What is left of a repository below the registry, if it is there.
+    pub fn below<'r>(&self, repository: &'r str) -> Option<&'r str> {
+        repository.strip_prefix(self.host_and_path()?)?.strip_prefix('/')
+    }
+}
+
 /// Whose signature counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signer {

@@ -9,8 +9,9 @@ pub use program::{Said, ask};
 pub use secrets::Secrets;
 
 use std::error::Error;
+use std::net::IpAddr;
 
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, Url};
 use tokio::runtime::Runtime;
 
 /// What we call ourselves.
@@ -26,6 +27,16 @@ pub fn client(with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Clien
         let why = deepest(&error).map(ToString::to_string).unwrap_or_default();
         format!("no connection can be made: {why}")
     })
+}
+
+/// Whether an address is asked without a proxy: on this machine, and where
+/// nothing is encrypted, a proxy would see all that lets us in.
+pub fn is_direct(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let local = host == "localhost" || host.ends_with(".localhost");
+    url.scheme() == "http" || loopback || local
 }
 
 /// A runtime for one client, on this thread.
@@ -46,4 +57,23 @@ pub fn chain<'a>(
 /// What an error is from in the end.
 pub fn deepest<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     chain(error).last()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_proxy_sees_what_is_not_encrypted_or_is_on_this_machine() {
+        for (address, direct) in [
+            ("https://127.0.0.1:5000/v2/", true),
+            ("https://[::1]:5000/", true),
+            ("https://localhost/", true),
+            ("http://registry.example/", true),
+            ("https://registry.example/", false),
+            ("https://localhost.example/", false),
+        ] {
+            assert_eq!(is_direct(&address.parse().unwrap()), direct, "{address}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! `--create`: the entry or the overlay that the target does not have yet.
 
 use crate::discover::{Cell, Overlay, Unreadable};
-use crate::kustomize;
+use crate::kustomize::{self, Change};
 use crate::model::{
-    AppId, EntryKind, EnvironmentName, FileChange, Pin, RepoPath, Snapshot, SnapshotError, Target,
+    AppId, EntryKind, EnvironmentImages, EnvironmentName, FileChange, Pin, RepoPath, Site,
+    Snapshot, SnapshotError, Target,
 };
 
 use super::edits::as_entry;
@@ -27,8 +28,10 @@ pub(super) struct Entry {
 pub(super) struct Made {
     pub(super) entry: Option<(RepoPath, Entry)>,
     pub(super) copies: Vec<FileChange>,
-    /// Places in the copies that say another version.
-    pub(super) changes: Vec<(RepoPath, Target)>,
+    /// Places in the copies that say another version, or another registry.
+    pub(super) changes: Vec<(RepoPath, Change)>,
+    /// The repository that will be pulled from.
+    pub(super) repository: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -58,13 +61,22 @@ pub(super) fn missing(
         let create = Some(chosen.version.clone()).filter(|_| can_create);
         return Err(PlanError::Missing { app, what, environment, create });
     }
+    let registries = Registries::of(world, source.map(|(overlay, _)| overlay), intent);
+    let from = source.and_then(|(_, cell)| cell.repository());
+    let moved = from.and_then(|from| registries.moved(from));
+    let repository = moved.clone().or(from.map(str::to_owned));
     match (target, entry, source) {
         (Some(overlay), Some(entry), _) => {
             let path = kustomization_of(world, overlay)?;
             let pin = chosen.version.clone();
-            Ok(Made { entry: Some((path, Entry { pin, ..entry })), ..Made::default() })
+            let new_name = moved.filter(|_| entry.new_name.is_some()).or(entry.new_name);
+            let entry = Some((path, Entry { name: entry.name, pin, new_name }));
+            Ok(Made { entry, repository, ..Made::default() })
         }
-        (None, _, Some(source)) => copy_overlay(world, intent, (source, &chosen.version)),
+        (None, _, Some(source)) => {
+            let made = copy_overlay(world, intent, (source, &chosen.version))?;
+            Ok(Made { repository, ..made })
+        }
         _ => Ok(Made::default()),
     }
 }
@@ -178,6 +190,7 @@ fn copy_overlay(
     })?;
     let mut made = Made::default();
     let mut named = Vec::new();
+    let registries = Registries::of(world, Some(source), intent);
     for path in all_files(world.snapshot, source)? {
         let Some(bytes) = world.snapshot.read(&path)? else { continue };
         let rest = path.as_str().strip_prefix(source.path.as_str()).unwrap_or_default();
@@ -185,8 +198,9 @@ fn copy_overlay(
         let new_path = target.resolve(rest).unwrap_or_else(|| target.clone());
         // The source may run another version, where a rule was waived.
         let other = cell.sites.iter().filter(|site| site.path == path && site.pin != *version);
-        let targets = other.map(|site| (new_path.clone(), site.target.clone()));
-        made.changes.extend(targets);
+        let changes = other.map(|site| Change::new(site.target.clone(), version.clone()));
+        let moved = registries.changes(world, (source, &path));
+        made.changes.extend(moved.chain(changes).map(|change| (new_path.clone(), change)));
         named.extend(lines_naming(&new_path, &bytes, source));
         made.copies.push(copied(&path, new_path, bytes));
     }
@@ -198,6 +212,45 @@ fn copy_overlay(
     made.notes.extend(named.into_iter().take(NAMED));
     made.notes.extend((more > 0).then(|| format!("{more} more lines name {}", source.environment)));
     Ok(made)
+}
+
+/// What the config says of the images of the copied environment, and of those of
+/// the target.
+struct Registries<'a>(Option<(&'a EnvironmentImages, &'a EnvironmentImages)>);
+
+impl<'a> Registries<'a> {
+    fn of(world: World<'a>, source: Option<&Overlay>, intent: &Intent) -> Self {
+        let images =
+            |name: &EnvironmentName| Some(&world.config.environment(name.as_str())?.images);
+        let from = source.and_then(|source| images(&source.environment));
+        Self(from.zip(images(&intent.to)))
+    }
+
+    /// The same repository in the registry of the target.
+    fn moved(&self, repository: &str) -> Option<String> {
+        let (from, to) = self.0?;
+        let (rest, registry) = (from.below(repository)?, to.host_and_path()?);
+        Some(format!("{registry}/{rest}"))
+    }
+
+    /// What a copied file has to say of registries in another way.
+    fn changes(
+        &'a self,
+        world: World<'a>,
+        (source, path): (&'a Overlay, &'a RepoPath),
+    ) -> impl Iterator<Item = Change> {
+        let cells = world.inventory.cells.iter();
+        let cells = cells.filter(|(key, _)| key.environment == source.environment);
+        let sites = cells.flat_map(|(_, cell)| &cell.sites).filter(move |site| site.path == *path);
+        let is_written = |site: &&Site| {
+            let known = matches!(site.target, Target::Image { .. } | Target::Policy { .. });
+            known && !site.pin.is_empty() && site.problem.is_none()
+        };
+        sites.filter(is_written).filter_map(|site| {
+            let repository = Some(self.moved(site.repository.as_deref()?)?);
+            Some(Change { repository, ..Change::new(site.target.clone(), site.pin.clone()) })
+        })
+    }
 }
 
 /// The lines of a copy that name the environment it was copied from, such as

@@ -33,17 +33,15 @@ impl Work {
             Some(cell) => cell.sites.first().map(|site| site.pin.clone()).unwrap_or_default(),
             None => Pin::default(),
         };
-        match cell {
-            Some(cell) => self.edit(world, cell, &chosen.version)?,
+        let repository = match cell {
+            Some(cell) => {
+                self.edit(world, cell, &chosen.version)?;
+                cell.repository().map(str::to_owned)
+            }
             None => self.create(world, intent, &chosen)?,
-        }
+        };
         let had_digest =
             cell.is_some_and(|cell| cell.sites.iter().any(|site| site.pin.digest.is_some()));
-        let source = chosen
-            .from
-            .first()
-            .and_then(|source| world.inventory.cell(source, &chosen.app, &chosen.image));
-        let repository = cell.or(source).and_then(Cell::repository).map(str::to_owned);
         Ok(Planned {
             loses_digest: had_digest && chosen.version.digest.is_none() && !intent.drop_digest,
             left_behind: chosen.left_behind,
@@ -76,7 +74,10 @@ impl Work {
     }
 
     fn change(&mut self, path: &RepoPath, target: Target, pin: &Pin) {
-        let change = Change { target, pin: pin.clone(), repository: None };
+        self.add_change(path, Change::new(target, pin.clone()));
+    }
+
+    fn add_change(&mut self, path: &RepoPath, change: Change) {
         let changes = self.changes.entry(path.clone()).or_default();
         if !changes.contains(&change) {
             changes.push(change);
@@ -118,12 +119,13 @@ impl Work {
         Ok(())
     }
 
+    /// Makes what is missing; gives the repository that it pulls from.
     fn create(
         &mut self,
         world: World<'_>,
         intent: &Intent,
         chosen: &Chosen,
-    ) -> Result<(), PlanError> {
+    ) -> Result<Option<String>, PlanError> {
         let made = create::missing(world, intent, chosen)?;
         if let Some((path, entry)) = made.entry {
             self.entries.entry(path).or_default().push(entry);
@@ -131,15 +133,15 @@ impl Work {
         for file in made.copies {
             self.copies.entry(file.path.clone()).or_insert(file);
         }
-        for (path, target) in made.changes {
-            self.change(&path, target, &chosen.version);
+        for (path, change) in made.changes {
+            self.add_change(&path, change);
         }
         for note in made.notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);
             }
         }
-        Ok(())
+        Ok(made.repository)
     }
 
     /// The files with their new bytes, by path, and notes.

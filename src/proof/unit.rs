@@ -231,8 +231,12 @@ impl<'a> Judging<'a> {
             .filter(|other| other.repository() == image.repository())
             .collect();
         let mut from = Vec::new();
+        let mut known = !before.is_empty();
         for source in self.sources(unit).names() {
-            from.push(self.ask(unit, source, (image, &before))?);
+            let vouch = self.ask(unit, source, (image, &before))?;
+            // What is a copy of what an environment before runs, is known too.
+            known |= vouch.mirrored;
+            from.push(vouch);
         }
         // Where nothing of the name was there, only the whole of it says what
         // it is.
@@ -252,7 +256,7 @@ impl<'a> Judging<'a> {
             kind: image.kind,
             object: image.object.clone(),
             place: place(image),
-            known: !before.is_empty(),
+            known,
             from,
         })
     }
@@ -291,6 +295,7 @@ impl<'a> Judging<'a> {
                 runs: false,
                 gets: false,
                 instead: Vec::new(),
+                mirrored: false,
                 has_app: false,
             });
         };
@@ -300,15 +305,21 @@ impl<'a> Judging<'a> {
         let by_name = images(&at_base).any(|other| other.repository() == image.repository());
         let same_place =
             |other: &RenderedImage| !by_name && before.iter().any(|slot| corresponds(slot, other));
+        let mirrored = |other: &RenderedImage| {
+            let own = (&unit.environment, image.repository());
+            !by_name && self.is_mirrored(own, (source, other.repository()))
+        };
         // An entry that may apply to something vouches for nothing that runs.
         let entry = |image: &RenderedImage| image.kind == ImageKind::Entry;
         let has = |other: &RenderedImage| {
             other.reference == image.reference && (entry(image) || !entry(other))
-                || same_place(other)
+                || (same_place(other) || mirrored(other) && (entry(image) || !entry(other)))
                     && (other.tag(), other.digest()) == (image.tag(), image.digest())
         };
         let mut instead: Vec<String> = images(&at_base)
-            .filter(|other| other.repository() == image.repository() || same_place(other))
+            .filter(|other| {
+                other.repository() == image.repository() || same_place(other) || mirrored(other)
+            })
             .map(|other| other.reference.clone())
             .collect();
         instead.sort();
@@ -317,9 +328,25 @@ impl<'a> Judging<'a> {
             environment: source.clone(),
             runs: images(&at_base).any(has),
             gets: images(&at_head).any(has),
+            mirrored: images(&at_base).any(mirrored),
             instead,
             has_app: !there.base.is_empty(),
         })
+    }
+}
+
+impl Judging<'_> {
+    /// Whether two repositories are one below the registries that the config
+    /// gives their environments.
+    fn is_mirrored(
+        &self,
+        (own, repository): (&EnvironmentName, &str),
+        (source, other): (&EnvironmentName, &str),
+    ) -> bool {
+        let below = |environment: &EnvironmentName, repository| {
+            self.sides.config.environment(environment.as_str())?.images.below(repository)
+        };
+        below(own, repository).is_some_and(|rest| below(source, other) == Some(rest))
     }
 }
 

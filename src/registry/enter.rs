@@ -2,6 +2,7 @@
 //! for anybody is fetched, where that is enough to read; then the credentials of
 //! this machine are looked for.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -108,8 +109,18 @@ impl Session {
             }
             (Challenge::Basic, _) => return Err(self.unknown()),
             (Challenge::Bearer { realm, service }, credential) => {
-                let service = service.as_deref();
-                self.token((realm, service), credential).await?
+                let service = (realm.as_str(), service.as_deref());
+                match self.token(service, credential).await {
+                    // Whoever may write here need not read there: then blobs are
+                    // sent.
+                    Err(RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. })
+                        if self.neighbour().is_some() =>
+                    {
+                        self.alone.store(true, Ordering::Relaxed);
+                        self.token(service, credential).await?
+                    }
+                    token => token?,
+                }
             }
         };
         state.header = Some(header);
@@ -196,7 +207,7 @@ impl Session {
     fn scopes(&self) -> Vec<String> {
         let actions = if self.write { "pull,push" } else { "pull" };
         let own = format!("repository:{}:{actions}", self.name.path);
-        let also = self.also.iter().map(|path| format!("repository:{path}:pull"));
+        let also = self.neighbour().into_iter().map(|path| format!("repository:{path}:pull"));
         std::iter::once(own).chain(also).collect()
     }
 }

@@ -103,8 +103,10 @@ impl Registries {
         let connect = limits.request.min(Duration::from_secs(10));
         let client = net::client(|builder| builder.connect_timeout(connect))
             .map_err(RegistryError::Config)?;
+        let direct = net::client(|builder| builder.connect_timeout(connect).no_proxy())
+            .map_err(RegistryError::Config)?;
         let secrets = Mutex::new(Secrets::default());
-        let wire = Arc::new(Wire { client, keys, realms, limits, secrets });
+        let wire = Arc::new(Wire { client, direct, keys, realms, limits, secrets });
         Ok(Self { wire, runtime: net::runtime().map_err(RegistryError::Config)? })
     }
 
@@ -157,13 +159,8 @@ impl Registries {
     }
 
     /// Whether a version could be copied from one repository to another.
-    pub fn free(
-        &self,
-        from: &RepositoryName,
-        to: &RepositoryName,
-        pin: &Pin,
-    ) -> Result<Free, RegistryError> {
-        self.runtime.block_on(copy::could(&self.wire, from, to, pin))
+    pub fn free(&self, wanted: &Copy<'_>) -> Result<Free, RegistryError> {
+        self.runtime.block_on(copy::could(&self.wire, wanted))
     }
 
     /// Copies a version from one repository to another.

@@ -5,6 +5,7 @@
 //! that is enough to read; then the credentials of this machine are looked for.
 //! What lets us in goes to the registry's own origin alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use super::challenge;
 use super::enter::{State, Step};
 use super::{Keys, Limits, RegistryError, RepositoryName};
-use crate::net::{AGENT, Secrets, chain, deepest};
+use crate::net::{self, AGENT, Secrets, chain, deepest};
 
 /// Redirects of one read that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -29,7 +30,10 @@ pub(super) const MOST_ERROR: usize = 64 << 10;
 
 /// What every session shares.
 pub(super) struct Wire {
+    /// With the proxies of the system.
     pub(super) client: Client,
+    /// Without any.
+    pub(super) direct: Client,
     pub(super) keys: Keys,
     /// Hosts that the user names, to which credentials may go for a token.
     pub(super) realms: Vec<String>,
@@ -38,6 +42,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// What speaks to an address.
+    fn client(&self, url: &Url) -> &Client {
+        if net::is_direct(url) { &self.direct } else { &self.client }
+    }
+
     /// A foreign text as one line that may be shown.
     pub(super) fn line(&self, text: &str) -> String {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +100,9 @@ pub(super) struct Session {
     base: Url,
     pub(super) write: bool,
     /// A repository of the same registry that blobs are taken from.
-    pub(super) also: Option<String>,
+    also: Option<String>,
+    /// Whether we may not read there.
+    pub(super) alone: AtomicBool,
     pub(super) state: tokio::sync::Mutex<State>,
 }
 
@@ -118,7 +129,8 @@ impl Session {
         (write, also): (bool, Option<String>),
     ) -> Result<Self, RegistryError> {
         let (wire, name, base) = (Arc::clone(wire), name.clone(), name.base()?);
-        Ok(Self { wire, name, base, write, also, state: tokio::sync::Mutex::default() })
+        let alone = AtomicBool::new(false);
+        Ok(Self { wire, name, base, write, also, alone, state: tokio::sync::Mutex::default() })
     }
 
     /// An address below the repository: `manifests/v1`.
@@ -129,7 +141,7 @@ impl Session {
 
     /// The repository that blobs can be taken from without being sent.
     pub(super) fn neighbour(&self) -> Option<&str> {
-        self.also.as_deref()
+        self.also.as_deref().filter(|_| !self.alone.load(Ordering::Relaxed))
     }
 
     /// Sends what can be sent again; tried again where that may help. An answer
@@ -194,7 +206,7 @@ impl Session {
         let access = access.filter(|_| ask.url.origin() == self.base.origin());
         let mut request = ask.request(ask.url.clone(), access.as_ref());
         *request.body_mut() = Some(body);
-        self.wire.client.execute(request).await.map_err(|error| self.lost(&error))
+        self.wire.client(request.url()).execute(request).await.map_err(|error| self.lost(&error))
     }
 
     /// Follows redirects of a read; what lets us in goes to our own origin only.
@@ -219,7 +231,7 @@ impl Session {
 
     pub(super) async fn execute(&self, request: Request) -> Result<Response, RegistryError> {
         let limit = self.wire.limits.request;
-        match tokio::time::timeout(limit, self.wire.client.execute(request)).await {
+        match tokio::time::timeout(limit, self.wire.client(request.url()).execute(request)).await {
             Ok(response) => response.map_err(|error| self.lost(&error)),
             Err(_) => Err(self.late(limit)),
         }

@@ -127,6 +127,27 @@ fn a_copy_that_fails_leaves_no_commit() {
 }
 
 #[test]
+fn what_is_refused_here_is_not_copied_there() {
+    let (registry, repo) = two_stages("");
+    // Somebody works on the file.
+    let text = repo.read(&at("prod"));
+    repo.write(&at("prod"), &format!("# by hand\n{text}"));
+    let said = repo.says(&["web@v2", "prod"], 6);
+    assert!(!said.contains("copied"), "{said}");
+    assert_eq!(registry.tag("acme/prod/web", "v2"), None);
+    repo.write(&at("prod"), &text);
+    // A hook that refuses is only known once it has run.
+    repo.write(".git/hooks/pre-commit", "#!/bin/sh\necho no >&2; exit 1\n");
+    let hook = repo.root.join(".git/hooks/pre-commit");
+    std::fs::set_permissions(hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = repo.run(&["web@v2", "prod"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    let copied = format!("(copied before, and there: {}/acme/prod/web:v2)", registry.host());
+    assert!(said.contains(&copied), "{said}");
+}
+
+#[test]
 fn a_registry_that_is_down_is_unverifiable() {
     let (registry, repo) = two_stages("");
     drop(registry);
@@ -170,10 +191,19 @@ fn a_tag_is_pinned_with_its_digest() {
     repo.says(&["check", "HEAD~1..HEAD", "--online"], 0);
     let said = repo.says(&["check", "HEAD~1..HEAD"], 3);
     assert!(said.contains("without a digest: it proves none"), "{said}");
-    // The tag moves.
+    // The tag moves, and what is pulled is the digest.
     registry.hold("acme/prod/web", "v2", &Image::single(9));
-    let said = repo.says(&["check", "HEAD~1..HEAD", "--online"], 3);
+    let said = repo.says(&["check", "HEAD~1..HEAD", "--online"], 0);
     assert!(said.contains("moved since it was pinned"), "{said}");
+}
+
+#[test]
+fn a_change_by_hand_that_pins_nothing_is_told() {
+    let (registry, repo) = two_stages("pin = \"digest\"");
+    repo.app("prod", &format!("{}/acme/prod/web", registry.host()), "v2");
+    repo.commit("v2 in prod, by hand");
+    let said = repo.says(&["check", "HEAD~1..HEAD"], 0);
+    assert!(said.contains("warn  GP004") && said.contains("and v2 has none"), "{said}");
 }
 
 #[test]
@@ -267,6 +297,19 @@ fn credentials_come_from_the_files_of_docker_and_from_helpers() {
     assert_eq!(asked.lines().next(), Some(format!("get {host}").as_str()));
 }
 
+#[test]
+fn no_proxy_gets_what_goes_to_this_machine() {
+    let (registry, proxy) = (open(), open());
+    registry.hold("web", "v1", &Image::single(1));
+    let image = format!("{}/web:v1", registry.host());
+    let repo = Repo::new(&[("dev", String::new())]);
+    let to = proxy.server.origin();
+    let variables = [("HTTP_PROXY", to.as_str()), ("http_proxy", &to), ("ALL_PROXY", &to)];
+    let output = repo.run_with(&["registry", "check", &image], &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(proxy.server.received().is_empty());
+}
+
 /// A stand-in for cosign, which there is no package of: it takes the key
 /// `good`, and writes down what it was asked.
 fn cosign(repo: &Repo) -> String {
@@ -339,6 +382,74 @@ fn a_registry_that_the_overlay_does_not_pull_from_is_told() {
         said.contains("prod pulls") && said.contains("its `registry` in promote.toml"),
         "{said}"
     );
+    let file = at("prod");
+    assert!(said.contains(&format!("/acme/dev/web ({file}:6)")), "{said}");
+    let hint = format!("hint: git grep -n -e newName -e registry -- promote.toml {file}\n");
+    assert!(said.contains(&hint), "{said}");
+    let shown = repo.git(&["grep", "-n", "-e", "newName", "-e", "registry", "--", "promote.toml"]);
+    assert!(shown.contains("/acme/prod"), "{shown}");
+}
+
+#[test]
+fn an_overlay_that_is_made_pulls_from_the_registry_of_its_environment() {
+    for (dev, moves) in [("/acme/dev", true), ("/other", false)] {
+        let registry = open();
+        let host = registry.host();
+        let repo = Repo::new(&[
+            ("dev", if moves { format!("registry = \"{host}/acme/dev\"") } else { String::new() }),
+            ("prod", format!("registry = \"{host}/acme/prod\"")),
+        ]);
+        repo.app("dev", &format!("{host}{dev}/web"), "v2");
+        let head = repo.commit("Start");
+        registry.hold(&format!("{}/web", &dev[1..]), "v2", &Image::single(1));
+        let code = if moves { 0 } else { 8 };
+        let said = repo.says(&["web@v2", "prod", "--create"], code);
+        if moves {
+            assert!(repo.read(&at("prod")).contains(&format!("newName: {host}/acme/prod/web\n")));
+            assert!(registry.tag("acme/prod/web", "v2").is_some());
+            repo.says(&["check", "HEAD~1..HEAD", "--online"], 0);
+            repo.says(&["registry", "check", "web@v2"], 0);
+        } else {
+            assert!(said.contains("its `registry` in promote.toml is"), "{said}");
+            assert_eq!(repo.git(&["rev-parse", "HEAD"]), head);
+            assert_eq!(registry.tag("acme/prod/web", "v2"), None);
+        }
+    }
+}
+
+#[test]
+fn an_overlay_that_is_made_gets_the_digest_and_no_other_version() {
+    let registry = open();
+    let host = registry.host();
+    let repo = Repo::new(&[
+        ("dev", format!("registry = \"{host}/acme/dev\"")),
+        ("prod", format!("registry = \"{host}/acme/prod\"\npin = \"digest\"")),
+    ]);
+    repo.app("dev", &format!("{host}/acme/dev/web"), "v2");
+    let base = repo.commit("Start");
+    registry.hold("acme/dev/web", "v2", &Image::single(1));
+    let digest = registry.tag("acme/dev/web", "v2").unwrap();
+    repo.says(&["web@v2", "prod", "--create"], 0);
+    assert!(repo.read(&at("prod")).contains(&digest));
+    repo.git(&["reset", "-q", "--hard", &base]);
+    for (repository, pin) in [("acme/prod/web", "v3"), ("acme/prod/wob", "v2"), ("evil/web", "v2")]
+    {
+        repo.app("prod", &format!("{host}/{repository}"), pin);
+        repo.commit("By hand");
+        let said = repo.says(&["check", "HEAD~1..HEAD"], 3);
+        assert!(said.contains("fail  GP001"), "{said}");
+        repo.git(&["reset", "-q", "--hard", &base]);
+    }
+}
+
+#[test]
+fn a_change_is_judged_by_where_it_would_pull_from() {
+    let (registry, repo) = two_stages("");
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    repo.app("prod", &format!("{}/acme/dev/web", registry.host()), "v2");
+    repo.commit("v2 in prod, from the registry of dev");
+    let said = repo.says(&["check", &format!("{base}..HEAD"), "--online"], 7);
+    assert!(said.contains("its `registry` in promote.toml is"), "{said}");
 }
 
 #[test]

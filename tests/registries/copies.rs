@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promote::registry::{Copied, Copy, Keys, Limits, Meter, Registries, RepositoryName};
+use promote::registry::{
+    Copied, Copy, Keys, Limits, Meter, Registries, RegistryError, RepositoryName,
+};
 use serde_json::Value;
 
 use crate::double::Double;
@@ -20,14 +22,22 @@ fn name(host: &str, path: &str) -> RepositoryName {
 }
 
 fn copied(from: &RepositoryName, to: &RepositoryName, pin: &str) -> Copied {
+    try_copy(from, to, pin).unwrap()
+}
+
+fn try_copy(
+    from: &RepositoryName,
+    to: &RepositoryName,
+    pin: &str,
+) -> Result<Copied, RegistryError> {
     let registries =
         Registries::new(Keys::new(|_| Ok(None)), Vec::new(), Limits::default()).unwrap();
     let (meter, pin) = (Arc::new(Meter::default()), pin.parse().unwrap());
-    let copy = Copy { from, to, pin: &pin, referrers: true, meter: &meter };
-    let copied = registries.copy(&copy).unwrap();
+    let copy = Copy { from, to, pin: &pin, still: true, referrers: true, meter: &meter };
+    let copied = registries.copy(&copy)?;
     let (done, total) = meter.read();
     assert_eq!(done, total, "the meter ends where it should");
-    copied
+    Ok(copied)
 }
 
 /// Three platforms, a signature, and a bill of materials.
@@ -242,4 +252,38 @@ fn a_registry_that_keeps_account_of_referrers_needs_no_tag_for_them() {
     assert!(String::from_utf8_lossy(index).contains(&own));
     assert!(kept.manifests.contains_key(&own));
     let _ = limits();
+}
+
+#[test]
+fn what_several_indexes_share_is_set_before_all_of_them() {
+    let Some(registry) = Registry::start() else { return };
+    let host = registry.host();
+    for (path, image) in [("twice", Image::shared(true)), ("once", Image::shared(false))] {
+        registry.push(&format!("acme/{path}"), "v1", &image);
+        let from = name(&host, &format!("acme/{path}"));
+        let done = copied(&from, &name(&host, &format!("prod/{path}")), "v1");
+        assert_eq!(done.digest.to_string(), image.top().digest());
+        assert_eq!(done.manifests, image.manifests.len());
+    }
+}
+
+#[test]
+fn an_image_may_have_many_platforms() {
+    let (source, target) = (Double::start(|_| None), Double::start(|_| None));
+    let image = Image::wide(300);
+    source.hold("acme/web", "v1", &image);
+    let (from, to) = (name(&source.host(), "acme/web"), name(&target.host(), "prod/web"));
+    assert_eq!(copied(&from, &to, "v1").digest.to_string(), image.top().digest());
+}
+
+#[test]
+fn what_refers_to_an_image_is_copied_whole_or_not_at_all() {
+    let (source, target) = (Double::start(|_| None), Double::start(|_| None));
+    let (from, to) = (name(&source.host(), "acme/web"), name(&target.host(), "prod/web"));
+    source.hold("acme/web", "v1", &Image::single(1).with_chain(3));
+    assert_eq!(copied(&from, &to, "v1").referrers, 3);
+    source.hold("acme/web", "v2", &Image::single(2).with_chain(4));
+    let error = try_copy(&from, &to, "v2").unwrap_err();
+    assert!(error.to_string().contains("--no-referrers"), "{error}");
+    assert_eq!(target.tag("prod/web", "v2"), None);
 }

@@ -72,7 +72,14 @@ impl Scene {
         let meter = Arc::new(Meter::default());
         let pin = "v1".parse().unwrap();
         let referrers = true;
-        registries.copy(&Copy { from: &from, to: &to, pin: &pin, referrers, meter: &meter })
+        registries.copy(&Copy {
+            from: &from,
+            to: &to,
+            pin: &pin,
+            still: true,
+            referrers,
+            meter: &meter,
+        })
     }
 
     fn copy(&self) -> Result<Copied, RegistryError> {

@@ -90,13 +90,61 @@ impl Image {
             .iter()
             .enumerate()
             .map(|(at, name)| {
-                let own = noise(size, seed.wrapping_add(u8::try_from(at).unwrap() + 1));
+                let own = noise(size, seed.wrapping_add(u8::try_from(at % 255).unwrap() + 1));
                 image.platform(name, vec![shared.clone(), own])
             })
             .collect();
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors });
         image.manifests.push(Part::of(INDEX, &index));
         image
+    }
+
+    /// An index of indexes that share a platform: two that have it, or one that
+    /// has it and the platform itself.
+    pub(crate) fn shared(twice: bool) -> Self {
+        let mut image = Self::default();
+        let platform = image.platform("amd64", vec![noise(3_000, 1)]);
+        let mut index = |list: Vec<Value>, name: &str| {
+            let annotations = json!({ "org.opencontainers.image.title": name });
+            let index = json!({
+                "schemaVersion": 2, "mediaType": INDEX, "manifests": list, "annotations": annotations,
+            });
+            image.manifests.push(Part::of(INDEX, &index));
+            image.top().descriptor()
+        };
+        let one = index(vec![platform.clone()], "one");
+        let other = if twice { index(vec![platform], "other") } else { platform };
+        index(vec![one, other], "all");
+        image
+    }
+
+    /// An index of so many platforms.
+    pub(crate) fn wide(platforms: usize) -> Self {
+        let names: Vec<String> = (0..platforms).map(|n| format!("a{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Self::index(&names, 10, 1)
+    }
+
+    /// Bills of materials of bills of materials, each under its tag.
+    pub(crate) fn with_chain(mut self, length: usize) -> Self {
+        let mut subject = self.top().clone();
+        for at in 0..length {
+            let config = self.blob("application/vnd.oci.empty.v1+json", b"{}".to_vec());
+            let layer = self.blob("application/spdx+json", format!("{{\"n\":{at}}}").into());
+            let manifest = json!({
+                "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/spdx+json",
+                "config": config, "layers": [layer], "subject": subject.descriptor(),
+            });
+            let part = Part::of(MANIFEST, &manifest);
+            let list = json!({
+                "schemaVersion": 2, "mediaType": INDEX, "manifests": [part.descriptor()],
+            });
+            let tag = subject.digest().replace(':', "-");
+            self.tagged.push((tag, Part::of(INDEX, &list)));
+            self.manifests.insert(0, part.clone());
+            subject = part;
+        }
+        self
     }
 
     /// An image of one platform.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use promote::registry::{Copy, Credential, Keys, Meter, Registries};
+use promote::registry::{Copy, Credential, Keys, Meter, Registries, RepositoryName};
 use serde_json::json;
 
 use crate::double::{Double, error};
@@ -148,7 +148,8 @@ fn a_token_service_on_another_host_is_asked_where_it_is_named() {
     let to = format!("{}/prod/web", double.host()).parse().unwrap();
     let meter = Arc::new(Meter::default());
     let pin = "v1".parse().unwrap();
-    let copy = Copy { from: &from, to: &to, pin: &pin, referrers: false, meter: &meter };
+    let copy =
+        Copy { from: &from, to: &to, pin: &pin, still: true, referrers: false, meter: &meter };
     let strict = Registries::new(keys(), Vec::new(), limits()).unwrap();
     let refused = strict.copy(&copy).unwrap_err();
     assert_eq!(refused.exit_code(), 4);
@@ -156,4 +157,49 @@ fn a_token_service_on_another_host_is_asked_where_it_is_named() {
     assert!(service.received().iter().all(|r| r.header("authorization").is_empty()));
     let told = Registries::new(keys(), vec![named], limits()).unwrap();
     assert!(!told.copy(&copy).unwrap().unchanged);
+}
+
+#[test]
+fn who_may_not_read_at_the_source_sends_the_blobs() {
+    const WRITER: &str = "Basic d3JpdGVyOnMzY3JldC1wYXNzdzByZA==";
+    // The writer may write to prod/web, and a token for anything else is denied.
+    let double = Double::start(|received| {
+        if received.path == "/token" {
+            let scopes: Vec<&str> = received
+                .query
+                .iter()
+                .filter(|(name, _)| name == "scope")
+                .map(|(_, scope)| scope.as_str())
+                .collect();
+            return Some(match (received.header("authorization"), scopes.as_slice()) {
+                (WRITER, ["repository:prod/web:pull,push"]) => {
+                    Reply::json(200, &json!({ "token": "writer" }))
+                }
+                (BASIC, ["repository:acme/web:pull"]) => {
+                    Reply::json(200, &json!({ "token": "reader" }))
+                }
+                _ => error(403, "DENIED", "not for you"),
+            });
+        }
+        let to_prod = received.path.starts_with("/v2/prod/web/");
+        let needed = if to_prod { "Bearer writer" } else { "Bearer reader" };
+        (received.header("authorization") != needed).then(|| {
+            error(401, "UNAUTHORIZED", "who").header("WWW-Authenticate", "Bearer realm=\"/token\"")
+        })
+    });
+    double.hold("acme/web", "v1", &Image::single(1));
+    let from: RepositoryName = format!("{}/acme/web", double.host()).parse().unwrap();
+    let to = format!("{}/prod/web", double.host()).parse().unwrap();
+    let source = from.clone();
+    let keys = Keys::new(move |name| {
+        let user = if *name == source { "robot" } else { "writer" }.to_owned();
+        Ok(Some(Credential::Password { user, password: PASSWORD.to_owned() }))
+    });
+    let registries = Registries::new(keys, Vec::new(), limits()).unwrap();
+    let (pin, meter) = ("v1".parse().unwrap(), Arc::new(Meter::default()));
+    let copy =
+        Copy { from: &from, to: &to, pin: &pin, still: true, referrers: false, meter: &meter };
+    let copied = registries.copy(&copy).unwrap();
+    assert_eq!((copied.mounted, copied.sent), (0, 2), "{copied:?}");
+    assert_eq!(double.tag("prod/web", "v1"), double.tag("acme/web", "v1"));
 }

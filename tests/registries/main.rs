@@ -20,6 +20,8 @@ mod image;
 #[cfg(test)]
 mod letting_in;
 #[cfg(test)]
+mod meant;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod repo;

@@ -355,7 +355,9 @@ impl Judging<'_> {
         let ground = Ground { repo: self.repo, config, base: self.change.base };
         let inventory = &proof.before;
         let fate = Fate::Foreign(self.change.head);
-        let questions = Questions { ground, inventory, promotions, timelines, remote: None, fate };
+        let (after, remote, back) = (&proof.after, None, false);
+        let questions =
+            Questions { ground, inventory, after, promotions, timelines, remote, fate, back };
         questions.ask().map(Some).map_err(Stop::Failed)
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Questions<'a> {
     pub(super) ground: Ground<'a>,
     /// What is where at the base.
     pub(super) inventory: &'a Inventory,
+    /// What would be where after it, at least where something moves.
+    pub(super) after: &'a Inventory,
     /// What moves.
     pub(super) promotions: &'a [Planned],
     /// What the environments concerned ran, and when.
@@ -41,6 +43,8 @@ pub(super) struct Questions<'a> {
     pub(super) remote: Option<&'a str>,
     /// What becomes of it.
     pub(super) fate: Fate,
+    /// Whether it goes back to what ran before.
+    pub(super) back: bool,
 }
 
 impl Questions<'_> {

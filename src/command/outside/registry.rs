@@ -1,13 +1,13 @@
 //! Registries: whether they have what enters an environment, and who signed it.
 
 use crate::discover::CellKey;
-use crate::gate::{Answers, Registered, Silence};
-use crate::model::{Digest, Environment, Pin, Promotion};
+use crate::gate::{Answers, Elsewhere, Registered, Silence, tag_or_digest};
+use crate::model::{Environment, EnvironmentName, Pin, Promotion};
 use crate::plan::Planned;
 use crate::registry::{Registries, RepositoryName};
 
 use super::super::Failure;
-use super::super::registry::{Places, registries};
+use super::super::registry::{Entering, Held, Meant, Places, registries};
 use super::{Questions, signature};
 
 /// Asks the registries of the environments that have one, and of what is pinned
@@ -24,8 +24,7 @@ pub(super) fn ask(questions: Questions<'_>, answers: &mut Answers) -> Result<(),
             Some(registries) => registries,
             None => asking.insert(registries(Some(questions.ground.repo))?),
         };
-        let places = Places { config, inventory: questions.inventory };
-        let one = One { registries, places, promotion: &planned.promotion };
+        let one = One { questions, registries, promotion: &planned.promotion };
         let key = CellKey::of(&planned.promotion, &planned.promotion.to);
         let heard = one.heard();
         if let Some(signer) = &environment.images.signature {
@@ -63,8 +62,8 @@ fn is_pinned_anew(questions: Questions<'_>, promotion: &Promotion) -> bool {
 
 /// One promotion.
 struct One<'a> {
+    questions: Questions<'a>,
     registries: &'a Registries,
-    places: Places<'a>,
     promotion: &'a Promotion,
 }
 
@@ -75,50 +74,50 @@ impl One<'_> {
     }
 
     fn asked(&self) -> Result<(Registered, RepositoryName), Failure> {
-        let promotion = self.promotion;
-        let image = (&promotion.app, promotion.image.as_str());
-        let Some(target) = self.places.repository(&promotion.to, image)? else {
-            let (to, app) = (&promotion.to, &promotion.app);
-            let message = format!("nothing tells which registry {to} pulls {app} from");
-            return Err(Failure::not_found(message));
-        };
-        let tagged = self.tagged(&target)?;
-        let there = match &promotion.version.digest {
-            Some(digest) if tagged.as_ref() == Some(digest) => true,
-            Some(digest) => {
-                let pin = Pin { tag: None, digest: Some(digest.clone()) };
-                self.registries.digest(&target, &pin)?.is_some()
-            }
-            None => tagged.is_some(),
-        };
-        let mut source = None;
-        for from in &promotion.from {
-            match self.places.repository(from, image)? {
-                Some(other) if other != target => {
-                    source = Some((self.tagged(&other)?, other));
-                    break;
-                }
-                // It pulls from the same repository.
-                Some(_) => break,
-                None => {}
-            }
-        }
+        let from = self.questions.vouching(self.promotion);
+        let Meant { own, source, differ } =
+            self.questions.entering(self.promotion, &from).hear(self.registries)?;
         let at = match &source {
-            Some((Some(_), other)) if !there => other.clone(),
-            _ => target.clone(),
+            Some(source) if source.there && !own.there => source.name.clone(),
+            _ => own.name.clone(),
         };
-        let source = source.map(|(digest, other)| (other.to_string(), digest));
-        Ok((Registered { repository: target.to_string(), there, tagged, source }, at))
+        let source = source.map(|Held { name, tagged, there }| Elsewhere {
+            repository: name.to_string(),
+            there,
+            tagged,
+        });
+        let (repository, there, tagged) = (own.name.to_string(), own.there, own.tagged);
+        Ok((Registered { repository, there, tagged, source, differ }, at))
+    }
+}
+
+impl<'a> Questions<'a> {
+    /// The environments before whose image is meant.
+    fn vouching(self, promotion: &Promotion) -> Vec<EnvironmentName> {
+        let places = Places { config: self.ground.config, inventory: self.inventory };
+        let seen = self.ground.config.environment(promotion.to.as_str()).is_some_and(|e| e.seen);
+        let tag = tag_or_digest(&promotion.version);
+        let ran = |environment: &EnvironmentName| {
+            let timeline = self.timelines.get(&CellKey::of(promotion, environment));
+            seen && timeline.is_some_and(|timeline| timeline.ran(&tag).is_some())
+        };
+        let image = (&promotion.app, promotion.image.as_str(), &promotion.version);
+        places.vouching(&promotion.to, image, &ran)
     }
 
-    /// The digest of the tag, made from its manifest; where only a digest is
-    /// pinned, that one, if it is there.
-    fn tagged(&self, name: &RepositoryName) -> Result<Option<Digest>, Failure> {
-        let version = &self.promotion.version;
-        let pin = match &version.tag {
-            Some(tag) => Pin::tag(tag.clone()),
-            None => version.clone(),
-        };
-        Ok(self.registries.resolve(name, &pin)?)
+    fn entering<'b>(self, promotion: &'b Promotion, from: &'b [EnvironmentName]) -> Entering<'b>
+    where
+        'a: 'b,
+    {
+        let config = self.ground.config;
+        Entering {
+            before: Places { config, inventory: self.inventory },
+            after: Places { config, inventory: self.after },
+            image: (&promotion.app, promotion.image.as_str()),
+            version: &promotion.version,
+            to: &promotion.to,
+            from,
+            back: self.back,
+        }
     }
 }

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::discover::Inventory;
-use crate::gate::Approved;
-use crate::model::{AppId, Digest, Finding, Outcome, Pin, Rule, Sources};
+use crate::discover::{CellKey, Inventory};
+use crate::model::{AppId, Digest, Finding, Outcome, Rule};
 use crate::plan::Plan;
-use crate::report::PromotionReport;
+use crate::report::{CopyRow, CopyState, PromotionReport};
 
-use super::super::registry::{Places, Route, carry, registries, route};
+use super::super::registry::{Entering, Places, Route, Vouched, carry, registries};
 use super::super::{Exit, Failure, Remark};
 use super::Promoting;
+use super::judge::Evidence;
 
 impl Promoting<'_> {
     /// The digests of the tags that are to be pinned; none where that is not
@@ -37,49 +37,81 @@ impl Promoting<'_> {
         let registries = registries(Some(&self.workspace.repo))?;
         let places = Places { config: &self.workspace.config, inventory };
         for ((app, image), pin) in bare {
-            let name = self.vouching(places, (app, image))?;
-            let Some(digest) = registries.resolve(&name, pin)? else {
+            let from = places.vouching(&plan.to, (app, image, pin), &|_| false);
+            let entering = Entering {
+                before: places,
+                after: places,
+                image: (app, image),
+                version: pin,
+                to: &plan.to,
+                from: &from,
+                back: false,
+            };
+            let hint = || format!("{} registry check {}", self.program(), app.at(pin));
+            let Vouched { held, differ } = entering.vouched(&registries, None)?;
+            if let Some(differ) = differ {
+                let message = format!("{differ}, so no digest can be pinned");
+                return Err(Failure::new(Exit::Refused, message).hint(hint()));
+            }
+            let found = held.iter().find(|held| held.there).or(held.first());
+            let (name, digest) = match found {
+                Some(held) => (held.name.clone(), held.tagged.clone()),
+                // None before it tells: that of the environment itself.
+                None => {
+                    let name = entering.target()?;
+                    (name.clone(), registries.resolve(&name, pin)?)
+                }
+            };
+            let Some(digest) = digest else {
                 let message = format!("{name} does not have {pin}, so no digest can be pinned");
-                let hint = format!("{} registry check {}", self.program(), app.at(pin));
-                return Err(Failure::not_found(message).hint(hint));
+                return Err(Failure::not_found(message).hint(hint()));
             };
             digests.insert((app.clone(), image.to_owned()), digest);
         }
         Ok(digests)
     }
 
-    /// The repository in which a tag means what was tested: that of the
-    /// environment before, else that of the environment itself.
-    fn vouching(
+    /// What has to be copied so that the environment can pull it: the images
+    /// that were judged.
+    pub(super) fn routes(
         &self,
-        places: Places<'_>,
-        image: (&AppId, &str),
-    ) -> Result<crate::registry::RepositoryName, Failure> {
-        let to = &self.request.to;
-        let environment = self.workspace.config.environment(to.as_str());
-        let sources = environment.map(|e| self.workspace.config.sources_for(e, image.0));
-        let sources = sources.unwrap_or(Sources::First);
-        for environment in sources.names().iter().chain([to]) {
-            if let Some(name) = places.repository(environment, image)? {
-                return Ok(name);
-            }
-        }
-        let message = format!("nothing tells which registry {to} pulls {} from", image.0);
-        Err(Failure::not_found(message).hint(format!("{} status -o wide", self.program())))
-    }
-
-    /// What has to be copied so that the environment can pull it.
-    pub(super) fn routes(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Route>, Failure> {
-        let environment = self.workspace.config.environment(plan.to.as_str());
-        if environment.is_none_or(|environment| environment.images.registry.is_none()) {
+        inventory: &Inventory,
+        plan: &Plan,
+        evidence: &Evidence,
+    ) -> Result<Vec<Route>, Failure> {
+        let config = &self.workspace.config;
+        let environment = config.environment(plan.to.as_str());
+        let copies = environment.is_some_and(|environment| environment.images.registry.is_some());
+        let Some(answers) = evidence.answers.as_ref().filter(|_| copies) else {
             return Ok(Vec::new());
-        }
-        let places = Places { config: &self.workspace.config, inventory };
+        };
         let mut routes = Vec::new();
         for promotion in plan.promotions.iter().map(|planned| &planned.promotion) {
-            let ends = (promotion.from.as_slice(), &promotion.to);
-            let image = (&promotion.app, promotion.image.as_str(), &promotion.version);
-            routes.extend(route(places, ends, image)?);
+            let entering = Entering {
+                before: Places { config, inventory },
+                after: Places { config, inventory: &evidence.proof.after },
+                image: (&promotion.app, promotion.image.as_str()),
+                version: &promotion.version,
+                to: &promotion.to,
+                from: &promotion.from,
+                back: self.args.rollback,
+            };
+            let to = entering.target()?;
+            let sources = entering.sources()?;
+            let key = CellKey::of(promotion, &promotion.to);
+            let Some(Ok(found)) = answers.images.get(&key) else {
+                // Who lets that pass copies what is there by then.
+                let from = sources.into_iter().find(|name| *name != to);
+                routes.extend(from.map(|from| entering.route((from, to), None)));
+                continue;
+            };
+            let Some(source) = &found.source else { continue };
+            // What it pulls by its digest needs no tag that is taken already.
+            if found.there && found.is_taken(&promotion.version) {
+                continue;
+            }
+            let from = sources.into_iter().find(|name| name.to_string() == source.repository);
+            routes.extend(from.map(|from| entering.route((from, to), source.tagged.clone())));
         }
         Ok(routes)
     }
@@ -88,7 +120,6 @@ impl Promoting<'_> {
     /// points at it.
     pub(super) fn copy(
         &self,
-        approved: &Approved,
         routes: &[Route],
         report: &mut PromotionReport,
     ) -> Result<Vec<Remark>, Failure> {
@@ -106,16 +137,7 @@ impl Promoting<'_> {
         }
         let registries = registries(Some(&self.workspace.repo))?;
         for route in routes {
-            // Gone back to is what was there, in this registry.
-            if self.args.rollback && registries.digest(&route.to, &route.pin)?.is_some() {
-                continue;
-            }
             let (row, notes) = carry(self.context, &registries, route, true)?;
-            // A tag may have moved since it was judged.
-            if let Some(wanted) = pinned(approved, route).filter(|wanted| *wanted != row.digest) {
-                let message = format!("{} was to be {wanted} and is {}", route.to, row.digest);
-                return Err(Failure::new(Exit::Conflict, message));
-            }
             report.copies.push(row);
             remarks.extend(notes.into_iter().map(Remark::Note));
         }
@@ -127,11 +149,13 @@ impl Promoting<'_> {
     }
 }
 
-/// The digest that the plan pins for an image.
-fn pinned(approved: &Approved, route: &Route) -> Option<String> {
-    let promotions = approved.plan().promotions.iter().map(|planned| &planned.promotion);
-    let same = |app: &AppId, image: &str| route.app.as_ref() == Some(app) && route.image == image;
-    let mut versions = promotions.filter(|p| same(&p.app, &p.image)).map(|p| &p.version);
-    let Pin { digest, .. } = versions.next()?;
-    digest.as_ref().map(ToString::to_string)
+/// A failure that tells what was copied before it.
+pub(super) fn with_copies(failure: Failure, copies: &[CopyRow]) -> Failure {
+    let made = copies.iter().filter(|copy| copy.state == CopyState::Copied);
+    let made: Vec<String> = made.map(|copy| format!("{}:{}", copy.to, copy.version)).collect();
+    if made.is_empty() {
+        return failure;
+    }
+    let message = format!("{} (copied before, and there: {})", failure.message, made.join(", "));
+    Failure { message, ..failure }
 }

@@ -23,8 +23,8 @@ pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
     holds: Holds,
-    proof: Proof,
-    answers: Option<Answers>,
+    pub(super) proof: Proof,
+    pub(super) answers: Option<Answers>,
 }
 
 impl Promoting<'_> {
@@ -32,11 +32,14 @@ impl Promoting<'_> {
     pub(super) fn evidence(&self, inventory: &Inventory, plan: &Plan) -> Result<Evidence, Failure> {
         let timelines = self.history(inventory, plan)?;
         let ground = Ground::of(self.workspace);
+        let proof = self.proof(plan)?;
         let questions = Questions {
             ground,
             inventory,
+            after: &proof.after,
             promotions: &plan.promotions,
             timelines: &timelines,
+            back: self.args.rollback,
             remote: self.args.remote.as_deref(),
             fate: match Way::of(self.args, &self.workspace.config, &plan.to) {
                 Way::Pr => Fate::Request,
@@ -47,7 +50,7 @@ impl Promoting<'_> {
         let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        Ok(Evidence { proof: self.proof(plan)?, timelines, dates, holds, answers })
+        Ok(Evidence { proof, timelines, dates, holds, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:

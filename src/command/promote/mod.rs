@@ -50,6 +50,7 @@ use super::{Answer, Context, Exit, Failure, Remark, Workspace, leftovers, source
 use apps::{Choosing, Chosen};
 use aside::Before;
 use ending::refusal;
+use judge::Evidence;
 use words::Known;
 
 /// `git promote [APP@]VERSION... ENV`, `FROM ENV`, `ENV`.
@@ -256,7 +257,8 @@ impl Promoting<'_> {
         let snapshot: &dyn Snapshot = &self.workspace.snapshot;
         let world = World { snapshot, config: &self.workspace.config, inventory: &inventory };
         let plan = self.plan(world, moves)?;
-        let findings = self.findings(&inventory, &plan)?;
+        let evidence = self.evidence(&inventory, &plan)?;
+        let findings = self.findings(&inventory, &plan, &evidence)?;
         let mut remarks = self.remarks(&plan, inferred);
         remarks.extend(
             inventory.notes.iter().filter(|_| self.context.verbose).cloned().map(Remark::Note),
@@ -267,7 +269,7 @@ impl Promoting<'_> {
         let (changes, untold) = source::changes(self.context, self.workspace, &report.promotions);
         report.changes = changes;
         remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
-        let routes = self.routes(&inventory, &plan)?;
+        let routes = self.routes(&inventory, &plan, &evidence)?;
         let end = self.end(plan, &mut report, (carry, &routes))?;
         if matches!(report.ending, Ending::Planned | Ending::Committed) {
             remarks.extend(self.detached().map(|text| Remark::Warning(text.to_owned())));
@@ -306,14 +308,18 @@ impl Promoting<'_> {
     }
 
     /// What the rules say of it.
-    fn findings(&self, inventory: &Inventory, plan: &Plan) -> Result<Vec<Finding>, Failure> {
-        let evidence = self.evidence(inventory, plan)?;
-        let findings = self.judge(inventory, plan, &evidence);
+    fn findings(
+        &self,
+        inventory: &Inventory,
+        plan: &Plan,
+        evidence: &Evidence,
+    ) -> Result<Vec<Finding>, Failure> {
+        let findings = self.judge(inventory, plan, evidence);
         if !gate::refused(&findings) {
             return Ok(findings);
         }
         // The way out may begin further up than a promotion has to look.
-        Ok(self.judge(&self.inventory(true)?, plan, &evidence))
+        Ok(self.judge(&self.inventory(true)?, plan, evidence))
     }
 
     fn choose(&self, inventory: &Inventory) -> Result<Chosen, Failure> {
@@ -419,8 +425,23 @@ impl Promoting<'_> {
         if self.args.rollback && self.context.interactive {
             confirm::on_terminal(report, self.detached())?;
         }
-        let mut remarks = self.copy(&approved, routes, report)?;
-        let end = carry(self, &approved, report)?;
+        if !routes.is_empty() {
+            // What would be refused here is not copied there first.
+            deliver::rehearse(self, &approved, report)?;
+        }
+        let carried = self.carried(&approved, report, (carry, routes));
+        carried.map_err(|failure| images::with_copies(failure, &report.copies))
+    }
+
+    /// First the copies, then what points at them.
+    fn carried(
+        &self,
+        approved: &Approved,
+        report: &mut PromotionReport,
+        (carry, routes): (Carry<'_>, &[Route]),
+    ) -> Result<End, Failure> {
+        let mut remarks = self.copy(routes, report)?;
+        let end = carry(self, approved, report)?;
         remarks.extend(end.remarks);
         Ok(End { remarks, ..end })
     }

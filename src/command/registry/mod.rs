@@ -3,11 +3,13 @@
 
 mod check;
 mod copy;
+mod meant;
 mod place;
 mod progress;
 mod stages;
 
-pub(super) use copy::{Route, carry, route};
+pub(super) use copy::{Route, carry};
+pub(super) use meant::{Entering, Held, Meant, Vouched};
 pub(super) use place::Places;
 
 use std::path::PathBuf;

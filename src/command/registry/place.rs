@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin};
+use crate::model::{AppId, EnvironmentName, Pin, quoted};
 use crate::registry::RepositoryName;
 
 use super::super::{Exit, Failure};
@@ -34,13 +34,7 @@ impl Places<'_> {
             Some(pulled) if pulled.within(&registry).is_some() => {
                 Ok(Some(RepositoryName { plain: registry.plain, ..pulled }))
             }
-            Some(pulled) => Err(Failure::new(
-                Exit::Invalid,
-                format!(
-                    "{environment} pulls {pulled}, and its `registry` in promote.toml is {registry}"
-                ),
-            )
-            .hint(format!("git promote status {} -o wide", app.word()))),
+            Some(pulled) => Err(elsewhere(environment, &registry, (&pulled, cell))),
             None => Ok(Some(registry.below(last(image))?)),
         }
     }
@@ -79,6 +73,22 @@ impl Places<'_> {
         let known = !carriers.is_empty();
         Ok((if known { carriers } else { all }, known))
     }
+}
+
+/// An overlay that pulls from another registry than its environment has.
+fn elsewhere(
+    environment: &EnvironmentName,
+    registry: &RepositoryName,
+    (pulled, cell): (&RepositoryName, Option<&Cell>),
+) -> Failure {
+    let site = cell.and_then(|cell| cell.sites.iter().find(|site| site.repository.is_some()));
+    let place = site.map(|site| format!(" ({}:{})", site.path, site.line)).unwrap_or_default();
+    let message = format!(
+        "{environment} pulls {pulled}{place}, and its `registry` in promote.toml is {registry}"
+    );
+    let file = site.map(|site| format!(" {}", quoted(site.path.as_str()))).unwrap_or_default();
+    Failure::new(Exit::Invalid, message)
+        .hint(format!("git grep -n -e newName -e registry -- promote.toml{file}"))
 }
 
 /// The last part of an image's name.

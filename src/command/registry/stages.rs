@@ -32,7 +32,9 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     );
     let repo = Repository::open(&context.directory).ok();
     let registries = with_keys(repo.as_ref(), keys)?;
-    let route = Route { app: None, image: image.repository.clone(), from, to, pin: image.pin };
+    let (version, digest) = (image.pin.clone(), image.pin.digest);
+    let (app, image) = (None, image.repository);
+    let route = Route { app, image, from, to, version, digest, still: true };
     let copied = all(context, &registries, &[route], (args.dry_run, !args.no_referrers))?;
     Ok(answer(context, args.dry_run, copied))
 }

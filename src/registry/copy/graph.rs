@@ -21,36 +21,35 @@ pub(super) struct Graph {
     pub(super) notes: Vec<String>,
 }
 
+/// A manifest on the way down, and what it points at that is not read yet.
+struct Open {
+    manifest: Manifest,
+    below: Vec<Descriptor>,
+}
+
 /// Reads all manifests below one, and that one.
 pub(super) async fn below(source: &Session, root: Manifest) -> Result<Graph, RegistryError> {
     let mut graph = Graph { manifests: Vec::new(), blobs: BTreeMap::new(), notes: Vec::new() };
     let mut seen = BTreeSet::from([root.digest.clone()]);
     let mut bytes = root.bytes.len();
-    let mut open = vec![(root, 0)];
-    while let Some((manifest, depth)) = open.pop() {
-        match &manifest.points {
-            Points::Blobs { config, layers } => {
-                graph.add(source, config)?;
-                layers.iter().try_for_each(|layer| graph.add(source, layer))?;
-            }
-            Points::Manifests(list) => {
-                let new: Vec<&Descriptor> =
-                    list.iter().filter(|one| seen.insert(one.digest.clone())).collect();
-                for one in new {
-                    let child = child(source, one).await?;
-                    bytes += child.bytes.len();
-                    if depth >= DEEPEST || seen.len() > MOST || bytes > MOST_BYTES {
-                        let what = source.shown(manifest.digest.as_str());
-                        return Err(source.wrong(&what, "it has too much below it"));
-                    }
-                    open.push((child, depth + 1));
-                }
-            }
+    let mut open = vec![graph.open(source, root)?];
+    while let Some(last) = open.last_mut() {
+        // Done with all that is below it, also where others share a part of that.
+        let Some(next) = last.below.pop() else {
+            graph.manifests.extend(open.pop().map(|done| done.manifest));
+            continue;
+        };
+        if !seen.insert(next.digest.clone()) {
+            continue;
         }
-        graph.manifests.push(manifest);
+        let what = source.shown(last.manifest.digest.as_str());
+        let child = child(source, &next).await?;
+        bytes += child.bytes.len();
+        if open.len() > DEEPEST || seen.len() > MOST || bytes > MOST_BYTES {
+            return Err(source.wrong(&what, "it has too much below it"));
+        }
+        open.push(graph.open(source, child)?);
     }
-    // It went down from the top; what is set goes the other way.
-    graph.manifests.reverse();
     Ok(graph)
 }
 
@@ -71,6 +70,19 @@ pub(super) async fn child(
 }
 
 impl Graph {
+    /// Takes the blobs of a manifest, and what else it points at.
+    fn open(&mut self, source: &Session, manifest: Manifest) -> Result<Open, RegistryError> {
+        let below = match &manifest.points {
+            Points::Manifests(list) => list.iter().rev().cloned().collect(),
+            Points::Blobs { config, layers } => {
+                self.add(source, config)?;
+                layers.iter().try_for_each(|layer| self.add(source, layer))?;
+                Vec::new()
+            }
+        };
+        Ok(Open { manifest, below })
+    }
+
     fn add(&mut self, source: &Session, blob: &Descriptor) -> Result<(), RegistryError> {
         if blob.media_type.contains("nondistributable") || blob.media_type.contains("foreign") {
             let note =

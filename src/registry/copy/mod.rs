@@ -37,8 +37,11 @@ pub struct Copy<'a> {
     pub from: &'a RepositoryName,
     /// Where it is to be.
     pub to: &'a RepositoryName,
-    /// The tag, the digest, or both, which then have to be of one image.
+    /// The tag, the digest, or both.
     pub pin: &'a Pin,
+    /// Whether the tag, where both are given, still has to be that digest at the
+    /// source. It may have moved since it was pinned: then the digest counts.
+    pub still: bool,
     /// Whether signatures and whatever else refers to it goes along.
     pub referrers: bool,
     /// What counts the bytes.
@@ -78,14 +81,13 @@ pub struct Free {
 }
 
 /// Whether a version could be copied: it is there, and the tag is free.
-pub(super) async fn could(
-    wire: &Arc<Wire>,
-    from: &RepositoryName,
-    to: &RepositoryName,
-    pin: &Pin,
-) -> Result<Free, RegistryError> {
+pub(super) async fn could(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Free, RegistryError> {
+    let Copy { from, to, pin, still: held, .. } = *wanted;
     let (source, target) = (Session::reader(wire, from)?, Session::reader(wire, to)?);
     let digest = source.manifest(&reference(pin)?).await?.digest;
+    if let Some(tag) = tag_of(pin).filter(|_| held) {
+        still(&source, tag, &digest).await?;
+    }
     let there = match tag_of(pin) {
         Some(tag) => free(&target, tag, &digest).await?,
         None => target.tagged(digest.as_str()).await?.is_some(),
@@ -106,7 +108,9 @@ struct Copier {
 }
 
 pub(super) async fn copy(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Copied, RegistryError> {
-    let Copy { from, to, pin, referrers, meter } = *wanted;
+    let Copy { from, to, pin, still: held, referrers, meter } = *wanted;
+    // A tag alone is resolved once, and has to stay what it was.
+    let held = held || pin.digest.is_none();
     if from == to {
         return Err(RegistryError::Config(format!("{from} is both source and destination")));
     }
@@ -114,7 +118,7 @@ pub(super) async fn copy(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Copied, 
     let target = Arc::new(Session::writer(wire, to, from)?);
     let root = source.manifest(&reference(pin)?).await?;
     let tag = tag_of(pin);
-    if let (Some(tag), Some(digest)) = (tag, &pin.digest) {
+    if let (Some(tag), Some(digest)) = (tag.filter(|_| held), &pin.digest) {
         still(&source, tag, digest).await?;
     }
     let there = match tag {
@@ -141,6 +145,9 @@ pub(super) async fn copy(wire: &Arc<Wire>, wanted: &Copy<'_>) -> Result<Copied, 
         work.referrers(&graph).await?;
     }
     if let Some(tag) = tag.filter(|_| !there) {
+        if held {
+            still(&work.source, tag, &root.digest).await?;
+        }
         work.tag(tag, &root).await?;
     }
     Ok(work.copied)
@@ -226,10 +233,8 @@ impl Copier {
         Ok(keeps)
     }
 
-    /// Sets the tag, if it is still what it was at the source and still free at
-    /// the destination, and reads it back.
+    /// Sets the tag, if it is still free at the destination, and reads it back.
     async fn tag(&mut self, tag: &str, root: &Manifest) -> Result<(), RegistryError> {
-        still(&self.source, tag, &root.digest).await?;
         if free(&self.target, tag, &root.digest).await? {
             return Ok(());
         }

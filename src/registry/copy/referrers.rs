@@ -51,20 +51,30 @@ impl Copier {
     /// Copies all that refers to an image or to one of its platforms.
     pub(super) async fn referrers(&mut self, image: &Graph) -> Result<(), RegistryError> {
         let mut seen: BTreeSet<Digest> = image.manifests.iter().map(|m| m.digest.clone()).collect();
+        let own = seen.len();
         let mut subjects: Vec<Digest> = seen.iter().cloned().collect();
-        for _ in 0..DEEPEST {
+        for _ in 0..=DEEPEST {
             let known = ask_all(&self.source, std::mem::take(&mut subjects)).await?;
             for known in known {
                 subjects.extend(self.of(known, &mut seen).await?);
             }
-            if seen.len() > MOST {
-                return Err(self.source.strange("more refers to the image than can be copied"));
+            if seen.len() - own > MOST {
+                return Err(self.too_much());
             }
             if subjects.is_empty() {
                 return Ok(());
             }
         }
-        Ok(())
+        Err(self.too_much())
+    }
+
+    /// What is not copied whole is not copied.
+    fn too_much(&self) -> RegistryError {
+        RegistryError::Config(format!(
+            "more refers to {} than is copied (at most {MOST}, {DEEPEST} deep); without it the image \
+             can be copied by --no-referrers",
+            self.source.shown(self.copied.digest.as_str())
+        ))
     }
 
     /// Copies what refers to one digest; gives what is new among it.
