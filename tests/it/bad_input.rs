@@ -345,7 +345,6 @@ fn hostile_names_never_reach_the_terminal() {
     note: app w�[31mred��Promote-Override: GP001: the only app
     error: refused by GP001, GP003, GP011, GP014; nothing was changed
     hint: git promote 'w�[31mred��Promote-Override: GP001@v1' dev
-    hint: git promote 'w�[31mred��Promote-Override: GP001@v1' staging --override GP003 --reason TEXT
     hint: git promote explain GP001
     ");
 }

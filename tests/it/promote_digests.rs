@@ -314,7 +314,6 @@ fn an_image_that_is_asked_for_is_judged() {
     fail  GP001  dev runs v9, not v2 (apps/web/overlays/dev/kustomization.yaml:7)
     error: refused by GP001, GP003; nothing was changed
     hint: git promote web@v2 dev
-    hint: git promote web@v2 staging --override GP003 --reason TEXT
     hint: git promote explain GP001
     ");
 }

@@ -158,6 +158,13 @@ fn what_was_just_rolled_back_is_not_next() {
     put(&repo, "web", "staging", "v1.2.4");
     let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["next"]["version"], "v1.2.4");
+    // Nor is what was left long ago.
+    put(&repo, "web", "prod", "v1.2.2-hotfix");
+    put(&repo, "web", "prod", "v1.2.1");
+    put(&repo, "web", "staging", "v1.2.3");
+    let document = run(&repo, &["status", "web", "-o", "json"]).json(0);
+    assert_eq!(document["rows"][0]["next"], json!(null));
+    assert_eq!(run(&repo, &["web@v1.2.3", "prod", "-n"]).code(), 3);
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
     let rules: Vec<String> = rules.into_iter().collect();
     let mut remarks =
         vec![Remark::Error(format!("refused by {}; nothing was changed", rules.join(", ")))];
-    if refusing.iter().any(|finding| finding.rule == Rule::GP001) {
+    let skips = refusing.iter().any(|finding| finding.rule == Rule::GP001);
+    if skips {
         remarks.extend(deliver::behind(workspace));
     }
     let mut hints: Vec<String> = Vec::new();
@@ -68,7 +69,9 @@ pub(super) fn refusal(workspace: &Workspace, findings: &[Finding]) -> End {
         }
     }
     let explain = rules.first().map(|rule| format!("git promote explain {rule}"));
-    hints.retain(|hint| Some(hint) != explain.as_ref());
+    // Another rule waived is no way around the one that nothing waives.
+    hints
+        .retain(|hint| Some(hint) != explain.as_ref() && !(skips && hint.contains(" --override ")));
     remarks.extend(hints.into_iter().chain(explain).map(Remark::Hint));
     let exit = gate::only_silence(findings).map_or(Exit::Refused, Exit::of_silence);
     End { remarks, exit }

@@ -114,8 +114,8 @@ pub(super) struct Matrix<'a> {
 }
 
 impl Matrix<'_> {
-    /// Reads the whole past of the environments before those that seem to be
-    /// ahead of them: few are, and only they need it.
+    /// Reads the whole past of what needs it: of environments before those that
+    /// seem to be ahead of them, and of those that something could enter.
     pub(super) fn look_back(&mut self, wanted: &Wanted) -> Result<(), Failure> {
         let mut keys = BTreeSet::new();
         let shown =
@@ -126,6 +126,9 @@ impl Matrix<'_> {
             if self.standing(key, environment) == Standing::Ahead && !pin.is_empty() {
                 let sources = self.workspace.config.sources_for(environment, &key.app);
                 keys.extend(sources.names().iter().map(|name| elsewhere(key, name)));
+            }
+            if self.candidate((&key.app, &key.image), environment).is_some() {
+                keys.insert(key.clone());
             }
         }
         let keys: BTreeSet<&CellKey> =
@@ -264,9 +267,9 @@ impl Matrix<'_> {
         sources.names().iter().all(|name| there(name).is_some_and(|there| there < here))
     }
 
-    /// What the environment could take from the one before it, if that is not
-    /// refused at first sight.
-    fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
+    /// What the environment could take from the one before it, as far as the
+    /// present tells.
+    fn candidate(&self, (app, image): (&AppId, &str), environment: &Environment) -> Option<&Pin> {
         if is_undecided(&self.workspace.config, &environment.name) {
             return None;
         }
@@ -280,16 +283,24 @@ impl Matrix<'_> {
                 self.inventory.cell(name, app, image).and_then(Cell::pin) == Some(version)
             });
         let back = here.pin().is_some_and(|pin| gate::goes_back(version, pin));
-        if !agreed || back || version.is_empty() || here.pin() == Some(version) {
-            return None;
-        }
-        // What was just gone back from is refused too (GP003).
+        let goes = agreed && !back && !version.is_empty() && here.pin() != Some(version);
+        goes.then_some(version)
+    }
+
+    /// What the environment could take from the one before it, if that is not
+    /// refused at first sight.
+    fn next(&self, app: &AppId, image: &str, environment: &Environment) -> Option<Next> {
+        let version = self.candidate((app, image), environment)?;
+        // What it left before is refused too (GP003).
         let key = CellKey {
             environment: environment.name.clone(),
             app: app.clone(),
             image: image.to_owned(),
         };
-        if self.timelines.get(&key).is_some_and(|timeline| timeline.left(version)) {
+        let left = |timelines: &BTreeMap<CellKey, Timeline>| {
+            timelines.get(&key).is_some_and(|timeline| timeline.left(version))
+        };
+        if left(&self.past) || left(&self.timelines) {
             return None;
         }
         let command = command_of(self.context, app, (&environment.name, version));
