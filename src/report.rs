@@ -190,6 +190,8 @@ pub struct StatusReport {
     pub environments: Vec<(EnvironmentName, Vec<EnvironmentName>)>,
     /// One row an app and image.
     pub rows: Vec<StatusRow>,
+    /// How many rows, in which nothing differs, are not among them.
+    pub left_out: usize,
     /// The environments whose cluster was asked, and why one did not tell;
     /// `None` where none was to be.
     pub live: Option<Vec<(EnvironmentName, Option<String>)>>,

@@ -83,8 +83,10 @@ fn what_was_told_once_of_a_commit_is_told_the_same_again() {
     let at_version = bytes.windows(6).position(|w| w == b"v1.2.0").unwrap();
     other[at_version + 1] = b'7';
     for broken in [&b""[..], &bytes[..bytes.len() / 2], &other] {
-        fs::write(&file, broken).unwrap();
-        assert_eq!(run(&repo, &["status"]).text(), fresh[0]);
+        for args in [0, 1] {
+            fs::write(&file, broken).unwrap();
+            assert_eq!(run(&repo, questions[args]).text(), fresh[args]);
+        }
     }
 }
 
@@ -95,19 +97,22 @@ fn of_few_apps_nothing_is_kept() {
     assert!(!repo.root.join(".git/promote/status").exists());
 }
 
-/// One text in the place of another in every kept file, its checksum made
+/// One text in the place of another in every kept file, its checksums made
 /// right.
 fn forge(dir: &Path, old: &str, new: &str) {
     for file in fs::read_dir(dir).unwrap() {
         let path = file.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        let body = text[64..].replace(old, new);
-        assert_ne!(body, text[64..], "{old}");
-        let mut sum = String::new();
-        for byte in Sha256::digest(&body) {
-            sum.push_str(&format!("{byte:02x}"));
-        }
-        fs::write(&path, sum + &body).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let length = usize::try_from(u64::from_be_bytes(bytes[..8].try_into().unwrap())).unwrap();
+        let (head, others) = bytes[8..].split_at(length);
+        let forged = [head, others].map(|part| {
+            let body = String::from_utf8(part[64..].to_vec()).unwrap().replace(old, new);
+            let sum = Sha256::digest(&body);
+            sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + &body
+        });
+        let length = u64::try_from(forged[0].len()).unwrap().to_be_bytes();
+        fs::write(&path, [&length[..], forged.concat().as_bytes()].concat()).unwrap();
+        assert_ne!(fs::read(&path).unwrap(), bytes, "{old}");
     }
 }
 

@@ -160,6 +160,7 @@ impl Matrix<'_> {
         StatusReport {
             environments: shown.iter().map(sources).collect(),
             rows,
+            left_out: 0,
             live: None,
             forge: None,
             now: self.context.now,

@@ -94,7 +94,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
 
 fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let workspace = Workspace::open(context)?;
-    let kept = if args.live { None } else { known(context, &workspace)? };
+    let kept = if args.live { None } else { known(context, &workspace, args)? };
     let (mut whole, mut asked) = match kept {
         Some(whole) => {
             let apps = whole.report.rows.iter().map(|row| &row.app).collect();
@@ -112,9 +112,10 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     remarks.extend(workspace.config_notes());
     remarks.extend(still_hidden(&workspace.snapshot, &workspace.config, context.now)?);
     remarks.extend(whole.unread.into_iter().map(Remark::Warning));
-    if whole.report.rows.is_empty() && args.names.is_empty() {
+    let nothing = whole.report.rows.is_empty() && whole.report.left_out == 0;
+    if nothing && args.names.is_empty() {
         remarks.push(Remark::Note(nothing_found(&workspace.config)));
-    } else if whole.report.rows.is_empty() {
+    } else if nothing {
         remarks.push(Remark::Note("no version was found there".to_owned()));
     }
     let unknown = whole.report.rows.iter().flat_map(|row| &row.cells);
@@ -133,8 +134,15 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
 }
 
 /// The status from what was kept of this commit, or of one before it.
-fn known(context: &Context, workspace: &Workspace) -> Result<Option<Whole>, Failure> {
-    match kept::read(context, workspace) {
+fn known(
+    context: &Context,
+    workspace: &Workspace,
+    args: &StatusArgs,
+) -> Result<Option<Whole>, Failure> {
+    // Of many rows people see those that differ.
+    let people = matches!(context.format, Format::Table | Format::Wide);
+    let brief = people && !args.all && !args.requests && args.names.is_empty();
+    match kept::read(context, workspace, brief) {
         Some(whole) => Ok(Some(whole)),
         None => carried::carry_on(context, workspace),
     }

@@ -70,7 +70,7 @@ fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
 
 /// The rows that are shown.
 fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
-    let few = all || report.rows.len() <= ALL;
+    let few = all || report.rows.len() + report.left_out <= ALL;
     let shown = report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise());
     in_order(shown.collect())
 }
@@ -82,7 +82,7 @@ pub(in super::super) fn in_order(mut rows: Vec<&StatusRow>) -> Vec<&StatusRow> {
 }
 
 fn left_out(report: &StatusReport, rows: &[&StatusRow]) -> String {
-    match report.rows.len() - rows.len() {
+    match report.rows.len() + report.left_out - rows.len() {
         0 => String::new(),
         same => {
             let gap = if rows.is_empty() { "" } else { "\n" };
