@@ -160,7 +160,7 @@ fn wanted(repo: &Repository, args: &WaitArgs) -> Result<Wanted, Failure> {
         let environment = base.config.environment(to.as_str());
         args.context.is_some() || environment.is_some_and(|to| to.health.is_some())
     };
-    let needs = needs::needs(&found, &moves, (&choices, &asks));
+    let needs = needs::needs(&found, &moves, &choices, &asks);
     Ok(Wanted { base, subjects: found, needs })
 }
 

@@ -50,7 +50,8 @@ fn key(row: &WaitRow) -> Row {
 pub(super) fn needs(
     found: &Subjects,
     moves: &Moves,
-    (choices, asks): (&[Choice], &dyn Fn(&EnvironmentName) -> bool),
+    choices: &[Choice],
+    asks: &dyn Fn(&EnvironmentName) -> bool,
 ) -> Vec<Need> {
     let is_found = |row: &&Row| found.contains_key(*row);
     let mut needs = Vec::new();
