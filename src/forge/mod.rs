@@ -154,6 +154,12 @@ pub trait Forge: fmt::Debug {
     /// How a request stands with people and with its base.
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError>;
 
+    /// Whether a review is by the person that a config calls so.
+    fn is_by(&self, review: &Review, name: &str) -> Result<bool, ForgeError> {
+        let mut names = std::iter::once(&review.person).chain(&review.ids);
+        Ok(names.any(|known| known.eq_ignore_ascii_case(name)))
+    }
+
     /// Whether a person is in a team.
     fn is_member(&self, team: (&str, &str), person: &str) -> Result<bool, ForgeError> {
         let (organization, name) = team;

@@ -48,6 +48,12 @@ mod server;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
+mod standing_azure;
+#[cfg(test)]
+mod standing_bitbucket;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod tls;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
+use super::standing::{Person, Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 use wire::{Branch, Named, Pull, Review, Status};
@@ -324,7 +324,7 @@ impl Forge for Gitea {
         let said: Vec<Value> = self.http.pages(&self.pull(request, "/reviews"), &[PAGE])?;
         let flag = |review: &Value, key: &str| review.get(key).and_then(Value::as_bool);
         let word = |review: &Value| {
-            let person = text(review, "/user/login").to_owned();
+            let person = Person::from(text(review, "/user/login"));
             let word = match text(review, "/state") {
                 _ if flag(review, "dismissed") == Some(true) => Word::Withdrawn,
                 // One of somebody who may not write is not official.
@@ -338,7 +338,8 @@ impl Forge for Gitea {
             Some((person, word, flag(review, "stale").map(|stale| !stale)))
         };
         let conflicts = flag(&pull, "mergeable").map(|can| !can);
-        Ok(Standing::of(text(&pull, "/user/login"), said.iter().filter_map(word), conflicts))
+        let author = Person::from(text(&pull, "/user/login"));
+        Ok(Standing::of(&author, said.iter().filter_map(word), conflicts))
     }
 
     fn is_member(

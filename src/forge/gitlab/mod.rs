@@ -16,7 +16,7 @@ pub use push_options::{PushOptions, push_options};
 use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for, seconds};
 use super::http::{Http, secret};
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
+use super::standing::{Person, Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 use wire::{MergeRequest, Milestone, Numbered, Pipeline, Project, Rule, Status, User};
@@ -361,7 +361,7 @@ impl Forge for GitLab {
                 "" => (versions.len() == 1).then_some(true),
                 time => Some(seconds(Some(time)) > pushed),
             };
-            (text(approval, "/user/username").to_owned(), Word::Approved, current)
+            (Person::from(text(approval, "/user/username")), Word::Approved, current)
         };
         let given = approvals.pointer("/approved_by").and_then(Value::as_array);
         let rejected = request_value.pointer("/reviewers").and_then(Value::as_array);
@@ -370,10 +370,12 @@ impl Forge for GitLab {
             .into_iter()
             .flatten()
             .filter(|reviewer| text(reviewer, "/state") == "requested_changes");
-        let against = against
-            .map(|reviewer| (text(reviewer, "/username").to_owned(), Word::Rejected, Some(true)));
+        let against = against.map(|reviewer| {
+            (Person::from(text(reviewer, "/username")), Word::Rejected, Some(true))
+        });
         let conflicts = request_value.pointer("/has_conflicts").and_then(Value::as_bool);
-        Ok(Standing::of(text(&request_value, "/author/username"), given.chain(against), conflicts))
+        let author = Person::from(text(&request_value, "/author/username"));
+        Ok(Standing::of(&author, given.chain(against), conflicts))
     }
 
     fn is_member(
