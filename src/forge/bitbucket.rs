@@ -21,9 +21,6 @@ const PAGE: (&str, &str) = ("pagelen", "50");
 /// A page of anything else.
 const LONG_PAGE: (&str, &str) = ("pagelen", "100");
 
-/// The length of a commit's whole name.
-const WHOLE: usize = 40;
-
 /// A repository on Bitbucket Cloud.
 #[derive(Debug)]
 pub(super) struct Bitbucket {
@@ -150,15 +147,13 @@ impl Pull {
     }
 
     fn request(self) -> Request {
-        // Requests name their commits by the first twelve digits, which is not
-        // the commit.
-        let tip = self.source.commit.map(|commit| commit.hash).filter(|hash| hash.len() >= WHOLE);
         Request {
             number: self.id,
             id: String::new(),
             url: self.links.html.href,
             head: self.source.branch.name,
-            tip: tip.unwrap_or_default(),
+            // Its first twelve digits alone.
+            tip: self.source.commit.map(|commit| commit.hash).unwrap_or_default(),
             base: self.destination.branch.name,
             title: self.title,
             body: self.description.unwrap_or_default(),
@@ -376,6 +371,18 @@ impl Forge for Bitbucket {
         let author = said.author.as_ref().map(User::person).unwrap_or_default();
         // Whether it conflicts is not told.
         Ok(Standing::of(&author, said.participants.iter().filter_map(Participant::word), None))
+    }
+
+    fn whole_tip(&self, request: &Request) -> Result<String, ForgeError> {
+        let path = format!("{}/commit/{}", self.repository, encoded(&request.tip));
+        let commit: Commit = self
+            .http
+            .get(&path, &[])
+            .map_err(|error| error.about(&format!("the commit {}", request.tip)))?;
+        if !commit.hash.starts_with(&request.tip) {
+            return Err(self.http.strange("another commit than it was asked for"));
+        }
+        Ok(commit.hash)
     }
 
     fn is_by(&self, review: &Review, name: &str) -> Result<bool, ForgeError> {

@@ -1,7 +1,7 @@
 //! How a pull request of Bitbucket stands, and who is meant by a name: after
 //! its documentation of pull requests and their participants.
 
-use promote::forge::{Forge, ForgeError, Standing};
+use promote::forge::{Forge, ForgeError, Request, Standing};
 use promote::model::ForgeKind;
 use serde_json::{Value, json};
 
@@ -9,7 +9,11 @@ use crate::server::{Reply, Server};
 use crate::standing::{Answers, bad_answers_end_as_errors, first, told};
 use crate::store::asked;
 
+const REPOSITORY: &str = "/2.0/repositories/acme/config";
+
 const ONE: &str = "/2.0/repositories/acme/config/pullrequests/1";
+
+const TIP: &str = "0123456789abcdef0123456789abcdef01234567";
 
 fn user(id: u32, nickname: &str) -> Value {
     json!({
@@ -99,6 +103,20 @@ fn what_is_not_there_or_not_allowed_is_told() {
         let ended = standing(Answers::default().with(ONE, &pull));
         assert_eq!(ended.map_err(|error| error.exit_code()), Err(7), "{participants}");
     }
+}
+
+#[test]
+fn the_whole_tip_is_asked_for() {
+    let request = Request { number: 1, tip: TIP[..12].to_owned(), ..Request::default() };
+    let path = format!("{REPOSITORY}/commit/0123456789ab");
+    let tip = |answers: Answers| forge(answers).1.whole_tip(&request);
+    let all = Answers::default().with(&path, &json!({"type": "commit", "hash": TIP}));
+    assert_eq!(tip(all), Ok(TIP.to_owned()));
+    let other = json!({"type": "commit", "hash": "f".repeat(40)});
+    let told = tip(Answers::default().with(&path, &other)).unwrap_err();
+    assert_eq!(told.exit_code(), 7, "{told}");
+    let told = tip(Answers::default()).unwrap_err().to_string();
+    assert_eq!(told, "Bitbucket does not know the commit 0123456789ab: 404 Not Found");
 }
 
 #[test]

@@ -74,9 +74,12 @@ fn given(
 ) -> Result<Option<Given>, ForgeError> {
     let open = forge.open_requests()?;
     // Of several of one head each has to be approved: the first that has least.
-    let of_head = open.iter().filter(|request| heads.contains(&request.tip));
+    let is_like = |tip: &str| !tip.is_empty() && heads.iter().any(|head| head.starts_with(tip));
     let mut least: Option<Given> = None;
-    for request in of_head {
+    for request in open.iter().filter(|request| is_like(&request.tip)) {
+        if !heads.contains(&forge.whole_tip(request)?) {
+            continue;
+        }
         let standing = forge.standing(request)?;
         let one = sorted(forge, (request, &standing), reviewers)?;
         if least.as_ref().is_none_or(|least| one.good.len() < least.good.len()) {
