@@ -54,6 +54,8 @@ mod standing_azure;
 #[cfg(test)]
 mod standing_bitbucket;
 #[cfg(test)]
+mod standing_gitea;
+#[cfg(test)]
 mod standing_gitlab;
 #[cfg(test)]
 mod store;
