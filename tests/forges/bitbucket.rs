@@ -19,7 +19,7 @@ const REPOSITORY: &str = "/2.0/repositories/acme/config";
 
 /// A stand-in for Bitbucket.
 #[derive(Default)]
-struct Stand {
+pub(crate) struct Stand {
     store: Store,
 }
 

@@ -44,6 +44,8 @@ mod journey_next;
 #[cfg(test)]
 mod journey_request;
 #[cfg(test)]
+mod journey_standing;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sources;
