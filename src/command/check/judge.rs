@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{self, Waiver};
 use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Hold, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Answers, Case, Dated, Foreign, Past, Signers};
+use crate::gate::{self, Answers, Case, Dated, Lineage, Foreign, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -17,6 +17,7 @@ use crate::report::{CheckReport, Verdict};
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::outside::{Fate, Questions};
+use super::super::source::lineages;
 use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
@@ -211,6 +212,7 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             dates: &past.dates,
+            lineages: &past.lineages,
             base: &past.base,
             trailers: &self.trailers(),
             holds: &holds,
@@ -273,6 +275,7 @@ impl Judging<'_> {
         let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
         past.base = base.to_string();
         past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
+        past.lineages = lineages(self.repo, promotions);
         let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
         let ground = Ground { repo: self.repo, config, base };
@@ -399,6 +402,7 @@ fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop
 struct PastVersions {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    lineages: BTreeMap<CellKey, Lineage>,
     /// The id of the base, where it is a commit.
     base: String,
     history: Past,
@@ -409,6 +413,7 @@ impl Default for PastVersions {
         Self {
             timelines: BTreeMap::new(),
             dates: BTreeMap::new(),
+            lineages: BTreeMap::new(),
             base: String::new(),
             history: Past::None,
         }
