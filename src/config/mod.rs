@@ -19,6 +19,7 @@ mod holds;
 mod images;
 mod import;
 mod keys;
+mod named;
 mod policies;
 mod raw;
 mod raw_times;

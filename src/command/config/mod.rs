@@ -157,10 +157,24 @@ fn ownership(
         }
         say(protected(environment), environment.name.as_str(), &unowned, &by);
     }
-    let found = owners.of(&RepoPath::root().join(config::PROMOTE_TOML));
-    let unowned = if found.is_empty() { vec![config::PROMOTE_TOML.to_owned()] } else { Vec::new() };
-    say(any, config::PROMOTE_TOML, &unowned, &found.into_iter().collect());
+    for path in binding(snapshot, config)? {
+        let found = owners.of(&path);
+        let unowned = if found.is_empty() { vec![path.to_string()] } else { Vec::new() };
+        say(any, path.as_str(), &unowned, &found.into_iter().collect());
+    }
     Ok(remarks)
+}
+
+/// The files that the rules stand in: the config, what it names, and the holds
+/// where there are some.
+fn binding(snapshot: &TreeSnapshot, config: &Config) -> Result<Vec<RepoPath>, Failure> {
+    let mut files = vec![RepoPath::root().join(config::PROMOTE_TOML)];
+    files.extend(config.named_files());
+    let holds = RepoPath::normalize(config::HOLDS).unwrap_or_default();
+    if snapshot.read(&holds)?.is_some() {
+        files.push(holds);
+    }
+    Ok(files)
 }
 
 /// The file of code owners that the forge reads, and where it is.
