@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::{Config, unknown_name};
 use crate::discover::{Cell, CellKey};
 use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
@@ -153,6 +153,12 @@ fn settings(
     entered: &BTreeSet<EnvironmentName>,
 ) -> Result<Vec<HealthSettings>, Failure> {
     if let Some(context) = &args.context {
+        if let Some(name) = unknown_name(context) {
+            let message = format!(
+                "{name} of `{context}` is none of {{app}}, {{group}}, {{env}}, {{version}}"
+            );
+            return Err(Failure::usage(message).hint("git promote wait --context '*/{app}-{env}'"));
+        }
         let context = Some(context.clone());
         return Ok(vec![HealthSettings { context, ..HealthSettings::default() }]);
     }
