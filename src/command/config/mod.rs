@@ -1,5 +1,6 @@
 //! `git promote config`: what holds here, and whether the file is right.
 
+mod odd;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -103,7 +104,8 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let mut text = format!("{}: valid, {environments} environments\n", shown.display());
     let (lines, warnings) = windows::told(&config, context.now);
     text.extend(lines);
-    let mut remarks: Vec<Remark> = warnings.into_iter().map(Remark::Warning).collect();
+    let warnings = warnings.into_iter().chain(odd::told(&config, context.now));
+    let mut remarks: Vec<Remark> = warnings.map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
         remarks.extend(ownership(context, &snapshot, &config)?);
