@@ -88,7 +88,7 @@ fn escaped(written: &str, wanted: usize) -> Option<usize> {
     if is_long {
         // A line end at the very start is not of the value.
         let rest = written.get(at..)?;
-        at += rest.starts_with("\r\n").then_some(2).unwrap_or(rest.starts_with('\n').into());
+        at += if rest.starts_with("\r\n") { 2 } else { rest.starts_with('\n').into() };
     }
     let mut value = 0;
     while value < wanted {
