@@ -252,6 +252,14 @@ fn stages_are_named_by_flags_or_variables() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("tenant/prod/web") && said.contains("planned"), "{said}");
     assert_eq!(registry.tag("tenant/prod/web", "v1"), None);
+    // Credentials that are named have to be there, though nobody asks for them.
+    for name in ["SOURCE_AUTH_OVERRIDE", "DEST_AUTH_OVERRIDE"] {
+        let with = [variables.as_slice(), &[(name, "/not/there.json")]].concat();
+        let output = repo.run_with(&["registry", "copy", "web:v1"], &with);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(8), "{said}");
+        assert!(said.contains("`/not/there.json` cannot be read: it is not there"), "{said}");
+    }
     repo.says(&["registry", "copy", "web:v1"], 2);
     repo.says(&["registry", "copy", "web", "--source-registry", &source], 2);
 }

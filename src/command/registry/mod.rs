@@ -115,7 +115,7 @@ pub fn run(context: &Context, args: &RegistryArgs) -> Result<Answer, Failure> {
 
 /// Registries, with the credentials of this machine.
 pub(super) fn registries(repo: Option<&Repository>) -> Result<Registries, Failure> {
-    with_keys(repo, Keys::of_this_machine(None))
+    with_keys(repo, Keys::of_this_machine(None)?)
 }
 
 fn with_keys(repo: Option<&Repository>, keys: Keys) -> Result<Registries, Failure> {
