@@ -486,3 +486,47 @@ fn versions_are_those_of_the_history_and_of_the_registry() {
     let said = repo.says(&["versions", "--online"], 0);
     assert!(said.contains("never") && said.contains("2 tags that move"), "{said}");
 }
+
+#[test]
+fn one_environment_does_not_silence_the_others() {
+    let (up, down) = (open(), Double::start(|_| Some(error(403, "DENIED", "not for you"))));
+    let repo = Repo::new(&[
+        ("dev", String::new()),
+        ("staging", String::new()),
+        ("prod", format!("registry = \"{}/acme/prod\"", up.host())),
+    ]);
+    repo.app("dev", &format!("{}/web", up.host()), "v2");
+    repo.app("staging", &format!("{}/web", down.host()), "v1");
+    repo.app("prod", &format!("{}/other/web", up.host()), "v1");
+    repo.commit("Start");
+    up.hold("web", "v2", &Image::single(1));
+    let document = repo.json(&["registry", "check", "web@v2"], 0);
+    let rows = document["rows"].as_array().unwrap();
+    let exists: Vec<_> = rows.iter().map(|row| row["exists"].as_bool()).collect();
+    assert_eq!(exists, [Some(true), None, None]);
+    let why = rows[2]["message"].as_str().unwrap();
+    assert!(why.contains("its `registry` in promote.toml is"), "{why}");
+    // Named alone, it is the answer.
+    repo.says(&["registry", "check", "web@v2", "prod"], 8);
+    let output = repo.run(&["versions", "web", "--online"]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("2026-01-02") && said.contains("DENIED"), "{said}");
+    assert!(said.contains("warning: prod pulls"), "{said}");
+}
+
+#[test]
+fn the_date_of_a_pinned_version_is_that_of_its_image() {
+    let registry = open();
+    let host = registry.host();
+    let repo = Repo::new(&[("dev", String::new())]);
+    registry.hold("web", "v2", &Image::single(1));
+    let pinned = registry.tag("web", "v2").unwrap();
+    repo.app("dev", &format!("{host}/web"), &format!("v2@{pinned}"));
+    repo.commit("Start");
+    registry.hold("web", "v2", &Image::dated("2027-01-01T00:00:00Z"));
+    let document = repo.json(&["versions", "web", "--online"], 0);
+    assert_eq!(document["rows"][0]["built"], "2026-01-02T03:04:05Z");
+    let said = repo.says(&["versions", "web", "--online"], 0);
+    assert!(said.contains("has v2 as another image than sha256:"), "{said}");
+}

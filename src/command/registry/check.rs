@@ -1,5 +1,6 @@
 //! `git promote registry check APP@VERSION [ENV]`
 
+use crate::discover::Cell;
 use crate::model::{AppId, EnvironmentName, ImageRef, Pin};
 use crate::output::{self, Format};
 use crate::registry::{Found, Registries, RegistryError, RepositoryName};
@@ -109,7 +110,7 @@ fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
     let enough = if known { heard.images == images.len() } else { heard.images > 0 };
     let exit = match heard.error {
         _ if enough => Exit::Done,
-        Some(code) => git_exit(code),
+        Some(exit) => exit,
         None => Exit::NotFound,
     };
     Ok(answer(context, rows, exit))
@@ -120,7 +121,7 @@ fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
 #[derive(Default)]
 struct Heard {
     images: usize,
-    error: Option<u8>,
+    error: Option<Exit>,
 }
 
 struct Asking<'a> {
@@ -138,9 +139,18 @@ impl Asking<'_> {
         heard: &mut Heard,
     ) -> Result<Vec<ImageRow>, Failure> {
         let mut grouped: Vec<(RepositoryName, Vec<EnvironmentName>)> = Vec::new();
+        let mut rows = Vec::new();
         for environment in environments {
-            let Some(name) = self.places.repository(environment, (self.app, image))? else {
-                continue;
+            let name = match self.places.repository(environment, (self.app, image)) {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                // One environment does not silence the others.
+                Err(failure) if environments.len() > 1 => {
+                    heard.error.get_or_insert(failure.exit);
+                    rows.push(self.unknown(environment, (image, version), &failure));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
             };
             match grouped.iter_mut().find(|(other, _)| *other == name) {
                 Some((_, names)) => names.push(environment.clone()),
@@ -152,7 +162,7 @@ impl Asking<'_> {
             let (found, unknown) = match answer {
                 Ok(found) => (found.map(facts), None),
                 Err(error) => {
-                    heard.error.get_or_insert(error.exit_code());
+                    heard.error.get_or_insert(git_exit(error.exit_code()));
                     (None, Some(told(&error)))
                 }
             };
@@ -166,14 +176,38 @@ impl Asking<'_> {
                 unknown,
             }
         };
-        Ok(grouped.into_iter().map(row).collect())
+        rows.splice(0..0, grouped.into_iter().map(row));
+        Ok(rows)
+    }
+
+    /// The row of an environment of which it cannot be told where it pulls from.
+    fn unknown(
+        &self,
+        environment: &EnvironmentName,
+        (image, version): (&str, &Pin),
+        why: &Failure,
+    ) -> ImageRow {
+        let cell = self.places.inventory.cell(environment, self.app, image);
+        ImageRow {
+            app: Some(self.app.clone()),
+            image: image.to_owned(),
+            environments: vec![environment.clone()],
+            repository: cell.and_then(Cell::repository).unwrap_or(image).to_owned(),
+            version: version.clone(),
+            found: None,
+            unknown: Some(with_hint(&why.message, why.hints.first())),
+        }
     }
 }
 
 /// What went wrong, with what helps.
 fn told(error: &RegistryError) -> String {
-    let hint = error.hint().map(|hint| format!(" ({hint})"));
-    format!("{error}{}", hint.unwrap_or_default())
+    with_hint(&error.to_string(), error.hint().as_ref())
+}
+
+fn with_hint(message: &str, hint: Option<&String>) -> String {
+    let hint = hint.map(|hint| format!(" ({hint})"));
+    format!("{message}{}", hint.unwrap_or_default())
 }
 
 fn facts(found: Found) -> ImageFacts {
