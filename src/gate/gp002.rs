@@ -90,13 +90,28 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Vec<Finding> {
         return finding.into_iter().collect();
     };
     match answers.images.get(&CellKey::of(promotion, &promotion.to)) {
-        None => Vec::new(),
+        None => {
+            let images = environment.map(|environment| &environment.images);
+            let asks = images.is_some_and(|images| images.registry.is_some() || images.pin);
+            asks.then(|| unnamed(planned)).into_iter().collect()
+        }
         Some(Err(silence)) => vec![silent(Rule::GP002, planned, silence)],
         Some(Ok(found)) => {
             let moved = moved(planned, found);
             std::iter::once(judged(case, planned, found)).chain(moved).collect()
         }
     }
+}
+
+/// A version of which nothing tells which image it is: that of a chart, say.
+fn unnamed(planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
+    let message = format!(
+        "nothing tells which image {} of {} is, so no registry is asked (a `repository` beside a \
+         `tag` does)",
+        promotion.image, promotion.app
+    );
+    placed(about(Rule::GP002, promotion, Outcome::Warn, message), planned)
 }
 
 fn judged(case: &Case<'_>, planned: &Planned, found: &Registered) -> Finding {
