@@ -530,3 +530,32 @@ fn the_date_of_a_pinned_version_is_that_of_its_image() {
     let said = repo.says(&["versions", "web", "--online"], 0);
     assert!(said.contains("has v2 as another image than sha256:"), "{said}");
 }
+
+#[test]
+fn a_preview_needs_its_image_and_its_signature() {
+    let registry = open();
+    let host = registry.host();
+    let more = format!("registry = \"{host}/dev\"\nverify-signature = {{ key = \"cosign.pub\" }}");
+    let repo = Repo::new(&[("dev", more)]);
+    repo.app("dev", &format!("{host}/dev/web"), "v1");
+    repo.write("cosign.pub", "other\n");
+    repo.commit("Start");
+    let path = cosign(&repo);
+    let run = |code: i32| {
+        let args = ["preview", "create", "login", "web@v8"];
+        let output = repo.run_with(&args, &[("PATH", path.as_str())]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let said = run(3);
+    assert!(said.contains("GP002: ") && said.contains("does not have v8"), "{said}");
+    registry.hold("dev/web", "v8", &Image::single(1));
+    let said = run(3);
+    assert!(said.contains("GP014: cosign finds no signature"), "{said}");
+    assert!(!repo.root.join("apps/web/overlays/dev-preview-login").exists());
+    repo.write("cosign.pub", "good\n");
+    repo.commit("The key");
+    run(0);
+    assert!(repo.root.join("apps/web/overlays/dev-preview-login").exists());
+}

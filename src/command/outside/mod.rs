@@ -69,6 +69,13 @@ impl Questions<'_> {
         Ok(answers)
     }
 
+    /// Asks registries alone, and who signed what they have.
+    pub(super) fn images(self) -> Result<Answers, Failure> {
+        let mut answers = Answers::default();
+        registry::ask(self, &mut answers)?;
+        Ok(answers)
+    }
+
     /// How an app is in an environment that its version comes from.
     fn health(
         &self,
