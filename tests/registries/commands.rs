@@ -559,3 +559,32 @@ fn a_preview_needs_its_image_and_its_signature() {
     run(0);
     assert!(repo.root.join("apps/web/overlays/dev-preview-login").exists());
 }
+
+#[test]
+fn a_word_that_is_not_understood_is_told_with_the_one_that_is() {
+    let (registry, repo) = two_stages("");
+    let image = format!("{}/acme/dev/web", registry.host());
+    let at = |word: &str| format!("{image}{word}");
+    for (args, hint) in [
+        (vec!["check", "web"], "check web@VERSION"),
+        (vec!["check", "web:v2", "prod"], "check web@v2 prod"),
+        (vec!["check", &image], &*format!("check {}", at(":VERSION"))),
+        (vec!["check", &at(":v2"), "prod"], &*format!("check {}", at(":v2"))),
+        (vec!["copy", "web", "prod"], "copy web@VERSION prod"),
+        (vec!["copy", "web:v2", "prod"], "copy web@v2 prod"),
+    ] {
+        let said = repo.says(&[&["registry"], args.as_slice()].concat(), 2);
+        assert!(said.contains(&format!("hint: git promote registry {hint}\n")), "{said}");
+    }
+    // A short name is one of Docker Hub, as everywhere: here a proxy that
+    // refuses it stands for that.
+    let closed = Double::start(|_| Some(error(403, "DENIED", "no way out")));
+    let to = closed.server.origin();
+    let variables = [("HTTPS_PROXY", to.as_str()), ("https_proxy", &to)];
+    let output = repo.run_with(&["registry", "check", "nginx:1.25"], &variables);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("docker.io does not answer"), "{said}");
+    assert!(said.contains("hint: curl -sSi https://registry-1.docker.io/v2/"), "{said}");
+    assert!(!closed.server.received().is_empty());
+}

@@ -14,13 +14,47 @@ use super::place::Places;
 use super::{CheckArgs, registries};
 
 pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
-    // An image that is named with its registry needs no repository.
-    let image = args.version.parse::<ImageRef>().ok();
-    let image = image.filter(|image| image.repository.contains('/') && !image.pin.is_empty());
+    let word = args.version.as_str();
+    // An image that is named with its registry, or a short name of Docker Hub,
+    // needs no repository.
+    let image = word.parse::<ImageRef>().ok();
+    let image = image.filter(|image| image.repository.contains('/') || !word.contains('@'));
     match (image, &args.environment) {
-        (Some(image), None) if !is_app(context, &args.version) => by_itself(context, &image),
+        (Some(image), environment) if !is_app(context, word) => {
+            if image.pin.is_empty() {
+                return Err(untagged(word, image.repository.contains('/')));
+            }
+            let short = word.split_once(':').filter(|_| !image.repository.contains('/'));
+            if let Some((name, tag)) =
+                short.filter(|(name, _)| is_app(context, &format!("{name}@")))
+            {
+                let message = format!("`{word}` could be the app {name} or an image of Docker Hub");
+                let at = environment.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+                return Err(Failure::usage(message)
+                    .hint(format!("git promote registry check {name}@{tag}{at}"))
+                    .hint(format!("git promote registry check docker.io/library/{word}")));
+            }
+            if environment.is_some() {
+                let message = format!("`{word}` is an image, and only an app is in an environment");
+                return Err(
+                    Failure::usage(message).hint(format!("git promote registry check {word}"))
+                );
+            }
+            if !args.images.is_empty() {
+                return Err(Failure::usage("--image is for the images of an app")
+                    .hint(format!("git promote registry check {word}")));
+            }
+            by_itself(context, &image)
+        }
         _ => of_app(context, args),
     }
+}
+
+/// A word without any version.
+fn untagged(word: &str, image: bool) -> Failure {
+    let at = if image { ':' } else { '@' };
+    Failure::usage(format!("`{word}` names no version"))
+        .hint(format!("git promote registry check {word}{at}VERSION"))
 }
 
 /// Whether the word before the `@` is an app of a repository here.
@@ -45,11 +79,16 @@ pub(super) fn app(
     }
 }
 
-/// `APP@VERSION`.
-pub(super) fn split(word: &str) -> Result<(&str, Pin), Failure> {
+/// `APP@VERSION`; a hint shows the `command` with it.
+pub(super) fn split<'w>(
+    word: &'w str,
+    (command, to): (&str, Option<&str>),
+) -> Result<(&'w str, Pin), Failure> {
     let Some((name, version)) = word.split_once('@').filter(|(name, _)| !name.is_empty()) else {
+        let (name, version) = word.rsplit_once(':').unwrap_or((word, "VERSION"));
+        let to = to.map(|to| format!(" {to}")).unwrap_or_default();
         return Err(Failure::usage(format!("`{word}` names no app with a version"))
-            .hint("git promote registry check web@v1.2.3"));
+            .hint(format!("git promote registry {command} {name}@{version}{to}")));
     };
     Ok((name, version.parse()?))
 }
@@ -84,7 +123,7 @@ fn by_itself(context: &Context, image: &ImageRef) -> Result<Answer, Failure> {
 }
 
 fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
-    let (name, version) = split(&args.version)?;
+    let (name, version) = split(&args.version, ("check", args.environment.as_deref()))?;
     let workspace = Workspace::open(context)?;
     let wanted =
         args.environment.as_deref().map(|name| environment(&workspace, name)).transpose()?;
