@@ -588,3 +588,21 @@ fn a_word_that_is_not_understood_is_told_with_the_one_that_is() {
     assert!(said.contains("hint: curl -sSi https://registry-1.docker.io/v2/"), "{said}");
     assert!(!closed.server.received().is_empty());
 }
+
+#[test]
+fn a_flag_that_would_do_nothing_is_refused() {
+    let repo = Repo::new(&[("dev", String::new()), ("prod", String::new())]);
+    let ends = ["--source-registry", "r.example", "--dest-registry", "s.example"];
+    for more in [["--from", "dev"], ["--image", "web"]] {
+        let args = [&["registry", "copy", "web:v1"], ends.as_slice(), &more].concat();
+        let said = repo.says(&args, 2);
+        assert!(said.contains(&format!("{} is for an app", more[0])), "{said}");
+    }
+    for end in ["registry", "stage", "auth-override"] {
+        for side in ["source", "dest"] {
+            let flag = format!("--{side}-{end}");
+            let said = repo.says(&["registry", "copy", "web@v1", "prod", &flag, "x"], 2);
+            assert!(said.contains(&flag) && said.contains("cannot be used with"), "{said}");
+        }
+    }
+}

@@ -17,6 +17,13 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     if image.pin.is_empty() {
         return Err(no_image(&args.version));
     }
+    if let Some(flag) = [("--from", args.from.is_some()), ("--image", !args.images.is_empty())]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    {
+        let message = format!("{flag} is for an app and its environment, and none is named");
+        return Err(Failure::usage(message).hint("git promote registry copy APP@VERSION ENV"));
+    }
     let said = |flag: &Option<String>, name: &str| flag.clone().or_else(|| variable(name));
     let source = (said(&args.source_registry, "SOURCE_REGISTRY"), "--source-registry");
     let target = (said(&args.dest_registry, "DEST_REGISTRY"), "--dest-registry");
