@@ -13,9 +13,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP002,
     refuses: "a version that the registry does not have",
     why: "A manifest that points at an image that is not there brings an environment down with \
-          the next restart. It is asked where an environment has a `registry` or `pin` in \
-          promote.toml, and with `--pin`. A promotion that copies the image from the registry of \
-          the environment before needs it to be there.",
+          the next restart. It is asked where an environment has a `registry`, `pin` or \
+          `verify-signature` in promote.toml, and where a digest is pinned that the environment \
+          before does not have beside its tag. A promotion that copies the image from the registry \
+          of the environment before needs it to be there, and the environments before must not \
+          have different images under one tag.",
     satisfy: "Look where the image is, and copy or push it:\n\
               \n    git promote registry check APP@VERSION\n    \
               git promote registry copy APP@VERSION ENVIRONMENT",

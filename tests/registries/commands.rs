@@ -377,6 +377,32 @@ fn what_is_not_signed_is_refused() {
 }
 
 #[test]
+fn cosign_is_asked_for_whoever_the_config_names() {
+    let issuer = "issuer = \"https://issuer.example\"";
+    for (signer, flags) in [
+        (
+            format!("identity = \"ci@acme.example\", {issuer}"),
+            "--certificate-identity ci@acme.example --certificate-oidc-issuer https://issuer.example",
+        ),
+        (
+            format!("identity-regexp = \"^ci@\", {issuer}"),
+            "--certificate-identity-regexp ^ci@ --certificate-oidc-issuer https://issuer.example",
+        ),
+        ("key = \"awskms:///alias/acme\"".to_owned(), "--key awskms:///alias/acme"),
+    ] {
+        let (registry, repo) = two_stages(&format!("verify-signature = {{ {signer} }}"));
+        let path = cosign(&repo);
+        let output = repo.run_with(&["web@v2", "prod"], &[("PATH", path.as_str())]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        let digest = registry.tag("acme/dev/web", "v2").unwrap();
+        let image = format!("{}/acme/dev/web@{digest}", registry.host());
+        let asked = std::fs::read_to_string(repo.root.join("../bin/asked")).unwrap();
+        assert_eq!(asked, format!("verify {flags} --allow-http-registry -- {image}\n"));
+    }
+}
+
+#[test]
 fn a_registry_that_the_overlay_does_not_pull_from_is_told() {
     let registry = open();
     let host = registry.host();
