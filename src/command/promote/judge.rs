@@ -50,7 +50,7 @@ impl Promoting<'_> {
         let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        Ok(Evidence { proof, timelines, dates, holds, answers })
+        Ok(Evidence { timelines, dates, holds, proof, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
