@@ -25,7 +25,9 @@ fn app(sandbox: &Sandbox) -> (PathBuf, [String; 3]) {
 /// What GP003 says of a promotion to staging, and how it ends.
 fn asked(clone: Option<&Path>, (from, to): (&str, &str)) -> (i32, String) {
     let repo = line();
-    clone.into_iter().for_each(|dir| configure(&repo, dir));
+    if let Some(dir) = clone {
+        configure(&repo, dir);
+    }
     put(&repo, "web", "staging", from);
     put(&repo, "web", "dev", to);
     let word = format!("web@{to}");

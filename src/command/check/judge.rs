@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{self, Waiver};
 use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Hold, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Answers, Case, Dated, Lineage, Foreign, Past, Signers};
+use crate::gate::{self, Answers, Case, Dated, Foreign, Lineage, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -167,18 +167,7 @@ impl Judging<'_> {
     fn fill(&self, report: &mut CheckReport) -> Result<(), Stop> {
         let (config, id) = self.config(report)?;
         report.config = Some(id);
-        let sides = Sides {
-            base: &self.change.before,
-            head: &self.change.after,
-            config: &config,
-            changed: &self.change.changed,
-            odd_names: self.change.odd_names,
-            search: true,
-        };
-        let proof = proof::prove(&sides)?;
-        if !proof.searched {
-            report.notes.push(NOT_SEARCHED.to_owned());
-        }
+        let proof = self.prove(&config, report)?;
         let promotions = plan::between(&config, &proof.before, &proof.after);
         let past = self.past(&config, &proof, &promotions)?;
         let targets: BTreeSet<EnvironmentName> =
@@ -226,6 +215,23 @@ impl Judging<'_> {
         report.findings.extend(gate::evaluate(&case));
         report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
         Ok(())
+    }
+
+    /// What the change does.
+    fn prove(&self, config: &Config, report: &mut CheckReport) -> Result<Proof, Stop> {
+        let sides = Sides {
+            base: &self.change.before,
+            head: &self.change.after,
+            config,
+            changed: &self.change.changed,
+            odd_names: self.change.odd_names,
+            search: true,
+        };
+        let proof = proof::prove(&sides)?;
+        if !proof.searched {
+            report.notes.push(NOT_SEARCHED.to_owned());
+        }
+        Ok(proof)
     }
 
     /// The fetch that brings the past, with its files.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Holds;
+use crate::discover::Inventory;
 use crate::gate::{self, Case, Past};
 use crate::model::{Finding, Outcome, Rule};
 use crate::plan::Plan;
@@ -12,7 +13,6 @@ use crate::proof::Proof;
 use super::super::evidence::Ground;
 use super::super::outside::{Fate, Questions};
 use super::super::{Context, Exit, Failure, Workspace};
-use crate::discover::Inventory;
 
 /// Refuses a version that the registry does not have, or that is not signed by
 /// whom it should be.
@@ -42,6 +42,7 @@ pub(super) fn ask(
         check: None,
         timelines: &timelines,
         dates: &BTreeMap::new(),
+        lineages: &BTreeMap::new(),
         base: &workspace.base.to_string(),
         trailers: &[],
         holds: &Holds::default(),
@@ -55,7 +56,7 @@ pub(super) fn ask(
     let findings: Vec<Finding> = gate::evaluate(&case).into_iter().filter(of_image).collect();
     let refuses = |f: &&Finding| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable);
     let Some(finding) = findings.iter().find(refuses) else { return Ok(()) };
-    let exit = if gate::only_silence(&findings) { Exit::Unavailable } else { Exit::Refused };
+    let exit = gate::only_silence(&findings).map_or(Exit::Refused, Exit::of_silence);
     Err(Failure::new(exit, format!("{}: {}", finding.rule, finding.message))
         .maybe_hint(finding.hint.clone()))
 }
