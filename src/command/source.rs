@@ -1,32 +1,56 @@
 //! The repository of an app itself, where a clone of it is known: what changed
 //! between two versions.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::config::Config;
+use crate::discover::CellKey;
 use crate::forge::compare_versions;
+use crate::gate::Lineage;
 use crate::git::{ObjectId, Repository};
-use crate::model::{AppId, Pin, Promotion};
+use crate::model::{AppId, Pin, Promotion, by_semver};
+use crate::plan::Planned;
 use crate::report::{Change, Changes};
 
-use super::{Context, Failure, Workspace};
+use super::{Failure, Workspace};
 
 /// An app whose repository is looked for.
 #[derive(Clone, Copy)]
 pub(super) struct AppSource<'a> {
-    pub(super) context: &'a Context,
-    pub(super) workspace: &'a Workspace,
+    /// The repository of the config.
+    pub(super) repo: &'a Repository,
     pub(super) app: &'a AppId,
 }
 
 impl AppSource<'_> {
-    /// The clone of the app's repository: that of the flag, or of git's config.
-    pub(super) fn clone(&self, flag: Option<&Path>) -> Option<PathBuf> {
-        if let Some(flag) = flag {
-            return Some(self.context.directory.join(flag));
-        }
-        let repo = &self.workspace.repo;
-        let source = repo.config_string(&format!("promote.{}.source", self.app.name))?;
-        Some(repo.root().unwrap_or(&self.context.directory).join(source))
+    /// The clone of the app's repository that git's config names: from the top of
+    /// the work tree on, or from a bare repository.
+    pub(super) fn clone(&self) -> Option<PathBuf> {
+        let source = self.repo.config_string(&format!("promote.{}.source", self.app.name))?;
+        Some(self.repo.root().unwrap_or(self.repo.git_dir()).join(source))
+    }
+
+    /// Whether a version comes after another one in the app's own repository.
+    pub(super) fn lineage(&self, dir: &Path, (old, new): (&Pin, &Pin)) -> Result<Lineage, Failure> {
+        let repo = self.open(dir)?;
+        let (old, new) = (self.tag(&repo, dir, old)?, self.tag(&repo, dir, new)?);
+        Ok(match (repo.is_ancestor(old, new)?, repo.is_ancestor(new, old)?) {
+            (true, true) => Lineage::Same,
+            (true, false) => Lineage::After,
+            (false, true) => Lineage::Before,
+            (false, false) if repo.is_shallow() => {
+                Lineage::Unknown(format!("`{}` is a shallow clone", dir.display()))
+            }
+            (false, false) => Lineage::Apart,
+        })
+    }
+
+    fn open(&self, dir: &Path) -> Result<Repository, Failure> {
+        Repository::open(dir).map_err(|error| {
+            let message = format!("`{}` is no clone of {}: {error}", dir.display(), self.app);
+            Failure::not_found(message).hint("git clone URL DIR")
+        })
     }
 
     /// The commits between the tags of the versions, and whether they go from the
@@ -36,11 +60,7 @@ impl AppSource<'_> {
         dir: &Path,
         (from, to): (&Pin, &Pin),
     ) -> Result<(Vec<Change>, bool), Failure> {
-        let unusable = |why: &dyn std::fmt::Display| {
-            let message = format!("`{}` is no clone of {}: {why}", dir.display(), self.app);
-            Failure::not_found(message).hint("git clone URL DIR")
-        };
-        let repo = Repository::open(dir).map_err(|error| unusable(&error))?;
+        let repo = self.open(dir)?;
         let (old, new) = (self.tag(&repo, dir, from)?, self.tag(&repo, dir, to)?);
         let mut ids = repo.surely_only_in(old, new)?;
         let backwards = ids.is_empty() && old != new;
@@ -79,16 +99,34 @@ impl AppSource<'_> {
     }
 
     /// Where a person sees what changed between two versions.
-    pub(super) fn compare(&self, from: &Pin, to: &Pin) -> Option<String> {
-        let source = self.workspace.config.source_of(self.app)?;
+    pub(super) fn compare(&self, config: &Config, (from, to): (&Pin, &Pin)) -> Option<String> {
+        let source = config.source_of(self.app)?;
         compare_versions(source, from.tag.as_ref()?.as_str(), to.tag.as_ref()?.as_str())
     }
+}
+
+/// How old and new version of what moves stand to one another, where tags do not
+/// tell and a clone may.
+pub(super) fn lineages(repo: &Repository, promotions: &[Planned]) -> BTreeMap<CellKey, Lineage> {
+    let mut found = BTreeMap::new();
+    for promotion in promotions.iter().map(|planned| &planned.promotion) {
+        let Promotion { app, previous: old, version: new, .. } = promotion;
+        let tagged = old.tag.is_some() && new.tag.is_some() && old.tag != new.tag;
+        if !tagged || by_semver(new, old).is_some() {
+            continue;
+        }
+        let source = AppSource { repo, app };
+        let Some(dir) = source.clone() else { continue };
+        let told = source.lineage(&dir, (old, new));
+        let lineage = told.unwrap_or_else(|failure| Lineage::Unknown(failure.message));
+        found.insert(CellKey::of(promotion, &promotion.to), lineage);
+    }
+    found
 }
 
 /// What changed between the versions of each app that moves, where anything
 /// tells; and why a clone that is configured does not.
 pub(super) fn changes(
-    context: &Context,
     workspace: &Workspace,
     promotions: &[Promotion],
 ) -> (Vec<Changes>, Vec<String>) {
@@ -98,9 +136,9 @@ pub(super) fn changes(
         if all.iter().any(|told| (&told.app, &told.from, &told.to) == (app, from, to)) {
             continue;
         }
-        let source = AppSource { context, workspace, app };
-        let compare = source.compare(from, to);
-        let clone = source.clone(None);
+        let source = AppSource { repo: &workspace.repo, app };
+        let compare = source.compare(&workspace.config, (from, to));
+        let clone = source.clone();
         let log = clone.as_ref().map(|dir| source.commits(dir, (from, to))).transpose();
         let log = log.unwrap_or_else(|failure| {
             notes.push(failure.message);

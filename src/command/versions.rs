@@ -18,7 +18,7 @@ use super::evidence::Ground;
 use super::log::cut_off;
 use super::moved::inventory;
 use super::past::{Past, past};
-use super::{Answer, Context, Failure, Remark, Workspace};
+use super::{Answer, Context, Exit, Failure, Remark, Workspace};
 
 /// What versions are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -69,10 +69,13 @@ pub fn run(context: &Context, args: &VersionsArgs) -> Result<Answer, Failure> {
     }
     rows.retain(|row| chosen.has_app_or_all(&row.app));
     let mut remarks = workspace.config_notes();
+    let mut exit = Exit::Done;
     if args.online {
         let is_meant = |app: &AppId| chosen.has_app_or_all(app);
-        let notes = registry::add(&workspace, (&present, &is_meant), &mut rows)?;
-        remarks.extend(notes.into_iter().map(Remark::Note));
+        let said = registry::add(&workspace, (&present, &is_meant), &mut rows)?;
+        remarks.extend(said.notes.into_iter().map(Remark::Note));
+        remarks.extend(said.warnings.into_iter().map(Remark::Warning));
+        exit = said.exit.unwrap_or(exit);
     }
     in_order(&mut rows, args.sort);
     remarks.extend(cut.as_deref().map(cut_off));
@@ -80,7 +83,7 @@ pub fn run(context: &Context, args: &VersionsArgs) -> Result<Answer, Failure> {
         remarks.push(Remark::Note("no version was found".to_owned()));
     }
     let report = VersionsReport { rows, cut, now: context.now };
-    Ok(Answer { remarks, ..Answer::done(render(context, &report)) })
+    Ok(Answer { remarks, exit, ..Answer::done(render(context, &report)) })
 }
 
 /// The versions that the history or the present tells of.

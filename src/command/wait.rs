@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::{Config, unknown_name};
 use crate::discover::{Cell, CellKey};
 use crate::git::{ObjectId, Repository};
 use crate::history::{Moment, Timeline};
@@ -172,6 +172,12 @@ fn settings(
     entered: &BTreeSet<EnvironmentName>,
 ) -> Result<Vec<HealthSettings>, Failure> {
     if let Some(context) = &args.context {
+        if let Some(name) = unknown_name(context) {
+            let message = format!(
+                "{name} of `{context}` is none of {{app}}, {{group}}, {{env}}, {{version}}"
+            );
+            return Err(Failure::usage(message).hint("git promote wait --context '*/{app}-{env}'"));
+        }
         let context = Some(context.clone());
         return Ok(vec![HealthSettings { context, ..HealthSettings::default() }]);
     }
@@ -357,6 +363,25 @@ impl Waiting<'_> {
         })
     }
 
+    /// The same command with more patience.
+    fn again(&self, program: &str) -> String {
+        let args = self.args;
+        let mut again = format!("{program} wait");
+        again.extend(args.environment.as_ref().map(|name| format!(" {}", quoted(name))));
+        let timeout = longer(self.timeout()).to_string().replace(' ', "");
+        again.push_str(&format!(" --timeout {timeout}"));
+        let flags = [
+            ("context", &args.context),
+            ("base", &args.base),
+            ("head", &args.head),
+            ("remote", &args.remote),
+        ];
+        for (flag, value) in flags {
+            again.extend(value.as_ref().map(|value| format!(" --{flag} {}", quoted(value))));
+        }
+        again
+    }
+
     /// Why it is not well, and the command that goes on.
     fn ending(&self, context: &Context, exit: Exit) -> Vec<Remark> {
         let program = context.front.name();
@@ -368,12 +393,7 @@ impl Waiting<'_> {
             ],
             _ => {
                 let seconds = self.timeout().as_secs();
-                let name = self.args.environment.as_ref();
-                let mut again = format!("{program} wait");
-                again.extend(name.map(|name| format!(" {name}")));
-                again.push_str(" --timeout 1h");
-                let context = self.args.context.as_ref();
-                again.extend(context.map(|context| format!(" --context {}", quoted(context))));
+                let again = self.again(program);
                 vec![
                     Remark::Error(format!("not known to be healthy after {seconds} s")),
                     Remark::Hint(again),
@@ -381,6 +401,13 @@ impl Waiting<'_> {
             }
         }
     }
+}
+
+/// The same once more, for longer.
+fn longer(timeout: Duration) -> Patience {
+    const HOUR: u64 = 3_600;
+    let seconds = timeout.as_secs().saturating_mul(2).clamp(HOUR, 7 * 24 * HOUR);
+    Patience(Duration::from_secs(seconds))
 }
 
 fn render(context: &Context, report: &WaitReport) -> String {
@@ -391,5 +418,17 @@ fn render(context: &Context, report: &WaitReport) -> String {
             let table = output::wait_table(report);
             output::machine(format, &output::wait_value(report), "rows", &table)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waited_long_is_told_to_wait_longer() {
+        let after = |seconds| longer(Duration::from_secs(seconds)).to_string();
+        assert_eq!([after(0), after(600), after(5_400)], ["1h", "1h", "3h"]);
+        assert_eq!(after(u64::MAX), "168h");
     }
 }

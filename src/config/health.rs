@@ -86,7 +86,38 @@ fn bad(source: Source<'_>, text: &Text, kind: Kind, reason: impl Into<String>) -
     source.at(text.span(), Problem::BadValue { kind, value, reason })
 }
 
+/// A name in braces that stands for nothing in a glob, where braces hold
+/// alternatives too: those have a comma.
+pub fn unknown_name(glob: &str) -> Option<&str> {
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    let mut bytes = glob.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'{' => open.push((at, false)),
+            b',' => {
+                if let Some(last) = open.last_mut() {
+                    last.1 = true;
+                }
+            }
+            b'}' => {
+                let (start, alternatives) = open.pop()?;
+                let name = glob.get(start..=at)?;
+                if !alternatives && !KNOWN.contains(&name) {
+                    return Some(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn context(source: Source<'_>, text: &Text) -> Result<String, ConfigError> {
+    if let Some(name) = unknown_name(text.get_ref()) {
+        let reason = format!("{name} is none of the names in braces: {}", KNOWN.join(", "));
+        return Err(bad(source, text, Kind::Context, reason));
+    }
     let (app, env) = (AppId::named("x"), EnvironmentName::new("x"));
     let filled = super::placeholders(text.get_ref(), &app, &env, "x");
     grammar::glob(&filled).map_err(|_| {
@@ -171,4 +202,27 @@ pub(super) fn write(text: &mut String, own: &HealthSettings) -> fmt::Result {
     }
     keys.extend(own.timeout.map(|timeout| format!("timeout = \"{timeout}\"")));
     writeln!(text, "health = {{ {} }}", keys.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown_name;
+
+    #[test]
+    fn a_name_in_braces_is_a_known_one() {
+        for (glob, unknown) in [
+            ("kustomization/{app}-{env}/*", None),
+            ("{group},{version}/{app}", None),
+            ("{flux,argo}/{app}", None),
+            ("{flux-{env},argo}/{app}", None),
+            (r"\{foo\}/{app}", None),
+            ("x/{foo}", Some("{foo}")),
+            ("{ap}", Some("{ap}")),
+            ("{a,{ap}}", Some("{ap}")),
+            ("{}", Some("{}")),
+            ("}{", None),
+        ] {
+            assert_eq!(unknown_name(glob), unknown, "{glob}");
+        }
+    }
 }

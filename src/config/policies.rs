@@ -74,9 +74,50 @@ fn expression(source: Source<'_>, text: &Text) -> Result<Expression, ConfigError
         let span = text.span();
         let written = source.text.get(span.clone()).unwrap_or_default();
         // Where nothing is escaped the text stands in the file as it is.
-        let at = written.find(text.get_ref().as_str()).map_or(0, |start| start + flaw.at);
+        let plain = written.find(text.get_ref().as_str()).map(|start| start + flaw.at);
+        let at = plain.or_else(|| escaped(written, flaw.at)).unwrap_or_default();
         source.at(span.start + at..span.end, Problem::Expression(flaw.message))
     })
+}
+
+/// Where a byte of the value of a string with escapes stands in it as it is
+/// written.
+fn escaped(written: &str, wanted: usize) -> Option<usize> {
+    let is_long = written.starts_with("\"\"\"");
+    let mut at = if is_long { 3 } else { 1 };
+    if is_long {
+        // A line end at the very start is not of the value.
+        let rest = written.get(at..)?;
+        at += if rest.starts_with("\r\n") { 2 } else { rest.starts_with('\n').into() };
+    }
+    let mut value = 0;
+    while value < wanted {
+        let rest = written.get(at..)?;
+        let first = rest.chars().next()?;
+        let (long, gives) =
+            if first == '\\' { escape(rest)? } else { (first.len_utf8(), first.len_utf8()) };
+        at += long;
+        value += gives;
+    }
+    Some(at)
+}
+
+/// How many bytes an escape has, and how many it stands for.
+fn escape(text: &str) -> Option<(usize, usize)> {
+    let kind = text.chars().nth(1)?;
+    let digits = match kind {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        // A line end and all the blanks after it are not of the value.
+        _ if kind.is_ascii_whitespace() => {
+            let after = text.get(1..)?;
+            return Some((1 + after.len() - after.trim_ascii_start().len(), 0));
+        }
+        _ => return Some((1 + kind.len_utf8(), 1)),
+    };
+    let code = u32::from_str_radix(text.get(2..2 + digits)?, 16).ok()?;
+    Some((2 + digits, char::from_u32(code)?.len_utf8()))
 }
 
 /// Reads the keys of trailers.
@@ -114,4 +155,32 @@ pub(super) fn write(text: &mut String, policies: &[PolicyRule]) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::from_files;
+
+    #[test]
+    fn a_flaw_has_its_place_also_behind_escapes() {
+        let of = |expression: &str| {
+            let text = format!(
+                "version = 1\n[layout]\npaths = [\"{{app}}/{{env}}\"]\n[[environment]]\nname = \
+                 \"dev\"\n[[policy]]\nname = \"x\"\nexpression = {expression}\n"
+            );
+            from_files(Some(text.as_bytes()), None).unwrap_err().to_string()
+        };
+        let escaped = r#""promotion.tag != \"a\" && promotion.bar""#;
+        for (expression, place) in [
+            ("'promotion.bar'", "8:24"),
+            ("\"'ää' == promotion.bar\"", "8:32"),
+            ("\"'\t' == promotion.bar\"", "8:31"),
+            (escaped, "8:50"),
+            (r#""'\u00e4\t' == promotion.bar""#, "8:38"),
+            ("\"\"\"\n'\\t' == \\\n  promotion.bar\"\"\"", "10:12"),
+        ] {
+            let said = of(expression);
+            assert!(said.contains(&format!("promote.toml:{place}: ")), "{expression}: {said}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::guards::{bad, span};
 use super::raw::{RawEnvironment, Text};
 use super::raw_times::{RawFreeze, RawWindow};
 use super::write::string;
-use crate::schedule::{Calendar, Freeze, Repeated, Times, Window, Zone};
+use crate::schedule::{Calendar, Freeze, Repeated, Times, Window, Zone, meet};
 
 /// The most windows of an environment, and the most freezes of a list.
 const MOST: usize = 200;
@@ -35,13 +35,18 @@ pub(super) fn windows(
         return fail(Problem::TooMany { list: "windows", most: MOST });
     }
     let mut windows: Vec<Window> = Vec::new();
+    let mut stretches: Vec<Option<Vec<(u32, u32)>>> = Vec::new();
     for one in list.get_ref() {
         let window = window(source, one)?;
-        if let Some(first) = windows.iter().find(|other| overlap(other, &window)) {
+        let own = of_week(&window.times);
+        let mut before = windows.iter().zip(&stretches);
+        let first = before.find(|(other, of)| overlap((other, of), (&window, &own)));
+        if let Some((first, _)) = first {
             let (first, second) = (first.to_string(), window.to_string());
             return Err(source.at(one.span(), Problem::Overlap { first, second }));
         }
         windows.push(window);
+        stretches.push(own);
     }
     let calendar = Calendar { windows: &windows, freezes: [&[], &[]] };
     let reference = Timestamp::from_second(REFERENCE).unwrap_or_default();
@@ -51,17 +56,29 @@ pub(super) fn windows(
     Ok(windows)
 }
 
+/// The minutes of the week that they have; `None` where not every week is alike.
+fn of_week(times: &Times) -> Option<Vec<(u32, u32)>> {
+    match times {
+        Times::Allow(days) | Times::Deny(days) => Some(days.of_week()),
+        Times::Cron(repeated) => repeated.of_week(),
+    }
+}
+
+/// A window with the minutes of the week that it has.
+type Weekly<'w> = (&'w Window, &'w Option<Vec<(u32, u32)>>);
+
 /// Whether two windows of one zone and kind have a time in common. Between
-/// zones that is ordinary: the working hours of two offices.
-fn overlap(one: &Window, two: &Window) -> bool {
-    let same_zone = one.zone == two.zone;
-    same_zone
-        && match (&one.times, &two.times) {
-            (Times::Allow(one), Times::Allow(two)) | (Times::Deny(one), Times::Deny(two)) => {
-                one.meets(two)
-            }
-            (one, two) => one == two,
-        }
+/// zones that is ordinary: the working hours of two offices. Of patterns by the
+/// day of the month only the same twice is known for it.
+fn overlap((one, ours): Weekly<'_>, (two, theirs): Weekly<'_>) -> bool {
+    let denies = |window: &Window| matches!(window.times, Times::Deny(_));
+    if one.zone != two.zone || denies(one) != denies(two) {
+        return false;
+    }
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => meet(ours, theirs),
+        _ => one.times == two.times,
+    }
 }
 
 fn window(source: Source<'_>, raw: &Spanned<RawWindow>) -> Result<Window, ConfigError> {

@@ -6,6 +6,7 @@
 //! type has to fit, and what it would cost at most has to be little. What it
 //! lets through ends, and stays small.
 
+mod constants;
 mod facts;
 mod types;
 
@@ -73,8 +74,9 @@ impl Expression {
         let (tree, info) =
             parser.parse_with_source_info(text).map_err(|errors| syntax(text, &errors))?;
         let place = |id: u64| {
-            let offset = info.offset_for(id).map_or(0, |(start, _)| start);
-            byte_of(text, usize::try_from(offset).unwrap_or_default())
+            let byte = info.offset_for(id).map_or(0, |(start, _)| start);
+            let byte = usize::try_from(byte).unwrap_or_default().min(text.len());
+            (0..=byte).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
         };
         types::check(&tree).map_err(|(message, id)| Flaw::new(message, place(id)))?;
         let program = Env::stdlib().compile(text).map_err(|errors| syntax(text, &errors))?;

@@ -4,7 +4,7 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr,
 };
 
-use super::Flaw;
+use super::{Flaw, constants};
 
 /// The most entries of a list of the change.
 pub const MOST_ENTRIES: usize = 2_000;
@@ -253,7 +253,10 @@ impl Checker {
             Expr::Literal(literal) => self::literal(literal, node.id),
             Expr::Ident(name) => self.ident(name, node.id),
             Expr::Select(select) => self.select(select, node.id),
-            Expr::Call(call) => self.call(call, node.id),
+            Expr::Call(call) => {
+                let found = self.call(call, node.id)?;
+                constants::check(call, node).map(|()| found)
+            }
             Expr::List(list) => {
                 let (mut of, mut entry) = (Type::Open, 1);
                 for one in &list.elements {

@@ -132,7 +132,7 @@ fn client(limits: Limits, base: &Url) -> Result<Client, ForgeError> {
     let connect = limits.request.min(Duration::from_secs(10));
     let with = |builder: ClientBuilder| {
         let builder = builder.connect_timeout(connect).timeout(limits.request);
-        if net::is_direct(base) { builder.no_proxy() } else { builder }
+        if net::is_local(base) { builder.no_proxy() } else { builder }
     };
     net::client(with).map_err(ForgeError::Config)
 }

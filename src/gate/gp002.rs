@@ -13,9 +13,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP002,
     refuses: "a version that the registry does not have",
     why: "A manifest that points at an image that is not there brings an environment down with \
-          the next restart. It is asked where an environment has a `registry` or `pin` in \
-          promote.toml, and with `--pin`. A promotion that copies the image from the registry of \
-          the environment before needs it to be there.",
+          the next restart. It is asked where an environment has a `registry`, `pin` or \
+          `verify-signature` in promote.toml, and where a digest is pinned that the environment \
+          before does not have beside its tag. A promotion that copies the image from the registry \
+          of the environment before needs it to be there, and the environments before must not \
+          have different images under one tag.",
     satisfy: "Look where the image is, and copy or push it:\n\
               \n    git promote registry check APP@VERSION\n    \
               git promote registry copy APP@VERSION ENVIRONMENT",
@@ -90,13 +92,28 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Vec<Finding> {
         return finding.into_iter().collect();
     };
     match answers.images.get(&CellKey::of(promotion, &promotion.to)) {
-        None => Vec::new(),
+        None => {
+            let images = environment.map(|environment| &environment.images);
+            let asks = images.is_some_and(|images| images.registry.is_some() || images.pin);
+            asks.then(|| unnamed(planned)).into_iter().collect()
+        }
         Some(Err(silence)) => vec![silent(Rule::GP002, planned, silence)],
         Some(Ok(found)) => {
             let moved = moved(planned, found);
             std::iter::once(judged(case, planned, found)).chain(moved).collect()
         }
     }
+}
+
+/// A version of which nothing tells which image it is: that of a chart, say.
+fn unnamed(planned: &Planned) -> Finding {
+    let promotion = &planned.promotion;
+    let message = format!(
+        "nothing tells which image {} of {} is, so no registry is asked (a `repository` beside a \
+         `tag` does)",
+        promotion.image, promotion.app
+    );
+    placed(about(Rule::GP002, promotion, Outcome::Warn, message), planned)
 }
 
 fn judged(case: &Case<'_>, planned: &Planned, found: &Registered) -> Finding {

@@ -7,12 +7,13 @@ use crate::model::{Finding, Outcome, Pin, Promotion, Rule, by_semver};
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
-use super::{Ask, Case, Past, RuleInfo, about, gp001, override_hint, placed, short_id};
+use super::{Ask, Case, Lineage, Past, RuleInfo, about, gp001, override_hint, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
     refuses: "going back: an older version, or one that the environment already left",
-    why: "A promotion goes forward. An older version by SemVer, or one that the environment \
+    why: "A promotion goes forward. An older version by SemVer (where tags do not tell, by the commits \
+          of the app's own repository, if git's config names a clone of it: promote.APP.source), or one that the environment \
           ran and left (perhaps because it was bad), is a rollback that nobody called one. One that jumps over a whole major version is \
           let through with a warning that says how many.",
     satisfy: "If going back to what ran here is what you want, say so:\n\
@@ -38,8 +39,13 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     if let Some(check) = case.check.filter(|_| cut) {
         return cut_off(promotion, check.cure);
     }
+    let lineage = case.lineages.get(&CellKey::of(promotion, &promotion.to));
     if order == Some(Ordering::Less) {
         return refuse(case, planned, format!("{new} is older than {old}"));
+    }
+    if lineage == Some(&Lineage::Before) {
+        let message = format!("{new} is older than {old}, of which it is a part");
+        return refuse(case, planned, message);
     }
     if timeline.is_some_and(|timeline| timeline.left(new)) {
         return refuse(case, planned, format!("{} already ran {new} and left it", promotion.to));
@@ -61,17 +67,35 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         let message = format!("{new} jumps over {majors} major version(s) after {old}");
         return placed(about(Rule::GP003, promotion, Outcome::Warn, message), planned);
     }
-    let message = match order {
+    if lineage == Some(&Lineage::Apart) {
+        let message = format!("{new} does not come from {old}, nor that from it");
+        return placed(about(Rule::GP003, promotion, Outcome::Warn, message), planned);
+    }
+    about(Rule::GP003, promotion, Outcome::Pass, forward(promotion, lineage))
+}
+
+/// What is said of a version that may come.
+fn forward(promotion: &Promotion, lineage: Option<&Lineage>) -> String {
+    let (new, old) = (&promotion.version, &promotion.previous);
+    match by_semver(new, old) {
         Some(Ordering::Greater) => format!("{new} is newer than {old}"),
+        _ if lineage == Some(&Lineage::After) => format!("{new} comes from {old}"),
         _ if new.tag.is_some() && new.tag == old.tag => {
             format!(
                 "the tag stays {}",
                 old.tag.as_ref().map(ToString::to_string).unwrap_or_default()
             )
         }
-        _ => format!("{} did not run {new} before", promotion.to),
-    };
-    about(Rule::GP003, promotion, Outcome::Pass, message)
+        _ => {
+            let unknown = match lineage {
+                Some(Lineage::Unknown(why)) => {
+                    format!(" (whether it is newer is not known: {why})")
+                }
+                _ => String::new(),
+            };
+            format!("{} did not run {new} before{unknown}", promotion.to)
+        }
+    }
 }
 
 /// How many major versions lie between two, as far as the tags tell.

@@ -10,7 +10,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     refuses: "a change of the config together with anything that an environment runs",
     why: "A change is judged by the config of its base. One that also brings another config in \
           is judged by rules that are gone once it lands; and what the config allows is a \
-          decision of its own, which code owners can be asked for.",
+          decision of its own, which code owners can be asked for. Files that it names are part of \
+          it: allowed signers, keys of signatures, the program of `health`.",
     satisfy: "Change promote.toml in a change of its own, and let that land first.",
     overridable: false,
     ask: Ask::Whole(judge_all),

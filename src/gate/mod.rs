@@ -74,6 +74,9 @@ pub struct Case<'a> {
     /// The dates of the commits that brought versions where time counts, by
     /// their ids.
     pub dates: &'a BTreeMap<String, Dated>,
+    /// How versions that enter stand to those that they take the place of, by
+    /// the repositories of the apps, where tags do not tell.
+    pub lineages: &'a BTreeMap<CellKey, Lineage>,
     /// The full id of the base; empty where it is a tree.
     pub base: &'a str,
     /// The trailers that the change carries, but for those of the record.
@@ -113,6 +116,21 @@ pub struct Dated {
     /// The newest committer time of the first-parent commits before it, of
     /// those that are not in the future.
     pub newest_before: Option<i64>,
+}
+
+/// How a version stands to the one before it, in the repository of the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lineage {
+    /// It has the other one in its past.
+    After,
+    /// It is in the past of the other one.
+    Before,
+    /// Neither comes from the other.
+    Apart,
+    /// Both are one commit.
+    Same,
+    /// The repository does not tell: why.
+    Unknown(String),
 }
 
 /// A change that somebody else made.

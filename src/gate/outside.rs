@@ -72,6 +72,7 @@ pub fn is_answered_outside(number: Rule) -> bool {
 /// The worst cause, where all that refuses is somebody who did not answer.
 pub fn only_silence(findings: &[Finding]) -> Option<Cause> {
     let refuses = |f: &&Finding| matches!(f.outcome, Outcome::Fail | Outcome::Unverifiable);
-    let causes: Option<Vec<Cause>> = findings.iter().filter(refuses).map(|f| f.silence).collect();
+    let cause = |f: &Finding| f.silence.filter(|_| is_answered_outside(f.rule));
+    let causes: Option<Vec<Cause>> = findings.iter().filter(refuses).map(cause).collect();
     causes?.into_iter().max()
 }

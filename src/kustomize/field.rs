@@ -98,9 +98,12 @@ fn pair(file: &File<'_>, node: NodeId) -> Option<Entry> {
 fn site(file: &File<'_>, spec: &FieldSpec, node: NodeId, several: bool) -> Site {
     let entry = if spec.image { None } else { pair(file, node) };
     let (name, repository, parsed) = match &entry {
-        Some(entry) => (None, entry.repository(file), entry.pin(file)),
+        Some(entry) => {
+            let repository = entry.repository(file).or_else(|| beside(file, node));
+            (None, repository, entry.pin(file))
+        }
         None if spec.image => reference(file, node),
-        None => (None, None, version(file, node)),
+        None => (None, beside(file, node), version(file, node)),
     };
     let known = name.or_else(|| repository.clone()).filter(|_| several);
     let at = file.stream.position_of(node);
@@ -119,6 +122,22 @@ fn site(file: &File<'_>, spec: &FieldSpec, node: NodeId, several: bool) -> Site 
         pin: parsed.value,
         problem: parsed.problem,
     }
+}
+
+/// The `repository` beside a `tag`, as Helm values have it, behind the `registry`
+/// where there is one too.
+fn beside(file: &File<'_>, node: NodeId) -> Option<String> {
+    let parent = file.stream.node(node)?.parent?;
+    if file.stream.get(parent, "tag") != Some(node) {
+        return None;
+    }
+    let text = |key| value::text(&file.stream, file.stream.get(parent, key));
+    let repository = text("repository")?;
+    let whole = match text("registry") {
+        Some(registry) => format!("{registry}/{repository}"),
+        None => repository,
+    };
+    value::is_repository(&whole).then_some(whole)
 }
 
 fn version(file: &File<'_>, node: NodeId) -> Parsed<Pin> {

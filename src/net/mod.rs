@@ -29,14 +29,12 @@ pub fn client(with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Clien
     })
 }
 
-/// Whether an address is asked without a proxy: on this machine, and where
-/// nothing is encrypted, a proxy would see all that lets us in.
-pub fn is_direct(url: &Url) -> bool {
+/// Whether an address is on this machine, which no proxy leads to.
+pub fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let loopback = bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    let local = host == "localhost" || host.ends_with(".localhost");
-    url.scheme() == "http" || loopback || local
+    loopback || host == "localhost" || host.ends_with(".localhost")
 }
 
 /// A runtime for one client, on this thread.
@@ -64,16 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_proxy_sees_what_is_not_encrypted_or_is_on_this_machine() {
-        for (address, direct) in [
+    fn this_machine_is_known_by_its_names() {
+        for (address, local) in [
             ("https://127.0.0.1:5000/v2/", true),
             ("https://[::1]:5000/", true),
             ("https://localhost/", true),
-            ("http://registry.example/", true),
-            ("https://registry.example/", false),
+            ("http://registry.example/", false),
             ("https://localhost.example/", false),
         ] {
-            assert_eq!(is_direct(&address.parse().unwrap()), direct, "{address}");
+            assert_eq!(is_local(&address.parse().unwrap()), local, "{address}");
         }
     }
 }

@@ -8,14 +8,23 @@ use super::{ConfigChange, Sides};
 /// Compares the config files of both sides.
 pub(super) fn config_change(sides: &Sides<'_>) -> Result<Option<ConfigChange>, SnapshotError> {
     let files = [PROMOTE_TOML, GITOPS_PROMOTION].map(|name| RepoPath::root().join(name));
+    // What the config names is part of it: who may sign, what is asked.
+    let named = sides.config.named_files();
+    let named: Vec<&RepoPath> = named.iter().filter(|file| sides.changed.contains(file)).collect();
+    let others =
+        || named.iter().map(|file| format!("`{file}`, which the config names, is another"));
     let Some(path) = files.iter().find(|file| sides.changed.contains(file)) else {
-        return Ok(None);
+        let Some(path) = named.first().map(|path| (*path).clone()) else { return Ok(None) };
+        return Ok(Some(ConfigChange { path, loosens: others().collect(), broken: None }));
     };
     let [promote, legacy] = &files;
     let (promote, legacy) = (sides.head.read(promote)?, sides.head.read(legacy)?);
     let path = path.clone();
     Ok(Some(match config::from_files(promote.as_deref(), legacy.as_deref()) {
-        Ok(Some(new)) => ConfigChange { path, loosens: loosened(sides.config, &new), broken: None },
+        Ok(Some(new)) => {
+            let loosens = loosened(sides.config, &new).into_iter().chain(others()).collect();
+            ConfigChange { path, loosens, broken: None }
+        }
         Ok(None) => {
             let loosens =
                 vec!["there is no config any more, and no later change can be judged".to_owned()];

@@ -166,9 +166,6 @@ pub struct Vouch {
     pub runs: bool,
     /// Whether it gets the image by the same change.
     pub gets: bool,
-    /// Whether it runs a version of the same repository below the registry that
-    /// the config gives it.
-    pub mirrored: bool,
     /// What it renders of the same repository instead.
     pub instead: Vec<String>,
     /// Whether it has the app at all.

@@ -233,10 +233,13 @@ impl<'a> Judging<'a> {
         let mut from = Vec::new();
         let mut known = !before.is_empty();
         for source in self.sources(unit).names() {
-            let vouch = self.ask(unit, source, (image, &before))?;
+            from.push(self.ask(unit, source, (image, &before))?);
             // What is a copy of what an environment before runs, is known too.
-            known |= vouch.mirrored;
-            from.push(vouch);
+            if let Some(there) = self.unit(&unit.key, source) {
+                let at_base = self.rendered(there, Side::Base)?;
+                known |=
+                    images(&at_base).any(|other| self.is_mirrored((unit, image), there, other));
+            }
         }
         // Where nothing of the name was there, only the whole of it says what
         // it is.
@@ -295,7 +298,6 @@ impl<'a> Judging<'a> {
                 runs: false,
                 gets: false,
                 instead: Vec::new(),
-                mirrored: false,
                 has_app: false,
             });
         };
@@ -305,10 +307,8 @@ impl<'a> Judging<'a> {
         let by_name = images(&at_base).any(|other| other.repository() == image.repository());
         let same_place =
             |other: &RenderedImage| !by_name && before.iter().any(|slot| corresponds(slot, other));
-        let mirrored = |other: &RenderedImage| {
-            let own = (&unit.environment, image.repository());
-            !by_name && self.is_mirrored(own, (source, other.repository()))
-        };
+        let mirrored =
+            |other: &RenderedImage| !by_name && self.is_mirrored((unit, image), there, other);
         // An entry that may apply to something vouches for nothing that runs.
         let entry = |image: &RenderedImage| image.kind == ImageKind::Entry;
         let has = |other: &RenderedImage| {
@@ -328,7 +328,6 @@ impl<'a> Judging<'a> {
             environment: source.clone(),
             runs: images(&at_base).any(has),
             gets: images(&at_head).any(has),
-            mirrored: images(&at_base).any(mirrored),
             instead,
             has_app: !there.base.is_empty(),
         })
@@ -340,13 +339,16 @@ impl Judging<'_> {
     /// gives their environments.
     fn is_mirrored(
         &self,
-        (own, repository): (&EnvironmentName, &str),
-        (source, other): (&EnvironmentName, &str),
+        (unit, image): (&Unit<'_>, &RenderedImage),
+        there: &Unit<'_>,
+        other: &RenderedImage,
     ) -> bool {
-        let below = |environment: &EnvironmentName, repository| {
-            self.sides.config.environment(environment.as_str())?.images.below(repository)
+        let rest = |environment: &EnvironmentName, image: &RenderedImage| {
+            let environment = self.sides.config.environment(environment.as_str())?;
+            environment.images.below(image.repository()).map(str::to_owned)
         };
-        below(own, repository).is_some_and(|rest| below(source, other) == Some(rest))
+        let own = rest(&unit.environment, image);
+        own.is_some() && own == rest(&there.environment, other)
     }
 }
 

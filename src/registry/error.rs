@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::name::{HUB, is_loopback};
+
 /// Why a registry did not do what it was asked for.
 ///
 /// No message holds a secret: what a registry answers is cut to one line, and
@@ -95,6 +97,14 @@ pub enum RegistryError {
         /// What happened.
         message: String,
     },
+    /// Nobody whom this machine trusts says that it is the registry.
+    #[error("the certificate of {registry} is not trusted here: {message}")]
+    Untrusted {
+        /// The registry.
+        registry: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// An answer that is not of the registry interface.
     #[error("{registry} answers something else than a registry does: {message}")]
     Strange {
@@ -113,6 +123,12 @@ pub enum RegistryError {
     },
 }
 
+/// Whether it names a tag or a digest of a repository, and nothing more.
+fn is_image(what: &str) -> bool {
+    let rest = what.split_once('/').map_or("", |(_, rest)| rest);
+    rest.contains([':', '@']) && !what.contains(char::is_whitespace)
+}
+
 impl RegistryError {
     /// The documented exit code.
     pub fn exit_code(&self) -> u8 {
@@ -121,7 +137,10 @@ impl RegistryError {
             Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Realm { .. } => 4,
             Self::NotFound { .. } => 5,
             Self::Moved { .. } => 6,
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Strange { .. } => 7,
+            Self::RateLimited { .. }
+            | Self::Unavailable { .. }
+            | Self::Untrusted { .. }
+            | Self::Strange { .. } => 7,
             Self::Wrong { .. } | Self::Refused { .. } | Self::Config(_) => 8,
         }
     }
@@ -135,7 +154,24 @@ impl RegistryError {
             Self::Realm { realm, can_be_named: true, .. } => {
                 Some(format!("export GIT_PROMOTE_REGISTRY_REALM={realm}"))
             }
-            _ => None,
+            Self::Untrusted { .. } => Some("export SSL_CERT_FILE=FILE-OF-ITS-AUTHORITY".to_owned()),
+            Self::NotFound { what, .. }
+            | Self::Exists { what, .. }
+            | Self::Moved { what, .. }
+            | Self::Wrong { what, .. }
+                if is_image(what) =>
+            {
+                Some(format!("git promote registry check {what}"))
+            }
+            Self::Unavailable { registry, .. }
+            | Self::RateLimited { registry, .. }
+            | Self::Strange { registry, .. }
+            | Self::Refused { registry, .. } => {
+                let scheme = if is_loopback(registry) { "http" } else { "https" };
+                let host = if registry == "docker.io" { HUB } else { registry };
+                Some(format!("curl -sSi {scheme}://{host}/v2/"))
+            }
+            _ => Some("git promote help registry".to_owned()),
         }
     }
 

@@ -62,9 +62,11 @@ impl Keys {
     }
 
     /// The files and helpers of this machine. `first` is a file that is looked
-    /// into before all others, or one that the helpers of Google's cloud read.
-    pub fn of_this_machine(first: Option<PathBuf>) -> Self {
-        Self::new(move |name| search(&Files::of_environment(first.as_deref()), name))
+    /// into before all others, or one that the helpers of Google's cloud read;
+    /// it has to be there.
+    pub fn of_this_machine(first: Option<PathBuf>) -> Result<Self, RegistryError> {
+        Files::of_environment(first.as_deref())?;
+        Ok(Self::new(move |name| search(&Files::of_environment(first.as_deref())?, name)))
     }
 
     /// The credentials for a repository, if there are any.
@@ -90,7 +92,7 @@ const CLOUD: &str = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Files {
-    fn of_environment(first: Option<&std::path::Path>) -> Self {
+    fn of_environment(first: Option<&std::path::Path>) -> Result<Self, RegistryError> {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dir = |name: &str, rest: &str| variable(name).map(|dir| PathBuf::from(dir).join(rest));
         let named = [
@@ -105,12 +107,13 @@ impl Files {
         let mut cloud = None;
         if let Some(first) = first {
             // It is one or the other, which its content tells.
-            match read(first) {
-                Ok(Some(file)) if file.is_empty() => cloud = Some(first.to_owned()),
-                _ => paths.insert(0, first.to_owned()),
+            match read(first)? {
+                Some(file) if file.is_empty() => cloud = Some(first.to_owned()),
+                Some(_) => paths.insert(0, first.to_owned()),
+                None => return Err(unusable(first, "it is not there")),
             }
         }
-        Self { paths, cloud }
+        Ok(Self { paths, cloud })
     }
 }
 
@@ -156,27 +159,25 @@ impl Entry {
     }
 }
 
+fn unusable(path: &std::path::Path, why: impl std::fmt::Display) -> RegistryError {
+    RegistryError::Config(format!("the credentials of `{}` cannot be read: {why}", path.display()))
+}
+
 /// The file as it is; `None` where there is none.
 fn read(path: &std::path::Path) -> Result<Option<File>, RegistryError> {
     use std::io::Read as _;
-    let unusable = |why: &dyn std::fmt::Display| {
-        RegistryError::Config(format!(
-            "the credentials of `{}` cannot be read: {why}",
-            path.display()
-        ))
-    };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(&error)),
+        Err(error) => return Err(unusable(path, error)),
     };
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text).map_err(|error| unusable(&error))?;
+    file.take(LONGEST).read_to_string(&mut text).map_err(|error| unusable(path, error))?;
     if text.trim().is_empty() {
         return Ok(Some(File::default()));
     }
     // What serde says may show a part of the file.
-    serde_json::from_str(&text).map(Some).map_err(|_| unusable(&"it is no such JSON"))
+    serde_json::from_str(&text).map(Some).map_err(|_| unusable(path, "it is no such JSON"))
 }
 
 /// The first that is found; what went wrong where none is.

@@ -12,7 +12,7 @@ use super::RegistryError;
 const LONGEST: usize = 255;
 
 /// Where images of `docker.io` are served.
-const HUB: &str = "registry-1.docker.io";
+pub(super) const HUB: &str = "registry-1.docker.io";
 
 /// A repository: a registry and a path there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

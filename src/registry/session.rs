@@ -42,9 +42,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// What speaks to an address.
+    /// What speaks to an address: where nothing is encrypted, a proxy would see
+    /// all that lets us in.
     fn client(&self, url: &Url) -> &Client {
-        if net::is_direct(url) { &self.direct } else { &self.client }
+        let direct = url.scheme() == "http" || net::is_local(url);
+        if direct { &self.direct } else { &self.client }
     }
 
     /// A foreign text as one line that may be shown.
@@ -347,7 +349,8 @@ impl Session {
         // A certificate that is not trusted does not get better by waiting.
         let trust = chain(error).any(|error| error.to_string().contains("certificate"));
         if trust {
-            return self.strange(&format!("{what}: {deepest}"));
+            let (registry, message) = (self.name.host.clone(), self.wire.line(&deepest));
+            return RegistryError::Untrusted { registry, message };
         }
         self.unavailable(&format!("{what}: {deepest}"))
     }

@@ -67,7 +67,7 @@ impl Days {
 
     /// The minutes of the week that it has, from and to; none goes over the end
     /// of the week.
-    pub(super) fn of_week(&self) -> Vec<(u32, u32)> {
+    pub fn of_week(&self) -> Vec<(u32, u32)> {
         let mut found = Vec::new();
         for (day, _) in (0..).zip(self.on).filter(|(_, on)| *on) {
             for (from, to) in &self.hours {
@@ -81,12 +81,11 @@ impl Days {
         found.sort_unstable();
         found
     }
+}
 
-    /// Whether both have a time in common, in one zone.
-    pub fn meets(&self, other: &Self) -> bool {
-        let (one, two) = (self.of_week(), other.of_week());
-        one.iter().any(|(from, to)| two.iter().any(|(start, end)| from < end && start < to))
-    }
+/// Whether two lists of stretches have a time in common.
+pub fn meet(one: &[(u32, u32)], two: &[(u32, u32)]) -> bool {
+    one.iter().any(|(from, to)| two.iter().any(|(start, end)| from < end && start < to))
 }
 
 impl fmt::Display for Days {
@@ -258,7 +257,8 @@ mod tests {
     #[test]
     fn two_of_them_may_meet() {
         let meet = |one: &str, two: &str| {
-            one.parse::<Days>().unwrap().meets(&two.parse::<Days>().unwrap())
+            let of_week = |text: &str| text.parse::<Days>().unwrap().of_week();
+            super::meet(&of_week(one), &of_week(two))
         };
         assert!(meet("Mon-Fri 10:00-16:00", "Fri-Sun 15:59-18:00"));
         assert!(!meet("Mon-Fri 10:00-16:00", "Fri-Sun 16:00-18:00"));

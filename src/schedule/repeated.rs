@@ -10,6 +10,7 @@ use std::fmt;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::days::{DAY, NAMES, WEEK};
@@ -83,22 +84,58 @@ impl Repeated {
     /// What it amounts to: days and hours, and whether it is opened again
     /// while it is still open. `None` where not every week is alike.
     pub fn amounts_to(&self) -> Option<(String, bool)> {
-        let any = |field: &&str| matches!(*field, "*" | "?");
-        if !self.text.split(' ').skip(2).take(2).all(|field| any(&field)) {
-            return None;
-        }
-        let minutes = u32::try_from(self.duration.seconds().div_euclid(60)).unwrap_or(WEEK);
-        let minutes = minutes.clamp(1, WEEK);
-        // A Monday.
-        let monday = date(2024, 1, 1).at(0, 0, 0, 0);
-        let starts = |minute: &u32| {
-            let civil = monday.checked_add(i64::from(*minute).minutes()).ok();
-            civil.is_some_and(|civil| self.cron.is_time_matching(&civil).unwrap_or_default())
-        };
-        let starts: Vec<u32> = (0..WEEK).filter(starts).collect();
+        let (starts, minutes) = (self.starts()?, self.minutes());
         let later = starts.iter().skip(1).copied().chain(starts.first().map(|first| first + WEEK));
         let overlaps = starts.iter().zip(later).any(|(one, next)| next - one < minutes);
         Some((describe(&merged(&starts, minutes)), overlaps))
+    }
+
+    /// The minutes of the week that it has, from and to; none goes over the end
+    /// of the week. `None` where not every week is alike.
+    pub fn of_week(&self) -> Option<Vec<(u32, u32)>> {
+        let stretches = merged(&self.starts()?, self.minutes());
+        let parts = stretches.into_iter().flat_map(|(from, to)| {
+            let over = (to > WEEK).then(|| (0, to.min(2 * WEEK) - WEEK));
+            std::iter::once((from, to.min(WEEK))).chain(over)
+        });
+        Some(parts.collect())
+    }
+
+    /// How long it stays open, at most a week.
+    fn minutes(&self) -> u32 {
+        let minutes = u32::try_from(self.duration.seconds().div_euclid(60)).unwrap_or(WEEK);
+        minutes.clamp(1, WEEK)
+    }
+
+    /// The minutes of the week at which it is opened.
+    fn starts(&self) -> Option<Vec<u32>> {
+        let fields: Vec<&str> = self.text.split(' ').collect();
+        let [_, _, day, month, weekday] = fields.as_slice() else { return None };
+        let any = |field: &str| matches!(field, "*" | "?");
+        // The first or last of its kind in a month is not there every week.
+        if !any(day) || !any(month) || weekday.contains(['#', 'L', 'l']) {
+            return None;
+        }
+        // A Monday.
+        let monday = date(2024, 1, 1).at(0, 0, 0, 0);
+        let zoned = monday.to_zoned(TimeZone::UTC).ok()?;
+        let first = self.cron.find_next_occurrence(&zoned, true).ok()?.datetime();
+        let first = u32::try_from(zoned.datetime().duration_until(first).as_mins()).ok()?;
+        // Day, hour and minute do not depend on one another.
+        let matches = |minute: &u32| {
+            let civil = monday.checked_add(i64::from(*minute).minutes()).ok();
+            civil.is_some_and(|civil| self.cron.is_time_matching(&civil).unwrap_or_default())
+        };
+        let (of_day, of_hour) = (first % DAY, first % 60);
+        let days = (0..7).map(|day| day * DAY).filter(|day| matches(&(day + of_day)));
+        let hours = (0..24).map(|hour| hour * 60);
+        let hours: Vec<u32> =
+            hours.filter(|hour| matches(&(first - of_day + hour + of_hour))).collect();
+        let minutes = (0..60).filter(|minute| matches(&(first - of_hour + minute)));
+        let minutes: Vec<u32> = minutes.collect();
+        let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| hour + minute));
+        let times: Vec<u32> = times.collect();
+        Some(days.flat_map(|day| times.iter().map(move |time| day + time)).collect())
     }
 }
 
@@ -198,6 +235,9 @@ mod tests {
             amounts("0 22 * * 7", "4h"),
             amounts("0 0 * * 6,0", "24h"),
             amounts("0 10 1 * *", "6h"),
+            amounts("0 10 * * 1#1", "6h"),
+            amounts("59 23 * * 7", "1h"),
+            amounts("0,30 8-9 * * Sun,Tue", "10m"),
         ];
         insta::assert_snapshot!(all.join("\n"), @"
         Mon-Fri 10:00-22:00, overlapping
@@ -210,6 +250,9 @@ mod tests {
         Sun 22:00-02:00
         Sat 00:00-00:00 2 days later
         not weekly
+        not weekly
+        Sun 23:59-00:59
+        Tue,Sun 08:00-08:10, Tue,Sun 08:30-08:40, Tue,Sun 09:00-09:10, Tue,Sun 09:30-09:40
         ");
     }
 

@@ -116,7 +116,10 @@ fn the_required_check_waits_for_statuses_and_check_runs() {
         let args = ["wait", "--context", context, "--timeout", timeout, "--interval", "1s"];
         world.promote(&fresh, &[&args[..], &range].concat())
     };
-    check("flux/{env}-{app}", "0s").ends(7).says("hint: git promote wait --timeout 1h");
+    check("flux/{env}-{app}", "0s").ends(7).says(&format!(
+        "hint: git promote wait --timeout 1h --context 'flux/{{env}}-{{app}}' --base origin/main \
+         --head {tip}"
+    ));
     world.status(&brought, "flux/dev-web", "pending");
     check("flux/{env}-{app}", "0s").ends(7);
     world.status(&brought, "flux/dev-web", "failure");

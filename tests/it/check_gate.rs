@@ -97,6 +97,7 @@ pub(crate) fn findings(base: &Files, head: &Files) -> Vec<Finding> {
         }),
         timelines: &BTreeMap::new(),
         dates: &BTreeMap::new(),
+        lineages: &BTreeMap::new(),
         base: "",
         trailers: &[],
         holds: &config::Holds::default(),

@@ -165,6 +165,7 @@ fn case<'a>(
         check: None,
         timelines: &NO_PAST,
         dates: &NO_DATES,
+        lineages: Box::leak(Box::default()),
         base: "",
         trailers: &[],
         holds: Box::leak(Box::default()),

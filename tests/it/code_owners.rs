@@ -33,6 +33,19 @@ fn what_is_protected_has_to_have_owners() {
     save(&sandbox, "All", &[(".github/CODEOWNERS", owners)]);
     let all = said();
     assert!(!all.contains("owner"), "{all}");
+    // What the config names and what is held binds as well.
+    let named = format!(
+        "{protected}health = {{ command = [\"ci/smoke.sh\"] }}\n\n[[override]]\nrule = \"GP003\"\n\
+         allowed-signers = [\".promote/signers\"]\n"
+    );
+    let hold = "[[hold]]\nenvironment = \"prod\"\napp = \"web\"\nreason = \"x\"\n";
+    save(&sandbox, "Name", &[("promote.toml", &named), (".promote/holds.toml", hold)]);
+    let some = said();
+    for file in ["ci/smoke.sh", ".promote/signers", ".promote/holds.toml"] {
+        let warning = format!("{file}: .github/CODEOWNERS has no owner of {file}");
+        assert!(some.contains(&warning), "{some}");
+    }
+    save(&sandbox, "Back", &[("promote.toml", &protected)]);
     let verbose = run(&sandbox, &["config", "validate", "-v"]).text();
     assert!(verbose.contains("note: prod: owned by @acme/ops (.github/CODEOWNERS)"), "{verbose}");
     assert!(verbose.contains("note: staging: .github/CODEOWNERS has no owner of"), "{verbose}");

@@ -325,6 +325,8 @@ fn what_tells_of_health_is_checked() {
         "{ timeout = '10m' }",
         "{ context = '[' }",
         "{ context = '' }",
+        "{ context = 'x/{foo}' }",
+        "{ context = '{flux,argo}/{ap}' }",
         "{ context = 'x', timeout = '10' }",
         "{ context = 'x', since_arrival = true }",
         "{ kubectl = ['deployment/{app}'], since-arrival = true }",
@@ -348,6 +350,10 @@ fn what_tells_of_health_is_checked() {
     promote.toml:4:22: `[` is not a valid glob over the names of commit statuses: unclosed character class; missing ']'
       hint: write it like `kustomization/{app}-{env}/*`
     promote.toml:4:22: `` is not a valid glob over the names of commit statuses: it is empty
+      hint: write it like `kustomization/{app}-{env}/*`
+    promote.toml:4:22: `x/{foo}` is not a valid glob over the names of commit statuses: {foo} is none of the names in braces: {app}, {group}, {env}, {version}
+      hint: write it like `kustomization/{app}-{env}/*`
+    promote.toml:4:22: `{flux,argo}/{ap}` is not a valid glob over the names of commit statuses: {ap} is none of the names in braces: {app}, {group}, {env}, {version}
       hint: write it like `kustomization/{app}-{env}/*`
     promote.toml:4:37: `10` is not a valid span of time: it is no span of time such as 90s, 10m or 1h
       hint: write it like `24h`, `90m` or `1d 12h`

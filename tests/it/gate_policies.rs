@@ -156,7 +156,7 @@ fn what_is_no_policy_has_its_place() {
       hint: docs/policies.md lists what an expression can ask
     promote.toml:8:12: the expression cannot be used: no field `tga`: app, group, image, version, tag, digest, previous, step, rollback
       hint: docs/policies.md lists what an expression can ask
-    promote.toml:6:14: the expression cannot be used: `&&` does not take bool and int
+    promote.toml:6:38: the expression cannot be used: `&&` does not take bool and int
       hint: docs/policies.md lists what an expression can ask
     promote.toml:6:18: the expression cannot be used: syntax error: mismatched input '<eof>'
       hint: docs/policies.md lists what an expression can ask

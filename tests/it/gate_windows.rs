@@ -112,6 +112,34 @@ fn what_can_never_be_is_refused_with_its_place() {
 }
 
 #[test]
+fn patterns_that_overlap_are_refused_and_others_are_not() {
+    let read = |one: &str, two: &str| {
+        let text = format!(
+            "version = 1\n[layout]\npaths = [\"{{app}}/{{env}}\"]\n[[environment]]\nname = \
+             \"dev\"\nwindows = [{{ {one} }}, {{ {two} }}]\n"
+        );
+        from_toml(&text).map(drop).map_err(|error| error.to_string())
+    };
+    let utc = |text: &str| format!("{text}, timezone = 'UTC'");
+    let ten = utc("cron = '0 10 * * 1', duration = '2h'");
+    let eleven = utc("cron = '0 11 * * 1', duration = '1h'");
+    let twelve = utc("cron = '0 12 * * 1', duration = '1h'");
+    let days = utc("allow = 'Mon 10:00-12:00'");
+    let monthly = utc("cron = '0 10 1 * *', duration = '2h'");
+    for (one, two) in [(&days, &eleven), (&ten, &eleven), (&eleven, &days), (&monthly, &monthly)] {
+        let said = read(one, two).unwrap_err();
+        assert!(said.contains("overlaps"), "{one} {two}: {said}");
+    }
+    let tokyo = "cron = '0 11 * * 1', duration = '1h', timezone = 'Asia/Tokyo'".to_owned();
+    let denied = utc("deny = 'Mon 11:00-11:30'");
+    for (one, two) in
+        [(&days, &twelve), (&ten, &twelve), (&ten, &tokyo), (&ten, &denied), (&ten, &monthly)]
+    {
+        assert_eq!(read(one, two), Ok(()), "{one} {two}");
+    }
+}
+
+#[test]
 fn days_that_are_not_there_are_refused_with_their_place() {
     let all = [
         bad("freezes = [{ from = '2026-02-30', to = '2026-03-01', timezone = 'UTC' }]"),

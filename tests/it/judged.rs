@@ -108,6 +108,7 @@ impl Judged {
             check: None,
             timelines: &self.timelines,
             dates: &self.dates,
+            lineages: &BTreeMap::new(),
             base: "",
             trailers: &self.trailers,
             holds: &self.holds,

@@ -118,6 +118,8 @@ mod krew;
 #[cfg(test)]
 mod kustomize_render;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod log;

@@ -1,6 +1,7 @@
 //! What is kept of a status: told again of the same commit, and carried on to
 //! those that come after it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -107,8 +108,11 @@ fn forge(dir: &Path, old: &str, new: &str) {
         let (head, others) = bytes[8..].split_at(length);
         let forged = [head, others].map(|part| {
             let body = String::from_utf8(part[64..].to_vec()).unwrap().replace(old, new);
-            let sum = Sha256::digest(&body);
-            sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + &body
+            let mut forged = String::new();
+            for byte in Sha256::digest(&body) {
+                write!(forged, "{byte:02x}").unwrap();
+            }
+            forged + &body
         });
         let length = u64::try_from(forged[0].len()).unwrap().to_be_bytes();
         fs::write(&path, [&length[..], forged.concat().as_bytes()].concat()).unwrap();

@@ -252,6 +252,14 @@ fn stages_are_named_by_flags_or_variables() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("tenant/prod/web") && said.contains("planned"), "{said}");
     assert_eq!(registry.tag("tenant/prod/web", "v1"), None);
+    // Credentials that are named have to be there, though nobody asks for them.
+    for name in ["SOURCE_AUTH_OVERRIDE", "DEST_AUTH_OVERRIDE"] {
+        let with = [variables.as_slice(), &[(name, "/not/there.json")]].concat();
+        let output = repo.run_with(&["registry", "copy", "web:v1"], &with);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(8), "{said}");
+        assert!(said.contains("`/not/there.json` cannot be read: it is not there"), "{said}");
+    }
     repo.says(&["registry", "copy", "web:v1"], 2);
     repo.says(&["registry", "copy", "web", "--source-registry", &source], 2);
 }
@@ -369,6 +377,32 @@ fn what_is_not_signed_is_refused() {
 }
 
 #[test]
+fn cosign_is_asked_for_whoever_the_config_names() {
+    let issuer = "issuer = \"https://issuer.example\"";
+    for (signer, flags) in [
+        (
+            format!("identity = \"ci@acme.example\", {issuer}"),
+            "--certificate-identity ci@acme.example --certificate-oidc-issuer https://issuer.example",
+        ),
+        (
+            format!("identity-regexp = \"^ci@\", {issuer}"),
+            "--certificate-identity-regexp ^ci@ --certificate-oidc-issuer https://issuer.example",
+        ),
+        ("key = \"awskms:///alias/acme\"".to_owned(), "--key awskms:///alias/acme"),
+    ] {
+        let (registry, repo) = two_stages(&format!("verify-signature = {{ {signer} }}"));
+        let path = cosign(&repo);
+        let output = repo.run_with(&["web@v2", "prod"], &[("PATH", path.as_str())]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        let digest = registry.tag("acme/dev/web", "v2").unwrap();
+        let image = format!("{}/acme/dev/web@{digest}", registry.host());
+        let asked = std::fs::read_to_string(repo.root.join("../bin/asked")).unwrap();
+        assert_eq!(asked, format!("verify {flags} --allow-http-registry -- {image}\n"));
+    }
+}
+
+#[test]
 fn a_registry_that_the_overlay_does_not_pull_from_is_told() {
     let registry = open();
     let host = registry.host();
@@ -477,4 +511,124 @@ fn versions_are_those_of_the_history_and_of_the_registry() {
     assert_eq!(rows[2]["registries"].as_array().unwrap().len(), 0);
     let said = repo.says(&["versions", "--online"], 0);
     assert!(said.contains("never") && said.contains("2 tags that move"), "{said}");
+}
+
+#[test]
+fn one_environment_does_not_silence_the_others() {
+    let (up, down) = (open(), Double::start(|_| Some(error(403, "DENIED", "not for you"))));
+    let repo = Repo::new(&[
+        ("dev", String::new()),
+        ("staging", String::new()),
+        ("prod", format!("registry = \"{}/acme/prod\"", up.host())),
+    ]);
+    repo.app("dev", &format!("{}/web", up.host()), "v2");
+    repo.app("staging", &format!("{}/web", down.host()), "v1");
+    repo.app("prod", &format!("{}/other/web", up.host()), "v1");
+    repo.commit("Start");
+    up.hold("web", "v2", &Image::single(1));
+    let document = repo.json(&["registry", "check", "web@v2"], 0);
+    let rows = document["rows"].as_array().unwrap();
+    let exists: Vec<_> = rows.iter().map(|row| row["exists"].as_bool()).collect();
+    assert_eq!(exists, [Some(true), None, None]);
+    let why = rows[2]["message"].as_str().unwrap();
+    assert!(why.contains("its `registry` in promote.toml is"), "{why}");
+    // Named alone, it is the answer.
+    repo.says(&["registry", "check", "web@v2", "prod"], 8);
+    let output = repo.run(&["versions", "web", "--online"]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("2026-01-02") && said.contains("DENIED"), "{said}");
+    assert!(said.contains("warning: prod pulls"), "{said}");
+}
+
+#[test]
+fn the_date_of_a_pinned_version_is_that_of_its_image() {
+    let registry = open();
+    let host = registry.host();
+    let repo = Repo::new(&[("dev", String::new())]);
+    registry.hold("web", "v2", &Image::single(1));
+    let pinned = registry.tag("web", "v2").unwrap();
+    repo.app("dev", &format!("{host}/web"), &format!("v2@{pinned}"));
+    repo.commit("Start");
+    registry.hold("web", "v2", &Image::dated("2027-01-01T00:00:00Z"));
+    let document = repo.json(&["versions", "web", "--online"], 0);
+    assert_eq!(document["rows"][0]["built"], "2026-01-02T03:04:05Z");
+    let said = repo.says(&["versions", "web", "--online"], 0);
+    assert!(said.contains("has v2 as another image than sha256:"), "{said}");
+}
+
+#[test]
+fn a_preview_needs_its_image_and_its_signature() {
+    let registry = open();
+    let host = registry.host();
+    let more = format!("registry = \"{host}/dev\"\nverify-signature = {{ key = \"cosign.pub\" }}");
+    let repo = Repo::new(&[("dev", more)]);
+    repo.app("dev", &format!("{host}/dev/web"), "v1");
+    repo.write("cosign.pub", "other\n");
+    repo.commit("Start");
+    let path = cosign(&repo);
+    let run = |code: i32| {
+        let args = ["preview", "create", "login", "web@v8"];
+        let output = repo.run_with(&args, &[("PATH", path.as_str())]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let said = run(3);
+    assert!(said.contains("GP002: ") && said.contains("does not have v8"), "{said}");
+    registry.hold("dev/web", "v8", &Image::single(1));
+    let said = run(3);
+    assert!(said.contains("GP014: cosign finds no signature"), "{said}");
+    assert!(!repo.root.join("apps/web/overlays/dev-preview-login").exists());
+    repo.write("cosign.pub", "good\n");
+    repo.commit("The key");
+    run(0);
+    assert!(repo.root.join("apps/web/overlays/dev-preview-login").exists());
+}
+
+#[test]
+fn a_word_that_is_not_understood_is_told_with_the_one_that_is() {
+    let (registry, repo) = two_stages("");
+    let image = format!("{}/acme/dev/web", registry.host());
+    let at = |word: &str| format!("{image}{word}");
+    for (args, hint) in [
+        (vec!["check", "web"], "check web@VERSION"),
+        (vec!["check", "web:v2", "prod"], "check web@v2 prod"),
+        (vec!["check", &image], &*format!("check {}", at(":VERSION"))),
+        (vec!["check", &at(":v2"), "prod"], &*format!("check {}", at(":v2"))),
+        (vec!["copy", "web", "prod"], "copy web@VERSION prod"),
+        (vec!["copy", "web:v2", "prod"], "copy web@v2 prod"),
+    ] {
+        let said = repo.says(&[&["registry"], args.as_slice()].concat(), 2);
+        assert!(said.contains(&format!("hint: git promote registry {hint}\n")), "{said}");
+    }
+    // A short name is one of Docker Hub, as everywhere: here a proxy that
+    // refuses it stands for that.
+    let closed = Double::start(|_| Some(error(403, "DENIED", "no way out")));
+    let to = closed.server.origin();
+    let variables = [("HTTPS_PROXY", to.as_str()), ("https_proxy", &to)];
+    let output = repo.run_with(&["registry", "check", "nginx:1.25"], &variables);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("docker.io does not answer"), "{said}");
+    assert!(said.contains("hint: curl -sSi https://registry-1.docker.io/v2/"), "{said}");
+    assert!(!closed.server.received().is_empty());
+}
+
+#[test]
+fn a_flag_that_would_do_nothing_is_refused() {
+    let repo = Repo::new(&[("dev", String::new()), ("prod", String::new())]);
+    let ends = ["--source-registry", "r.example", "--dest-registry", "s.example"];
+    for more in [["--from", "dev"], ["--image", "web"]] {
+        let args = [&["registry", "copy", "web:v1"], ends.as_slice(), &more].concat();
+        let said = repo.says(&args, 2);
+        assert!(said.contains(&format!("{} is for an app", more[0])), "{said}");
+    }
+    for end in ["registry", "stage", "auth-override"] {
+        for side in ["source", "dest"] {
+            let flag = format!("--{side}-{end}");
+            let said = repo.says(&["registry", "copy", "web@v1", "prod", &flag, "x"], 2);
+            assert!(said.contains(&flag) && said.contains("cannot be used with"), "{said}");
+        }
+    }
 }

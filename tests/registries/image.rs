@@ -45,6 +45,8 @@ pub(crate) struct Image {
     pub(crate) manifests: Vec<Part>,
     /// Manifests that stand under a tag of their own.
     pub(crate) tagged: Vec<(String, Part)>,
+    /// When it was made, where that matters.
+    pub(crate) created: Option<&'static str>,
 }
 
 impl Image {
@@ -63,7 +65,7 @@ impl Image {
     /// One platform with these layers; gives its descriptor.
     fn platform(&mut self, architecture: &str, layers: Vec<Vec<u8>>) -> Value {
         let config = json!({
-            "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z",
+            "architecture": architecture, "os": "linux", "created": self.created.unwrap_or("2026-01-02T03:04:05Z"),
             "config": { "Labels": {
                 "org.opencontainers.image.source": "https://git.example/acme/web",
                 "org.opencontainers.image.revision": "0123456789abcdef",
@@ -145,6 +147,13 @@ impl Image {
             subject = part;
         }
         self
+    }
+
+    /// An image of one platform that was made then.
+    pub(crate) fn dated(created: &'static str) -> Self {
+        let mut image = Self { created: Some(created), ..Self::default() };
+        image.platform("amd64", vec![noise(3_000, 1)]);
+        image
     }
 
     /// An image of one platform.

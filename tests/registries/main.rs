@@ -29,4 +29,6 @@ mod repo;
 #[path = "../forges/server.rs"]
 mod server;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tutorial;

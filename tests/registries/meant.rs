@@ -198,3 +198,63 @@ fn a_rollback_needs_the_registry_of_the_environment_alone() {
     repo.says(&["rollback", "prod", "web"], 0);
     assert!(repo.read(&at("prod")).contains("newTag: v1\n"));
 }
+
+/// dev and prod, each with a registry and a file of values that has a version in
+/// this field.
+fn values(field: &str, more: &str) -> (Double, Repo) {
+    let registry = Double::start(|_| None);
+    let host = registry.host();
+    let path =
+        format!("{{ path = \"{{env}}/{{app}}.yaml\", fields = [{{ path = \"{field}\" }}] }}");
+    let repo = Repo::laid_out(
+        &path,
+        &[
+            ("dev", format!("registry = \"{host}/dev\"")),
+            ("prod", format!("registry = \"{host}/prod\"\n{more}")),
+        ],
+    );
+    (registry, repo)
+}
+
+#[test]
+fn the_image_of_helm_values_is_named_beside_its_tag() {
+    let (registry, repo) = values("spec.values.image.tag", "pin = \"digest\"");
+    let host = registry.host();
+    for (name, tag) in [("dev", "v2"), ("prod", "v1")] {
+        let digest =
+            if name == "prod" { format!("sha256:{}", "1".repeat(64)) } else { String::new() };
+        let digest = if digest.is_empty() { digest } else { format!("      digest: {digest}\n") };
+        let text = format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: web}}\nspec:\n  \
+             chart: {{spec: {{chart: web, sourceRef: {{kind: HelmRepository, name: acme}}}}}}\n  \
+             values:\n    image:\n      registry: {host}\n      repository: {name}/web\n      tag: {tag}\n{digest}"
+        );
+        repo.write(&format!("{name}/web.yaml"), &text);
+    }
+    repo.commit("Start");
+    let said = repo.says(&["web@v2", "prod", "--drop-digest"], 5);
+    assert!(said.contains("/dev/web does not have v2"), "{said}");
+    registry.hold("dev/web", "v2", &Image::single(1));
+    repo.says(&["web@v2", "prod"], 0);
+    let digest = registry.tag("prod/web", "v2").unwrap();
+    assert!(repo.read("prod/web.yaml").contains(&digest));
+}
+
+#[test]
+fn a_version_that_names_no_image_is_told_and_let_through() {
+    let (_registry, repo) = values("appVersion", "pin = \"digest\"");
+    repo.write("dev/web.yaml", "appVersion: v2\n");
+    repo.write("prod/web.yaml", "appVersion: v1\n");
+    repo.commit("Start");
+    let said = repo.says(&["web@v2", "prod"], 0);
+    assert!(said.contains("warn  GP002") && said.contains("nothing tells which image"), "{said}");
+    assert_eq!(repo.read("prod/web.yaml"), "appVersion: v2\n");
+    let said = repo.says(&["registry", "check", "web@v2"], 5);
+    assert!(said.contains("nothing tells which registry"), "{said}");
+    repo.says(&["versions", "web", "--online"], 0);
+    let said = repo.says(&["registry", "copy", "web@v2", "prod"], 5);
+    assert!(said.contains("nothing tells which registry"), "{said}");
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let said = repo.says(&["web@v2", "prod", "--pin"], 5);
+    assert!(said.contains("nothing tells which registry"), "{said}");
+}

@@ -15,13 +15,17 @@ pub(crate) struct Repo {
 impl Repo {
     /// `environments` are each a name and what is said of it.
     pub(crate) fn new(environments: &[(&str, String)]) -> Self {
+        Self::laid_out("\"apps/{app}/overlays/{env}\"", environments)
+    }
+
+    /// The same with another path of the layout.
+    pub(crate) fn laid_out(path: &str, environments: &[(&str, String)]) -> Self {
         let dir = tempfile::Builder::new().prefix("promote-registries-").tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap().join("repo");
         std::fs::create_dir(&root).unwrap();
         let repo = Self { dir, root };
         repo.git(&["init", "-q", "-b", "main"]);
-        let mut config =
-            "version = 1\n[layout]\npaths = [\"apps/{app}/overlays/{env}\"]\n".to_owned();
+        let mut config = format!("version = 1\n[layout]\npaths = [{path}]\n");
         for (name, more) in environments {
             config.push_str(&format!("\n[[environment]]\nname = \"{name}\"\n{more}\n"));
         }

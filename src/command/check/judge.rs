@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{self, Waiver};
 use crate::config::{self, AllowedSigner, Config, GITOPS_PROMOTION, Hold, Holds, PROMOTE_TOML};
 use crate::discover::{self, CellKey};
-use crate::gate::{self, Answers, Case, Dated, Foreign, Past, Signers};
+use crate::gate::{self, Answers, Case, Dated, Foreign, Lineage, Past, Signers};
 use crate::git::{Change, Divergence, GitError, ObjectId, Repository, TreeSnapshot};
 use crate::history::Timeline;
 use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, Snapshot, SnapshotError};
@@ -17,6 +17,7 @@ use crate::report::{CheckReport, Verdict};
 use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::outside::{Fate, Questions};
+use super::super::source::lineages;
 use super::super::{Failure, held};
 use super::ends::Pair;
 use super::past;
@@ -166,18 +167,7 @@ impl Judging<'_> {
     fn fill(&self, report: &mut CheckReport) -> Result<(), Stop> {
         let (config, id) = self.config(report)?;
         report.config = Some(id);
-        let sides = Sides {
-            base: &self.change.before,
-            head: &self.change.after,
-            config: &config,
-            changed: &self.change.changed,
-            odd_names: self.change.odd_names,
-            search: true,
-        };
-        let proof = proof::prove(&sides)?;
-        if !proof.searched {
-            report.notes.push(NOT_SEARCHED.to_owned());
-        }
+        let proof = self.prove(&config, report)?;
         let promotions = plan::between(&config, &proof.before, &proof.after);
         let past = self.past(&config, &proof, &promotions)?;
         let targets: BTreeSet<EnvironmentName> =
@@ -211,6 +201,7 @@ impl Judging<'_> {
             }),
             timelines: &past.timelines,
             dates: &past.dates,
+            lineages: &past.lineages,
             base: &past.base,
             trailers: &self.trailers(),
             holds: &holds,
@@ -224,6 +215,23 @@ impl Judging<'_> {
         report.findings.extend(gate::evaluate(&case));
         report.promotions = promotions.into_iter().map(|planned| planned.promotion).collect();
         Ok(())
+    }
+
+    /// What the change does.
+    fn prove(&self, config: &Config, report: &mut CheckReport) -> Result<Proof, Stop> {
+        let sides = Sides {
+            base: &self.change.before,
+            head: &self.change.after,
+            config,
+            changed: &self.change.changed,
+            odd_names: self.change.odd_names,
+            search: true,
+        };
+        let proof = proof::prove(&sides)?;
+        if !proof.searched {
+            report.notes.push(NOT_SEARCHED.to_owned());
+        }
+        Ok(proof)
     }
 
     /// The fetch that brings the past, with its files.
@@ -273,6 +281,7 @@ impl Judging<'_> {
         let Some(base) = self.repo.commit_of(self.change.base)? else { return Ok(past) };
         past.base = base.to_string();
         past.history = if self.repo.is_shallow() { Past::CutOff } else { Past::Whole };
+        past.lineages = lineages(self.repo, promotions);
         let keys: Vec<CellKey> = promotions.iter().flat_map(cells_of).collect();
         let keys: BTreeSet<&CellKey> = keys.iter().collect();
         let ground = Ground { repo: self.repo, config, base };
@@ -399,6 +408,7 @@ fn read_config(snapshot: &TreeSnapshot) -> Result<Option<(Config, String)>, Stop
 struct PastVersions {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    lineages: BTreeMap<CellKey, Lineage>,
     /// The id of the base, where it is a commit.
     base: String,
     history: Past,
@@ -409,6 +419,7 @@ impl Default for PastVersions {
         Self {
             timelines: BTreeMap::new(),
             dates: BTreeMap::new(),
+            lineages: BTreeMap::new(),
             base: String::new(),
             history: Past::None,
         }

@@ -1,6 +1,7 @@
 //! `git promote config`: what holds here, and whether the file is right.
 
 mod images;
+mod odd;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -105,6 +106,7 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let (lines, warnings) = windows::told(&config, context.now);
     text.extend(lines);
     let warnings = warnings.into_iter().chain(images::told(&config));
+    let warnings = warnings.chain(odd::told(&config, context.now));
     let mut remarks: Vec<Remark> = warnings.map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
@@ -161,10 +163,24 @@ fn ownership(
         }
         say(protected(environment), environment.name.as_str(), &unowned, &by);
     }
-    let found = owners.of(&RepoPath::root().join(config::PROMOTE_TOML));
-    let unowned = if found.is_empty() { vec![config::PROMOTE_TOML.to_owned()] } else { Vec::new() };
-    say(any, config::PROMOTE_TOML, &unowned, &found.into_iter().collect());
+    for path in binding(snapshot, config)? {
+        let found = owners.of(&path);
+        let unowned = if found.is_empty() { vec![path.to_string()] } else { Vec::new() };
+        say(any, path.as_str(), &unowned, &found.into_iter().collect());
+    }
     Ok(remarks)
+}
+
+/// The files that the rules stand in: the config, what it names, and the holds
+/// where there are some.
+fn binding(snapshot: &TreeSnapshot, config: &Config) -> Result<Vec<RepoPath>, Failure> {
+    let mut files = vec![RepoPath::root().join(config::PROMOTE_TOML)];
+    files.extend(config.named_files());
+    let holds = RepoPath::normalize(config::HOLDS).unwrap_or_default();
+    if snapshot.read(&holds)?.is_some() {
+        files.push(holds);
+    }
+    Ok(files)
 }
 
 /// The file of code owners that the forge reads, and where it is.

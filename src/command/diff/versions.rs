@@ -21,9 +21,10 @@ pub(super) fn run(
 ) -> Result<Answer, Failure> {
     let between = Between { context, workspace, app, from: &from, to: &to };
     let mut remarks = workspace.config_notes();
-    let source = AppSource { context, workspace, app };
-    let compare = source.compare(&from, &to);
-    let clone = source.clone(args.source.as_deref());
+    let source = AppSource { repo: &workspace.repo, app };
+    let compare = source.compare(&workspace.config, (&from, &to));
+    let named = args.source.as_deref().map(|dir| context.directory.join(dir));
+    let clone = named.or_else(|| source.clone());
     let log = match (&clone, from == to) {
         (Some(dir), false) => match source.commits(dir, (&from, &to)) {
             Ok(found) => Some(found),

@@ -68,6 +68,13 @@ impl Questions<'_> {
         Ok(answers)
     }
 
+    /// Asks registries alone, and who signed what they have.
+    pub(super) fn images(self) -> Result<Answers, Failure> {
+        let mut answers = Answers::default();
+        registry::ask(self, &mut answers)?;
+        Ok(answers)
+    }
+
     /// How the apps are in the environments that their versions come from.
     fn health(&self, asker: &Asker<'_>, answers: &mut Answers) -> Result<(), Failure> {
         let subjects = self.subjects();

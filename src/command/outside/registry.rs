@@ -44,9 +44,11 @@ pub(super) fn ask(questions: Questions<'_>, answers: &mut Answers) -> Result<(),
 fn is_asked(questions: Questions<'_>, environment: &Environment, planned: &Planned) -> bool {
     let images = &environment.images;
     let promotion = &planned.promotion;
-    images.registry.is_some()
-        || images.pin
-        || images.signature.is_some()
+    let places = Places { config: questions.ground.config, inventory: questions.inventory };
+    // Nobody can be asked for what has no name.
+    let named = places.names_an_image(&promotion.app, &promotion.image);
+    images.signature.is_some()
+        || named && (images.registry.is_some() || images.pin)
         || is_pinned_anew(questions, promotion)
 }
 

@@ -10,7 +10,7 @@ use crate::report::{PreviewAction, PreviewRow};
 use super::super::promote::{self, Request, What};
 use super::super::{Answer, Context, Failure, Remark, Workspace};
 use super::deliver::{Delivering, Planned};
-use super::{CreateArgs, name};
+use super::{CreateArgs, images, name};
 
 /// `git promote preview create`
 pub(super) fn run(context: &Context, args: &CreateArgs) -> Result<Answer, Failure> {
@@ -22,12 +22,13 @@ pub(super) fn run(context: &Context, args: &CreateArgs) -> Result<Answer, Failur
     }
     let here = || -> Result<bool, Failure> {
         let workspace = Workspace::open(context)?;
-        Ok(Making { args, name: &name, app: &app, version: &version }.is_overwrite(&workspace))
+        Ok(Making { context, args, name: &name, app: &app, version: &version }
+            .is_overwrite(&workspace))
     };
     if args.selector.is_empty() && here().unwrap_or_default() {
         return overwrite((context, args), &name, (&app, &version));
     }
-    let making = Making { args, name: &name, app: &app, version: &version };
+    let making = Making { context, args, name: &name, app: &app, version: &version };
     delivery.perform(&|workspace| making.plan(workspace))
 }
 
@@ -68,6 +69,7 @@ fn overwrite(
 }
 
 struct Making<'a> {
+    context: &'a Context,
     args: &'a CreateArgs,
     name: &'a Name,
     app: &'a str,
@@ -106,6 +108,7 @@ impl Making<'_> {
             list_in: list_in.as_ref(),
         };
         let changes = preview::create(source, self.name)?;
+        images::ask(self.context, workspace, (&found.inventory, &plan))?;
         let (app, version) = (found.app.to_string(), self.version.to_string());
         let mut remarks: Vec<Remark> =
             changes.warnings.into_iter().chain(plan.notes).map(Remark::Warning).collect();

@@ -2,6 +2,7 @@
 
 mod create;
 mod deliver;
+mod images;
 mod list;
 mod overwrite;
 mod remove;

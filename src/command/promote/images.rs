@@ -30,12 +30,16 @@ impl Promoting<'_> {
         let moved = plan.promotions.iter().map(|planned| &planned.promotion);
         let moved = moved.map(|p| ((&p.app, p.image.as_str()), &p.version));
         let current = plan.current.iter().map(|(app, image, pin)| ((app, image.as_str()), pin));
-        let bare: Vec<_> = moved.chain(current).filter(|(_, pin)| pin.digest.is_none()).collect();
+        let places = Places { config: &self.workspace.config, inventory };
+        // A version that names no image has no digest; whoever asks for one is told.
+        let named =
+            |(app, image): (&AppId, &str)| self.args.pin || places.names_an_image(app, image);
+        let bare = moved.chain(current).filter(|(_, pin)| pin.digest.is_none());
+        let bare: Vec<_> = bare.filter(|(image, _)| named(*image)).collect();
         if bare.is_empty() {
             return Ok(digests);
         }
         let registries = registries(Some(&self.workspace.repo))?;
-        let places = Places { config: &self.workspace.config, inventory };
         for ((app, image), pin) in bare {
             let from = places.vouching(&plan.to, (app, image, pin), &|_| false);
             let entering = Entering {
@@ -86,9 +90,11 @@ impl Promoting<'_> {
             return Ok(Vec::new());
         };
         let mut routes = Vec::new();
-        for promotion in plan.promotions.iter().map(|planned| &planned.promotion) {
+        let before = Places { config, inventory };
+        let promotions = plan.promotions.iter().map(|planned| &planned.promotion);
+        for promotion in promotions.filter(|p| before.names_an_image(&p.app, &p.image)) {
             let entering = Entering {
-                before: Places { config, inventory },
+                before,
                 after: Places { config, inventory: &evidence.proof.after },
                 image: (&promotion.app, promotion.image.as_str()),
                 version: &promotion.version,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::Waiver;
 use crate::config::Holds;
 use crate::discover::{Cell, CellKey, Inventory};
-use crate::gate::{self, Answers, Case, Dated, Past};
+use crate::gate::{self, Answers, Case, Dated, Lineage, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
@@ -16,12 +16,14 @@ use super::super::dates::dates;
 use super::super::evidence::{Ground, Reach, cells_of, timelines};
 use super::super::held::holds;
 use super::super::outside::{Fate, Questions};
+use super::super::source::lineages;
 use super::{Promoting, Way};
 
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
     dates: BTreeMap<String, Dated>,
+    lineages: BTreeMap<CellKey, Lineage>,
     holds: Holds,
     pub(super) proof: Proof,
     pub(super) answers: Option<Answers>,
@@ -50,7 +52,8 @@ impl Promoting<'_> {
         let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        Ok(Evidence { proof, timelines, dates, holds, answers })
+        let lineages = lineages(&self.workspace.repo, &plan.promotions);
+        Ok(Evidence { timelines, dates, lineages, holds, proof, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -111,7 +114,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, dates, proof, answers, holds } = evidence;
+        let Evidence { timelines, dates, lineages, holds, proof, answers } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -129,6 +132,7 @@ impl Promoting<'_> {
             check: None,
             timelines,
             dates,
+            lineages,
             base: &self.workspace.base.to_string(),
             trailers: &given(&self.args.trailers),
             holds,

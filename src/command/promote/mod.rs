@@ -266,7 +266,7 @@ impl Promoting<'_> {
         let Effects { effects, dead } = diff::effects(world, &plan)?;
         remarks.extend(dead.into_iter().map(Remark::Warning));
         let mut report = self.report(effects, &plan, findings);
-        let (changes, untold) = source::changes(self.context, self.workspace, &report.promotions);
+        let (changes, untold) = source::changes(self.workspace, &report.promotions);
         report.changes = changes;
         remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
         let routes = self.routes(&inventory, &plan, &evidence)?;

@@ -1,5 +1,6 @@
 //! `git promote registry check APP@VERSION [ENV]`
 
+use crate::discover::Cell;
 use crate::model::{AppId, EnvironmentName, ImageRef, Pin};
 use crate::output::{self, Format};
 use crate::registry::{Found, Registries, RegistryError, RepositoryName};
@@ -13,13 +14,47 @@ use super::place::Places;
 use super::{CheckArgs, registries};
 
 pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
-    // An image that is named with its registry needs no repository.
-    let image = args.version.parse::<ImageRef>().ok();
-    let image = image.filter(|image| image.repository.contains('/') && !image.pin.is_empty());
+    let word = args.version.as_str();
+    // An image that is named with its registry, or a short name of Docker Hub,
+    // needs no repository.
+    let image = word.parse::<ImageRef>().ok();
+    let image = image.filter(|image| image.repository.contains('/') || !word.contains('@'));
     match (image, &args.environment) {
-        (Some(image), None) if !is_app(context, &args.version) => by_itself(context, &image),
+        (Some(image), environment) if !is_app(context, word) => {
+            if image.pin.is_empty() {
+                return Err(untagged(word, image.repository.contains('/')));
+            }
+            let short = word.split_once(':').filter(|_| !image.repository.contains('/'));
+            if let Some((name, tag)) =
+                short.filter(|(name, _)| is_app(context, &format!("{name}@")))
+            {
+                let message = format!("`{word}` could be the app {name} or an image of Docker Hub");
+                let at = environment.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+                return Err(Failure::usage(message)
+                    .hint(format!("git promote registry check {name}@{tag}{at}"))
+                    .hint(format!("git promote registry check docker.io/library/{word}")));
+            }
+            if environment.is_some() {
+                let message = format!("`{word}` is an image, and only an app is in an environment");
+                return Err(
+                    Failure::usage(message).hint(format!("git promote registry check {word}"))
+                );
+            }
+            if !args.images.is_empty() {
+                return Err(Failure::usage("--image is for the images of an app")
+                    .hint(format!("git promote registry check {word}")));
+            }
+            by_itself(context, &image)
+        }
         _ => of_app(context, args),
     }
+}
+
+/// A word without any version.
+fn untagged(word: &str, image: bool) -> Failure {
+    let at = if image { ':' } else { '@' };
+    Failure::usage(format!("`{word}` names no version"))
+        .hint(format!("git promote registry check {word}{at}VERSION"))
 }
 
 /// Whether the word before the `@` is an app of a repository here.
@@ -44,11 +79,16 @@ pub(super) fn app(
     }
 }
 
-/// `APP@VERSION`.
-pub(super) fn split(word: &str) -> Result<(&str, Pin), Failure> {
+/// `APP@VERSION`; a hint shows the `command` with it.
+pub(super) fn split<'w>(
+    word: &'w str,
+    (command, to): (&str, Option<&str>),
+) -> Result<(&'w str, Pin), Failure> {
     let Some((name, version)) = word.split_once('@').filter(|(name, _)| !name.is_empty()) else {
+        let (name, version) = word.rsplit_once(':').unwrap_or((word, "VERSION"));
+        let to = to.map(|to| format!(" {to}")).unwrap_or_default();
         return Err(Failure::usage(format!("`{word}` names no app with a version"))
-            .hint("git promote registry check web@v1.2.3"));
+            .hint(format!("git promote registry {command} {name}@{version}{to}")));
     };
     Ok((name, version.parse()?))
 }
@@ -83,7 +123,7 @@ fn by_itself(context: &Context, image: &ImageRef) -> Result<Answer, Failure> {
 }
 
 fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
-    let (name, version) = split(&args.version)?;
+    let (name, version) = split(&args.version, ("check", args.environment.as_deref()))?;
     let workspace = Workspace::open(context)?;
     let wanted =
         args.environment.as_deref().map(|name| environment(&workspace, name)).transpose()?;
@@ -109,7 +149,7 @@ fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
     let enough = if known { heard.images == images.len() } else { heard.images > 0 };
     let exit = match heard.error {
         _ if enough => Exit::Done,
-        Some(code) => git_exit(code),
+        Some(exit) => exit,
         None => Exit::NotFound,
     };
     Ok(answer(context, rows, exit))
@@ -120,7 +160,7 @@ fn of_app(context: &Context, args: &CheckArgs) -> Result<Answer, Failure> {
 #[derive(Default)]
 struct Heard {
     images: usize,
-    error: Option<u8>,
+    error: Option<Exit>,
 }
 
 struct Asking<'a> {
@@ -138,9 +178,18 @@ impl Asking<'_> {
         heard: &mut Heard,
     ) -> Result<Vec<ImageRow>, Failure> {
         let mut grouped: Vec<(RepositoryName, Vec<EnvironmentName>)> = Vec::new();
+        let mut rows = Vec::new();
         for environment in environments {
-            let Some(name) = self.places.repository(environment, (self.app, image))? else {
-                continue;
+            let name = match self.places.repository(environment, (self.app, image)) {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                // One environment does not silence the others.
+                Err(failure) if environments.len() > 1 => {
+                    heard.error.get_or_insert(failure.exit);
+                    rows.push(self.unknown(environment, (image, version), &failure));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
             };
             match grouped.iter_mut().find(|(other, _)| *other == name) {
                 Some((_, names)) => names.push(environment.clone()),
@@ -152,7 +201,7 @@ impl Asking<'_> {
             let (found, unknown) = match answer {
                 Ok(found) => (found.map(facts), None),
                 Err(error) => {
-                    heard.error.get_or_insert(error.exit_code());
+                    heard.error.get_or_insert(git_exit(error.exit_code()));
                     (None, Some(told(&error)))
                 }
             };
@@ -166,14 +215,38 @@ impl Asking<'_> {
                 unknown,
             }
         };
-        Ok(grouped.into_iter().map(row).collect())
+        rows.splice(0..0, grouped.into_iter().map(row));
+        Ok(rows)
+    }
+
+    /// The row of an environment of which it cannot be told where it pulls from.
+    fn unknown(
+        &self,
+        environment: &EnvironmentName,
+        (image, version): (&str, &Pin),
+        why: &Failure,
+    ) -> ImageRow {
+        let cell = self.places.inventory.cell(environment, self.app, image);
+        ImageRow {
+            app: Some(self.app.clone()),
+            image: image.to_owned(),
+            environments: vec![environment.clone()],
+            repository: cell.and_then(Cell::repository).unwrap_or(image).to_owned(),
+            version: version.clone(),
+            found: None,
+            unknown: Some(with_hint(&why.message, why.hints.first())),
+        }
     }
 }
 
 /// What went wrong, with what helps.
 fn told(error: &RegistryError) -> String {
-    let hint = error.hint().map(|hint| format!(" ({hint})"));
-    format!("{error}{}", hint.unwrap_or_default())
+    with_hint(&error.to_string(), error.hint().as_ref())
+}
+
+fn with_hint(message: &str, hint: Option<&String>) -> String {
+    let hint = hint.map(|hint| format!(" ({hint})"));
+    format!("{message}{}", hint.unwrap_or_default())
 }
 
 fn facts(found: Found) -> ImageFacts {

@@ -38,7 +38,7 @@ impl Route {
 }
 
 pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure> {
-    let (name, version) = split(&args.version)?;
+    let (name, version) = split(&args.version, ("copy", args.environment.as_deref()))?;
     let workspace = Workspace::open(context)?;
     let to = environment(&workspace, args.environment.as_deref().unwrap_or_default())?;
     let (app, inventory) = app(context, &workspace, name)?;

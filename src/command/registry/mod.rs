@@ -84,23 +84,53 @@ pub struct CopyArgs {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// The registry, with a path if there is one; or `SOURCE_REGISTRY`
-    #[arg(long, value_name = "REGISTRY", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "REGISTRY",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub source_registry: Option<String>,
     /// The part of the path behind it; or `SOURCE_STAGE`
-    #[arg(long, value_name = "STAGE", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "STAGE",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub source_stage: Option<String>,
     /// A file of credentials for the source, of docker or of Google's cloud; or
     /// `SOURCE_AUTH_OVERRIDE`
-    #[arg(long, value_name = "FILE", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub source_auth_override: Option<PathBuf>,
     /// The registry that it is copied to; or `DEST_REGISTRY`
-    #[arg(long, value_name = "REGISTRY", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "REGISTRY",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub dest_registry: Option<String>,
     /// The part of the path behind it; or `DEST_STAGE`
-    #[arg(long, value_name = "STAGE", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "STAGE",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub dest_stage: Option<String>,
     /// A file of credentials for the destination; or `DEST_AUTH_OVERRIDE`
-    #[arg(long, value_name = "FILE", help_heading = "Without a repository")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Without a repository",
+        conflicts_with = "environment"
+    )]
     pub dest_auth_override: Option<PathBuf>,
 }
 
@@ -115,7 +145,7 @@ pub fn run(context: &Context, args: &RegistryArgs) -> Result<Answer, Failure> {
 
 /// Registries, with the credentials of this machine.
 pub(super) fn registries(repo: Option<&Repository>) -> Result<Registries, Failure> {
-    with_keys(repo, Keys::of_this_machine(None))
+    with_keys(repo, Keys::of_this_machine(None)?)
 }
 
 fn with_keys(repo: Option<&Repository>, keys: Keys) -> Result<Registries, Failure> {

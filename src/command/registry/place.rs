@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::discover::{Cell, Inventory};
-use crate::model::{AppId, EnvironmentName, Pin, quoted};
+use crate::model::{AppId, EnvironmentName, Pin, SiteKind, quoted};
 use crate::registry::RepositoryName;
 
 use super::super::{Exit, Failure};
@@ -35,8 +35,19 @@ impl Places<'_> {
                 Ok(Some(RepositoryName { plain: registry.plain, ..pulled }))
             }
             Some(pulled) => Err(elsewhere(environment, &registry, (&pulled, cell))),
+            None if !self.names_an_image(app, image) => Ok(None),
             None => Ok(Some(registry.below(last(image))?)),
         }
+    }
+
+    /// Whether it is an image that is known by its name, and not a field that
+    /// holds a version of whatever.
+    pub(in super::super) fn names_an_image(self, app: &AppId, image: &str) -> bool {
+        let cells = self.inventory.cells.iter();
+        let cells = cells.filter(|(key, _)| key.app == *app && key.image == image);
+        let mut sites = cells.flat_map(|(_, cell)| &cell.sites).peekable();
+        sites.peek().is_none()
+            || sites.any(|site| site.kind != SiteKind::Field || site.repository.is_some())
     }
 
     /// The registry that the config gives an environment.

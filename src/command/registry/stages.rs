@@ -17,6 +17,13 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     if image.pin.is_empty() {
         return Err(no_image(&args.version));
     }
+    if let Some(flag) = [("--from", args.from.is_some()), ("--image", !args.images.is_empty())]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    {
+        let message = format!("{flag} is for an app and its environment, and none is named");
+        return Err(Failure::usage(message).hint("git promote registry copy APP@VERSION ENV"));
+    }
     let said = |flag: &Option<String>, name: &str| flag.clone().or_else(|| variable(name));
     let source = (said(&args.source_registry, "SOURCE_REGISTRY"), "--source-registry");
     let target = (said(&args.dest_registry, "DEST_REGISTRY"), "--dest-registry");
@@ -29,7 +36,7 @@ pub(super) fn run(context: &Context, args: &CopyArgs) -> Result<Answer, Failure>
     let keys = both(
         (from.clone(), file(&args.source_auth_override, "SOURCE_AUTH_OVERRIDE")),
         (to.clone(), file(&args.dest_auth_override, "DEST_AUTH_OVERRIDE")),
-    );
+    )?;
     let repo = Repository::open(&context.directory).ok();
     let registries = with_keys(repo.as_ref(), keys)?;
     let (version, digest) = (image.pin.clone(), image.pin.digest);
@@ -70,8 +77,8 @@ fn place(
 fn both(
     source: (RepositoryName, Option<PathBuf>),
     target: (RepositoryName, Option<PathBuf>),
-) -> Keys {
-    let (from, source) = (source.0, Keys::of_this_machine(source.1));
-    let target = Keys::of_this_machine(target.1);
-    Keys::new(move |name| if *name == from { source.find(name) } else { target.find(name) })
+) -> Result<Keys, Failure> {
+    let (from, source) = (source.0, Keys::of_this_machine(source.1)?);
+    let target = Keys::of_this_machine(target.1)?;
+    Ok(Keys::new(move |name| if *name == from { source.find(name) } else { target.find(name) }))
 }

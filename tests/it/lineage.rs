@@ -1,0 +1,85 @@
+//! GP003 by the app's own repository, where tags do not tell which version is
+//! newer.
+
+use std::path::{Path, PathBuf};
+
+use crate::kit::{line, put, run, save};
+use crate::testkit::Sandbox;
+
+/// A clone of the app: two commits on main and one beside them, whose images
+/// are tagged by branch and commit.
+fn app(sandbox: &Sandbox) -> (PathBuf, [String; 3]) {
+    let dir = sandbox.dir.path().join("web");
+    std::fs::create_dir(&dir).unwrap();
+    let git = |args: &[&str]| sandbox.git_in(&dir, args);
+    git(&["init", "-q", "-b", "main"]);
+    let commit = |branch: &str| {
+        git(&["commit", "-q", "--allow-empty", "-m", branch]);
+        format!("{branch}-{}", &git(&["rev-parse", "HEAD"])[..10])
+    };
+    let (older, newer) = (commit("main"), commit("main"));
+    git(&["checkout", "-q", "-b", "topic", "HEAD~1"]);
+    (dir.clone(), [older, newer, commit("topic")])
+}
+
+/// What GP003 says of a promotion to staging, and how it ends.
+fn asked(clone: Option<&Path>, (from, to): (&str, &str)) -> (i32, String) {
+    let repo = line();
+    if let Some(dir) = clone {
+        configure(&repo, dir);
+    }
+    put(&repo, "web", "staging", from);
+    put(&repo, "web", "dev", to);
+    let word = format!("web@{to}");
+    let output = run(&repo, &[&word, "staging", "-n", "-o", "json"]).output();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut findings = document["findings"].as_array().unwrap().iter();
+    let found = findings.find(|finding| finding["rule"] == "GP003").unwrap();
+    let said = format!("{}: {}", found["result"].as_str().unwrap(), found["message"]);
+    (output.status.code().unwrap(), said)
+}
+
+fn configure(repo: &Sandbox, dir: &Path) {
+    repo.git(["config", "promote.web.source", dir.to_str().unwrap()]);
+}
+
+#[test]
+fn commits_tell_where_tags_do_not() {
+    let home = line();
+    let (dir, [older, newer, beside]) = app(&home);
+    let (code, said) = asked(None, (&newer, &older));
+    assert!(code == 0 && said.contains("did not run"), "without a clone nobody knows: {said}");
+    let (code, said) = asked(Some(&dir), (&newer, &older));
+    assert!(code == 3 && said.starts_with("fail") && said.contains("is older than"), "{said}");
+    let (code, said) = asked(Some(&dir), (&older, &newer));
+    assert!(code == 0 && said.starts_with("pass") && said.contains("comes from"), "{said}");
+    let (code, said) = asked(Some(&dir), (&newer, &beside));
+    assert!(code == 0 && said.starts_with("warn") && said.contains("nor that from it"), "{said}");
+    let (code, said) = asked(Some(&dir), (&newer, "main-0123456789"));
+    assert!(code == 0 && said.contains("whether it is newer is not known"), "{said}");
+    assert!(said.contains("has no tag for main-0123456789"), "{said}");
+    // Where tags tell, nobody is asked.
+    let (code, said) = asked(Some(&dir), ("v8.0.0", "v8.1.0"));
+    assert!(code == 0 && said.contains("v8.1.0 is newer than v8.0.0"), "{said}");
+}
+
+#[test]
+fn check_asks_the_same_clone() {
+    let repo = line();
+    let (dir, [older, newer, _]) = app(&repo);
+    configure(&repo, &dir);
+    put(&repo, "web", "staging", &newer);
+    put(&repo, "web", "dev", &older);
+    put(&repo, "web", "staging", &older);
+    let check = run(&repo, &["check", "HEAD~1..HEAD"]);
+    let text = check.text();
+    assert!(text.starts_with("exit 3") && text.contains("is older than"), "{text}");
+    // Where it is cut off it tells nothing.
+    let short = repo.dir.path().join("short");
+    let from = format!("file://{}", dir.display());
+    repo.git(["clone", "-q", "--depth=1", "--branch=main", &from, short.to_str().unwrap()]);
+    configure(&repo, &short);
+    save(&repo, "More", &[]);
+    let text = run(&repo, &["check", "HEAD~2..HEAD~1", "-v"]).text();
+    assert!(text.contains("whether it is newer is not known"), "{text}");
+}
