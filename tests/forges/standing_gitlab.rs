@@ -24,7 +24,7 @@ fn version(id: u64, head: &str, time: &str) -> Value {
     })
 }
 
-fn approval(name: &str, time: Value) -> Value {
+fn approval(name: &str, time: &Value) -> Value {
     json!({"user": user(name), "approved_at": time})
 }
 
@@ -80,14 +80,14 @@ fn now(changes: &Value) -> Answers {
 #[test]
 fn approvals_of_the_present_head_count() {
     let by = [
-        approval("ada", json!("2026-01-02T04:00:00.501Z")),
-        approval("carol", json!("2026-01-02T04:00:00.500Z")),
-        approval("dan", json!("2026-01-02T05:00:01.000+01:00")),
-        approval("eve", json!("2026-01-02T03:30:00.000Z")),
+        approval("ada", &json!("2026-01-02T04:00:00.501Z")),
+        approval("carol", &json!("2026-01-02T04:00:00.500Z")),
+        approval("dan", &json!("2026-01-02T05:00:01.000+01:00")),
+        approval("eve", &json!("2026-01-02T03:30:00.000Z")),
         // The one who opened it, as a setting of the project allows.
-        approval("Bot", json!("2026-01-02T05:00:00.000Z")),
+        approval("Bot", &json!("2026-01-02T05:00:00.000Z")),
         // GitLab before 18.
-        approval("frank", Value::Null),
+        approval("frank", &Value::Null),
     ];
     let all = answers().with(&format!("{ONE}/approvals"), &approved(&by));
     let (server, forge) = forge(all);
@@ -107,16 +107,16 @@ fn approvals_of_the_present_head_count() {
 #[test]
 fn without_a_time_one_is_of_the_only_push() {
     let by = approved(&[json!({"user": user("ada")})]);
-    let once = json!([version(11, HEAD, "2026-01-02T03:00:00.000Z")]);
+    let single = json!([version(11, HEAD, "2026-01-02T03:00:00.000Z")]);
     let all = answers().with(&format!("{ONE}/approvals"), &by);
-    let one = all.clone().with(&format!("{ONE}/versions"), &once);
+    let one = all.clone().with(&format!("{ONE}/versions"), &single);
     assert_eq!(told(&standing(one).unwrap()), ["+ada now"]);
     assert_eq!(told(&standing(all).unwrap()), ["+ada ?"]);
 }
 
 #[test]
 fn a_push_that_is_not_taken_up_yet_is_after_all_approvals() {
-    let late = approved(&[approval("ada", json!("2026-01-02T09:00:00.000Z"))]);
+    let late = approved(&[approval("ada", &json!("2026-01-02T09:00:00.000Z"))]);
     let undated = approved(&[json!({"user": user("ada")})]);
     let elsewhere = json!([version(11, "aaaa", "2026-01-02T03:00:00.000Z")]);
     for by in [&late, &undated] {
@@ -133,14 +133,14 @@ fn a_push_that_is_not_taken_up_yet_is_after_all_approvals() {
             .with(&format!("{ONE}/versions"), &versions);
         assert_eq!(told(&standing(all).unwrap()), ["+ada ?"]);
     }
-    let odd = approved(&[approval("ada", json!("today"))]);
+    let odd = approved(&[approval("ada", &json!("today"))]);
     let all = answers().with(&format!("{ONE}/approvals"), &odd);
     assert_eq!(told(&standing(all).unwrap()), ["+ada ?"]);
 }
 
 #[test]
 fn who_asks_for_changes_is_told() {
-    let by = [approval("grace", json!("2026-01-02T05:00:00.000Z"))];
+    let by = [approval("grace", &json!("2026-01-02T05:00:00.000Z"))];
     let reviewers = json!([
         reviewer("grace", "requested_changes"),
         reviewer("dan", "requested_changes"),
@@ -193,7 +193,7 @@ fn lists_are_read_to_their_end() {
         match received.path.strip_prefix(ONE).unwrap() {
             "" => Reply::json(200, &json!({"author": user("bot"), "sha": HEAD})),
             "/approvals" => {
-                let by = [approval("ada", json!("2026-01-02T03:30:00.000Z"))];
+                let by = [approval("ada", &json!("2026-01-02T03:30:00.000Z"))];
                 Reply::json(200, &approved(&by))
             }
             "/reviewers" if more => page(json!([reviewer("dan", "requested_changes")])),
