@@ -58,6 +58,8 @@ mod standing_bitbucket;
 #[cfg(test)]
 mod standing_gitea;
 #[cfg(test)]
+mod standing_github;
+#[cfg(test)]
 mod standing_gitlab;
 #[cfg(test)]
 mod store;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::forge::common::{line, seconds};
+use crate::forge::standing::{Person, Standing, Word};
 use crate::forge::{Check, CheckState, Request};
 
 #[derive(Deserialize)]
@@ -95,6 +96,56 @@ pub(super) struct Team {
 pub(super) struct Review {
     /// None where the account is gone.
     pub(super) user: Option<User>,
+}
+
+/// A pull request, as far as it tells how it stands.
+#[derive(Deserialize)]
+pub(super) struct Now {
+    head: Head,
+    user: Option<User>,
+    /// `None` while GitHub looks.
+    mergeable: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+}
+
+/// What somebody said of it.
+#[derive(Deserialize)]
+pub(super) struct Said {
+    user: Option<User>,
+    state: String,
+    commit_id: Option<String>,
+}
+
+impl Now {
+    /// The older words first.
+    pub(super) fn standing(&self, said: &[Said]) -> Standing {
+        let person = |user: &Option<User>| user.as_ref().map(|user| Person::from(&*user.login));
+        let word = |said: &Said| {
+            let word = match &*said.state {
+                "APPROVED" => Word::Approved,
+                "CHANGES_REQUESTED" => Word::Rejected,
+                "DISMISSED" => Word::Withdrawn,
+                // A comment takes nothing back.
+                _ => return None,
+            };
+            let current = said.commit_id.as_deref() == Some(&self.head.sha);
+            Some((person(&said.user)?, word, Some(current)))
+        };
+        let author = person(&self.user).unwrap_or_default();
+        let conflicts = self.mergeable.map(|can| !can);
+        Standing::of(&author, said.iter().filter_map(word), conflicts)
+    }
+}
+
+/// That somebody is in a team.
+#[derive(Deserialize)]
+pub(super) struct Membership {
+    /// `pending` until they have agreed.
+    pub(super) state: String,
 }
 
 #[derive(Deserialize)]

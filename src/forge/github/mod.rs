@@ -12,11 +12,13 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use self::answer::{Asked, Milestone, Pull, Review, Run, Runs, Status, Statuses};
+use self::answer::{
+    Asked, Membership, Milestone, Now, Pull, Review, Run, Runs, Said, Status, Statuses,
+};
 use super::common::Steps;
 use super::http::{Http, secret};
 use super::place::encoded;
-use super::standing::{Person, Standing, Word, text};
+use super::standing::{Standing, text};
 use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 
@@ -258,27 +260,11 @@ impl Forge for GitHub {
     }
 
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
-        let pull: Value = self.http.get(&self.pull(request), &[])?;
-        let said: Vec<Value> =
-            self.http.pages(&format!("{}/reviews", self.pull(request)), &[PAGE])?;
-        let tip = text(&pull, "/head/sha");
-        let word = |review: &Value| {
-            let word = match text(review, "/state") {
-                "APPROVED" => Word::Approved,
-                "CHANGES_REQUESTED" => Word::Rejected,
-                "DISMISSED" => Word::Withdrawn,
-                // A comment takes nothing back.
-                _ => return None,
-            };
-            let current = text(review, "/commit_id") == tip && !tip.is_empty();
-            Some((Person::from(text(review, "/user/login")), word, Some(current)))
-        };
-        let conflicts = pull.pointer("/mergeable").and_then(Value::as_bool).map(|can| !can);
-        let mut standing = Standing::of(
-            &text(&pull, "/user/login").into(),
-            said.iter().filter_map(word),
-            conflicts,
-        );
+        let about = |error: ForgeError| error.about(&format!("#{}", request.number));
+        let now: Now = self.http.get(&self.pull(request), &[]).map_err(about)?;
+        let reviews = format!("{}/reviews", self.pull(request));
+        let said: Vec<Said> = self.http.pages(&reviews, &[PAGE]).map_err(about)?;
+        let mut standing = now.standing(&said);
         // Anybody may have a say on a public repository: what counts there is
         // who may write.
         let mut reviews = Vec::new();
@@ -296,11 +282,15 @@ impl Forge for GitHub {
         (organization, name): (&str, &str),
         person: &str,
     ) -> Result<bool, ForgeError> {
-        let (organization, name, person) = (encoded(organization), encoded(name), encoded(person));
-        let path = format!("orgs/{organization}/teams/{name}/memberships/{person}");
-        match self.http.get::<Value>(&path, &[]) {
-            Ok(member) => Ok(text(&member, "/state") == "active"),
-            Err(ForgeError::NotFound { .. }) => Ok(false),
+        let team = format!("orgs/{}/teams/{}", encoded(organization), encoded(name));
+        let path = format!("{team}/memberships/{}", encoded(person));
+        match self.http.get::<Membership>(&path, &[]) {
+            Ok(membership) => Ok(membership.state == "active"),
+            // It says the same of a team that we may not see.
+            Err(ForgeError::NotFound { .. }) => {
+                let seen = self.http.get::<Value>(&team, &[]).map(|_| false);
+                seen.map_err(|error| error.about(&format!("the team @{organization}/{name}")))
+            }
             Err(error) => Err(error),
         }
     }
