@@ -106,7 +106,7 @@ struct WireRequest {
     approvals_not_counted: Vec<String>,
     /// Whether it conflicts with its base; null where the forge does not tell.
     conflicts: Option<bool>,
-    /// What the forge does not tell: `conflicts`.
+    /// What the forge does not tell: `checks`, `approvals`, `conflicts`.
     unknown: Vec<&'static str>,
 }
 
@@ -152,14 +152,31 @@ pub fn why_value(reports: &[WhyReport]) -> Value {
         checks: request
             .checks
             .iter()
+            .flatten()
             .map(|(name, state)| WireCheckState { name: name.clone(), state: state.clone() })
             .collect(),
         approvals_wanted: request.wanted,
-        approved_by: request.given.good.clone(),
-        changes_requested_by: request.given.against.clone(),
-        approvals_not_counted: uncounted(&request.given).map(|(who, _)| who.clone()).collect(),
+        approved_by: request.given.iter().flat_map(|given| given.good.clone()).collect(),
+        changes_requested_by: request
+            .given
+            .iter()
+            .flat_map(|given| given.against.clone())
+            .collect(),
+        approvals_not_counted: request
+            .given
+            .iter()
+            .flat_map(uncounted)
+            .map(|(who, _)| who.clone())
+            .collect(),
         conflicts: request.conflicts,
-        unknown: request.conflicts.is_none().then_some("conflicts").into_iter().collect(),
+        unknown: [
+            request.checks.is_none().then_some("checks"),
+            request.given.is_none().then_some("approvals"),
+            request.conflicts.is_none().then_some("conflicts"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     };
     let several = reports.len() > 1;
     let images = first.images.iter().filter(|_| !several).cloned();
@@ -317,7 +334,7 @@ fn uncounted(given: &Given) -> impl Iterator<Item = (&String, &'static str)> {
 
 /// The approvals of a request: those it has, and those it wants.
 fn approvals(request: &OpenRequest) -> String {
-    let given = &request.given;
+    let Some(given) = &request.given else { return String::new() };
     let good: Vec<String> = given.good.iter().map(|who| clean(who)).collect();
     let by = if good.is_empty() { String::new() } else { format!(" (by {})", good.join(", ")) };
     let mut text = match request.wanted {
@@ -347,7 +364,7 @@ fn request_lines(request: &OpenRequest) -> String {
     if request.draft {
         text.push_str("  is a draft\n");
     }
-    for (name, state) in &request.checks {
+    for (name, state) in request.checks.iter().flatten() {
         let says = match state.as_str() {
             "success" => "passed",
             "pending" => "is not done",
@@ -355,7 +372,7 @@ fn request_lines(request: &OpenRequest) -> String {
         };
         let _ = writeln!(text, "  check {} {says}", clean(name));
     }
-    if request.checks.is_empty() {
+    if request.checks.as_ref().is_some_and(Vec::is_empty) {
         text.push_str("  no check has reported\n");
     }
     let merges = match request.auto_merge {
@@ -368,6 +385,9 @@ fn request_lines(request: &OpenRequest) -> String {
         Some(true) => text.push_str("  conflicts with its base: --pr once more renews it\n"),
         Some(false) => {}
         None => text.push_str("  whether it conflicts, the forge does not tell\n"),
+    }
+    for untold in &request.untold {
+        let _ = writeln!(text, "  {}", clean(untold));
     }
     let _ = writeln!(text, "  {merges}");
     text

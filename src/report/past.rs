@@ -58,14 +58,17 @@ pub struct OpenRequest {
     pub draft: bool,
     /// Whether the forge merges it by itself; `None` where it does not tell.
     pub auto_merge: Option<bool>,
-    /// Each check by its name, and its state.
-    pub checks: Vec<(String, String)>,
+    /// Each check by its name, and its state; `None` where the forge does not
+    /// tell.
+    pub checks: Option<Vec<(String, String)>>,
     /// How many approvals the config wants; 0: it says nothing of them.
     pub wanted: u8,
-    /// Who had a say about it.
-    pub given: Given,
+    /// Who had a say about it; `None` where the forge does not tell.
+    pub given: Option<Given>,
     /// Whether it conflicts with its base; `None` where the forge does not say.
     pub conflicts: Option<bool>,
+    /// Why something of this is not told.
+    pub untold: Vec<String>,
 }
 
 /// How a version got to an environment, or what keeps it out.

@@ -193,11 +193,17 @@ fn gitlab_is_asked() {
 #[test]
 fn gitlab_without_approvals_is_told() {
     let scene = requested(&GITLAB, "");
-    scene.tells("/statuses", json!([]));
     scene.tells("/merge_requests/1", json!({"author": {"username": "bot"}}));
     let told = "GitLab does not know the approvals of !1: 404 Not Found";
     scene.check().ends(7).says(told);
-    scene.why().says(&format!("whether a pull request is open is not known: {told}"));
+    let why = scene.why();
+    why.says("pull request #1 is open: Promote web v2 to prod");
+    why.says(&format!("who approved it is not told: {told}"));
+    why.says("the state of its checks is not told: GitLab does not know the commit");
+    assert!(!why.out.contains("no check has") && !why.out.contains("0 of 1"), "{}", why.out);
+    let args = ["why", "web", "prod", "v2", "-o", "json"];
+    let document = scene.world.promote(&scene.root, &args).ends(0).json();
+    assert_eq!(document["requests"][0]["unknown"], json!(["checks", "approvals", "conflicts"]));
 }
 
 #[test]

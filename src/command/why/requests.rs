@@ -1,12 +1,35 @@
 //! Where a pull request is open for a version, and what it waits for.
 
-use crate::forge::{CheckState, Forge};
+use crate::forge::{Check, CheckState, Forge, ForgeError, Request};
 use crate::model::Pin;
 use crate::pull_request::{self, Memory};
 use crate::report::OpenRequest;
 
 use super::super::{Failure, Remark, forges, outside};
 use super::Asking;
+
+/// What the forge does not tell of a request that it tells of.
+#[derive(Default)]
+struct Untold(Vec<String>);
+
+impl Untold {
+    /// What is told, or the reason why it is not. Where it may be told a while
+    /// later it is an error.
+    fn take<T>(
+        &mut self,
+        what: &str,
+        told: Result<T, ForgeError>,
+    ) -> Result<Option<T>, ForgeError> {
+        match told {
+            Ok(told) => Ok(Some(told)),
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                self.0.push(format!("{what} is not told: {error}"));
+                Ok(None)
+            }
+        }
+    }
+}
 
 impl Asking<'_> {
     /// The open requests that would bring the version, and what is not known of
@@ -37,38 +60,44 @@ impl Asking<'_> {
             if !memory.is_some_and(|memory| self.brings(&memory, version)) {
                 continue;
             }
-            let checks = match request.tip.as_str() {
-                "" => Vec::new(),
-                tip => forge.checks(tip)?,
-            };
-            let standing = forge.standing(&request)?;
-            let to = self.workspace.config.environment(self.to.as_str());
-            let reviewers = to.map(|to| to.delivery.reviewers.as_slice()).unwrap_or_default();
-            let given = outside::sorted(forge, (&request, &standing), reviewers)?;
-            let back = request.body.contains("Promote-Rollback: true");
-            let state = |state: CheckState| match state {
-                CheckState::Success => "success",
-                CheckState::Pending => "pending",
-                CheckState::Failure => "failure",
-            };
-            let mut checks: Vec<(String, String)> = checks
-                .into_iter()
-                .map(|check| (check.context, state(check.state).to_owned()))
-                .collect();
-            checks.sort();
-            found.push(OpenRequest {
-                number: request.number,
-                url: request.url,
-                title: request.title,
-                draft: request.draft,
-                auto_merge: forge.tells_auto_merge().then_some(request.auto_merge),
-                checks,
-                wanted: to.map_or(0, |to| to.delivery.needs(back)),
-                given,
-                conflicts: standing.conflicts,
-            });
+            found.push(self.stands(forge, request)?);
         }
         Ok(found)
+    }
+
+    /// A request as the forge has it, and what it waits for.
+    fn stands(&self, forge: &dyn Forge, request: Request) -> Result<OpenRequest, ForgeError> {
+        let to = self.workspace.config.environment(self.to.as_str());
+        let reviewers = to.map(|to| to.delivery.reviewers.as_slice()).unwrap_or_default();
+        let mut untold = Untold::default();
+        let checks = match request.tip.as_str() {
+            "" => Some(Vec::new()),
+            tip => untold.take("the state of its checks", forge.checks(tip))?,
+        };
+        let people = forge.standing(&request).and_then(|standing| {
+            let given = outside::sorted(forge, (&request, &standing), reviewers)?;
+            Ok((given, standing.conflicts))
+        });
+        let people = untold.take("who approved it", people)?;
+        let conflicts = people.as_ref().and_then(|(_, conflicts)| *conflicts);
+        let back = request.body.contains("Promote-Rollback: true");
+        let checks = checks.map(|checks| {
+            let mut checks: Vec<_> = checks.into_iter().map(named).collect();
+            checks.sort();
+            checks
+        });
+        Ok(OpenRequest {
+            number: request.number,
+            url: request.url,
+            title: request.title,
+            draft: request.draft,
+            auto_merge: forge.tells_auto_merge().then_some(request.auto_merge),
+            checks,
+            wanted: to.map_or(0, |to| to.delivery.needs(back)),
+            given: people.map(|(given, _)| given),
+            conflicts,
+            untold: untold.0,
+        })
     }
 
     /// Whether a request moves the app to that version in this environment.
@@ -80,4 +109,14 @@ impl Asking<'_> {
         };
         memory.environment == self.to.as_str() && memory.moves.iter().any(same)
     }
+}
+
+/// A check by its name, and its state.
+fn named(check: Check) -> (String, String) {
+    let state = match check.state {
+        CheckState::Success => "success",
+        CheckState::Pending => "pending",
+        CheckState::Failure => "failure",
+    };
+    (check.context, state.to_owned())
 }
