@@ -25,6 +25,8 @@ pub struct Answers {
     pub images: super::RegistryImages,
     /// Who signed them, where the config asks for it.
     pub signatures: super::Signatures,
+    /// Whether a registry did not let us in, which waiting does not help.
+    pub denied: bool,
     /// What is known of the approvals, by the environment that is entered
     /// (GP019).
     pub approvals: BTreeMap<EnvironmentName, Approval>,

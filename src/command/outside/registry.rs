@@ -6,8 +6,8 @@ use crate::model::{Environment, EnvironmentName, Pin, Promotion};
 use crate::plan::Planned;
 use crate::registry::{Registries, RepositoryName};
 
-use super::super::Failure;
 use super::super::registry::{Entering, Held, Meant, Places, registries};
+use super::super::{Exit, Failure};
 use super::{Questions, signature};
 
 /// Asks the registries of the environments that have one, and of what is pinned
@@ -26,7 +26,9 @@ pub(super) fn ask(questions: Questions<'_>, answers: &mut Answers) -> Result<(),
         };
         let one = One { questions, registries, promotion: &planned.promotion };
         let key = CellKey::of(&planned.promotion, &planned.promotion.to);
-        let heard = one.heard();
+        let heard = one.asked();
+        answers.denied |= heard.as_ref().is_err_and(|failure| failure.exit == Exit::Auth);
+        let heard = heard.map_err(silence);
         if let Some(signer) = &environment.images.signature {
             let signed = match &heard {
                 Ok((registered, at)) => {
@@ -76,10 +78,6 @@ struct One<'a> {
 
 impl One<'_> {
     /// What registries have, and where the image can be looked at now.
-    fn heard(&self) -> Result<(Registered, RepositoryName), Silence> {
-        self.asked().map_err(silence)
-    }
-
     fn asked(&self) -> Result<(Registered, RepositoryName), Failure> {
         let from = self.questions.vouching(self.promotion);
         let Meant { own, source, differ } =

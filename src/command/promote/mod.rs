@@ -270,7 +270,11 @@ impl Promoting<'_> {
         report.changes = changes;
         remarks.extend(untold.into_iter().filter(|_| self.context.verbose).map(Remark::Note));
         let routes = self.routes(&inventory, &plan, &evidence)?;
-        let end = self.end(plan, &mut report, (carry, &routes))?;
+        let mut end = self.end(plan, &mut report, (carry, &routes))?;
+        let denied = evidence.answers.as_ref().is_some_and(|answers| answers.denied);
+        if end.exit == Exit::Unavailable && denied {
+            end.exit = Exit::Auth;
+        }
         if matches!(report.ending, Ending::Planned | Ending::Committed) {
             remarks.extend(self.detached().map(|text| Remark::Warning(text.to_owned())));
         }
