@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::common::{Steps, entry, line, newest, seconds};
 use super::http::Http;
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
-use super::{Check, CheckState, Draft, Forge, ForgeError, Limits, Place, Request, Token};
+use super::standing::{Person, Standing, Word};
+use super::{Check, CheckState, Draft, Forge, ForgeError, Limits, Place, Request, Review, Token};
 use crate::model::{MergeMethod, Reviewer};
 
 const NAME: &str = "Bitbucket";
@@ -20,9 +20,6 @@ const PAGE: (&str, &str) = ("pagelen", "50");
 
 /// A page of anything else.
 const LONG_PAGE: (&str, &str) = ("pagelen", "100");
-
-/// The length of a commit's whole name.
-const WHOLE: usize = 40;
 
 /// A repository on Bitbucket Cloud.
 #[derive(Debug)]
@@ -102,9 +99,42 @@ struct User {
 impl User {
     /// Whether a reviewer is named by this id or nickname.
     fn is(&self, name: &str) -> bool {
-        let bare = |uuid: &str| uuid.trim_matches(['{', '}']).to_ascii_lowercase();
         let known = |text: &Option<String>| text.as_deref() == Some(name);
         bare(&self.uuid) == bare(name) || known(&self.account_id) || known(&self.nickname)
+    }
+}
+
+/// A pull request, as far as it tells how it stands.
+#[derive(Debug, Deserialize)]
+struct Said {
+    /// None where the account is gone.
+    author: Option<User>,
+    participants: Vec<Participant>,
+}
+
+/// Somebody who was asked, or said something.
+#[derive(Debug, Deserialize)]
+struct Participant {
+    user: Option<User>,
+    state: Option<String>,
+}
+
+impl User {
+    fn person(&self) -> Person {
+        let ids = std::iter::once(self.uuid.clone()).chain(self.account_id.clone()).collect();
+        Person { name: self.nickname.clone().unwrap_or_else(|| self.uuid.clone()), ids }
+    }
+}
+
+impl Participant {
+    /// To which push it belongs is not told.
+    fn word(&self) -> Option<(Person, Word, Option<bool>)> {
+        let word = match self.state.as_deref()? {
+            "approved" => Word::Approved,
+            "changes_requested" => Word::Rejected,
+            _ => return None,
+        };
+        Some((self.user.as_ref()?.person(), word, None))
     }
 }
 
@@ -117,15 +147,13 @@ impl Pull {
     }
 
     fn request(self) -> Request {
-        // Requests name their commits by the first twelve digits, which is not
-        // the commit.
-        let tip = self.source.commit.map(|commit| commit.hash).filter(|hash| hash.len() >= WHOLE);
         Request {
             number: self.id,
             id: String::new(),
             url: self.links.html.href,
             head: self.source.branch.name,
-            tip: tip.unwrap_or_default(),
+            // Its first twelve digits alone.
+            tip: self.source.commit.map(|commit| commit.hash).unwrap_or_default(),
             base: self.destination.branch.name,
             title: self.title,
             body: self.description.unwrap_or_default(),
@@ -336,20 +364,32 @@ impl Forge for Bitbucket {
     }
 
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
-        let pull: Value = self.http.get(&self.path(request, ""), &[])?;
-        let word = |one: &Value| {
-            let word = match text(one, "/state") {
-                "approved" => Word::Approved,
-                "changes_requested" => Word::Rejected,
-                _ => return None,
-            };
-            // To which push it belongs is not told.
-            Some((text(one, "/user/nickname").to_owned(), word, None))
-        };
-        let all = pull.pointer("/participants").and_then(Value::as_array);
-        let said = all.into_iter().flatten().filter_map(word);
-        // Whether it conflicts is not told either.
-        Ok(Standing::of(text(&pull, "/author/nickname"), said, None))
+        let said: Said = self
+            .http
+            .get(&self.path(request, ""), &[])
+            .map_err(|error| error.about(&shown(request)))?;
+        let author = said.author.as_ref().map(User::person).unwrap_or_default();
+        // Whether it conflicts is not told.
+        Ok(Standing::of(&author, said.participants.iter().filter_map(Participant::word), None))
+    }
+
+    fn whole_tip(&self, request: &Request) -> Result<String, ForgeError> {
+        let path = format!("{}/commit/{}", self.repository, encoded(&request.tip));
+        let commit: Commit = self
+            .http
+            .get(&path, &[])
+            .map_err(|error| error.about(&format!("the commit {}", request.tip)))?;
+        if !commit.hash.starts_with(&request.tip) {
+            return Err(self.http.strange("another commit than it was asked for"));
+        }
+        Ok(commit.hash)
+    }
+
+    fn is_by(&self, review: &Review, name: &str) -> Result<bool, ForgeError> {
+        let is = |known: &String| bare(known) == bare(name);
+        // Everybody chooses a nickname: who is meant by an id is nobody by it.
+        let by_nickname = !is_id(name) && is(&review.person);
+        Ok(by_nickname || review.ids.iter().any(is))
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
@@ -368,6 +408,17 @@ fn shown(request: &Request) -> String {
 
 fn unsupported(message: &str) -> Result<(), ForgeError> {
     Err(ForgeError::Unsupported { forge: NAME.to_owned(), message: message.to_owned() })
+}
+
+/// A UUID is written with braces and without.
+fn bare(name: &str) -> String {
+    name.trim_matches(['{', '}']).to_ascii_lowercase()
+}
+
+/// Whether it is an account id or UUID, by its looks.
+fn is_id(name: &str) -> bool {
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    name.contains([':', '{']) || (name.len() >= 24 && digits(name))
 }
 
 fn nobody(name: &str) -> ForgeError {

@@ -257,6 +257,39 @@ impl Http {
         })
     }
 
+    /// Reads a list to its end whose pages have numbers: where no page names
+    /// the next one, the whole length (`X-Total-Count`) tells whether there is
+    /// one. `size` is how many are asked for, and by which name.
+    pub(super) fn numbered<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        (name, size): (&str, usize),
+    ) -> Result<Vec<T>, ForgeError> {
+        let most = size.to_string();
+        let query = [query, &[(name, &*most)]].concat();
+        let (number, found) = (Cell::new(1_usize), Cell::new(0_usize));
+        self.walk(self.url(path, &query)?, |reply| {
+            let page: Vec<T> = self.parse(reply, true)?;
+            found.set(found.get() + page.len());
+            let asked = number.get() * size;
+            number.set(number.get() + 1);
+            if reply.headers.contains_key(LINK) {
+                return Ok((page, self.next_page(&reply.headers)?));
+            }
+            let total = reply.headers.get("x-total-count").and_then(|total| total.to_str().ok());
+            let more = match total.and_then(|total| total.trim().parse::<usize>().ok()) {
+                // A forge may give fewer on a page than it is asked for, and
+                // counts what it does not show.
+                Some(total) => asked < total || (found.get() < total && !page.is_empty()),
+                None => page.len() >= size,
+            };
+            let after = number.get().to_string();
+            let next = || self.url(path, &[&*query, &[("page", &*after)]].concat());
+            Ok((page, more.then(next).transpose()?))
+        })
+    }
+
     /// Reads page after page; `read` gives what a page holds and where the next
     /// one is.
     fn walk<T>(

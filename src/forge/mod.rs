@@ -67,7 +67,8 @@ pub struct Request {
     pub url: String,
     /// The branch that holds the change, short.
     pub head: String,
-    /// The commit that the forge knows as its tip; empty where it does not say.
+    /// The commit that the forge knows as its tip, or its first digits; empty
+    /// where it does not say.
     pub tip: String,
     /// The branch that it shall be merged into, short.
     pub base: String,
@@ -153,6 +154,18 @@ pub trait Forge: fmt::Debug {
 
     /// How a request stands with people and with its base.
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError>;
+
+    /// The whole name of the commit that a request has as its tip, where
+    /// [`Request::tip`] is its first digits alone.
+    fn whole_tip(&self, request: &Request) -> Result<String, ForgeError> {
+        Ok(request.tip.clone())
+    }
+
+    /// Whether a review is by the person that a config calls so.
+    fn is_by(&self, review: &Review, name: &str) -> Result<bool, ForgeError> {
+        let mut names = std::iter::once(&review.person).chain(&review.ids);
+        Ok(names.any(|known| known.eq_ignore_ascii_case(name)))
+    }
 
     /// Whether a person is in a team.
     fn is_member(&self, team: (&str, &str), person: &str) -> Result<bool, ForgeError> {

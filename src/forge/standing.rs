@@ -19,10 +19,13 @@ pub struct Standing {
 }
 
 /// The last word of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Review {
-    /// Who.
+    /// Who, as people name them.
     pub person: String,
+    /// What else the forge knows them by. Where there is something, the first
+    /// tells people of one name apart.
+    pub ids: Vec<String>,
     /// Whether it is an approval; else it asks for changes.
     pub approves: bool,
     /// Whether it is about what is on the branch now; `None` where the forge
@@ -41,27 +44,50 @@ pub(super) enum Word {
     Withdrawn,
 }
 
+/// A person as a forge writes of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Person {
+    /// As people name them.
+    pub(super) name: String,
+    /// As in [`Review::ids`].
+    pub(super) ids: Vec<String>,
+}
+
+impl From<&str> for Person {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), ids: Vec::new() }
+    }
+}
+
+impl Person {
+    /// What tells them from all others.
+    fn key(&self) -> String {
+        self.ids.first().unwrap_or(&self.name).to_lowercase()
+    }
+}
+
 impl Standing {
     /// Puts together what was said, the older words first.
     pub(super) fn of(
-        author: &str,
-        said: impl IntoIterator<Item = (String, Word, Option<bool>)>,
+        author: &Person,
+        said: impl IntoIterator<Item = (Person, Word, Option<bool>)>,
         conflicts: Option<bool>,
     ) -> Self {
         let mut last: BTreeMap<String, Review> = BTreeMap::new();
         for (person, word, current) in said {
-            let key = person.to_lowercase();
-            if person.is_empty() || key == author.to_lowercase() {
+            let key = person.key();
+            if key.is_empty() || key == author.key() {
                 continue;
             }
             if word == Word::Withdrawn {
                 last.remove(&key);
                 continue;
             }
-            last.insert(key, Review { person, approves: word == Word::Approved, current });
+            let (Person { name, ids }, approves) = (person, word == Word::Approved);
+            last.insert(key, Review { person: name, ids, approves, current });
         }
         let reviews = last.into_values().collect();
-        Self { author: author.to_owned(), reviews, conflicts }
+        Self { author: author.name.clone(), reviews, conflicts }
     }
 }
 
@@ -76,9 +102,9 @@ mod tests {
 
     #[test]
     fn the_last_word_of_each_person_counts_and_none_of_the_author() {
-        let said = |person: &str, word| (person.to_owned(), word, Some(true));
+        let said = |person: &str, word| (Person::from(person), word, Some(true));
         let standing = Standing::of(
-            "Ada",
+            &Person::from("Ada"),
             vec![
                 said("ada", Word::Approved),
                 said("grace", Word::Rejected),
@@ -93,5 +119,19 @@ mod tests {
         );
         let told: Vec<_> = standing.reviews.iter().map(|r| (&*r.person, r.approves)).collect();
         assert_eq!(told, [("dan", false), ("Grace", true)]);
+    }
+
+    #[test]
+    fn people_of_one_name_are_told_apart_by_their_ids() {
+        let person = |id: &str| Person { name: "carol".to_owned(), ids: vec![id.to_owned()] };
+        let said = [
+            (person("{1}"), Word::Approved, None),
+            (person("{2}"), Word::Rejected, None),
+            (person("{3}"), Word::Approved, None),
+        ];
+        let standing = Standing::of(&person("{1}"), said, None);
+        let told: Vec<_> = standing.reviews.iter().map(|r| (&*r.ids[0], r.approves)).collect();
+        assert_eq!(told, [("{2}", false), ("{3}", true)]);
+        assert_eq!(standing.author, "carol");
     }
 }

@@ -24,7 +24,7 @@ const TEAM: &str = "00000000-0000-0000-0000-000000000003";
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A stand-in for Azure DevOps.
-struct Stand {
+pub(crate) struct Stand {
     store: Store,
     /// The state of a policy of the branch, and whether it blocks.
     policy: (&'static str, bool),

@@ -19,7 +19,7 @@ const REPOSITORY: &str = "/2.0/repositories/acme/config";
 
 /// A stand-in for Bitbucket.
 #[derive(Default)]
-struct Stand {
+pub(crate) struct Stand {
     store: Store,
 }
 
@@ -210,7 +210,7 @@ fn every_verb_is_as_documented() {
     assert_eq!(forge.find("promote/web/staging"), Ok(Vec::new()));
     let made = forge.create(&Draft { draft: true, ..plain() }).unwrap();
     assert_eq!((made.number, made.draft, &*made.title), (1, true, &*draft().title));
-    assert_eq!(made.tip, "", "the first digits are not the commit");
+    assert_eq!(made.tip, "0123456789ab", "its first digits");
     let found = forge.find("promote/web/staging").unwrap();
     assert_eq!(found, std::slice::from_ref(&made), "one of a fork is none of ours");
     assert_eq!(forge.open_requests().map(|all| all.len()), Ok(1));

@@ -383,6 +383,31 @@ fn who_was_asked_is_not_asked_again() {
 }
 
 #[test]
+fn a_label_is_not_made_again_because_there_are_many() {
+    let stand = Arc::new(Stand::default());
+    let own = Arc::clone(&stand);
+    let server = Server::start(move |received| match (&*received.method, below(received)) {
+        // As Gitea does it: how long the list is, and no next page.
+        ("GET", "/labels") => {
+            let first = received.query("page").is_empty();
+            let many: Vec<Value> =
+                (0..50).map(|id| json!({"id": id, "name": format!("l{id}")})).collect();
+            let last = json!([{"id": 99, "name": "promotion"}]);
+            let page = if first { json!(many) } else { last };
+            Reply::json(200, &page).header("X-Total-Count", "51")
+        }
+        _ => own.answer(received),
+    });
+    let forge = stand.connect(&server.origin(), limits()).unwrap();
+    forge.create(&draft()).unwrap();
+    let labels = vec!["promotion".to_owned()];
+    forge.decorate(&first(), &Draft { labels, reviewers: Vec::new(), ..draft() }).unwrap();
+    let asked = asked(&server);
+    assert!(asked.contains(&format!("GET {REPOSITORY}/labels?limit=50&page=2")), "{asked:?}");
+    assert!(asked.iter().any(|line| line.ends_with("{\"labels\":[99]}")), "{asked:?}");
+}
+
+#[test]
 fn a_team_of_somebody_else_is_told() {
     let (server, forge) = served(Stand::default());
     forge.create(&draft()).unwrap();

@@ -16,7 +16,7 @@ const API: &str = "/api/v4";
 const PROJECT: &str = "/api/v4/projects/group%2Fsub%2Fconfig";
 
 /// A stand-in for GitLab.
-struct Stand {
+pub(crate) struct Stand {
     store: Store,
     /// What keeps requests from being merged.
     pipeline: &'static str,

@@ -44,9 +44,21 @@ mod journey_next;
 #[cfg(test)]
 mod journey_request;
 #[cfg(test)]
+mod journey_standing;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod standing;
+#[cfg(test)]
+mod standing_azure;
+#[cfg(test)]
+mod standing_bitbucket;
+#[cfg(test)]
+mod standing_gitea;
+#[cfg(test)]
+mod standing_gitlab;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The approvals of a change: those that a request will ask for, or those that
 //! the open one has.
 
-use crate::forge::{Forge, ForgeError, Request, Standing};
+use crate::forge::{Forge, ForgeError, Request, Review, Standing};
 use crate::gate::{Approval, Given, Silence};
 use crate::git::{ObjectId, Repository};
 use crate::model::{Cause, Reviewer};
@@ -74,9 +74,12 @@ fn given(
 ) -> Result<Option<Given>, ForgeError> {
     let open = forge.open_requests()?;
     // Of several of one head each has to be approved: the first that has least.
-    let of_head = open.iter().filter(|request| heads.contains(&request.tip));
+    let is_like = |tip: &str| !tip.is_empty() && heads.iter().any(|head| head.starts_with(tip));
     let mut least: Option<Given> = None;
-    for request in of_head {
+    for request in open.iter().filter(|request| is_like(&request.tip)) {
+        if !heads.contains(&forge.whole_tip(request)?) {
+            continue;
+        }
         let standing = forge.standing(request)?;
         let one = sorted(forge, (request, &standing), reviewers)?;
         if least.as_ref().is_none_or(|least| one.good.len() < least.good.len()) {
@@ -99,7 +102,7 @@ pub(in super::super) fn sorted(
     };
     for review in &standing.reviews {
         let person = review.person.clone();
-        let counts = reviewers.is_empty() || is_among(forge, reviewers, &person, &mut given)?;
+        let counts = reviewers.is_empty() || is_among(forge, reviewers, review, &mut given)?;
         let list = match (review.approves, counts, review.current) {
             (false, _, _) => &mut given.against,
             (true, false, _) => &mut given.others,
@@ -115,27 +118,26 @@ pub(in super::super) fn sorted(
 fn is_among(
     forge: &dyn Forge,
     reviewers: &[Reviewer],
-    person: &str,
+    review: &Review,
     given: &mut Given,
 ) -> Result<bool, ForgeError> {
+    let person = &review.person;
     for reviewer in reviewers {
-        let is = match reviewer {
-            Reviewer::Person(name) => name.eq_ignore_ascii_case(person),
+        let (is, what) = match reviewer {
+            Reviewer::Person(name) => (forge.is_by(review, name), "is"),
             Reviewer::Team { organization, name } => {
-                match forge.is_member((organization, name), person) {
-                    Ok(is) => is,
-                    Err(error) if error.is_passing() => return Err(error),
-                    // What it does not tell does not count, and is named.
-                    Err(error) => {
-                        let why = format!("whether {person} is in {reviewer} is not told: {error}");
-                        given.untold.push(why);
-                        false
-                    }
-                }
+                (forge.is_member((organization, name), person), "is in")
             }
         };
-        if is {
-            return Ok(true);
+        match is {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(error) if error.is_passing() => return Err(error),
+            // What it does not tell does not count, and is named.
+            Err(error) => {
+                let why = format!("whether {person} {what} {reviewer} is not told: {error}");
+                given.untold.push(why);
+            }
         }
     }
     Ok(false)

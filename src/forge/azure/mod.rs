@@ -14,11 +14,10 @@ use serde_json::{Value, json};
 use super::common::{Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
-use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
+use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Review, Standing, Token};
 use crate::model::MergeMethod;
 use description::fitting;
-use wire::{Connection, Evaluation, Pull, Status};
+use wire::{Connection, Evaluation, Pull, Status, Votes};
 
 const NAME: &str = "Azure DevOps";
 
@@ -320,28 +319,19 @@ impl Forge for Azure {
 
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
         let path = format!("{}/pullrequests/{}", self.repository, request.number);
-        let pull: Value = self.http.get(&path, &[VERSION])?;
-        let word = |reviewer: &Value| {
-            // A group has the votes of its members, who are listed too.
-            if reviewer.get("isContainer").and_then(Value::as_bool) == Some(true) {
-                return None;
-            }
-            let word = match reviewer.get("vote").and_then(Value::as_i64) {
-                Some(5 | 10) => Word::Approved,
-                Some(-10 | -5) => Word::Rejected,
-                _ => return None,
-            };
-            // To which push a vote belongs is not told.
-            Some((text(reviewer, "/uniqueName").to_owned(), word, None))
-        };
-        let reviewers = pull.pointer("/reviewers").and_then(Value::as_array);
-        let conflicts = match text(&pull, "/mergeStatus") {
-            "conflicts" => Some(true),
-            "succeeded" => Some(false),
-            _ => None,
-        };
-        let said = reviewers.into_iter().flatten().filter_map(word);
-        Ok(Standing::of(text(&pull, "/createdBy/uniqueName"), said, conflicts))
+        let votes: Votes =
+            self.http.get(&path, &[VERSION]).map_err(|error| error.about(&shown(request)))?;
+        Ok(votes.standing())
+    }
+
+    fn is_by(&self, review: &Review, name: &str) -> Result<bool, ForgeError> {
+        if review.person.eq_ignore_ascii_case(name) {
+            return Ok(true);
+        }
+        // Another name may be that of several people: it is looked up as it is
+        // where somebody is asked.
+        let id = self.person(name)?;
+        Ok(review.ids.iter().any(|known| known.eq_ignore_ascii_case(&id)))
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {

@@ -30,7 +30,8 @@ impl Azure {
         }
     }
 
-    fn person(&self, name: &str) -> Result<String, ForgeError> {
+    /// The id of the one person that is called so.
+    pub(super) fn person(&self, name: &str) -> Result<String, ForgeError> {
         let path = format!("{}/_apis/identities", self.base());
         let query = [
             ("searchFilter", "General"),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::forge::common::{line, seconds};
+use crate::forge::standing::{Person, Standing, Word};
 use crate::forge::{Check, CheckState};
 
 /// A list: everything is in `value`.
@@ -99,6 +100,63 @@ impl Identity {
             held(&self.properties.mail),
         ];
         names.iter().flatten().any(|known| known.to_lowercase() == name.to_lowercase())
+    }
+}
+
+/// A pull request, as far as it tells how it stands.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Votes {
+    created_by: Voter,
+    reviewers: Vec<Voter>,
+    merge_status: Option<String>,
+}
+
+/// Somebody who has a vote, or wrote the request.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Voter {
+    id: String,
+    /// A mail address, or `DOMAIN\account`.
+    unique_name: Option<String>,
+    display_name: Option<String>,
+    #[serde(default)]
+    is_container: bool,
+    #[serde(default)]
+    vote: i64,
+}
+
+impl Voter {
+    fn person(&self) -> Person {
+        let names = [&self.unique_name, &self.display_name];
+        let name = names.into_iter().flatten().find(|name| !name.is_empty());
+        Person { name: name.unwrap_or(&self.id).clone(), ids: vec![self.id.clone()] }
+    }
+
+    /// To which push a vote belongs is not told.
+    fn word(&self) -> Option<(Person, Word, Option<bool>)> {
+        // A group has the votes of its members, who are listed too.
+        if self.is_container {
+            return None;
+        }
+        let word = match self.vote {
+            5 | 10 => Word::Approved,
+            -10 | -5 => Word::Rejected,
+            _ => return None,
+        };
+        Some((self.person(), word, None))
+    }
+}
+
+impl Votes {
+    pub(super) fn standing(&self) -> Standing {
+        let conflicts = match self.merge_status.as_deref() {
+            Some("conflicts") => Some(true),
+            Some("succeeded") => Some(false),
+            _ => None,
+        };
+        let said = self.reviewers.iter().filter_map(Voter::word);
+        Standing::of(&self.created_by.person(), said, conflicts)
     }
 }
 

@@ -4,15 +4,16 @@ mod wire;
 
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::Http;
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
+use super::standing::Standing;
 use super::{Check, Draft, Forge, ForgeError, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
-use wire::{Branch, Named, Pull, Review, Status};
+use wire::{Branch, Named, Pull, Review, Status, User};
 
 const NAME: &str = "Gitea";
 
@@ -20,7 +21,7 @@ const NAME: &str = "Gitea";
 const MARKS: Marks = Marks(&["WIP:", "[WIP]"]);
 
 /// A page of a list, as long as Gitea gives them.
-const PAGE: (&str, &str) = ("limit", "50");
+const PAGE: (&str, usize) = ("limit", 50);
 
 /// The colour of a label that is made.
 const COLOR: &str = "#0e8a16";
@@ -53,7 +54,17 @@ impl Gitea {
 
     fn list(&self) -> Result<Vec<Pull>, ForgeError> {
         let path = format!("{}/pulls", self.repository);
-        self.http.pages(&path, &[("state", "open"), PAGE]).map_err(|error| self.here(error))
+        self.all(&path, &[("state", "open")]).map_err(|error| self.here(error))
+    }
+
+    /// A list to its end. Of some lists Gitea says how long they are and not
+    /// where the next page is.
+    fn all<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, ForgeError> {
+        self.http.numbered(path, query, PAGE)
     }
 
     /// The path of a pull request, or of something below it.
@@ -99,10 +110,9 @@ impl Gitea {
     }
 
     fn add_labels(&self, request: &Request, names: &[String]) -> Result<(), ForgeError> {
-        let mut known: Vec<Named> =
-            self.http.pages(&format!("{}/labels", self.repository), &[PAGE])?;
+        let mut known: Vec<Named> = self.all(&format!("{}/labels", self.repository), &[])?;
         let of_all = format!("orgs/{}/labels", encoded(&self.owner));
-        match self.http.pages(&of_all, &[PAGE]) {
+        match self.all(&of_all, &[]) {
             Ok(labels) => known.extend::<Vec<Named>>(labels),
             // A person is no organization.
             Err(ForgeError::NotFound { .. } | ForgeError::Forbidden { .. }) => {}
@@ -123,7 +133,7 @@ impl Gitea {
     }
 
     fn reviews(&self, request: &Request) -> Result<Vec<Review>, ForgeError> {
-        self.http.pages(&self.pull(request, "/reviews"), &[PAGE])
+        self.all(&self.pull(request, "/reviews"), &[])
     }
 
     /// Asks those who were not asked before; who has had their say is left
@@ -160,8 +170,8 @@ impl Gitea {
 
     fn set_milestone(&self, request: &Request, title: &str) -> Result<(), ForgeError> {
         let path = format!("{}/milestones", self.repository);
-        let query = [("state", "open"), ("name", title), PAGE];
-        let found: Vec<Named> = self.http.pages(&path, &query)?;
+        let query = [("state", "open"), ("name", title)];
+        let found: Vec<Named> = self.all(&path, &query)?;
         let Some(milestone) = found.iter().find(|milestone| milestone.name == title) else {
             return Err(ForgeError::NotFound {
                 forge: NAME.to_owned(),
@@ -320,25 +330,17 @@ impl Forge for Gitea {
     }
 
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
-        let pull: Value = self.http.get(&self.pull(request, ""), &[])?;
-        let said: Vec<Value> = self.http.pages(&self.pull(request, "/reviews"), &[PAGE])?;
-        let flag = |review: &Value, key: &str| review.get(key).and_then(Value::as_bool);
-        let word = |review: &Value| {
-            let person = text(review, "/user/login").to_owned();
-            let word = match text(review, "/state") {
-                _ if flag(review, "dismissed") == Some(true) => Word::Withdrawn,
-                // One of somebody who may not write is not official.
-                "APPROVED" | "REQUEST_CHANGES" if flag(review, "official") == Some(false) => {
-                    return None;
-                }
-                "APPROVED" => Word::Approved,
-                "REQUEST_CHANGES" => Word::Rejected,
-                _ => return None,
-            };
-            Some((person, word, flag(review, "stale").map(|stale| !stale)))
-        };
-        let conflicts = flag(&pull, "mergeable").map(|can| !can);
-        Ok(Standing::of(text(&pull, "/user/login"), said.iter().filter_map(word), conflicts))
+        let about = |error: ForgeError| error.about(&shown(request));
+        let now = || self.http.get::<Pull>(&self.pull(request, ""), &[]).map_err(about);
+        let mut pull = now()?;
+        if pull.conflicts() == Some(true) {
+            // It says the same while it still looks for conflicts.
+            std::thread::sleep(self.http.limits().pause);
+            pull = now()?;
+        }
+        let said = self.reviews(request).map_err(about)?;
+        let words = said.iter().filter_map(|review| review.word(pull.tip()));
+        Ok(Standing::of(&pull.author(), words, pull.conflicts()))
     }
 
     fn is_member(
@@ -346,24 +348,30 @@ impl Forge for Gitea {
         (organization, name): (&str, &str),
         person: &str,
     ) -> Result<bool, ForgeError> {
+        let about = |error: ForgeError| error.about(&format!("the team @{organization}/{name}"));
         let path = format!("orgs/{}/teams", encoded(organization));
-        let teams: Vec<Value> = self.http.pages(&path, &[PAGE])?;
-        let own = teams.iter().find(|team| text(team, "/name").eq_ignore_ascii_case(name));
-        let Some(id) = own.and_then(|team| team.get("id")).and_then(Value::as_u64) else {
-            let what = format!("the team @{organization}/{name}");
+        let teams: Vec<Named> = self.all(&path, &[]).map_err(about)?;
+        let Some(team) = teams.iter().find(|team| team.name.eq_ignore_ascii_case(name)) else {
             let message = "no team of the organization has that name".to_owned();
-            return Err(ForgeError::NotFound { forge: NAME.to_owned(), what, message });
+            let forge = NAME.to_owned();
+            return Err(about(ForgeError::NotFound { forge, what: String::new(), message }));
         };
-        match self.http.get::<Value>(&format!("teams/{id}/members/{}", encoded(person)), &[]) {
-            Ok(_) => Ok(true),
-            Err(ForgeError::NotFound { .. }) => Ok(false),
+        let members = format!("teams/{}/members", team.id);
+        let path = format!("{members}/{}", encoded(person));
+        match self.http.get::<User>(&path, &[]) {
+            Ok(member) => Ok(member.login.eq_ignore_ascii_case(person)),
+            // It says the same of a team that we may not look into.
+            Err(ForgeError::NotFound { .. }) => {
+                let seen = self.http.get::<Vec<User>>(&members, &[("limit", "1")]);
+                seen.map(|_| false).map_err(about)
+            }
             Err(error) => Err(error),
         }
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
         let path = format!("{}/commits/{}/statuses", self.repository, encoded(commit));
-        let found = self.http.pages(&path, &[PAGE]);
+        let found = self.all(&path, &[]);
         let mut found: Vec<Status> =
             found.map_err(|error| error.about(&format!("the commit {commit}")))?;
         found.sort_by_key(|status| status.id);

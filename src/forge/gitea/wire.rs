@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::MARKS;
 use crate::forge::common::{line, seconds};
+use crate::forge::standing::{Person, Word};
 use crate::forge::{Check, CheckState, Request};
 
 /// A pull request.
@@ -23,6 +24,8 @@ pub(super) struct Pull {
     draft: Option<bool>,
     head: Side,
     base: Side,
+    user: Option<User>,
+    mergeable: Option<bool>,
 }
 
 /// One of the two branches of a pull request.
@@ -54,9 +57,24 @@ impl Pull {
         &self.base.branch
     }
 
+    pub(super) fn author(&self) -> Person {
+        self.user.as_ref().map(User::person).unwrap_or_default()
+    }
+
+    /// Whether it conflicts with its base. That a draft cannot be merged says
+    /// nothing about it.
+    pub(super) fn conflicts(&self) -> Option<bool> {
+        let can = self.mergeable?;
+        (can || !self.is_draft()).then_some(!can)
+    }
+
+    fn is_draft(&self) -> bool {
+        self.draft.unwrap_or(false) || MARKS.is_draft(&self.title)
+    }
+
     pub(super) fn request(self) -> Request {
         // The mark of a draft is not part of the title that we gave it.
-        let draft = self.draft.unwrap_or(false) || MARKS.is_draft(&self.title);
+        let draft = self.is_draft();
         Request {
             number: self.number,
             id: String::new(),
@@ -89,11 +107,39 @@ pub(super) struct Review {
     state: String,
     #[serde(default)]
     dismissed: bool,
+    official: Option<bool>,
+    stale: Option<bool>,
+    commit_id: Option<String>,
+}
+
+impl Review {
+    /// What it says of the request, whose head is at a commit.
+    pub(super) fn word(&self, tip: &str) -> Option<(Person, Word, Option<bool>)> {
+        let word = match &*self.state {
+            "APPROVED" | "REQUEST_CHANGES" if self.dismissed => Word::Withdrawn,
+            // One of somebody who may not write is not official.
+            "APPROVED" | "REQUEST_CHANGES" if self.official == Some(false) => return None,
+            "APPROVED" => Word::Approved,
+            "REQUEST_CHANGES" => Word::Rejected,
+            _ => return None,
+        };
+        // One is marked as stale a while after the push, and not where the push
+        // changed nothing against the base: it is of another commit all the same.
+        let other = self.commit_id.as_deref().is_some_and(|id| !id.is_empty() && id != tip);
+        let current = if other { Some(false) } else { self.stale.map(|stale| !stale) };
+        Some((self.user.as_ref()?.person(), word, current))
+    }
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub(super) login: String,
+}
+
+impl User {
+    fn person(&self) -> Person {
+        Person::from(&*self.login)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -16,7 +16,7 @@ use self::answer::{Asked, Milestone, Pull, Review, Run, Runs, Status, Statuses};
 use super::common::Steps;
 use super::http::{Http, secret};
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
+use super::standing::{Person, Standing, Word, text};
 use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
 use crate::model::{MergeMethod, Reviewer};
 
@@ -271,11 +271,14 @@ impl Forge for GitHub {
                 _ => return None,
             };
             let current = text(review, "/commit_id") == tip && !tip.is_empty();
-            Some((text(review, "/user/login").to_owned(), word, Some(current)))
+            Some((Person::from(text(review, "/user/login")), word, Some(current)))
         };
         let conflicts = pull.pointer("/mergeable").and_then(Value::as_bool).map(|can| !can);
-        let mut standing =
-            Standing::of(text(&pull, "/user/login"), said.iter().filter_map(word), conflicts);
+        let mut standing = Standing::of(
+            &text(&pull, "/user/login").into(),
+            said.iter().filter_map(word),
+            conflicts,
+        );
         // Anybody may have a say on a public repository: what counts there is
         // who may write.
         let mut reviews = Vec::new();

@@ -5,6 +5,7 @@
 //! person may not merge.
 
 mod push_options;
+mod standing;
 mod wire;
 
 use reqwest::Method;
@@ -13,11 +14,10 @@ use serde_json::{Map, Value, json};
 
 pub use push_options::{PushOptions, push_options};
 
-use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for, seconds};
+use super::common::{Marks, Steps, entry, look, newest, nothing_to_wait_for};
 use super::http::{Http, secret};
 use super::place::encoded;
-use super::standing::{Standing, Word, text};
-use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Token};
+use super::{Check, Draft, Forge, ForgeError, Form, Limits, Place, Request, Standing, Token};
 use crate::model::{MergeMethod, Reviewer};
 use wire::{MergeRequest, Milestone, Numbered, Pipeline, Project, Rule, Status, User};
 
@@ -348,32 +348,7 @@ impl Forge for GitLab {
     }
 
     fn standing(&self, request: &Request) -> Result<Standing, ForgeError> {
-        let request_value: Value = self.http.get(&self.path(request, ""), &[])?;
-        let approvals: Value = self.http.get(&self.path(request, "/approvals"), &[])?;
-        let versions: Vec<Value> = self.http.pages(&self.path(request, "/versions"), &[PAGE])?;
-        // The newest push, and whether there was another one before.
-        let times = versions.iter().map(|version| seconds(Some(text(version, "/created_at"))));
-        let pushed = times.max().unwrap_or_default();
-        let word = |approval: &Value| {
-            // Since GitLab 18 an approval has a time; before, all that is known
-            // is that nothing was pushed since the first one.
-            let current = match text(approval, "/approved_at") {
-                "" => (versions.len() == 1).then_some(true),
-                time => Some(seconds(Some(time)) > pushed),
-            };
-            (text(approval, "/user/username").to_owned(), Word::Approved, current)
-        };
-        let given = approvals.pointer("/approved_by").and_then(Value::as_array);
-        let rejected = request_value.pointer("/reviewers").and_then(Value::as_array);
-        let given = given.into_iter().flatten().map(word);
-        let against = rejected
-            .into_iter()
-            .flatten()
-            .filter(|reviewer| text(reviewer, "/state") == "requested_changes");
-        let against = against
-            .map(|reviewer| (text(reviewer, "/username").to_owned(), Word::Rejected, Some(true)));
-        let conflicts = request_value.pointer("/has_conflicts").and_then(Value::as_bool);
-        Ok(Standing::of(text(&request_value, "/author/username"), given.chain(against), conflicts))
+        standing::of(self, request)
     }
 
     fn is_member(
@@ -381,13 +356,7 @@ impl Forge for GitLab {
         (organization, name): (&str, &str),
         person: &str,
     ) -> Result<bool, ForgeError> {
-        let group = encoded(&format!("{organization}/{name}"));
-        let path = format!("groups/{group}/members/all");
-        let found: Vec<Value> = self.http.pages(&path, &[("query", person), PAGE])?;
-        Ok(found.iter().any(|member| {
-            text(member, "/username").eq_ignore_ascii_case(person)
-                && text(member, "/state") == "active"
-        }))
+        standing::is_member(self, &format!("{organization}/{name}"), person)
     }
 
     fn all_checks(&self, commit: &str) -> Result<Vec<Check>, ForgeError> {
