@@ -237,7 +237,8 @@ fn trace_cases(step: usize) {
         let range = format!("{}..{}", ids.of(case, case.base()), ids.of(case, case.head()));
         let code = if case.hostile() { 3 } else { 0 };
         let at = case.at.as_deref().map(|at| ["--at", at]);
-        let args: Vec<&str> = [range.as_str()].into_iter().chain(at.into_iter().flatten()).collect();
+        let args: Vec<&str> =
+            [range.as_str()].into_iter().chain(at.into_iter().flatten()).collect();
         let mut said = traced(&sandbox, &setting(&args, code));
         // The verdict is another test's.
         said.retain(|line| !line.starts_with("exit "));

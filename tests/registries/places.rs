@@ -64,7 +64,7 @@ fn a_change_is_judged_by_where_it_would_pull_from() {
     let base = repo.git(&["rev-parse", "HEAD"]);
     repo.app("prod", &format!("{}/acme/dev/web", registry.host()), "v2");
     repo.commit("v2 in prod, from the registry of dev");
-    let said = repo.says(&["check", &format!("{base}..HEAD"), "--online"], 7);
+    let said = repo.says(&["check", &format!("{base}..HEAD"), "--online"], 8);
     assert!(said.contains("its `registry` in promote.toml is"), "{said}");
 }
 

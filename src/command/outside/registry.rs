@@ -6,8 +6,8 @@ use crate::model::{Environment, EnvironmentName, Pin, Promotion};
 use crate::plan::Planned;
 use crate::registry::{Registries, RepositoryName};
 
-use super::super::registry::{Entering, Held, Meant, Places, registries};
 use super::super::Failure;
+use super::super::registry::{Entering, Held, Meant, Places, registries};
 use super::{Questions, signature};
 
 /// Asks the registries of the environments that have one, and of what is pinned
