@@ -221,7 +221,7 @@ fn what_is_missing_names_the_variables() {
     let said = |remote: &str, kind: ForgeKind| missing_token(&at(remote, kind)).to_string();
     assert_eq!(
         said("https://github.com/acme/config", ForgeKind::GitHub),
-        "GitHub refuses the token: there is none for github.com: set GIT_PROMOTE_TOKEN, GH_TOKEN or GITHUB_TOKEN"
+        "there is no token for github.com: set GIT_PROMOTE_TOKEN, GH_TOKEN or GITHUB_TOKEN"
     );
     let server = said("https://git.example/acme/config", ForgeKind::GitHub);
     assert!(server.ends_with("for git.example: set GIT_PROMOTE_TOKEN or GH_ENTERPRISE_TOKEN"));
