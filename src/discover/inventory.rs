@@ -69,6 +69,13 @@ impl Cell {
     pub fn repository(&self) -> Option<&str> {
         self.sites.iter().find_map(|site| site.repository.as_deref())
     }
+
+    /// The repository that registries are asked for, where a site tells.
+    pub fn pulled(&self) -> Option<&str> {
+        let told = |site: &'_ Site| site.repository.is_some() || site.beside.is_some();
+        let site = self.sites.iter().find(|site| told(site))?;
+        site.repository.as_deref().or(site.beside.as_deref())
+    }
 }
 
 /// A file that could not be read as the YAML it should be, or a link that is

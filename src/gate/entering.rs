@@ -7,7 +7,7 @@ use crate::plan::Planned;
 use crate::proof::{Entering, Gone, Moved, Vouch};
 
 use super::accepted::{self, Why};
-use super::{Case, gp004, undo};
+use super::{Case, gp002, gp004, undo};
 
 /// Findings about images that no environment before runs, where no promotion
 /// tells of them already.
@@ -88,9 +88,20 @@ fn is_pinned_anew(
     };
     finding.outcome == Outcome::Pass
         && entering.known
-        && is_about(&planned.promotion, entering)
+        && (is_about(&planned.promotion, entering) || is_asked_for(case, planned, entering))
         && runs
         && gp004::registered(case, planned).is_some()
+}
+
+/// Whether the registry was asked for this image: a declared field says in the
+/// values beside it which one it is.
+fn is_asked_for(case: &Case<'_>, planned: &Planned, entering: &Entering) -> bool {
+    let asked = gp002::heard(case, planned);
+    let named = |repository: &str| {
+        let repository = Some(repository.to_owned());
+        is_about(&Promotion { repository, ..planned.promotion.clone() }, entering)
+    };
+    asked.is_some_and(|asked| named(&asked.repository))
 }
 
 /// Whether the app is new, and every environment before gets the image too.

@@ -98,12 +98,9 @@ fn pair(file: &File<'_>, node: NodeId) -> Option<Entry> {
 fn site(file: &File<'_>, spec: &FieldSpec, node: NodeId, several: bool) -> Site {
     let entry = if spec.image { None } else { pair(file, node) };
     let (name, repository, parsed) = match &entry {
-        Some(entry) => {
-            let repository = entry.repository(file).or_else(|| beside(file, node));
-            (None, repository, entry.pin(file))
-        }
+        Some(entry) => (None, entry.repository(file), entry.pin(file)),
         None if spec.image => reference(file, node),
-        None => (None, beside(file, node), version(file, node)),
+        None => (None, None, version(file, node)),
     };
     let known = name.or_else(|| repository.clone()).filter(|_| several);
     let at = file.stream.position_of(node);
@@ -118,6 +115,7 @@ fn site(file: &File<'_>, spec: &FieldSpec, node: NodeId, several: bool) -> Site 
         target,
         image: known.unwrap_or_else(|| spec.path.clone()),
         repository,
+        beside: beside(file, node).filter(|_| !spec.image),
         policy: None,
         pin: parsed.value,
         problem: parsed.problem,

@@ -128,6 +128,7 @@ impl Entry {
             target: Target::Image { name: name.clone() },
             repository: self.repository(file),
             image: name,
+            beside: None,
             policy: self.policy(markers),
             pin: parsed.value,
             problem,

@@ -264,6 +264,7 @@ impl Place {
             target: Target::Manifest { repository: repository.clone() },
             image: repository.clone(),
             repository: Some(repository),
+            beside: None,
             policy: None,
             problem: parsed.as_ref().err().map(ToString::to_string),
             pin: parsed.map(|reference| reference.pin).unwrap_or_default(),

@@ -72,6 +72,7 @@ impl Group {
             target: Target::Policy { policy: self.policy.clone() },
             image: self.policy.clone(),
             repository,
+            beside: None,
             policy: Some(self.policy.clone()),
             pin: parsed.value,
             problem: parsed.problem,

@@ -78,6 +78,9 @@ pub struct Site {
     pub image: String,
     /// The repository that would be pulled, where the site tells.
     pub repository: Option<String>,
+    /// The repository that stands beside a declared `tag`: where registries are
+    /// asked for it. It proves nothing of what is rendered.
+    pub beside: Option<String>,
     /// The marker's policy (`group:app`) that binds to this site, if any.
     pub policy: Option<String>,
     /// The version found here; empty where none is pinned.

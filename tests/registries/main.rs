@@ -22,6 +22,8 @@ mod letting_in;
 #[cfg(test)]
 mod meant;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod repo;

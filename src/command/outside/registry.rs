@@ -1,7 +1,7 @@
 //! Registries: whether they have what enters an environment, and who signed it.
 
 use crate::discover::CellKey;
-use crate::gate::{Answers, Elsewhere, Registered, Silence, tag_or_digest};
+use crate::gate::{Answers, Elsewhere, Registered, tag_or_digest};
 use crate::model::{Environment, EnvironmentName, Pin, Promotion};
 use crate::plan::Planned;
 use crate::registry::{Registries, RepositoryName};
@@ -26,7 +26,7 @@ pub(super) fn ask(questions: Questions<'_>, answers: &mut Answers) -> Result<(),
         };
         let one = One { questions, registries, promotion: &planned.promotion };
         let key = CellKey::of(&planned.promotion, &planned.promotion.to);
-        let heard = one.heard();
+        let heard = one.asked().map_err(Failure::silence);
         if let Some(signer) = &environment.images.signature {
             let signed = match &heard {
                 Ok((registered, at)) => {
@@ -71,10 +71,6 @@ struct One<'a> {
 
 impl One<'_> {
     /// What registries have, and where the image can be looked at now.
-    fn heard(&self) -> Result<(Registered, RepositoryName), Silence> {
-        self.asked().map_err(Failure::silence)
-    }
-
     fn asked(&self) -> Result<(Registered, RepositoryName), Failure> {
         let from = self.questions.vouching(self.promotion);
         let Meant { own, source, differ } =

@@ -112,8 +112,9 @@ impl Promoting<'_> {
                 continue;
             };
             let Some(source) = &found.source else { continue };
-            // What it pulls by its digest needs no tag that is taken already.
-            if found.there && found.is_taken(&promotion.version) {
+            // What it pulls by its digest needs no tag that is taken already, and
+            // what is gone at the source cannot be copied.
+            if found.there && (found.is_taken(&promotion.version) || !source.there) {
                 continue;
             }
             let from = sources.into_iter().find(|name| name.to_string() == source.repository);

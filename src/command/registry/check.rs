@@ -231,7 +231,7 @@ impl Asking<'_> {
             app: Some(self.app.clone()),
             image: image.to_owned(),
             environments: vec![environment.clone()],
-            repository: cell.and_then(Cell::repository).unwrap_or(image).to_owned(),
+            repository: cell.and_then(Cell::pulled).unwrap_or(image).to_owned(),
             version: version.clone(),
             found: None,
             unknown: Some(with_hint(&why.message, why.hints.first())),

@@ -26,8 +26,7 @@ impl Places<'_> {
         (app, image): (&AppId, &str),
     ) -> Result<Option<RepositoryName>, Failure> {
         let cell = self.inventory.cell(environment, app, image);
-        let pulled =
-            cell.and_then(Cell::repository).map(str::parse::<RepositoryName>).transpose()?;
+        let pulled = cell.and_then(Cell::pulled).map(str::parse::<RepositoryName>).transpose()?;
         let Some(registry) = self.registry(environment)? else { return Ok(pulled) };
         match pulled {
             // What is spoken to without encryption is said in the config.
@@ -45,9 +44,11 @@ impl Places<'_> {
     pub(in super::super) fn names_an_image(self, app: &AppId, image: &str) -> bool {
         let cells = self.inventory.cells.iter();
         let cells = cells.filter(|(key, _)| key.app == *app && key.image == image);
-        let mut sites = cells.flat_map(|(_, cell)| &cell.sites).peekable();
+        let mut cells = cells.map(|(_, cell)| cell);
+        let mut sites = cells.clone().flat_map(|cell| &cell.sites).peekable();
         sites.peek().is_none()
-            || sites.any(|site| site.kind != SiteKind::Field || site.repository.is_some())
+            || cells.any(|cell| cell.pulled().is_some())
+            || sites.any(|site| site.kind != SiteKind::Field)
     }
 
     /// The registry that the config gives an environment.
@@ -92,7 +93,9 @@ fn elsewhere(
     registry: &RepositoryName,
     (pulled, cell): (&RepositoryName, Option<&Cell>),
 ) -> Failure {
-    let site = cell.and_then(|cell| cell.sites.iter().find(|site| site.repository.is_some()));
+    let site = cell.and_then(|cell| {
+        cell.sites.iter().find(|site| site.repository.is_some() || site.beside.is_some())
+    });
     let place = site.map(|site| format!(" ({}:{})", site.path, site.line)).unwrap_or_default();
     let message = format!(
         "{environment} pulls {pulled}{place}, and its `registry` in promote.toml is {registry}"
