@@ -2,13 +2,12 @@
 
 use crate::discover::{Cell, CellKey};
 use crate::history::Timeline;
-use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, short_span};
 use crate::plan::Planned;
 
 use super::accepted::{self, Acceptance};
 use super::{
-    Ask, Case, RuleInfo, about, entering, goes_back, gp003, human_span, placed, policy, short_id,
-    undo,
+    Ask, Case, RuleInfo, about, entering, goes_back, gp003, placed, policy, short_id, undo,
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -165,7 +164,7 @@ fn runs_now(
     match timeline.and_then(Timeline::since) {
         Some(since) => format!(
             "{source} has run {wanted} for {} ({})",
-            human_span(case.now - since.seconds),
+            short_span(case.now - since.seconds),
             short_id(&since.commit)
         ),
         None => format!("{source} runs {wanted}"),

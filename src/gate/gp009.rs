@@ -2,13 +2,13 @@
 
 use crate::discover::CellKey;
 use crate::history::Timeline;
-use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources};
+use crate::model::{EnvironmentName, Finding, Outcome, Pin, Promotion, Rule, Sources, short_span};
 use crate::plan::Planned;
 use crate::schedule::{Span, shown};
 
 use super::accepted::{self, Why};
 use super::gp001::tag_or_digest;
-use super::{Ask, Case, Past, RuleInfo, about, human_span, override_hint, placed, short_id};
+use super::{Ask, Case, Past, RuleInfo, about, override_hint, placed, short_id};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP009,
@@ -176,12 +176,12 @@ fn since<'t>(case: &Case<'_>, timeline: &'t Timeline, at: usize) -> Option<Arriv
     let remark = if own > case.now {
         "dated in the future: a clock is wrong".to_owned()
     } else if floor > own {
-        format!("dated {} before a commit that came before it", human_span(floor - own))
+        format!("dated {} before a commit that came before it", short_span(floor - own))
     } else {
         // Somebody who rebased would look for the older date.
         match dated.map_or(0, |dated| own - dated.authored) {
             rebased @ 3_600.. => {
-                format!("written {} before it was committed, which counts", human_span(rebased))
+                format!("written {} before it was committed, which counts", short_span(rebased))
             }
             _ => String::new(),
         }
@@ -196,7 +196,7 @@ fn now(case: &Case<'_>, (source, wanted): (&EnvironmentName, &Pin), since: &Arri
         "" => short_id(since.commit).to_owned(),
         remark => format!("{}, {remark}", short_id(since.commit)),
     };
-    let text = format!("{source} has run {wanted} for {} ({remark})", human_span(seconds));
+    let text = format!("{source} has run {wanted} for {} ({remark})", short_span(seconds));
     Stay { seconds: Some(seconds), since: Some(since.seconds), goes_on: true, cut: false, text }
 }
 
@@ -211,7 +211,7 @@ fn past(
     let seconds = left.saturating_sub(since.seconds);
     let text = format!(
         "{source} ran {wanted} for {} ({}) and no longer does",
-        human_span(seconds),
+        short_span(seconds),
         short_id(since.commit)
     );
     Stay { seconds: Some(seconds), since: None, goes_on: false, cut: false, text }

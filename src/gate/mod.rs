@@ -306,16 +306,6 @@ fn undo(case: &Case<'_>, path: &RepoPath) -> Option<String> {
     Some(format!("git restore --source={base} --staged --worktree -- {}", quoted(path.as_str())))
 }
 
-/// A span of time as people say it: `45 s`, `12 min`, `5 h`, `3 d`.
-pub fn human_span(seconds: i64) -> String {
-    match seconds.max(0) {
-        s @ 0..=119 => format!("{s} s"),
-        s @ 120..=7_199 => format!("{} min", s / 60),
-        s @ 7_200..=172_799 => format!("{} h", s / 3_600),
-        s => format!("{} d", s / 86_400),
-    }
-}
-
 /// The first seven digits of a commit id, as git shows it.
 pub fn short_id(id: &str) -> &str {
     id.get(..7).unwrap_or(id)

@@ -19,6 +19,7 @@ pub mod path;
 pub mod promotion;
 pub mod site;
 pub mod snapshot;
+pub mod spans;
 pub mod version;
 
 pub use app::{AppId, quoted};
@@ -37,4 +38,5 @@ pub use path::RepoPath;
 pub use promotion::Promotion;
 pub use site::{Site, SiteKind, Target};
 pub use snapshot::{Entry, EntryKind, MemorySnapshot, Patched, Search, Snapshot, SnapshotError};
+pub use spans::short_span;
 pub use version::{Digest, ImageRef, Pin, Tag, VersionError};

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
+use crate::model::short_span;
+
 /// Replaces what would move the cursor, colour the screen or turn the reading
 /// direction: control characters and bidirectional overrides.
 pub fn clean(text: &str) -> String {
@@ -51,12 +53,7 @@ pub(super) fn short_digests(text: &str) -> String {
 pub fn ago(seconds: i64) -> String {
     match seconds {
         ..=-600 => "in the future".to_owned(),
-        -599..=-1 => "0s".to_owned(),
-        s @ 0..=119 => format!("{s}s"),
-        s @ 120..=7_199 => format!("{}m", s / 60),
-        s @ 7_200..=172_799 => format!("{}h", s / 3_600),
-        s @ 172_800..=63_071_999 => format!("{}d", s / 86_400),
-        s => format!("{}y", s / 31_536_000),
+        seconds => short_span(seconds),
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gate::Given;
-use crate::gate::{human_span, short_id};
-use crate::model::Outcome;
+use crate::gate::short_id;
+use crate::model::{Outcome, short_span};
 use crate::report::{OpenRequest, WayStep, WhyReport};
 
 use super::json::{API_VERSION, WireFinding, word};
@@ -268,7 +268,7 @@ fn head(report: &WhyReport, paint: Paint) -> String {
     let running = running.join(", ");
     match (report.there, since) {
         (true, Some(since)) => {
-            let span = human_span(report.now - since);
+            let span = short_span(report.now - since);
             format!("{subject} is in {environment} since {} ({span})\n", minute(since))
         }
         (true, None) => format!("{subject} is in {environment}, since before the history\n"),
@@ -297,11 +297,11 @@ fn way_table(report: &WhyReport) -> String {
             None => "never".to_owned(),
         };
         let after = |after: i64| match after {
-            after if after < 0 => format!("{} before", human_span(-after)),
-            after => human_span(after),
+            after if after < 0 => format!("{} before", short_span(-after)),
+            after => short_span(after),
         };
         let stayed = match (entry, step.until) {
-            (Some(entry), Some(until)) => human_span(until - entry.moment.seconds),
+            (Some(entry), Some(until)) => short_span(until - entry.moment.seconds),
             _ if step.now => "until now".to_owned(),
             _ => String::new(),
         };

@@ -155,7 +155,7 @@ fn fingerprints_are_unique_and_survive_a_move_of_the_line() {
         let mut after = mixed();
         after.excerpts = BTreeMap::new();
         for finding in &mut after.findings {
-            finding.message.push_str(", for 3 h");
+            finding.message.push_str(", for 3h");
             finding.line = finding.line.map(|line| line + 7);
         }
         for ((path, line), text) in before.excerpts.clone() {

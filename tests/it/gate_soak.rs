@@ -19,9 +19,9 @@ fn id(seconds: i64) -> String {
 #[test]
 fn it_is_reached_at_the_very_second() {
     let mut judged = Judged::with("soak = \"24h\"");
-    assert_snapshot!(says(&judged), @"Pass: dev has run v2 for 24 h (0000000); soak is 24h");
-    assert_snapshot!(says(judged.at(NOON - 1)), @"Fail: dev has run v2 for 23 h (0000000); soak is 24h, reached at 2026-11-27T12:00:00Z");
-    assert_snapshot!(says(judged.at(NOON + 1)), @"Pass: dev has run v2 for 24 h (0000000); soak is 24h");
+    assert_snapshot!(says(&judged), @"Pass: dev has run v2 for 24h (0000000); soak is 24h");
+    assert_snapshot!(says(judged.at(NOON - 1)), @"Fail: dev has run v2 for 23h (0000000); soak is 24h, reached at 2026-11-27T12:00:00Z");
+    assert_snapshot!(says(judged.at(NOON + 1)), @"Pass: dev has run v2 for 24h (0000000); soak is 24h");
     assert_eq!(says(&Judged::with("")), "", "nothing is asked where nothing is configured");
 }
 
@@ -29,29 +29,29 @@ fn it_is_reached_at_the_very_second() {
 fn a_stay_that_was_interrupted_starts_anew() {
     let mut judged = Judged::with("soak = \"24h\"");
     let held = [("v2", NOON - HOUR), ("v1", NOON - 2 * HOUR), ("v2", NOON - 90 * HOUR)];
-    assert_snapshot!(says(judged.ran("dev", &held)), @"Fail: dev has run v2 for 60 min (0000000); soak is 24h, reached at 2026-11-28T11:00:00Z");
+    assert_snapshot!(says(judged.ran("dev", &held)), @"Fail: dev has run v2 for 60m (0000000); soak is 24h, reached at 2026-11-28T11:00:00Z");
     // The same tag over another image is another version.
     let digest = format!("v2@sha256:{}", "1".repeat(64));
     let held = [("v2", NOON - HOUR), (digest.as_str(), NOON - 90 * HOUR)];
-    assert_snapshot!(says(judged.ran("dev", &held)), @"Fail: dev has run v2 for 60 min (0000000); soak is 24h, reached at 2026-11-28T11:00:00Z");
+    assert_snapshot!(says(judged.ran("dev", &held)), @"Fail: dev has run v2 for 60m (0000000); soak is 24h, reached at 2026-11-28T11:00:00Z");
 }
 
 #[test]
 fn clocks_that_are_wrong_are_named() {
     let mut judged = Judged::with("soak = \"24h\"");
     judged.ran("dev", &[("v2", NOON + HOUR), ("v1", NOON - 90 * HOUR)]);
-    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 0 s (0000000, dated in the future: a clock is wrong); soak is 24h, reached at 2026-11-28T13:00:00Z");
+    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 0s (0000000, dated in the future: a clock is wrong); soak is 24h, reached at 2026-11-28T13:00:00Z");
     // Older than its own parent: somebody wrote the date.
     judged.ran("dev", &[("v2", NOON - 90 * HOUR), ("v1", NOON - 91 * HOUR)]);
     let newest_before = Some(NOON - 2 * HOUR);
     let authored = NOON - 90 * HOUR;
     judged.dates.insert(id(NOON - 90 * HOUR), Dated { authored, newest_before });
-    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 2 h (0000000, dated 3 d before a commit that came before it); soak is 24h, reached at 2026-11-28T10:00:00Z");
+    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 2h (0000000, dated 3d before a commit that came before it); soak is 24h, reached at 2026-11-28T10:00:00Z");
     // A rebase gives an old commit a new date.
     judged.ran("dev", &[("v2", NOON - HOUR), ("v1", NOON - 91 * HOUR)]);
     let newest_before = Some(NOON - 2 * HOUR);
     judged.dates.insert(id(NOON - HOUR), Dated { authored, newest_before });
-    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 60 min (0000000, written 3 d before it was committed, which counts); soak is 24h, reached at 2026-11-28T11:00:00Z");
+    assert_snapshot!(says(&judged), @"Fail: dev has run v2 for 60m (0000000, written 3d before it was committed, which counts); soak is 24h, reached at 2026-11-28T11:00:00Z");
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn all_of_from_or_one_of_from_any() {
         judged.ran("qa", &[("v2", NOON - HOUR), ("v1", NOON - 90 * HOUR)]);
         judged
     };
-    assert_snapshot!(says(&with("from = [\"dev\", \"qa\"]")), @"Fail: qa has run v2 for 60 min (0000000); soak is 2h, reached at 2026-11-27T13:00:00Z");
-    assert_snapshot!(says(&with("from-any = [\"qa\", \"dev\"]")), @"Pass: dev has run v2 for 3 h (0000000); soak is 2h");
-    assert_snapshot!(says(with("from-any = [\"qa\", \"dev\"]").at(NOON - 2 * HOUR)), @"Fail: qa has run v2 for 0 s (0000000, dated in the future: a clock is wrong); dev has run v2 for 60 min (0000000); soak is 2h, reached at 2026-11-27T11:00:00Z");
+    assert_snapshot!(says(&with("from = [\"dev\", \"qa\"]")), @"Fail: qa has run v2 for 60m (0000000); soak is 2h, reached at 2026-11-27T13:00:00Z");
+    assert_snapshot!(says(&with("from-any = [\"qa\", \"dev\"]")), @"Pass: dev has run v2 for 3h (0000000); soak is 2h");
+    assert_snapshot!(says(with("from-any = [\"qa\", \"dev\"]").at(NOON - 2 * HOUR)), @"Fail: qa has run v2 for 0s (0000000, dated in the future: a clock is wrong); dev has run v2 for 60m (0000000); soak is 2h, reached at 2026-11-27T11:00:00Z");
     assert_eq!(says(&with("from = []")), "", "nothing comes before a first environment");
     // What one ran before counts only where that lets a version in.
     let left = |sources: &str| {
@@ -78,17 +78,17 @@ fn all_of_from_or_one_of_from_any() {
         judged.ran("qa", &qa);
         judged
     };
-    assert_snapshot!(says(&left("from-any = [\"qa\", \"dev\"]")), @"Fail: qa ran v2 for 3 d (0000000) and no longer does; dev has run v2 for 1 s (0000000); soak is 2h, reached at 2026-11-27T13:59:59Z");
-    assert_snapshot!(says(&left("seen = true\nfrom-any = [\"qa\", \"dev\"]")), @"Pass: qa ran v2 for 3 d (0000000) and no longer does; soak is 2h");
+    assert_snapshot!(says(&left("from-any = [\"qa\", \"dev\"]")), @"Fail: qa ran v2 for 3d (0000000) and no longer does; dev has run v2 for 1s (0000000); soak is 2h, reached at 2026-11-27T13:59:59Z");
+    assert_snapshot!(says(&left("seen = true\nfrom-any = [\"qa\", \"dev\"]")), @"Pass: qa ran v2 for 3d (0000000) and no longer does; soak is 2h");
 }
 
 #[test]
 fn what_was_seen_counts_for_as_long_as_it_was_there() {
     let mut judged = Judged::with("soak = \"24h\"\nseen = true");
     judged.ran("dev", &[("v3", NOON - HOUR), ("v2", NOON - 25 * HOUR), ("v1", NOON - 90 * HOUR)]);
-    assert_snapshot!(says(&judged), @"Pass: dev ran v2 for 24 h (0000000) and no longer does; soak is 24h");
+    assert_snapshot!(says(&judged), @"Pass: dev ran v2 for 24h (0000000) and no longer does; soak is 24h");
     judged.ran("dev", &[("v3", NOON - HOUR), ("v2", NOON - 24 * HOUR), ("v1", NOON - 90 * HOUR)]);
-    assert_snapshot!(says(&judged), @"Fail: dev ran v2 for 23 h (0000000) and no longer does; soak is 24h");
+    assert_snapshot!(says(&judged), @"Fail: dev ran v2 for 23h (0000000) and no longer does; soak is 24h");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_rollback_is_exempt_as_the_config_says() {
 #[test]
 fn it_can_be_waived_with_a_reason() {
     let mut judged = Judged::with("soak = \"48h\"");
-    assert_snapshot!(says(judged.waive(Rule::GP009)), @"Overridden: dev has run v2 for 24 h (0000000); soak is 48h, reached at 2026-11-28T12:00:00Z (overridden: INC-42)");
+    assert_snapshot!(says(judged.waive(Rule::GP009)), @"Overridden: dev has run v2 for 24h (0000000); soak is 48h, reached at 2026-11-28T12:00:00Z (overridden: INC-42)");
 }
 
 /// `line()` in which staging asks for a day.

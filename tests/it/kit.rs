@@ -214,7 +214,7 @@ pub(crate) fn settled(text: &str) -> String {
         [
             (rule(r"\b[0-9a-f]{40}\b"), "[ID]"),
             (rule(r"(Promote-Id: )[0-9a-f]{32}\b"), "$1[HASH]"),
-            (rule(r"for \d+ (s|min|h|d) \([0-9a-f]{7}\)"), "for [AGE] ([ID])"),
+            (rule(r"for \d+[smhdy] \([0-9a-f]{7}\)"), "for [AGE] ([ID])"),
             (rule(r"\(\d+[smhdy]\)"), "([AGE])"),
             (rule(r"(\[(main|detached HEAD|[a-z]+)\]? )[0-9a-f]{7}\b"), "$1[ID]"),
         ]

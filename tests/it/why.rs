@@ -11,7 +11,7 @@ fn the_way_of_a_version() {
     let repo = story();
     let shown = |args: &[&str]| {
         let text = run(&repo, args).text();
-        regex::Regex::new(r"\(\d+ d\)").unwrap().replace_all(&text, "([AGE])").into_owned()
+        regex::Regex::new(r"\(\d+[dy]\)").unwrap().replace_all(&text, "([AGE])").into_owned()
     };
     assert_snapshot!(shown(&["why", "web", "staging"]), @"
     exit 0
@@ -19,16 +19,16 @@ fn the_way_of_a_version() {
     web v1.1.0 is in staging since 2023-11-17 22:13 ([AGE])
     ENV      ARRIVED (UTC)     AFTER  STAYED     COMMIT   AUTHOR
     dev      2023-11-15 22:13         until now  31f6eeb  A U Thor
-    staging  2023-11-17 22:13  2 d    until now  9c0f975  A U Thor
+    staging  2023-11-17 22:13  2d     until now  9c0f975  A U Thor
     ");
     assert_snapshot!(shown(&["why", "web", "prod"]), @"
     exit 0
     --- stdout
     web v1.0.0 is in prod since 2023-11-21 22:13 ([AGE])
     ENV      ARRIVED (UTC)     AFTER  STAYED     COMMIT   AUTHOR    NOTES
-    dev      2023-11-14 22:13         24 h       ae590d4  A U Thor
-    staging  2023-11-14 22:13  0 s    3 d        ae590d4  A U Thor
-    prod     2023-11-21 22:13  7 d    until now  82b4387  A U Thor  rollback
+    dev      2023-11-14 22:13         24h        ae590d4  A U Thor
+    staging  2023-11-14 22:13  0s     3d         ae590d4  A U Thor
+    prod     2023-11-21 22:13  7d     until now  82b4387  A U Thor  rollback
     --- stderr
     hint: git promote why web prod v1.1.0
     ");
