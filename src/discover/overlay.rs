@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::config::Config;
-use crate::model::{AppId, EnvironmentName, RepoPath, Snapshot, SnapshotError};
+use crate::config::{Config, LayoutPath};
+use crate::model::{AppId, EnvironmentName, MemorySnapshot, RepoPath, Snapshot, SnapshotError};
 
 use super::template::{Bindings, Match, Template};
 
@@ -68,13 +68,21 @@ pub fn overlays_of(
 ) -> Result<Vec<Overlay>, SnapshotError> {
     let mut found = Vec::new();
     let mut taken: HashSet<RepoPath> = HashSet::new();
+    let unbound = Unbound::new(config);
     for (index, layout) in config.layout.iter().enumerate() {
-        let mut bindings = Bindings::default().with("env", directories(config));
-        if let Some(apps) = apps.filter(|_| layout.template.contains("{app}")) {
+        let bound = apps.filter(|_| layout.template.contains("{app}"));
+        let mut bindings = unbound.bindings.clone();
+        if let Some(apps) = bound {
             bindings = bindings.with("app", apps.to_vec());
         }
         let matches = Template::new(&layout.template, &bindings).expand(snapshot, &bindings)?;
+        // What is found with every name is what the names mean.
+        let sure = apps.is_none() || (bound.is_none() && index == 0);
         for found_path in matches {
+            let owner = if sure { Some((index, found_path)) } else { unbound.of(&found_path) };
+            let named = |app: &String| sure || apps.is_none_or(|apps| apps.contains(app));
+            let owner = owner.filter(|(_, found)| found.names.get("app").is_none_or(named));
+            let Some((index, found_path)) = owner else { continue };
             let overlay = overlay(config, index, &found_path);
             if let Some(overlay) = overlay.filter(|overlay| taken.insert(overlay.path.clone())) {
                 found.push((found_path, overlay));
@@ -82,6 +90,35 @@ pub fn overlays_of(
         }
     }
     Ok(in_order(config, tell_apart(found)))
+}
+
+/// What the layout says of a path where no app is named. By a name alone, part
+/// of a path may be taken for an app that is another one's, or that an earlier
+/// template has taken.
+struct Unbound {
+    bindings: Bindings,
+    templates: Vec<Template>,
+}
+
+impl Unbound {
+    fn new(config: &Config) -> Self {
+        let bindings = Bindings::default().with("env", directories(config));
+        let template = |layout: &LayoutPath| Template::new(&layout.template, &bindings);
+        let templates = config.layout.iter().map(template).collect();
+        Self { bindings, templates }
+    }
+
+    /// The template that has the path, and what its names stand for.
+    fn of(&self, found: &Match) -> Option<(usize, Match)> {
+        let file = if found.is_file { found.path.clone() } else { found.path.join("x") };
+        let alone = MemorySnapshot::new([(file, Vec::new())]);
+        self.templates.iter().enumerate().find_map(|(index, template)| {
+            // In memory nothing fails to be read.
+            let matches = template.expand(&alone, &self.bindings).unwrap_or_default();
+            let same = |one: &Match| one.path == found.path && one.is_file == found.is_file;
+            Some((index, matches.into_iter().find(same)?))
+        })
+    }
 }
 
 pub(super) fn directories(config: &Config) -> Vec<String> {

@@ -46,7 +46,7 @@ pub use commit::{
 pub use date::parse_date;
 pub use error::{CloneKind, CommitError, Difference, ErrorKind, GitError};
 pub use gix::ObjectId;
-pub use history::{History, HistoryCommit, Interest, authored, changed_paths, line, walk};
+pub use history::{History, HistoryCommit, Interest, authored, line, walk};
 pub use journal::{Finding, Left, Recovered, examine, is_anything_left, recover, settle};
 pub use keep::Kept;
 pub use open::Repository;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::kit::{LINE, at, kubectl, line, overlay, run, save};
+use crate::kit::{LINE, at, kubectl, line, overlay, repo, run, save};
 use crate::report::many;
 use crate::testkit::Sandbox;
 
@@ -174,4 +174,74 @@ fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
         fs::remove_dir_all(kept(&repo)).unwrap_or_default();
         fs::rename(&aside, kept(&repo)).unwrap();
     }
+}
+
+/// What is told with what was kept, and without.
+#[track_caller]
+fn assert_the_same(repo: &Sandbox) {
+    let carried = told(repo);
+    fs::remove_dir_all(kept(repo)).unwrap();
+    assert_eq!(carried, told(repo));
+}
+
+#[test]
+fn what_came_and_went_in_between_is_a_part_of_the_past() {
+    let repo = enough();
+    go(&repo, &[("app-00001", "dev", "v2.0.0")]);
+    run(&repo, &["status"]).stdout(0);
+    go(&repo, &[("app-00001", "staging", "v2.0.0")]);
+    go(&repo, &[("app-00001", "staging", "v1.0.0")]);
+    save(&repo, "Nothing", &[]);
+    assert_the_same(&repo);
+    let text = run(&repo, &["status", "app-00001"]).stdout(0);
+    assert!(!text.contains("git promote app-00001@v2.0.0 staging"), "{text}");
+}
+
+#[test]
+fn a_file_that_two_names_fit_is_that_of_one_app() {
+    let config = "version = 1\n[layout]\npaths = [{ path = \"argocd/{app}-{env}.yaml\", fields = [{ path = \"spec.tag\" }] }]\n\
+                  [[environment]]\nname = \"dev\"\n[[environment]]\nname = \"eu-dev\"\n\
+                  [[environment]]\nname = \"prod\"\n";
+    let file = |tag: &str| format!("spec:\n  tag: {tag}\n");
+    let repo = repo(&[("promote.toml", config)]);
+    let texts: Vec<(String, String)> = (100..350)
+        .flat_map(|at| {
+            ["dev", "eu-dev", "prod"].map(|env| (format!("argocd/app{at}-{env}.yaml"), file("v1")))
+        })
+        .chain(
+            ["dev", "eu-dev", "prod", "eu-prod"]
+                .map(|env| (format!("argocd/web-{env}.yaml"), file("v1"))),
+        )
+        .collect();
+    let files: Vec<_> = texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    save(&repo, "Start", &files);
+    run(&repo, &["status"]).stdout(0);
+    // `web-eu-prod` is `web-eu` in prod; `web-eu-dev` is `web` in eu-dev.
+    save(&repo, "Move", &[("argocd/web-eu-prod.yaml", &file("v2"))]);
+    assert_the_same(&repo);
+    save(&repo, "Move", &[("argocd/web-dev.yaml", &file("v2"))]);
+    let before = repo.head();
+    assert_ne!(run(&repo, &["web-eu@v2", "dev"]).code(), 0, "a way around dev into eu-dev");
+    assert_eq!(repo.head(), before);
+    run(&repo, &["web@v2", "eu-dev"]).stdout(0);
+    assert!(repo.read("argocd/web-eu-dev.yaml").contains("v2"));
+}
+
+#[test]
+fn what_an_earlier_template_takes_is_not_found_by_a_later_one() {
+    let config =
+        LINE.replace("paths = [", "paths = [\"{app}/{cell}/{env}\", \"{cell}/{app}/{env}\", ");
+    let repo = repo(&[("promote.toml", &config)]);
+    let file = |tag: &str| format!("images:\n- name: acme/web\n  newTag: {tag}\n");
+    save(
+        &repo,
+        "Start",
+        &[("a/b/dev/kustomization.yaml", &file("v1")), ("b/c/dev/kustomization.yaml", &file("v1"))],
+    );
+    let all = run(&repo, &["status", "-o", "json"]).json(0);
+    let named = run(&repo, &["status", "b", "-o", "json"]).json(0);
+    assert_eq!(all["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(named["rows"][0], all["rows"][1]);
+    let text = run(&repo, &["b@v2", "dev", "-n"]).text();
+    assert!(text.contains("b/c/dev") && !text.contains("a/b/dev"), "{text}");
 }

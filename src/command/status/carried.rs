@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use crate::config::{Config, Origin};
 use crate::discover;
-use crate::git::{self, Interest};
+use crate::git::{self, Interest, ObjectId};
+use crate::model::RepoPath;
 use crate::report::StatusReport;
 
 use super::super::{Context, Failure, Workspace};
@@ -37,11 +38,7 @@ pub(super) fn carry_on(context: &Context, workspace: &Workspace) -> Result<Optio
     if !whole.unread.is_empty() || !whole.notes.is_empty() {
         return Ok(None);
     }
-    let everything = Interest::everything();
-    let changed = git::changed_paths(&workspace.repo, Some(from), workspace.base, &everything)?;
-    if changed.len() > PATHS {
-        return Ok(None);
-    }
+    let Some(changed) = changed(workspace, from)? else { return Ok(None) };
     let apps: BTreeSet<String> =
         changed.iter().flat_map(|path| discover::apps_on(&workspace.config, path)).collect();
     if !apps.is_empty() {
@@ -49,6 +46,25 @@ pub(super) fn carry_on(context: &Context, workspace: &Workspace) -> Result<Optio
     }
     kept::write(workspace, &whole);
     Ok(Some(whole))
+}
+
+/// The paths that any commit changed since that one, also those that are as
+/// they were before: what came and went is a part of the past. `None` where
+/// there are too many.
+fn changed(workspace: &Workspace, from: ObjectId) -> Result<Option<BTreeSet<RepoPath>>, Failure> {
+    let mut changed = BTreeSet::new();
+    let line = git::walk(&workspace.repo, workspace.base, Interest::everything())?;
+    for commit in line.with_unchanged() {
+        let commit = commit?;
+        if commit.id == from {
+            break;
+        }
+        changed.extend(commit.changed);
+        if changed.len() > PATHS {
+            return Ok(None);
+        }
+    }
+    Ok(Some(changed))
 }
 
 /// Whether a path tells which app it is about.
