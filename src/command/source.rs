@@ -47,7 +47,7 @@ impl AppSource<'_> {
     }
 
     fn open(&self, dir: &Path) -> Result<Repository, Failure> {
-        Repository::open(dir).map_err(|error| {
+        Repository::open_at(dir).map_err(|error| {
             let message = format!("`{}` is no clone of {}: {error}", dir.display(), self.app);
             Failure::not_found(message).hint("git clone URL DIR")
         })

@@ -42,13 +42,25 @@ impl Repository {
             discovery,
             open_options()?,
         );
-        let mut gix = opened.map_err(|error| explain(&error, &start))?.to_thread_local();
-        check_format(&gix)?;
-        gix.object_cache_size_if_unset(OBJECT_CACHE);
-        // What is read, judged and built upon are the objects as they are:
-        // a commit-graph and other clones know no replacements either.
-        gix.objects.ignore_replacements = true;
+        let opened = opened.map_err(|error| explain(&error, &start))?;
+        let mut gix = prepared(opened.to_thread_local())?;
         take_directory_as_work_tree(&mut gix, &start)?;
+        Self::of(gix, start)
+    }
+
+    /// The repository at `dir`, and neither one above it nor the one that the
+    /// environment names: in a hook git sets `GIT_DIR` for its own.
+    pub fn open_at(dir: &Path) -> Result<Self, GitError> {
+        let start = dir.canonicalize().map_err(|_| GitError::NotARepository)?;
+        let opened = gix::ThreadSafeRepository::open_opts(&start, open_options()?.full);
+        let opened = opened.map_err(|error| match gix::discover::is_git(&start.join(".git")) {
+            Err(_) if gix::discover::is_git(&start).is_err() => GitError::NotARepository,
+            _ => explain(&error, &start),
+        })?;
+        Self::of(prepared(opened.to_thread_local())?, start)
+    }
+
+    fn of(gix: gix::Repository, start: PathBuf) -> Result<Self, GitError> {
         let root = match gix.workdir() {
             Some(dir) => {
                 Some(dir.canonicalize().map_err(|error| GitError::read("the work tree", error))?)
@@ -269,6 +281,16 @@ impl Repository {
         }
         Ok(tree)
     }
+}
+
+/// A repository that may be read, with what this program wants of one.
+fn prepared(mut gix: gix::Repository) -> Result<gix::Repository, GitError> {
+    check_format(&gix)?;
+    gix.object_cache_size_if_unset(OBJECT_CACHE);
+    // What is read, judged and built upon are the objects as they are:
+    // a commit-graph and other clones know no replacements either.
+    gix.objects.ignore_replacements = true;
+    Ok(gix)
 }
 
 fn open_options() -> Result<gix::sec::trust::Mapping<gix::open::Options>, GitError> {

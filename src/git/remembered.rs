@@ -40,11 +40,6 @@ impl Repository {
         remembering.line = Some(Arc::new(Remembered { commits, places }));
         Ok(remembering)
     }
-
-    /// Whether it does.
-    pub fn remembers(&self) -> bool {
-        self.line.is_some()
-    }
 }
 
 /// The paths of interest that a commit changed, and what they held.

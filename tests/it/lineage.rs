@@ -83,3 +83,24 @@ fn check_asks_the_same_clone() {
     let text = run(&repo, &["check", "HEAD~2..HEAD~1", "-v"]).text();
     assert!(text.contains("whether it is newer is not known"), "{text}");
 }
+
+#[test]
+fn the_clone_is_meant_whatever_git_sets_for_its_own() {
+    let repo = line();
+    let (dir, [older, newer, _]) = app(&repo);
+    configure(&repo, &dir);
+    put(&repo, "web", "staging", &newer);
+    put(&repo, "web", "dev", &older);
+    let word = format!("web@{older}");
+    let asked = |set: bool| {
+        let one = run(&repo, &[&word, "staging", "-n"]);
+        let git_dir = repo.root.join(".git");
+        let one = if set { one.env("GIT_DIR", git_dir.to_str().unwrap()) } else { one };
+        one.text()
+    };
+    assert!(asked(false).contains("is older than"));
+    assert_eq!(asked(true), asked(false));
+    // One that lies around the directory is none.
+    configure(&repo, &repo.root.join("apps"));
+    assert!(asked(false).contains("is no clone of web"), "{}", asked(false));
+}

@@ -422,3 +422,30 @@ fn odd_places_are_told() {
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(141));
 }
+
+#[test]
+fn many_records_ask_for_nothing_outside_of_the_range() {
+    let repo = line();
+    save(&repo, "Say more", &[("docs/a.md", "One\n")]);
+    let tree = repo.git(["rev-parse", "HEAD:docs"]);
+    save(&repo, "Say it better", &[("docs/a.md", "Two\n")]);
+    for number in 4..16 {
+        put(&repo, "web", "dev", &format!("v1.2.{number}"));
+        does(&repo, &[&format!("web@v1.2.{number}"), "staging"]);
+    }
+    // A forgery after all of these, so that the past is known to be asked.
+    put(&repo, "web", "dev", "v1.2.4");
+    save(
+        &repo,
+        "Back",
+        &[(&at("web", "staging"), &overlay("registry.example/acme/web", "v1.2.4"))],
+    );
+    reword(&repo, &|message| {
+        format!("{message}\n\nPromote-To: staging\nPromote-App: web v1.2.15 -> v1.2.4\n")
+    });
+    let whole = findings(&repo, &["HEAD~24..HEAD"]);
+    assert!(whole.iter().any(|row| row.starts_with("0 ")), "{whole:?}");
+    let (dir, file) = tree.trim().split_at(2);
+    fs::remove_file(repo.root.join(format!(".git/objects/{dir}/{file}"))).unwrap();
+    assert_eq!(findings(&repo, &["HEAD~24..HEAD"]), whole);
+}

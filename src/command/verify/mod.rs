@@ -97,14 +97,16 @@ fn verify(
         from.map(|from| repo.surely_only_in(from, tip)).transpose()?.map(HashSet::from_iter);
     let mut verifying = Verifying::new(workspace, args, range);
     let mut history = git::walk(repo, tip, Interest::everything())?.with_unchanged();
+    let mut asked = false;
     for commit in history.by_ref() {
         let commit = commit?;
         if only.as_ref().is_some_and(|only| !only.contains(&commit.id)) {
             break;
         }
         verifying.first_parent(&commit)?;
-        if verifying.report.records > FEW && !verifying.repo.remembers() {
-            verifying.repo = repo.remembering(tip)?;
+        if verifying.report.records > FEW && !std::mem::replace(&mut asked, true) {
+            // What cannot be looked at is met again where it counts.
+            verifying.repo = repo.remembering(tip).unwrap_or(verifying.repo);
         }
     }
     let mut remarks = Vec::new();
@@ -133,7 +135,7 @@ fn revision(repo: &Repository, name: &str) -> Result<ObjectId, Failure> {
 
 /// Of so many records each walks the history before it by itself; of more it is
 /// looked at once for all of them.
-const FEW: usize = 3;
+const FEW: usize = 8;
 
 /// What is found while the commits are looked at.
 struct Verifying<'a> {
