@@ -71,7 +71,6 @@ fn a_commit_that_may_have_read_the_old_index_is_outlasted() {
     }
     let repo = line();
     // With paths git reads the index before it locks it. This one is slow.
-    let mut git = Command::new("bash");
     let mut git = as_git(&repo.root, "sleep 0.4; :", "commit promote.toml");
     assert_eq!(run(&repo, &PROMOTE).code(), 0);
     assert!(git.try_wait().unwrap().is_some(), "the lock was let go before git had ended");

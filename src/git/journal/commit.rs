@@ -52,10 +52,10 @@ fn commits_more<'a>(mut words: impl Iterator<Item = &'a str>) -> bool {
             None | Some("") => return true,
             Some("-") => return words.next().is_some(),
             Some(long) if long.starts_with('-') => {
-                if MORE.iter().any(|known| is_one(known)) {
+                if MORE.iter().any(&is_one) {
                     return true;
                 }
-                if !word.contains('=') && WITH_VALUE.iter().any(|known| is_one(known)) {
+                if !word.contains('=') && WITH_VALUE.iter().any(is_one) {
                     words.next();
                 }
             }
