@@ -228,7 +228,7 @@ mod tests {
         let mut said = super::grants(&old.overrides, &new.overrides);
         said.extend(old.guards.loosened(&new.guards));
         for environment in old.pipeline.environments() {
-            said.extend(old.guard(&environment.name).loosened(new.guard(&environment.name)));
+            said.extend(old.loosened_in(&environment.name, &new));
         }
         said.join("; ")
     }
@@ -291,6 +291,15 @@ mod tests {
         let old = freezes(&[("2026-12-20", "2027-01-04")]);
         let (first, second) = (("2026-12-20", "2026-12-31"), ("2027-01-01", "2027-01-10"));
         assert_eq!(more(&old, &freezes(&[first, second])), "", "together they are longer");
+        // In prod alone, and then everywhere.
+        let everywhere = format!("{old}\n");
+        let (head, tail) = ABOVE.split_at(ABOVE.find("[[").unwrap());
+        let read = |text: String| from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
+        let (alone, all) =
+            (read(format!("{ABOVE}{old}")), read(format!("{head}{everywhere}{tail}")));
+        let prod = &alone.pipeline.environments()[1].name;
+        assert_eq!(alone.loosened_in(prod, &all), [""; 0]);
+        assert_eq!(alone.loosened_in(prod, &read(ABOVE.to_owned())).len(), 1);
         let gap = freezes(&[first, ("2027-01-02", "2027-01-10")]);
         insta::assert_snapshot!(more(&old, &gap), @"the freeze of 2026-12-20 to 2027-01-04 is now from 2026-12-20 to 2026-12-31 and from 2027-01-02 to 2027-01-10");
     }
