@@ -27,7 +27,9 @@ pub use past::{
 use std::collections::BTreeMap;
 
 use crate::diff::Effect;
-use crate::model::{AppId, Edit, EnvironmentName, Finding, Health, Pin, Promotion, RepoPath, Rule};
+use crate::model::{
+    AppId, Cause, Edit, EnvironmentName, Finding, Health, Pin, Promotion, RepoPath, Rule,
+};
 
 /// How a promotion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,8 +197,9 @@ pub struct StatusReport {
     /// The environments whose cluster was asked, and why one did not tell;
     /// `None` where none was to be.
     pub live: Option<Vec<(EnvironmentName, Option<String>)>>,
-    /// Whether the forge was asked for open requests, and why it did not tell.
-    pub forge: Option<Result<(), String>>,
+    /// Whether the forge was asked for open requests, and what kept it from
+    /// telling.
+    pub forge: Option<Result<(), Cause>>,
     /// The time to count from, seconds since the epoch.
     pub now: i64,
 }

@@ -1,6 +1,7 @@
 //! `git promote hold` and `resume`: an app stays where it is, or goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use clap::Args;
 
@@ -8,7 +9,7 @@ use crate::config::{self, Hold, Holds};
 use crate::diff;
 use crate::discover::{self, Inventory, Overlay};
 use crate::kustomize;
-use crate::model::{AppId, Edit, EnvironmentName, FileChange, RepoPath, Snapshot};
+use crate::model::{AppId, Edit, EnvironmentName, FileChange, RepoPath, Snapshot, quoted};
 use crate::output::{self, Format};
 use crate::report::{Ending, HoldAction, HoldReport};
 use crate::schedule::{Span, moment, shown};
@@ -115,18 +116,48 @@ fn lifted(workspace: &Workspace, args: &ResumeArgs) -> Result<(Vec<FileChange>, 
     let here = |hold: &&Hold| hold.environment.as_str() == args.environment;
     let found: Vec<&Hold> = all.all().iter().filter(here).filter(|h| h.app == args.app).collect();
     let meant = || all.all().iter().filter(here).filter(|hold| is_meant(hold, &args.app));
-    let found = if found.is_empty() { meant().collect() } else { found };
-    let [one] = found.as_slice() else {
-        let message = format!("{} is not held in {}", args.app, args.environment);
-        return Err(Failure::not_found(message).hint("git promote hold"));
+    let found: Vec<&Hold> = if found.is_empty() { meant().collect() } else { found };
+    let one = match found.as_slice() {
+        [one] => *one,
+        [] => {
+            let message = format!("{} is not held in {}", args.app, args.environment);
+            return Err(Failure::not_found(message).hint("git promote hold"));
+        }
+        several => {
+            let apps: BTreeSet<&str> = several.iter().map(|hold| hold.app.as_str()).collect();
+            return Err(ambiguous(&args.app, &Vec::from_iter(apps))
+                .hint(format!("git promote hold {}", quoted(&args.environment))));
+        }
     };
+    holds_no_other(workspace, args, one)?;
     let old = workspace.snapshot.read(&file())?.unwrap_or_default();
     let text = String::from_utf8_lossy(&old).into_owned();
     let files = match config::without_hold(&text, one)? {
         None => vec![FileChange::gone(file(), old)],
         Some(new) => vec![rewritten(Some(old), new)],
     };
-    Ok((files, (*one).clone()))
+    Ok((files, one.clone()))
+}
+
+/// Refuses to lift a hold without a group for one app of the name, where it
+/// holds others too.
+fn holds_no_other(workspace: &Workspace, args: &ResumeArgs, hold: &Hold) -> Result<(), Failure> {
+    // Where the environment is gone nothing is held.
+    let Ok(to) = environment(workspace, &args.environment) else { return Ok(()) };
+    let (_, apps) = named(workspace, &to, &hold.app)?;
+    let others = apps.iter().filter(|app| !app.answers_to(&args.app));
+    let others: Vec<String> = others.map(ToString::to_string).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others = crate::model::listed(&others);
+    let message = format!("the hold of `{}` in {to} holds {others} too", hold.app);
+    let all = format!("git promote resume {} {}", quoted(to.as_str()), quoted(&hold.app));
+    Err(Failure::usage(message).hint(all))
+}
+
+fn ambiguous(name: &str, apps: &[impl Display]) -> Failure {
+    Failure::usage(format!("`{name}` is {}", crate::model::listed(apps)))
 }
 
 /// Whether a hold is about what a user names: either may leave out the group.
@@ -137,6 +168,27 @@ fn is_meant(hold: &Hold, name: &str) -> bool {
     };
     let (own, meant) = (split(&hold.app), split(name));
     own.1 == meant.1 && (own.0 == meant.0 || own.0.is_none() || meant.0.is_none())
+}
+
+/// The apps of an environment that a name stands for.
+fn named(
+    workspace: &Workspace,
+    to: &EnvironmentName,
+    name: &str,
+) -> Result<(Inventory, Vec<AppId>), Failure> {
+    let Workspace { snapshot, config, .. } = workspace;
+    let names: Vec<String> = std::iter::once(name)
+        .chain(name.split_once(['/', ':']).map(|(_, name)| name))
+        .map(str::to_owned)
+        .collect();
+    let overlays = discover::overlays_of(snapshot, config, Some(&names))?;
+    let wanted = |overlay: &Overlay| overlay.environment == *to;
+    let inventory = discover::read(snapshot, config, overlays, &wanted)?;
+    let here = inventory.cells.keys().filter(|key| key.environment == *to);
+    let apps: BTreeSet<&AppId> =
+        here.map(|key| &key.app).filter(|app| app.answers_to(name)).collect();
+    let apps = apps.into_iter().cloned().collect();
+    Ok((inventory, apps))
 }
 
 /// The app in the environment.
@@ -150,24 +202,15 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn of(workspace: &'a Workspace, to: &str, name: &str) -> Result<Self, Failure> {
         let to = environment(workspace, to)?;
-        let Workspace { snapshot, config, .. } = workspace;
-        let names: Vec<String> = std::iter::once(name)
-            .chain(name.split_once(['/', ':']).map(|(_, name)| name))
-            .map(str::to_owned)
-            .collect();
-        let overlays = discover::overlays_of(snapshot, config, Some(&names))?;
-        let wanted = |overlay: &Overlay| overlay.environment == to;
-        let inventory = discover::read(snapshot, config, overlays, &wanted)?;
-        let here = inventory.cells.keys().filter(|key| key.environment == to);
-        let apps: BTreeSet<&AppId> =
-            here.map(|key| &key.app).filter(|app| app.answers_to(name)).collect();
-        let shown: Vec<String> = apps.iter().map(ToString::to_string).collect();
-        match apps.into_iter().collect::<Vec<_>>().as_slice() {
-            [app] => Ok(Self { workspace, to, app: (*app).clone(), inventory }),
+        let (inventory, apps) = named(workspace, &to, name)?;
+        match apps.as_slice() {
+            [app] => Ok(Self { workspace, to, app: app.clone(), inventory }),
             [] => Err(Failure::not_found(format!("{to} has no app `{name}`"))
                 .hint(format!("git promote status {to}"))),
-            _ => Err(Failure::usage(format!("`{name}` is {}", crate::model::listed(&shown)))
-                .hint("git promote status")),
+            several => {
+                let shown: Vec<String> = several.iter().map(ToString::to_string).collect();
+                Err(ambiguous(name, &shown).hint("git promote status"))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! between two versions.
 
 use std::collections::BTreeMap;
+use std::env::home_dir;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -28,6 +29,9 @@ impl AppSource<'_> {
     /// the work tree on, or from a bare repository.
     pub(super) fn clone(&self) -> Option<PathBuf> {
         let source = self.repo.config_string(&format!("promote.{}.source", self.app.name))?;
+        // As git reads a path.
+        let at_home = source.strip_prefix("~/").and_then(|below| Some(home_dir()?.join(below)));
+        let source = at_home.unwrap_or_else(|| source.into());
         Some(self.repo.root().unwrap_or(self.repo.git_dir()).join(source))
     }
 
@@ -39,9 +43,10 @@ impl AppSource<'_> {
             (true, true) => Lineage::Same,
             (true, false) => Lineage::After,
             (false, true) => Lineage::Before,
-            (false, false) if repo.is_shallow() => {
-                Lineage::Unknown(format!("`{}` is a shallow clone", dir.display()))
-            }
+            (false, false) if repo.is_shallow() => Lineage::Unknown {
+                why: format!("`{}` is a shallow clone", dir.display()),
+                hint: Some(format!("git -C {} fetch --unshallow --tags", dir.display())),
+            },
             (false, false) => Lineage::Apart,
         })
     }
@@ -118,7 +123,10 @@ pub(super) fn lineages(repo: &Repository, promotions: &[Planned]) -> BTreeMap<Ce
         let source = AppSource { repo, app };
         let Some(dir) = source.clone() else { continue };
         let told = source.lineage(&dir, (old, new));
-        let lineage = told.unwrap_or_else(|failure| Lineage::Unknown(failure.message));
+        let lineage = told.unwrap_or_else(|failure| Lineage::Unknown {
+            why: failure.message,
+            hint: failure.hints.into_iter().next(),
+        });
         found.insert(CellKey::of(promotion, &promotion.to), lineage);
     }
     found

@@ -231,7 +231,8 @@ fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves, Vec<
     let asked = Asked { base: args.base.clone(), head: args.head.clone(), ..Asked::default() };
     let env = |name: &str| std::env::var(name).ok();
     let stdin = || Ok(Vec::new());
-    let found = ends::find(repo, &asked, &Around { env: &env, stdin: &stdin })?;
+    let found = ends::find(repo, &asked, &Around { env: &env, stdin: &stdin });
+    let found = found.map_err(to_wait)?;
     let Ends::Pair(pair) = &found else {
         return Err(Failure::usage("a change is waited for, not what is staged or pushed")
             .hint("git promote wait --base origin/main --head HEAD"));
@@ -254,6 +255,18 @@ fn changing(repo: &Repository, args: &WaitArgs) -> Result<(ObjectId, Moves, Vec<
         }
     }
     Ok((pair.base, moves, choices))
+}
+
+/// What is said of a change that `check` does not find, with what to wait for.
+fn to_wait(mut failure: Failure) -> Failure {
+    for hint in &mut failure.hints {
+        *hint = match hint.strip_prefix("git promote check ") {
+            Some(flags) if flags.starts_with("--") => format!("git promote wait {flags}"),
+            Some(_) => "git promote wait ENV".to_owned(),
+            None => continue,
+        };
+    }
+    failure
 }
 
 /// The repository of the image where the environment runs the version, and the
@@ -345,7 +358,8 @@ impl Waiting<'_> {
                 // What can never be answered is not waited for.
                 Err(Trouble::Silence(silence)) => {
                     let failure = Failure::new(Exit::of_silence(silence.cause), silence.message);
-                    return Err(failure.maybe_hint(silence.hint));
+                    let hint = silence.hint.or_else(|| self.asker.bring_program(subject));
+                    return Err(failure.maybe_hint(hint));
                 }
                 Err(Trouble::Closed(failure) | Trouble::Failure(failure)) => return Err(failure),
             }
@@ -430,5 +444,15 @@ mod tests {
         let after = |seconds| longer(Duration::from_secs(seconds)).to_string();
         assert_eq!([after(0), after(600), after(5_400)], ["1h", "1h", "3h"]);
         assert_eq!(after(u64::MAX), "168h");
+    }
+
+    #[test]
+    fn what_check_would_do_is_not_hinted() {
+        let hinted = |hint: &str| to_wait(Failure::usage("x").hint(hint)).hints;
+        assert_eq!(hinted("git promote check HEAD~1..HEAD"), ["git promote wait ENV"]);
+        let flags = "--base origin/main --head HEAD";
+        let check = format!("git promote check {flags}");
+        assert_eq!(hinted(&check), [format!("git promote wait {flags}")]);
+        assert_eq!(hinted("git fetch"), ["git fetch"]);
     }
 }

@@ -310,10 +310,21 @@ impl Kind {
     }
 }
 
+/// The key that is missing, as the reader of the file says it.
+fn missing(text: &str) -> Option<&str> {
+    text.strip_prefix("the key `")?.strip_suffix("` is missing")
+}
+
 impl Problem {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
+            Self::Syntax(text) if missing(text) == Some("timezone") => {
+                "add `timezone = \"UTC\"`, or another one such as `Europe/Berlin`".to_owned()
+            }
+            Self::Syntax(text) if missing(text).is_some() => {
+                format!("add `{}`", missing(text).unwrap_or_default())
+            }
             Self::Syntax(_) | Self::NotUtf8 | Self::Construct(_) | Self::TooLarge(_) => {
                 "`git promote init --print` shows a config as it should be".to_owned()
             }

@@ -56,8 +56,9 @@ impl Guard {
         self.exempt.as_deref().unwrap_or(&EXEMPT).contains(&rule)
     }
 
-    /// What another guard lets through that this one does not, in words.
-    pub fn loosened(&self, other: &Self) -> Vec<String> {
+    /// What another guard lets through that this one does not, in words; it has
+    /// the freezes of all environments beside its own.
+    fn loosened(&self, other: &Self, freezes: &[Freeze]) -> Vec<String> {
         let mut found = Vec::new();
         match (self.soak, other.soak) {
             (Some(old), None) => found.push(format!("no version has to stay for {old} before")),
@@ -70,7 +71,7 @@ impl Guard {
         let more = exempts.iter().filter(|rule| !self.exempts(**rule));
         found.extend(more.map(|rule| format!("a rollback is exempt from {rule}")));
         found.extend(looser::windows(&self.windows, &other.windows));
-        found.extend(looser::freezes(&self.freezes, &other.freezes));
+        found.extend(looser::freezes(&self.freezes, &[&other.freezes, freezes].concat()));
         let gone = self.trailers.iter().filter(|key| !other.trailers.contains(key));
         found.extend(gone.map(|key| format!("the trailer {key} is no longer wanted")));
         found
@@ -90,6 +91,12 @@ impl Config {
     /// What holds the environment shut for a while.
     pub fn guard(&self, environment: &EnvironmentName) -> &Guard {
         self.guards.environments.get(environment).unwrap_or(&NO_GUARD)
+    }
+
+    /// What another config lets into the environment that this one does not, in
+    /// words.
+    pub fn loosened_in(&self, environment: &EnvironmentName, other: &Self) -> Vec<String> {
+        self.guard(environment).loosened(other.guard(environment), &other.guards.freezes)
     }
 
     /// When the environment may be entered.

@@ -13,7 +13,7 @@ use super::write::{string, strings};
 use crate::model::{AppId, ClusterObject, EnvironmentName, HealthSettings, Patience};
 
 /// The names that can stand in the texts of `health`.
-const KNOWN: [&str; 4] = ["{app}", "{group}", "{env}", "{version}"];
+pub const NAMES: [&str; 4] = ["{app}", "{group}", "{env}", "{version}"];
 
 /// What tells whether the environments before are healthy. At least one of
 /// `context`, `kubectl` and `command`; all that are there have to say so.
@@ -103,7 +103,7 @@ pub fn unknown_name(glob: &str) -> Option<&str> {
             b'}' => {
                 let (start, alternatives) = open.pop()?;
                 let name = glob.get(start..=at)?;
-                if !alternatives && !KNOWN.contains(&name) {
+                if !alternatives && !NAMES.contains(&name) {
                     return Some(name);
                 }
             }
@@ -115,7 +115,7 @@ pub fn unknown_name(glob: &str) -> Option<&str> {
 
 fn context(source: Source<'_>, text: &Text) -> Result<String, ConfigError> {
     if let Some(name) = unknown_name(text.get_ref()) {
-        let reason = format!("{name} is none of the names in braces: {}", KNOWN.join(", "));
+        let reason = format!("{name} is none of the names in braces: {}", NAMES.join(", "));
         return Err(bad(source, text, Kind::Context, reason));
     }
     let (app, env) = (AppId::named("x"), EnvironmentName::new("x"));
@@ -149,11 +149,11 @@ fn objects(
 /// In these texts a brace means a name and nothing else.
 fn placeholders(source: Source<'_>, text: &Text, kind: Kind) -> Result<(), ConfigError> {
     let mut rest = text.get_ref().clone();
-    for name in KNOWN {
+    for name in NAMES {
         rest = rest.replace(name, "");
     }
     if rest.contains(['{', '}']) {
-        let reason = format!("of names in braces there are {}", KNOWN.join(", "));
+        let reason = format!("of names in braces there are {}", NAMES.join(", "));
         return Err(bad(source, text, kind, reason));
     }
     Ok(())

@@ -35,7 +35,7 @@ pub use error::{ConfigError, Kind, Problem};
 pub use gitops_promotion::{from_gitops_promotion, import_gitops_promotion};
 pub use grammar::COMMANDS;
 pub use guards::{Guard, Guards};
-pub use health::unknown_name;
+pub use health::{NAMES, unknown_name};
 pub use holds::{HOLDS, Hold, Holds, with_hold, without_hold};
 pub use import::{ImportNote, Imported};
 pub use looser::grants as wider_grants;

@@ -57,7 +57,7 @@ pub(super) fn windows(
 }
 
 /// The minutes of the week that they have; `None` where not every week is alike.
-fn of_week(times: &Times) -> Option<Vec<(u32, u32)>> {
+pub(super) fn of_week(times: &Times) -> Option<Vec<(u32, u32)>> {
     match times {
         Times::Allow(days) | Times::Deny(days) => Some(days.of_week()),
         Times::Cron(repeated) => repeated.of_week(),

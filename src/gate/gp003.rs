@@ -13,9 +13,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
     refuses: "going back: an older version, or one that the environment already left",
     why: "A promotion goes forward. An older version by SemVer (where tags do not tell, by the commits \
-          of the app's own repository, if git's config names a clone of it: promote.APP.source), or one that the environment \
+          of the app's own repository, if `git config promote.APP.source DIR` names a clone of it), or one that the environment \
           ran and left (perhaps because it was bad), is a rollback that nobody called one. One that jumps over a whole major version is \
-          let through with a warning that says how many.",
+          let through with a warning that says how many; so is one of which a clone that is \
+          named does not tell.",
     satisfy: "If going back to what ran here is what you want, say so:\n\
               \n    git promote rollback ENVIRONMENT APP@VERSION\n\
               \nTo an older version that never ran here, with the reason:\n\
@@ -71,7 +72,15 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         let message = format!("{new} does not come from {old}, nor that from it");
         return placed(about(Rule::GP003, promotion, Outcome::Warn, message), planned);
     }
-    about(Rule::GP003, promotion, Outcome::Pass, forward(promotion, lineage))
+    let message = forward(promotion, lineage);
+    let Some(Lineage::Unknown { why, hint }) = lineage else {
+        return about(Rule::GP003, promotion, Outcome::Pass, message);
+    };
+    // Somebody said where to look, and it does not help.
+    let message = format!("{message} (whether it is newer is not known: {why})");
+    let mut finding = about(Rule::GP003, promotion, Outcome::Warn, message);
+    finding.hint.clone_from(hint);
+    placed(finding, planned)
 }
 
 /// What is said of a version that may come.
@@ -86,15 +95,7 @@ fn forward(promotion: &Promotion, lineage: Option<&Lineage>) -> String {
                 old.tag.as_ref().map(ToString::to_string).unwrap_or_default()
             )
         }
-        _ => {
-            let unknown = match lineage {
-                Some(Lineage::Unknown(why)) => {
-                    format!(" (whether it is newer is not known: {why})")
-                }
-                _ => String::new(),
-            };
-            format!("{} did not run {new} before{unknown}", promotion.to)
-        }
+        _ => format!("{} did not run {new} before", promotion.to),
     }
 }
 

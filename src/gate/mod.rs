@@ -129,8 +129,13 @@ pub enum Lineage {
     Apart,
     /// Both are one commit.
     Same,
-    /// The repository does not tell: why.
-    Unknown(String),
+    /// The repository does not tell.
+    Unknown {
+        /// Why.
+        why: String,
+        /// A command that may mend it.
+        hint: Option<String>,
+    },
 }
 
 /// A change that somebody else made.

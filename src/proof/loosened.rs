@@ -41,7 +41,7 @@ fn loosened(old: &Config, new: &Config) -> Vec<String> {
             Some(other) => {
                 compare(environment, other, &mut found);
                 let name = &environment.name;
-                let guards = old.guard(name).loosened(new.guard(name));
+                let guards = old.loosened_in(name, new);
                 found.extend(guards.into_iter().map(|what| format!("{name}: {what}")));
             }
             None => found.push(format!("{} is no environment any more", environment.name)),

@@ -19,7 +19,7 @@ pub(super) const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "
 pub(super) const DAY: u32 = 24 * 60;
 
 /// The minutes of a week.
-pub(super) const WEEK: u32 = 7 * DAY;
+pub const WEEK: u32 = 7 * DAY;
 
 /// Days of the week and hours of these days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,15 @@ impl Days {
 /// Whether two lists of stretches have a time in common.
 pub fn meet(one: &[(u32, u32)], two: &[(u32, u32)]) -> bool {
     one.iter().any(|(from, to)| two.iter().any(|(start, end)| from < end && start < to))
+}
+
+/// What of a list of stretches is in none of another one.
+pub fn minus<T: Ord + Copy>(stretches: &[(T, T)], others: &[(T, T)]) -> Vec<(T, T)> {
+    others.iter().fold(stretches.to_vec(), |rest, (start, end)| {
+        let parts = rest.into_iter();
+        let parts = parts.flat_map(|(from, to)| [(from, to.min(*start)), (from.max(*end), to)]);
+        parts.filter(|(from, to)| from < to).collect()
+    })
 }
 
 impl fmt::Display for Days {

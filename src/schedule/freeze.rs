@@ -34,6 +34,12 @@ impl Freeze {
         midnight(self.to.checked_add(1.day()).ok()?, &self.zone)
     }
 
+    /// Its first second, and the first one after it.
+    pub fn seconds(&self) -> (i64, i64) {
+        let second = |at: Timestamp| at.as_second();
+        (self.start().map_or(i64::MIN, second), self.end().map_or(i64::MAX, second))
+    }
+
     /// Whether it is one of its days. One whose end no calendar has does not
     /// end.
     pub(super) fn holds(&self, at: Timestamp) -> bool {

@@ -10,7 +10,7 @@ mod span;
 mod zone;
 
 pub use calendar::{Calendar, Shut, Standing, Times, Window};
-pub use days::{Days, meet};
+pub use days::{Days, WEEK, meet, minus};
 pub use freeze::Freeze;
 pub use repeated::Repeated;
 pub use span::Span;

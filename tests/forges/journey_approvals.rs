@@ -202,7 +202,12 @@ fn status_marks_what_a_request_is_open_for() {
     // Without an answer the rest is told all the same.
     let args = ["status", "--requests"];
     let silent = world.promote_with(&root, &args, &[("GIT_PROMOTE_TOKEN", "")]);
-    let silent = silent.ends(7);
+    let silent = silent.ends(4);
     silent.says("which pull requests are open is not known: there is no token for");
     silent.says("git promote web@v2 prod");
+    let refused = world.promote_with(&root, &args, &[("GIT_PROMOTE_TOKEN", "wr0ng-t0ken")]);
+    refused.ends(4).says("which pull requests are open is not known: ");
+    world.git_in(&root, &["remote", "remove", "origin"]);
+    let silent = world.promote(&root, &args).ends(7);
+    silent.says("is not known: the repository has no remote");
 }

@@ -286,7 +286,9 @@ fn a_program_that_is_not_there_is_no_pass() {
     said.says("ci/none.sh is not in the base commit");
     said.says("hint: git promote web@v2 staging --override GP015 --reason TEXT");
     // Asking again does not help.
-    world.promote(&root, &["wait", "dev"]).ends(8).says("ci/none.sh is not in the base commit");
+    let said = world.promote(&root, &["wait", "dev"]).ends(8);
+    said.says("ci/none.sh is not in the base commit");
+    said.says("hint: git add ci/none.sh && git commit");
     let (world, root) = world_with(r#"{ command = ["no-such-program-here"] }"#, &[]);
     dry(&world, &root).ends(8).says("the program no-such-program-here is not there");
     let files = [("ci/smoke.sh", "no program at all\n")];

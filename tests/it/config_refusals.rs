@@ -118,13 +118,13 @@ fn broken_toml_and_wrong_types_have_a_place() {
     promote.toml:3:8: invalid type: integer `1`, expected a string
       hint: `git promote init --print` shows a config as it should be
     promote.toml:2:1: the key `name` is missing
-      hint: `git promote init --print` shows a config as it should be
+      hint: add `name`
     promote.toml:4:8: invalid type: string "qa", expected a list
       hint: `git promote init --print` shows a config as it should be
     promote.toml:4:8: invalid type: string "yes", expected a boolean
       hint: `git promote init --print` shows a config as it should be
     promote.toml:2:1: the key `paths` is missing
-      hint: `git promote init --print` shows a config as it should be
+      hint: add `paths`
     promote.toml:3:10: invalid type: integer `1`, expected a path, or a table with `path`
       hint: `git promote init --print` shows a config as it should be
     promote.toml:2:1: `environment` is a list of tables, not a table

@@ -71,17 +71,57 @@ fn a_commit_that_may_have_read_the_old_index_is_outlasted() {
     }
     let repo = line();
     // With paths git reads the index before it locks it. This one is slow.
+    let mut git = as_git(&repo.root, "sleep 0.4; :", "commit promote.toml");
+    assert_eq!(run(&repo, &PROMOTE).code(), 0);
+    assert!(git.try_wait().unwrap().is_some(), "the lock was let go before git had ended");
+    assert_promoted(&repo);
+}
+
+/// A process whose command line is one of git.
+fn as_git(dir: &std::path::Path, does: &str, words: &str) -> std::process::Child {
     let mut git = Command::new("bash");
-    git.args(["-c", "exec -a git bash -c 'sleep 0.4; :' commit"]).current_dir(&repo.root);
-    let mut git = git.spawn().unwrap();
+    git.args(["-c", &format!("exec -a git bash -c '{does}' {words}")]).current_dir(dir);
+    let mut git = git.stdin(std::process::Stdio::piped()).spawn().unwrap();
     let line = format!("/proc/{}/cmdline", git.id());
     let start = Instant::now();
     while !fs::read(&line).unwrap().starts_with(b"git\0") {
         assert!(start.elapsed() < Duration::from_secs(5), "there is no git");
+        assert!(git.try_wait().unwrap().is_none(), "it ended");
     }
+    git
+}
+
+/// One whose editor is open has let go of the lock, and one in a repository
+/// within has another one.
+#[test]
+fn a_commit_that_does_not_come_to_the_lock_is_not_outlasted() {
+    if !std::path::Path::new("/proc/self/cwd").exists() {
+        skipped("the system does not tell what processes do");
+        return;
+    }
+    // A busy machine may take a second by itself.
+    assert!((0..4).any(|_| with_open_commits() < Duration::from_secs(1)), "it waited for a second");
+}
+
+/// How long a promotion takes meanwhile.
+fn with_open_commits() -> Duration {
+    let repo = line();
+    let within = repo.root.join("within");
+    fs::create_dir(&within).unwrap();
+    repo.git_in(&within, ["init", "-q"]);
+    fs::write(repo.root.join(".git/info/exclude"), "/within\n").unwrap();
+    let open = [(&repo.root, "commit -m x"), (&within, "commit x")];
+    let mut open = open.map(|(dir, words)| as_git(dir, "read; :", words));
+    let start = Instant::now();
     assert_eq!(run(&repo, &PROMOTE).code(), 0);
-    assert!(git.try_wait().unwrap().is_some(), "the lock was let go before git had ended");
+    let took = start.elapsed();
+    for git in &mut open {
+        assert!(git.try_wait().unwrap().is_none(), "it is still open");
+        drop(git.stdin.take());
+        git.wait().unwrap();
+    }
     assert_promoted(&repo);
+    took
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn what_is_no_policy_has_its_place() {
     promote.toml:6:18: the expression cannot be used: syntax error: mismatched input '<eof>'
       hint: docs/policies.md lists what an expression can ask
     promote.toml:4:1: the key `expression` is missing
-      hint: `git promote init --print` shows a config as it should be
+      hint: add `expression`
     promote.toml:5:8: `` is not a valid name of a policy: it is no name on one line
       hint: write it like `no majors on Fridays`
     promote.toml:8:8: `p` is given twice in `policy`

@@ -79,7 +79,7 @@ fn what_can_never_be_is_refused_with_its_place() {
     ];
     assert_snapshot!(all.concat(), @r#"
     promote.toml:4:12: the key `timezone` is missing
-      hint: `git promote init --print` shows a config as it should be
+      hint: add `timezone = "UTC"`, or another one such as `Europe/Berlin`
     promote.toml:4:56: `Europe/Berln` is not a valid time zone: there is no such zone
       hint: write it like `Europe/Berlin` or `UTC`
     promote.toml:4:22: `Mo-Fr` is not a valid window: `Mo` is no day: Mon, Tue, Wed, Thu, Fri, Sat, Sun
@@ -158,7 +158,7 @@ fn days_that_are_not_there_are_refused_with_their_place() {
     promote.toml:4:12: the freeze ends on 2026-03-01, before it begins on 2026-03-02
       hint: `to` is the last day of the freeze
     promote.toml:4:12: the key `to` is missing
-      hint: `git promote init --print` shows a config as it should be
+      hint: add `to`
     promote.toml:4:8: `1 month` is not a valid span of time: months and years have no fixed length
       hint: write it like `24h`, `90m` or `1d 12h`
     promote.toml:4:24: a rollback cannot be exempt from the rule `GP001`

@@ -289,17 +289,25 @@ fn entry(environment: &str, app: &str, more: &str) -> String {
     format!("[[hold]]\nenvironment = '{environment}'\napp = '{app}'\nreason = 'INC-42'\n{more}\n")
 }
 
-#[test]
-fn a_hold_by_the_short_name_holds_and_is_resumed_by_either() {
+/// These apps of groups, with the holds of the file.
+fn grouped(apps: &[&str], holds: &str) -> Sandbox {
     let repo = repo(&[
         ("promote.toml", &LINE.replace("apps/{app}/overlays/{env}", "apps/{group}/{app}/{env}")),
-        (FILE, &entry("staging", "web", "")),
+        (FILE, holds),
     ]);
-    for (environment, tag) in [("dev", "v2"), ("staging", "v1"), ("prod", "v1")] {
-        let text = format!("images:\n- name: registry.example/web\n  newTag: {tag}\n");
-        repo.write(&format!("apps/shop/web/{environment}/kustomization.yaml"), &text);
+    for app in apps {
+        for (environment, tag) in [("dev", "v2"), ("staging", "v1"), ("prod", "v1")] {
+            let text = format!("images:\n- name: registry.example/web\n  newTag: {tag}\n");
+            repo.write(&format!("apps/{app}/{environment}/kustomization.yaml"), &text);
+        }
     }
-    save(&repo, "Add shop/web", &[]);
+    save(&repo, "Add apps", &[]);
+    repo
+}
+
+#[test]
+fn a_hold_by_the_short_name_holds_and_is_resumed_by_either() {
+    let repo = grouped(&["shop/web"], &entry("staging", "web", ""));
     let said = run(&repo, &["shop/web@v2", "staging"]).text();
     let held = "fail  GP016  shop/web is held in staging until it is resumed: INC-42";
     assert!(said.contains(held) && said.contains("promote resume staging web"), "{said}");
@@ -309,6 +317,34 @@ fn a_hold_by_the_short_name_holds_and_is_resumed_by_either() {
     repo.git(["checkout", "-q", "--detach", "base"]);
     run(&repo, &["resume", "staging", "web"]).stdout(0);
     assert_eq!(run(&repo, &["shop/web@v2", "staging"]).code(), 0);
+}
+
+#[test]
+fn a_hold_of_several_apps_is_not_lifted_for_one() {
+    let repo = grouped(&["shop/web", "blog/web"], &entry("staging", "web", ""));
+    assert_snapshot!(run(&repo, &["resume", "staging", "shop/web"]).text(), @"
+    exit 2
+    --- stderr
+    error: the hold of `web` in staging holds blog/web too
+    hint: git promote resume staging web
+    ");
+    assert!(repo.root.join(FILE).exists());
+    run(&repo, &["resume", "staging", "web"]).stdout(0);
+    assert!(!repo.root.join(FILE).exists());
+}
+
+#[test]
+fn a_name_of_several_apps_that_are_held_is_asked_for() {
+    let held = entry("staging", "shop/web", "") + &entry("staging", "blog/web", "");
+    let repo = grouped(&["shop/web", "blog/web"], &held);
+    assert_snapshot!(run(&repo, &["resume", "staging", "web"]).text(), @"
+    exit 2
+    --- stderr
+    error: `web` is blog/web, shop/web
+    hint: git promote hold staging
+    ");
+    run(&repo, &["resume", "staging", "blog/web"]).stdout(0);
+    assert!(repo.read(FILE).contains("shop/web"));
 }
 
 #[test]

@@ -255,6 +255,28 @@ fn an_order_can_be_given_before_the_first_commit() {
 }
 
 #[test]
+fn validate_warns_of_files_that_are_named_and_not_there() {
+    let sandbox = repo(&["dev", "prod"], &[("ci/there.sh", "#!/bin/sh\n")]);
+    let config = "version = 1\n[layout]\npaths = ['apps/{app}/overlays/{env}']\n\
+                  [[environment]]\nname = 'dev'\n[[environment]]\nname = 'prod'\n\
+                  verify-signature = { key = 'cosign.pub' }\npin = 'digest'\n\
+                  health = { command = ['./ok.sh', '{version}', '{nope}'] }\n\
+                  [[override]]\nrule = 'GP006'\nallowed-signers = ['.promote/signers']\n";
+    sandbox.write("promote.toml", config);
+    let (code, _, err) = said(&sandbox, &["config", "validate"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(err, @"
+    warning: prod: {nope} in the `command` of `health` stands for nothing: it is none of {app}, {group}, {env}, {version}
+    warning: the config names .promote/signers, which is not in the last commit
+    warning: the config names cosign.pub, which is not in the last commit
+    warning: the config names ok.sh, which is not in the last commit
+    ");
+    sandbox.write("promote.toml", &config.replace("./ok.sh", "ci/there.sh"));
+    let (_, _, err) = said(&sandbox, &["config", "validate"]);
+    assert!(!err.contains("there.sh"), "{err}");
+}
+
+#[test]
 fn validate_warns_of_what_matches_nothing() {
     let sandbox = repo(&["dev", "prod"], &[("cd/dev/web.yaml", "spec:\n  tag: v1\n")]);
     let config = |paths: &str| {

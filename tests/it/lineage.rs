@@ -23,20 +23,28 @@ fn app(sandbox: &Sandbox) -> (PathBuf, [String; 3]) {
 }
 
 /// What GP003 says of a promotion to staging, and how it ends.
-fn asked(clone: Option<&Path>, (from, to): (&str, &str)) -> (i32, String) {
+fn asked(clone: Option<&Path>, versions: (&str, &str)) -> (i32, String) {
     let repo = line();
+    let (code, finding) = finding(&repo, clone, versions);
+    (code, format!("{}: {}", finding["result"].as_str().unwrap(), finding["message"]))
+}
+
+fn finding(
+    repo: &Sandbox,
+    clone: Option<&Path>,
+    (from, to): (&str, &str),
+) -> (i32, serde_json::Value) {
     if let Some(dir) = clone {
-        configure(&repo, dir);
+        configure(repo, dir);
     }
-    put(&repo, "web", "staging", from);
-    put(&repo, "web", "dev", to);
+    put(repo, "web", "staging", from);
+    put(repo, "web", "dev", to);
     let word = format!("web@{to}");
-    let output = run(&repo, &[&word, "staging", "-n", "-o", "json"]).output();
+    let output = run(repo, &[&word, "staging", "-n", "-o", "json"]).output();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut findings = document["findings"].as_array().unwrap().iter();
     let found = findings.find(|finding| finding["rule"] == "GP003").unwrap();
-    let said = format!("{}: {}", found["result"].as_str().unwrap(), found["message"]);
-    (output.status.code().unwrap(), said)
+    (output.status.code().unwrap(), found.clone())
 }
 
 fn configure(repo: &Sandbox, dir: &Path) {
@@ -56,11 +64,30 @@ fn commits_tell_where_tags_do_not() {
     let (code, said) = asked(Some(&dir), (&newer, &beside));
     assert!(code == 0 && said.starts_with("warn") && said.contains("nor that from it"), "{said}");
     let (code, said) = asked(Some(&dir), (&newer, "main-0123456789"));
-    assert!(code == 0 && said.contains("whether it is newer is not known"), "{said}");
+    assert!(code == 0 && said.starts_with("warn"), "{said}");
+    assert!(said.contains("whether it is newer is not known"), "{said}");
     assert!(said.contains("has no tag for main-0123456789"), "{said}");
     // Where tags tell, nobody is asked.
     let (code, said) = asked(Some(&dir), ("v8.0.0", "v8.1.0"));
     assert!(code == 0 && said.contains("v8.1.0 is newer than v8.0.0"), "{said}");
+}
+
+#[test]
+fn a_clone_that_does_not_tell_is_told_with_a_way_out() {
+    let repo = line();
+    let (dir, [older, newer, _]) = app(&repo);
+    let (code, told) = finding(&repo, Some(&dir), (&newer, "main-0123456789"));
+    assert_eq!((code, told["result"].as_str()), (0, Some("warn")), "{told}");
+    assert_eq!(told["hint"], format!("git -C {} fetch --tags", dir.display()));
+    let (code, told) = finding(&line(), Some(Path::new("gone")), (&older, &newer));
+    assert_eq!((code, told["result"].as_str()), (0, Some("warn")), "{told}");
+    assert!(told["message"].as_str().unwrap().contains("is no clone of web"), "{told}");
+    assert!(told["hint"].as_str().unwrap().starts_with("git clone"), "{told}");
+    // The home of the tests is where the clone is.
+    let repo = line();
+    let (_, [older, newer, _]) = app(&repo);
+    let (code, told) = finding(&repo, Some(Path::new("~/web")), (&older, &newer));
+    assert_eq!((code, told["result"].as_str()), (0, Some("pass")), "{told}");
 }
 
 #[test]
@@ -82,6 +109,7 @@ fn check_asks_the_same_clone() {
     save(&repo, "More", &[]);
     let text = run(&repo, &["check", "HEAD~2..HEAD~1", "-v"]).text();
     assert!(text.contains("whether it is newer is not known"), "{text}");
+    assert!(text.contains("hint: git -C [HOME]/short fetch --tags"), "{text}");
 }
 
 #[test]

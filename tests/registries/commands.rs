@@ -46,6 +46,11 @@ fn a_check_says_where_a_version_is_and_what_it_is() {
     let document = repo.json(&["registry", "check", "web@v2", "dev"], 0);
     assert_eq!(document["rows"][0]["digest"], digest.as_str());
     repo.says(&["registry", "check", "web@v9"], 5);
+    for (word, whole) in [("", "APP@VERSION"), ("@v2", "APP@v2"), ("web:v2", "web@v2")] {
+        let said = repo.says(&["registry", "check", word], 2);
+        let hint = format!("hint: git promote registry check {whole}\n");
+        assert!(said.contains(&hint), "{said}");
+    }
     repo.says(&["registry", "check", "web@v2", "moon"], 5);
     let said = repo.says(&["registry", "check", "wob@v2"], 5);
     assert!(said.contains("wob"), "{said}");

@@ -110,6 +110,7 @@ fn validate(context: &Context, file: Option<PathBuf>) -> Result<Answer, Failure>
     let mut remarks: Vec<Remark> = warnings.map(Remark::Warning).collect();
     if let Some(snapshot) = last_commit(context) {
         remarks.extend(idle(&snapshot, &config)?.into_iter().map(Remark::Warning));
+        remarks.extend(missing(&snapshot, &config)?.into_iter().map(Remark::Warning));
         remarks.extend(held::idle(&snapshot, &config, context.now));
         remarks.extend(held::still_hidden(&snapshot, &config, context.now)?);
         remarks.extend(ownership(context, &snapshot, &config)?);
@@ -196,6 +197,18 @@ fn code_owners(
         }
     }
     Ok(None)
+}
+
+/// Files that the config names and that are not there: what they tell is read
+/// from a commit.
+fn missing(snapshot: &TreeSnapshot, config: &Config) -> Result<Vec<String>, Failure> {
+    let mut warnings = Vec::new();
+    for file in config.named_files() {
+        if snapshot.read(&file)?.is_none() {
+            warnings.push(format!("the config names {file}, which is not in the last commit"));
+        }
+    }
+    Ok(warnings)
 }
 
 /// Layout paths and declared fields that find nothing.

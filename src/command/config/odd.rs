@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
+use crate::config::{Config, NAMES};
 use crate::model::{Environment, Reviewer};
 
 /// A warning for each.
@@ -43,7 +43,30 @@ fn of(config: &Config, environment: &Environment) -> Vec<String> {
              not been there for its `soak`"
         ));
     }
+    let words = environment.health.iter().flat_map(|health| health.command.iter().skip(1));
+    found.extend(words.filter_map(|word| stands_for_nothing(word)).map(|unknown| {
+        format!(
+            "{name}: {unknown} in the `command` of `health` stands for nothing: it is none of {}",
+            NAMES.join(", ")
+        )
+    }));
     found
+}
+
+/// A name in braces that a program gets as it is. It may mean it so, as in
+/// `${VARIABLE}` or in the words of another language.
+fn stands_for_nothing(word: &str) -> Option<&str> {
+    let is_text = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '$');
+    let ends = word.match_indices('{').filter_map(|(start, _)| {
+        let name = word.get(start..)?;
+        name.get(..=name.find('}')?)
+    });
+    let is_name = |name: &&str| {
+        let inner = name.trim_matches(['{', '}']);
+        !inner.is_empty() && inner.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let mut names = ends.filter(|name| is_name(name) && !NAMES.contains(name));
+    names.next().filter(|_| !word.contains(is_text))
 }
 
 /// How many can approve at most, where that is known: of teams it is not.
@@ -90,6 +113,18 @@ mod tests {
         none("protected = true");
         one("together = true\nsoak = \"24h\"", "`together` lets nothing in");
         none("together = true");
+    }
+
+    #[test]
+    fn a_name_in_braces_that_stands_for_nothing_is_named() {
+        let of = |word: &str| warned(&format!("health = {{ command = ['ok', '{word}'] }}"), "");
+        for unknown in ["{nope}", "--app={app}-{envi}"] {
+            let all = of(unknown);
+            assert!(all.len() == 1 && all.concat().contains("stands for nothing"), "{all:?}");
+        }
+        for meant in ["{app}-{version}", "${home}", "{print $1}", "{}", "{\"app\":1}", "{2}"] {
+            assert_eq!(of(meant), [""; 0], "{meant}");
+        }
     }
 
     #[test]

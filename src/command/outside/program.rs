@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gate::Silence;
-use crate::model::{Cause, Health, Patience, RepoPath, Sight, Snapshot};
+use crate::model::{Cause, Health, Patience, RepoPath, Sight, Snapshot, quoted};
 use crate::program::{self, Ran};
 
 use super::asker::{Asker, Subject, Trouble};
@@ -50,6 +50,16 @@ impl Asker<'_> {
         let variables = variables(subject, &self.ground.base.to_string());
         let (name, args) = (name.clone(), args.to_vec());
         Ok(Some(Call { name, args, variables, patience, file }))
+    }
+
+    /// The command that brings the program of a subject where it is a file that
+    /// the base does not have.
+    pub(in super::super) fn bring_program(&self, subject: Subject<'_>) -> Option<String> {
+        let name = subject.settings.command.first()?;
+        let is_file = name.contains('/') && !Path::new(name).is_absolute();
+        let path = RepoPath::normalize(name).filter(|_| is_file)?;
+        let missing = matches!(self.of_base(name), Ok(None));
+        missing.then(|| format!("git add {} && git commit", quoted(path.as_str())))
     }
 
     /// How the program of a subject ends.

@@ -85,7 +85,12 @@ pub(super) fn split<'w>(
     (command, to): (&str, Option<&str>),
 ) -> Result<(&'w str, Pin), Failure> {
     let Some((name, version)) = word.split_once('@').filter(|(name, _)| !name.is_empty()) else {
-        let (name, version) = word.rsplit_once(':').unwrap_or((word, "VERSION"));
+        let (name, version) = match word.strip_prefix('@') {
+            Some(version) => ("", version),
+            None => word.rsplit_once(':').unwrap_or((word, "")),
+        };
+        let name = if name.is_empty() { "APP" } else { name };
+        let version = if version.is_empty() { "VERSION" } else { version };
         let to = to.map(|to| format!(" {to}")).unwrap_or_default();
         return Err(Failure::usage(format!("`{word}` names no app with a version"))
             .hint(format!("git promote registry {command} {name}@{version}{to}")));

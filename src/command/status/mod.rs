@@ -86,9 +86,12 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<Answer, Failure> {
     }
     let Seen { report, remarks, .. } = see(context, args)?;
     // The part that git tells is there; only what was asked beside it is not.
-    let silent = report.live.iter().flatten().any(|(_, error)| error.is_some())
-        || matches!(report.forge, Some(Err(_)));
-    let exit = if silent { Exit::Unavailable } else { Exit::Done };
+    let silent = report.live.iter().flatten().any(|(_, error)| error.is_some());
+    let exit = match report.forge {
+        Some(Err(cause)) => Exit::of_silence(cause),
+        _ if silent => Exit::Unavailable,
+        _ => Exit::Done,
+    };
     Ok(Answer { remarks, exit, ..Answer::done(render(context, &report, args.all)) })
 }
 

@@ -2,11 +2,11 @@
 //! the remote knows them.
 
 use crate::forge::Request;
-use crate::model::Pin;
+use crate::model::{Cause, Pin};
 use crate::pull_request::{self, Memory};
 use crate::report::{OpenMove, StatusReport, StatusRow};
 
-use super::super::{Remark, Workspace, forges};
+use super::super::{Exit, Failure, Remark, Workspace, forges};
 
 /// Marks the cells that an open request would change; gives what to say where
 /// the forge does not tell.
@@ -20,20 +20,26 @@ pub(super) fn look(workspace: &Workspace, report: &mut StatusReport) -> Vec<Rema
             report.forge = Some(Ok(()));
             Vec::new()
         }
-        Err(why) => {
-            report.forge = Some(Err(why.clone()));
-            vec![Remark::Warning(format!("which pull requests are open is not known: {why}"))]
+        Err(Failure { exit, message, .. }) => {
+            let closed = exit == Exit::Auth;
+            report.forge = Some(Err(if closed { Cause::Closed } else { Cause::Passing }));
+            vec![Remark::Warning(format!("which pull requests are open is not known: {message}"))]
         }
     }
 }
 
 /// The open requests, or why they are not known.
-fn open(workspace: &Workspace) -> Result<Vec<Request>, String> {
+fn open(workspace: &Workspace) -> Result<Vec<Request>, Failure> {
+    let silent = |why: String| Failure::new(Exit::Unavailable, why);
     if workspace.repo.remote_names().is_empty() {
-        return Err("the repository has no remote".to_owned());
+        return Err(silent("the repository has no remote".to_owned()));
     }
-    let forge = forges::of_remote(workspace, None).map_err(|failure| failure.message)??;
-    forge.open_requests().map_err(|error| error.to_string())
+    let remote = workspace.repo.remote(None)?;
+    let place = forges::place(&workspace.config, &remote.url)?
+        .ok_or_else(|| silent(format!("no forge is known for {}", remote.name)))?;
+    let forge = forges::connect(&workspace.repo, &place)?
+        .ok_or_else(|| Failure::new(Exit::Auth, format!("there is no token for {}", place.host)))?;
+    Ok(forge.open_requests()?)
 }
 
 /// Marks what a request moves in a row, but for what is there already. What one

@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::CommitError;
+use super::commit;
 use super::elsewhere::{left_in, run_with};
 use super::entry::whole;
 use super::signals::interrupted;
@@ -103,23 +104,14 @@ pub(super) fn holder(file: &Path) -> Option<String> {
 /// work tree, else a git at work here. Git
 /// closes the lock of the index while it runs a hook or an editor.
 pub(super) fn culprit(lock: &Path) -> Option<String> {
-    holder(lock).or_else(|| run_with(lock)).or_else(|| git_at_work(&work_trees(lock), locks))
+    let at_work = || git_at_work(&beside(lock).collect::<Vec<_>>(), locks);
+    holder(lock).or_else(|| run_with(lock)).or_else(at_work)
 }
 
-/// The work trees that a lock below a git directory may be about.
-fn work_trees(lock: &Path) -> Vec<PathBuf> {
-    let lock = lock.parent().and_then(|dir| dir.canonicalize().ok());
-    let mut found = Vec::new();
-    for dir in lock.iter().flat_map(|dir| dir.ancestors()) {
-        if dir.ends_with(".git") {
-            found.extend(dir.parent().map(Path::to_owned));
-        }
-        // That of a linked work tree names the `.git` of its work tree.
-        if let Ok(text) = fs::read_to_string(dir.join("gitdir")) {
-            found.extend(Path::new(text.trim_end()).parent().map(Path::to_owned));
-        }
-    }
-    found
+/// The directories that a lock is in, of which one or more may be a repository.
+fn beside(lock: &Path) -> impl Iterator<Item = PathBuf> {
+    let dir = lock.parent().and_then(|dir| dir.canonicalize().ok());
+    std::iter::successors(dir, |dir| dir.parent().map(Path::to_owned))
 }
 
 /// Waits for every `git commit` that may have read the index before it was
@@ -129,45 +121,57 @@ fn work_trees(lock: &Path) -> Vec<PathBuf> {
 /// the lock: one that meets it fails, one that comes between would put the
 /// entries from before back (`prepare_index` of git, at least since 1.7).
 pub(in super::super) fn outlast_commits(lock: &Path) {
-    let places = work_trees(lock);
+    let own: Vec<PathBuf> = beside(lock).take(1).collect();
     let until = Instant::now() + READING;
     let mut pause = Duration::from_millis(1);
-    while git_at_work(&places, commits).is_some() && Instant::now() < until {
+    while git_at_work(&own, commit::keeps_the_lock).is_some() && Instant::now() < until {
         sleep(pause);
         pause = (pause * 2).min(LONGEST);
     }
 }
 
-/// A git that stands in one of these directories, with such a command line.
-fn git_at_work(places: &[PathBuf], such: fn(&[&str]) -> bool) -> Option<String> {
+/// A git that stands in the work tree of one of these repositories, with such a
+/// command line.
+fn git_at_work(repositories: &[PathBuf], such: fn(&[&str]) -> bool) -> Option<String> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
         let id: u32 = process.file_name().to_str()?.parse().ok()?;
-        let stands = fs::read_link(process.path().join("cwd")).ok()?;
-        let near = places.iter().any(|place| stands.starts_with(place));
-        let line = near.then(|| fs::read(process.path().join("cmdline")).ok()).flatten()?;
+        let line = fs::read(process.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line);
-        let (program, words) = line.split_once('\0')?;
-        let is_git = program.rsplit('/').next() == Some("git");
-        (is_git && such(&words.split('\0').collect::<Vec<_>>())).then(|| name_of(id))
+        if !such(&git_words(&line)?) {
+            return None;
+        }
+        let stands = fs::read_link(process.path().join("cwd")).ok()?;
+        repositories.contains(&repository_of(&stands)?).then(|| name_of(id))
     })
+}
+
+/// The words behind `git` in the command line of a process; of `git-commit` its
+/// own is the first.
+fn git_words(line: &str) -> Option<Vec<&str>> {
+    let (program, words) = line.split_once('\0').unwrap_or((line, ""));
+    let behind = program.rsplit('/').next()?.strip_prefix("git")?;
+    let named = match behind {
+        "" => None,
+        behind => Some(behind.strip_prefix('-').filter(|name| LOCKING.contains(name))?),
+    };
+    let words = words.strip_suffix('\0').unwrap_or(words);
+    let words = (!words.is_empty()).then(|| words.split('\0'));
+    Some(named.into_iter().chain(words.into_iter().flatten()).collect())
+}
+
+/// The repository whose work tree a directory is in: the next `.git` above.
+fn repository_of(dir: &Path) -> Option<PathBuf> {
+    let dir = dir.ancestors().find(|dir| dir.join(".git").exists())?;
+    let git = dir.join(".git");
+    // That of a linked work tree or of a submodule is a file that names it.
+    let named = fs::read_to_string(&git).ok();
+    let named = named.as_deref().and_then(|text| text.strip_prefix("gitdir:"));
+    named.map_or(git.clone(), |named| dir.join(named.trim())).canonicalize().ok()
 }
 
 /// Whether a command writes the index or refs.
 fn locks(words: &[&str]) -> bool {
     words.iter().any(|word| LOCKING.contains(word))
-}
-
-/// Whether a command is `commit`, behind options of git itself.
-fn commits(words: &[&str]) -> bool {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match *word {
-            "-c" | "-C" | "--git-dir" | "--work-tree" | "--namespace" => _ = words.next(),
-            option if option.starts_with('-') => {}
-            command => return command == "commit",
-        }
-    }
-    false
 }
 
 /// `process 123 (git)`.
@@ -180,7 +184,7 @@ pub(super) fn name_of(process: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{commits, locks};
+    use super::{git_words, locks};
 
     #[test]
     fn only_a_git_that_writes_is_blamed() {
@@ -191,12 +195,19 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_told_from_its_name() {
-        for line in [&["commit"][..], &["-c", "a=b", "--no-pager", "-C", "log", "commit", "-m"]] {
-            assert!(commits(line), "{line:?}");
-        }
-        for line in [&["log", "commit"][..], &["-C", "commit", "log"], &["-c", "commit"], &[]] {
-            assert!(!commits(line), "{line:?}");
+    fn a_git_is_told_by_its_program() {
+        assert_eq!(git_words("/usr/bin/git\0log\0-1\0").unwrap(), ["log", "-1"]);
+        let by_name = git_words("/usr/lib/git-core/git-commit\0-m\0\0").unwrap();
+        assert_eq!(by_name, ["commit", "-m", ""]);
+        assert_eq!(git_words("git\0").unwrap(), [""; 0]);
+        for other in [
+            "gitk\0--all\0",
+            "git-promote\0add\0",
+            "vim\0.git/COMMIT_EDITMSG\0",
+            "bash\0git\0commit\0",
+            "",
+        ] {
+            assert!(git_words(other).is_none(), "{other:?}");
         }
     }
 }
