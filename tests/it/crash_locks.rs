@@ -70,7 +70,7 @@ fn a_commit_that_may_have_read_the_old_index_is_outlasted() {
         return;
     }
     let repo = line();
-    // With paths git reads the index before it locks it. This one is slow.
+    // Git reads the index before it locks it. This one is slow.
     let mut git = as_git(&repo.root, "sleep 0.4; :", "commit promote.toml");
     assert_eq!(run(&repo, &PROMOTE).code(), 0);
     assert!(git.try_wait().unwrap().is_some(), "the lock was let go before git had ended");
@@ -91,8 +91,8 @@ fn as_git(dir: &std::path::Path, does: &str, words: &str) -> std::process::Child
     git
 }
 
-/// One whose editor is open has let go of the lock, and one in a repository
-/// within has another one.
+/// One that is there for long has its editor open, and one in a repository
+/// within has another lock.
 #[test]
 fn a_commit_that_does_not_come_to_the_lock_is_not_outlasted() {
     if !std::path::Path::new("/proc/self/cwd").exists() {
@@ -112,6 +112,7 @@ fn with_open_commits() -> Duration {
     fs::write(repo.root.join(".git/info/exclude"), "/within\n").unwrap();
     let open = [(&repo.root, "commit -m x"), (&within, "commit x")];
     let mut open = open.map(|(dir, words)| as_git(dir, "read; :", words));
+    std::thread::sleep(Duration::from_millis(2_100));
     let start = Instant::now();
     assert_eq!(run(&repo, &PROMOTE).code(), 0);
     let took = start.elapsed();

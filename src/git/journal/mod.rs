@@ -7,7 +7,6 @@
 //! the one point that counts. Files, index and the end of the journal follow.
 //! Each step is on disk before the next one relies on it.
 
-mod commit;
 mod elsewhere;
 mod entry;
 mod halves;

@@ -6,17 +6,23 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::CommitError;
-use super::commit;
 use super::elsewhere::{left_in, run_with};
 use super::entry::whole;
 use super::signals::interrupted;
 
 /// How long a lock that someone else holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a `git commit` may be between reading the index and locking it.
+/// How long a `git commit` may be between its start and the lock of the index:
+/// an older one waits for an editor or a hook.
+const YOUNG: Duration = Duration::from_secs(2);
+/// How long such a one is waited for.
 const READING: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_millis(100);
+
+/// Options of git itself that take the next word.
+const OF_GIT: [&str; 7] =
+    ["-c", "-C", "--git-dir", "--work-tree", "--namespace", "--config-env", "--attr-source"];
 
 /// The commands of git that write the index or refs.
 const LOCKING: [&str; 19] = [
@@ -104,7 +110,7 @@ pub(super) fn holder(file: &Path) -> Option<String> {
 /// work tree, else a git at work here. Git
 /// closes the lock of the index while it runs a hook or an editor.
 pub(super) fn culprit(lock: &Path) -> Option<String> {
-    let at_work = || git_at_work(&beside(lock).collect::<Vec<_>>(), locks);
+    let at_work = || git_at_work(&beside(lock).collect::<Vec<_>>(), |words, _| locks(words));
     holder(lock).or_else(|| run_with(lock)).or_else(at_work)
 }
 
@@ -117,27 +123,29 @@ fn beside(lock: &Path) -> impl Iterator<Item = PathBuf> {
 /// Waits for every `git commit` that may have read the index before it was
 /// replaced, while its lock is still held.
 ///
-/// With paths, git reads the index before it locks it, and does not wait for
-/// the lock: one that meets it fails, one that comes between would put the
-/// entries from before back (`prepare_index` of git, at least since 1.7).
+/// Git reads the index before it locks it there, and does not wait for the
+/// lock: one that meets it fails, one that comes between would put the entries
+/// from before back (`prepare_index` of git, at least since 1.7).
 pub(in super::super) fn outlast_commits(lock: &Path) {
     let own: Vec<PathBuf> = beside(lock).take(1).collect();
     let until = Instant::now() + READING;
     let mut pause = Duration::from_millis(1);
-    while git_at_work(&own, commit::keeps_the_lock).is_some() && Instant::now() < until {
+    while git_at_work(&own, |words, process| commits(words) && is_young(process)).is_some()
+        && Instant::now() < until
+    {
         sleep(pause);
         pause = (pause * 2).min(LONGEST);
     }
 }
 
-/// A git that stands in the work tree of one of these repositories, with such a
-/// command line.
-fn git_at_work(repositories: &[PathBuf], such: fn(&[&str]) -> bool) -> Option<String> {
+/// A git that stands in the work tree of one of these repositories, such by its
+/// words and its directory below `/proc`.
+fn git_at_work(repositories: &[PathBuf], such: fn(&[&str], &Path) -> bool) -> Option<String> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
         let id: u32 = process.file_name().to_str()?.parse().ok()?;
         let line = fs::read(process.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line);
-        if !such(&git_words(&line)?) {
+        if !such(&git_words(&line)?, &process.path()) {
             return None;
         }
         let stands = fs::read_link(process.path().join("cwd")).ok()?;
@@ -174,6 +182,45 @@ fn locks(words: &[&str]) -> bool {
     words.iter().any(|word| LOCKING.contains(word))
 }
 
+/// Whether a command is `commit`, behind options of git itself.
+fn commits(words: &[&str]) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            option if OF_GIT.contains(&option) => _ = words.next(),
+            option if option.starts_with('-') => {}
+            command => return command == "commit",
+        }
+    }
+    false
+}
+
+/// Whether a process began a moment ago, or nothing tells.
+fn is_young(process: &Path) -> bool {
+    let began = || {
+        let stat = fs::read_to_string(process.join("stat")).ok()?;
+        // Behind the name, which may hold anything, the 20th field (proc(5)).
+        let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        Some(Duration::from_millis(ticks.saturating_mul(1_000) / ticks_a_second()))
+    };
+    let now = || {
+        let uptime = fs::read_to_string("/proc/uptime").ok()?;
+        Some(Duration::from_secs_f64(uptime.split(' ').next()?.parse().ok()?))
+    };
+    let age = began().zip(now()).map(|(began, now)| now.saturating_sub(began));
+    age.is_none_or(|age| age < YOUNG)
+}
+
+#[cfg(unix)]
+fn ticks_a_second() -> u64 {
+    rustix::param::clock_ticks_per_second().max(1)
+}
+
+#[cfg(not(unix))]
+fn ticks_a_second() -> u64 {
+    100
+}
+
 /// `process 123 (git)`.
 pub(super) fn name_of(process: u32) -> String {
     match fs::read_to_string(format!("/proc/{process}/comm")) {
@@ -184,13 +231,32 @@ pub(super) fn name_of(process: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{git_words, locks};
+    use super::{commits, git_words, is_young, locks};
 
     #[test]
     fn only_a_git_that_writes_is_blamed() {
         assert!(locks(&["-c", "a=b", "commit", "-m", "x"]));
         for line in [&["cat-file", "--batch"][..], &["promote"], &[]] {
             assert!(!locks(line), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_told_from_its_name() {
+        let asked = |line: &str| commits(&line.split(' ').collect::<Vec<_>>());
+        for line in ["commit", "-c a=b --no-pager -C log commit -m", "--config-env a=B commit x"] {
+            assert!(asked(line), "{line}");
+        }
+        for line in ["log commit", "-C commit log", "-c commit", ""] {
+            assert!(!asked(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_is_known_of_is_young() {
+        assert!(is_young(std::path::Path::new("/proc/no-such-process")));
+        if cfg!(target_os = "linux") {
+            assert!(!is_young(std::path::Path::new("/proc/1")));
         }
     }
 
