@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Pin, Promotion, Rule};
+use crate::model::{Pin, Promotion, Rule, hex};
 
 /// A waived rule and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,11 +166,7 @@ impl Record {
         lines.sort();
         let to = self.promotions.first().map(|p| p.to.to_string()).unwrap_or_default();
         let text = format!("{to}\n{}\n{}", self.base, lines.join("\n"));
-        let mut id = String::new();
-        for byte in Sha256::digest(text.as_bytes()).iter().take(16) {
-            let _ = write!(id, "{byte:02x}");
-        }
-        id
+        hex(&Sha256::digest(text.as_bytes())).chars().take(32).collect()
     }
 
     /// The whole message. `text` replaces subject and body; it is the user's.

@@ -1,10 +1,11 @@
 //! The name of a preview: a part of host names and of the names of objects.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+
+use crate::model::hex;
 
 /// The longest name: hosts and objects get it beside a name of their own.
 const LONGEST: usize = 30;
@@ -40,10 +41,7 @@ impl Name {
         if name.len() <= LONGEST {
             return Ok(Self(name.to_owned()));
         }
-        let mut hash = String::new();
-        for byte in Sha256::digest(text.as_bytes()).iter().take(HASH / 2) {
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let hash: String = hex(&Sha256::digest(text.as_bytes())).chars().take(HASH).collect();
         let kept: String = name.chars().take(LONGEST - HASH - 1).collect();
         Ok(Self(format!("{}-{hash}", kept.trim_end_matches('-'))))
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{AppId, EnvironmentName, Flow, Promotion};
+use crate::model::{AppId, EnvironmentName, Flow, Promotion, hex};
 
 /// What all branches of pull requests begin with.
 pub const PREFIX: &str = "promote/";
@@ -60,11 +60,7 @@ fn set_id(flow: Flow, promotions: &[Promotion]) -> String {
     };
     let lines: BTreeSet<String> = promotions.iter().map(line).collect();
     let text = lines.into_iter().collect::<Vec<_>>().join("\n");
-    let mut id = String::new();
-    for byte in Sha256::digest(text.as_bytes()).iter().take(6) {
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    hex(&Sha256::digest(text.as_bytes())).chars().take(12).collect()
 }
 
 /// A name as one part of a branch: git's rules for names of refs hold, and two

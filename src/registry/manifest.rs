@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::model::Digest;
+use crate::model::{Digest, hex};
 
 /// The most bytes of a manifest that registries have to take.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -168,15 +168,6 @@ impl Hasher {
             Self::Sha512(hasher) => format!("sha512:{}", hex(hasher.finalize().as_slice())),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// The digest of some bytes, of the same algorithm as `like` (sha256 where

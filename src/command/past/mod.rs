@@ -5,7 +5,6 @@
 mod walk;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
@@ -16,7 +15,7 @@ use crate::discover::{self, Owners, reach};
 use crate::git::{self, Interest, Kept};
 use crate::history::stored::{self, Stored};
 use crate::history::{Entry, Names, Place, Step, entries};
-use crate::model::{EnvironmentName, RepoPath};
+use crate::model::{EnvironmentName, RepoPath, hex};
 
 use super::Failure;
 use super::evidence::Ground;
@@ -98,10 +97,7 @@ impl Scope {
         let version = env!("CARGO_PKG_VERSION");
         let hash = ground.base.kind();
         let text = format!("{version}\n{hash}\n{layout:?}\n{environments:?}\n{self:?}");
-        Sha256::digest(text).iter().take(16).fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+        hex(&Sha256::digest(text)).chars().take(32).collect()
     }
 }
 

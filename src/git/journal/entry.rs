@@ -18,7 +18,7 @@ use super::super::{CommitError, Repository};
 use super::linked::remove;
 use super::turn::Turn;
 use super::unreadable::Unreadable;
-use crate::model::RepoPath;
+use crate::model::{RepoPath, hex};
 use crate::worktree::{again, missing_directories, sync_directory_of};
 
 const NAME: &str = "git-promote.journal";
@@ -256,9 +256,5 @@ pub(super) fn new_path(repo: &Repository) -> PathBuf {
 }
 
 fn checksum(line: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(line).iter().fold(String::new(), |mut text, byte| {
-        let _always = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(line))
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::gate::short_id;
-use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule};
+use crate::model::{EnvironmentName, Finding, Outcome, RepoPath, Rule, hex};
 use crate::report::{CheckReport, Verdict};
 
 use super::table::Table;
@@ -236,8 +236,7 @@ fn fingerprints(report: &CheckReport, findings: &[&Finding]) -> Vec<String> {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        let digits = |hex: String, byte: &u8| format!("{hex}{byte:02x}");
-        let hex = hash.finalize().iter().fold(String::new(), digits);
+        let hex = hex(&hash.finalize());
         let before = met.entry(hex.clone()).or_insert(0);
         *before += 1;
         if *before == 1 { hex } else { format!("{hex}-{before}") }

@@ -2,14 +2,13 @@
 //! then the others, each part with a checksum of its own.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::git::ObjectId;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, hex};
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::super::super::Context;
@@ -102,10 +101,7 @@ fn open<T: DeserializeOwned>(part: &[u8]) -> Option<T> {
 
 /// SHA-256 in hexadecimal digits.
 pub(super) fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(bytes))
 }
 
 /// The file of a status.
