@@ -1,11 +1,9 @@
 //! What a change moved, told by its two trees.
 
-use std::collections::BTreeSet;
-
 use crate::config::Config;
 use crate::discover::{self, Inventory};
 use crate::git::Change;
-use crate::model::Snapshot;
+use crate::model::{RepoPath, Snapshot};
 use crate::plan::{self, Planned};
 
 use super::Failure;
@@ -20,13 +18,9 @@ pub(super) struct Moved {
 
 /// Finds out what a change moved.
 pub(super) fn moved(change: &Change, config: &Config) -> Result<Moved, Failure> {
-    let apps: BTreeSet<String> = change
-        .changed
-        .iter()
-        .flat_map(|path| [path.parent().unwrap_or_default(), path.clone()])
-        .flat_map(|path| discover::apps_on(config, &path))
-        .collect();
-    let apps: Vec<String> = apps.into_iter().collect();
+    let around = |path: &RepoPath| [path.parent().unwrap_or_default(), path.clone()];
+    let paths: Vec<RepoPath> = change.changed.iter().flat_map(around).collect();
+    let apps: Vec<String> = discover::apps_on(config, &paths).into_iter().collect();
     let before = inventory(&change.before, config, Some(&apps))?;
     let after = inventory(&change.after, config, Some(&apps))?;
     let planned = plan::between(config, &before, &after);

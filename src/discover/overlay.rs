@@ -52,12 +52,15 @@ pub fn overlays(
     overlays_of(snapshot, config, apps.as_deref())
 }
 
-/// The names of apps that `path` may belong to by the layout: of an overlay,
-/// or of what lies beside its overlays.
-pub fn apps_on(config: &Config, path: &RepoPath) -> BTreeSet<String> {
-    let bindings = Bindings::default().with("env", directories(config));
-    let templates = config.layout.iter().map(|layout| Template::new(&layout.template, &bindings));
-    templates.flat_map(|template| template.apps_on(path)).collect()
+/// The names of apps that paths may belong to by the layout: of an overlay, or
+/// of what lies beside its overlays.
+pub fn apps_on<'p>(
+    config: &Config,
+    paths: impl IntoIterator<Item = &'p RepoPath>,
+) -> BTreeSet<String> {
+    let templates = Templates::of(config).all;
+    let on = |path| templates.iter().flat_map(move |template| template.apps_on(path));
+    paths.into_iter().flat_map(on).collect()
 }
 
 /// As [`overlays`], for several apps at once.
@@ -68,7 +71,7 @@ pub fn overlays_of(
 ) -> Result<Vec<Overlay>, SnapshotError> {
     let mut found = Vec::new();
     let mut taken: HashSet<RepoPath> = HashSet::new();
-    let unbound = Unbound::new(config);
+    let unbound = Templates::of(config);
     for (index, layout) in config.layout.iter().enumerate() {
         let bound = apps.filter(|_| layout.template.contains("{app}"));
         let mut bindings = unbound.bindings.clone();
@@ -79,7 +82,7 @@ pub fn overlays_of(
         // What is found with every name is what the names mean.
         let sure = apps.is_none() || (bound.is_none() && index == 0);
         for found_path in matches {
-            let owner = if sure { Some((index, found_path)) } else { unbound.of(&found_path) };
+            let owner = if sure { Some((index, found_path)) } else { unbound.owner(&found_path) };
             let named = |app: &String| sure || apps.is_none_or(|apps| apps.contains(app));
             let owner = owner.filter(|(_, found)| found.names.get("app").is_none_or(named));
             let Some((index, found_path)) = owner else { continue };
@@ -92,36 +95,43 @@ pub fn overlays_of(
     Ok(in_order(config, tell_apart(found)))
 }
 
-/// What the layout says of a path where no app is named. By a name alone, part
-/// of a path may be taken for an app that is another one's, or that an earlier
-/// template has taken.
-struct Unbound {
+/// The templates of a layout, as they are read where no app is named.
+pub(super) struct Templates {
     bindings: Bindings,
-    templates: Vec<Template>,
+    all: Vec<Template>,
 }
 
-impl Unbound {
-    fn new(config: &Config) -> Self {
+impl Templates {
+    pub(super) fn of(config: &Config) -> Self {
         let bindings = Bindings::default().with("env", directories(config));
         let template = |layout: &LayoutPath| Template::new(&layout.template, &bindings);
-        let templates = config.layout.iter().map(template).collect();
-        Self { bindings, templates }
+        let all = config.layout.iter().map(template).collect();
+        Self { bindings, all }
     }
 
-    /// The template that has the path, and what its names stand for.
-    fn of(&self, found: &Match) -> Option<(usize, Match)> {
-        let file = if found.is_file { found.path.clone() } else { found.path.join("x") };
-        let alone = MemorySnapshot::new([(file, Vec::new())]);
-        self.templates.iter().enumerate().find_map(|(index, template)| {
+    /// What the templates make of a file and the directories around it, in their
+    /// order: which one, and what its names stand for.
+    pub(super) fn around(&self, file: &RepoPath) -> impl Iterator<Item = (usize, Match)> + use<'_> {
+        let alone = MemorySnapshot::new([(file.clone(), Vec::new())]);
+        self.all.iter().enumerate().flat_map(move |(index, template)| {
             // In memory nothing fails to be read.
             let matches = template.expand(&alone, &self.bindings).unwrap_or_default();
-            let same = |one: &Match| one.path == found.path && one.is_file == found.is_file;
-            Some((index, matches.into_iter().find(same)?))
+            matches.into_iter().map(move |found| (index, found))
         })
+    }
+
+    /// What the layout says of a path that was found by the name of an app: part
+    /// of it may be taken for an app that is another one's, or that an earlier
+    /// template has taken.
+    fn owner(&self, found: &Match) -> Option<(usize, Match)> {
+        let file = if found.is_file { found.path.clone() } else { found.path.join("x") };
+        let same =
+            |(_, one): &(usize, Match)| one.path == found.path && one.is_file == found.is_file;
+        self.around(&file).find(same)
     }
 }
 
-pub(super) fn directories(config: &Config) -> Vec<String> {
+fn directories(config: &Config) -> Vec<String> {
     config.pipeline.environments().iter().flat_map(|e| e.dirs.iter().cloned()).collect()
 }
 

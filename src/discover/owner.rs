@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::config::Config;
-use crate::model::{EnvironmentName, MemorySnapshot, RepoPath};
+use crate::model::{EnvironmentName, RepoPath};
 
 use super::Overlay;
 use super::inventory::{MAX_DEPTH, is_manifest};
-use super::overlay::{directories, overlay};
-use super::template::{Bindings, Template};
+use super::overlay::{Templates, overlay};
 
 /// Whether a file of an overlay is read for versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +25,7 @@ pub enum Holds {
 /// The overlays that paths belong to.
 pub struct Owners<'a> {
     config: &'a Config,
-    bindings: Bindings,
-    templates: Vec<Template>,
+    templates: Templates,
     /// Overlays that are there now, by path, named as the others tell.
     present: HashMap<RepoPath, Rc<Overlay>>,
     known: HashMap<RepoPath, Option<Rc<Overlay>>>,
@@ -37,12 +35,10 @@ impl<'a> Owners<'a> {
     /// By the layout of the config; `present` are the overlays that are there
     /// now, which name what lies below `**`.
     pub fn new(config: &'a Config, present: Vec<Overlay>) -> Self {
-        let bindings = Bindings::default().with("env", directories(config));
-        let templates =
-            config.layout.iter().map(|layout| Template::new(&layout.template, &bindings)).collect();
+        let templates = Templates::of(config);
         let present =
             present.into_iter().map(|overlay| (overlay.path.clone(), Rc::new(overlay))).collect();
-        Self { config, bindings, templates, present, known: HashMap::new() }
+        Self { config, templates, present, known: HashMap::new() }
     }
 
     /// Whether the layout alone does not name the apps: then [`Owners::new`]
@@ -65,19 +61,14 @@ impl<'a> Owners<'a> {
     }
 
     fn find(&self, path: &RepoPath) -> Option<Rc<Overlay>> {
-        let snapshot = MemorySnapshot::new([(path.clone(), Vec::new())]);
         let mut best: Option<Overlay> = None;
-        for (index, template) in self.templates.iter().enumerate() {
-            // In memory nothing fails to be read.
-            for found in template.expand(&snapshot, &self.bindings).unwrap_or_default() {
-                let deeper =
-                    |best: &Overlay| found.path.parts().count() > best.path.parts().count();
-                if best.as_ref().is_none_or(deeper)
-                    && let Some(mut overlay) = overlay(self.config, index, &found)
-                {
-                    self.tell_apart(&mut overlay, found.names.get("**"));
-                    best = Some(overlay);
-                }
+        for (index, found) in self.templates.around(path) {
+            let deeper = |best: &Overlay| found.path.parts().count() > best.path.parts().count();
+            if best.as_ref().is_none_or(deeper)
+                && let Some(mut overlay) = overlay(self.config, index, &found)
+            {
+                self.tell_apart(&mut overlay, found.names.get("**"));
+                best = Some(overlay);
             }
         }
         let best = best?;

@@ -42,8 +42,8 @@ fn taken(
     let file = |path: RepoPath| FileChange::added(path, Vec::new(), "");
     let files = [file(place.join(OUTER)), file(place.join(INNER).join(OUTER))];
     let with = Patched::new(snapshot, &files);
-    let apps: Vec<String> =
-        files.iter().flat_map(|file| discover::apps_on(config, &file.path)).collect();
+    let apps = discover::apps_on(config, files.iter().map(|file| &file.path));
+    let apps: Vec<String> = apps.into_iter().collect();
     let overlays = discover::overlays_of(&with, config, Some(&apps))?;
     let reads =
         |overlay: &&Overlay| overlay.path.is_within(place) || place.is_within(&overlay.path);

@@ -66,7 +66,7 @@ fn apps_on<'p>(sides: &Sides<'_>, paths: impl Iterator<Item = &'p RepoPath>) -> 
     // What lies in one directory belongs to one app.
     let directories: BTreeSet<RepoPath> =
         paths.flat_map(|path| [path.parent().unwrap_or_default(), path.clone()]).collect();
-    directories.iter().flat_map(|path| discover::apps_on(sides.config, path)).collect()
+    discover::apps_on(sides.config, &directories)
 }
 
 fn overlays(sides: &Sides<'_>, apps: &BTreeSet<String>) -> Result<Affected, SnapshotError> {

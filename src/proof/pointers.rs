@@ -407,7 +407,7 @@ impl Scope<'_> {
         snapshot: &dyn Snapshot,
         path: &RepoPath,
     ) -> Result<Vec<Overlay>, SnapshotError> {
-        let apps: Vec<String> = discover::apps_on(self.sides.config, path).into_iter().collect();
+        let apps: Vec<String> = discover::apps_on(self.sides.config, [path]).into_iter().collect();
         discover::overlays_of(snapshot, self.sides.config, Some(&apps))
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn deployed(
         }
         let text = field.value.trim_start_matches('/');
         let Some(path) = RepoPath::root().resolve(text) else { continue };
-        let apps: Vec<String> = discover::apps_on(sides.config, &path).into_iter().collect();
+        let apps: Vec<String> = discover::apps_on(sides.config, [&path]).into_iter().collect();
         let overlays = discover::overlays_of(sides.head, sides.config, Some(&apps))?;
         let near = |place: &RepoPath| place.is_within(&path) || path.is_within(place);
         let related: Vec<_> = overlays.iter().filter(|overlay| near(&overlay.path)).collect();

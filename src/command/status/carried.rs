@@ -39,8 +39,7 @@ pub(super) fn carry_on(context: &Context, workspace: &Workspace) -> Result<Optio
         return Ok(None);
     }
     let Some(changed) = changed(workspace, from)? else { return Ok(None) };
-    let apps: BTreeSet<String> =
-        changed.iter().flat_map(|path| discover::apps_on(&workspace.config, path)).collect();
+    let apps = discover::apps_on(&workspace.config, &changed);
     if !apps.is_empty() {
         renew(&mut whole, told(context, workspace, &apps)?, &apps);
     }
