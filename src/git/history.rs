@@ -108,14 +108,14 @@ pub struct HistoryCommit {
     pub seconds: i64,
     /// The paths of interest that differ to the first parent, sorted. At a
     /// root: all that are there. Empty where the parent is cut off, and before
-    /// [`History::look`] after a [`History::glance`].
+    /// [`History::look`] where the commit was read ahead.
     pub changed: Vec<RepoPath>,
     /// What each of these holds in the first parent and here.
     pub blobs: Vec<BlobSides>,
     /// The tree of the first parent.
-    pub(super) before: Option<ObjectId>,
-    pub(super) repo: Rc<gix::Repository>,
-    pub(super) details: OnceCell<Details>,
+    before: Option<ObjectId>,
+    repo: Rc<gix::Repository>,
+    details: OnceCell<Details>,
 }
 
 /// What is read of a commit only when asked for.
@@ -142,23 +142,24 @@ impl HistoryCommit {
         self.details().offset
     }
 
-    /// Reads the commit. It was there when the walk passed it; should it be
-    /// gone by now, author and message are empty.
     fn details(&self) -> &Details {
-        self.details.get_or_init(|| self.read_details().unwrap_or_default())
+        self.details.get_or_init(|| Details::of(&self.repo, self.id))
+    }
+}
+
+impl Details {
+    /// Reads a commit. It was there when the walk passed it; should it be gone by
+    /// now, author and message are empty.
+    pub(super) fn of(repo: &gix::Repository, id: ObjectId) -> Self {
+        Self::read(repo, id).unwrap_or_default()
     }
 
-    /// The same, for whoever keeps no commit.
-    pub(super) fn take_details(&self) -> Details {
-        self.read_details().unwrap_or_default()
-    }
-
-    fn read_details(&self) -> Option<Details> {
-        let commit = self.repo.find_commit(self.id).ok()?;
+    fn read(repo: &gix::Repository, id: ObjectId) -> Option<Self> {
+        let commit = repo.find_commit(id).ok()?;
         let decoded = commit.decode().ok()?;
         let author = decoded.author().ok()?.name.to_str_lossy().into_owned();
         let offset = decoded.committer().ok()?.time().ok()?.offset;
-        Some(Details { author, message: decoded.message.to_str_lossy().into_owned(), offset })
+        Some(Self { author, message: decoded.message.to_str_lossy().into_owned(), offset })
     }
 }
 
@@ -169,6 +170,14 @@ pub(super) struct Step {
     pub(super) parent: Option<ObjectId>,
     pub(super) tree: ObjectId,
     pub(super) seconds: i64,
+}
+
+/// A commit that the walk came by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passed {
+    pub(super) step: Step,
+    /// The tree of the first parent.
+    before: Option<ObjectId>,
 }
 
 /// The first-parent history from a commit on, newest first. Commits that touch
@@ -221,12 +230,8 @@ pub fn line(
 ) -> Result<impl Iterator<Item = Result<(ObjectId, i64), GitError>>, GitError> {
     let mut history = walk(repo, tip, Interest::default())?;
     Ok(std::iter::from_fn(move || {
-        let step = history.next.take()?;
-        let before = step.parent.map(|parent| history.step(parent)).transpose();
-        Some(before.map(|before| {
-            history.next = before;
-            (step.id, step.seconds)
-        }))
+        let passed = history.pass().transpose()?;
+        Some(passed.map(|Passed { step, .. }| (step.id, step.seconds)))
     }))
 }
 
@@ -283,12 +288,22 @@ impl History {
 
     /// The next commit back, without a look at what it changed; `None` at the
     /// end.
-    pub(super) fn glance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
+    pub(super) fn pass(&mut self) -> Result<Option<Passed>, GitError> {
         let Some(step) = self.next.take() else { return Ok(None) };
-        let parent = step.parent.map(|parent| self.step(parent)).transpose()?;
-        let before = parent.map(|parent| parent.tree);
-        self.next = parent;
-        Ok(Some(self.passed(HistoryCommit {
+        self.next = step.parent.map(|parent| self.step(parent)).transpose()?;
+        Ok(Some(Passed { step, before: self.next.map(|next| next.tree) }))
+    }
+
+    /// A commit that was passed, on this line: the last one may be where a
+    /// shallow clone is cut off.
+    pub(super) fn commit(
+        &mut self,
+        Passed { step, before }: Passed,
+        details: OnceCell<Details>,
+    ) -> HistoryCommit {
+        let cut = step.parent.is_none() && self.shallow.contains(&step.id);
+        self.cut_at = self.cut_at.or(cut.then_some(step.id));
+        HistoryCommit {
             id: step.id,
             parent: step.parent,
             tree: step.tree,
@@ -297,16 +312,8 @@ impl History {
             blobs: Vec::new(),
             before,
             repo: self.repo.clone(),
-            details: OnceCell::new(),
-        })))
-    }
-
-    /// A commit that the walk came by: the last one may be where a shallow clone
-    /// is cut off.
-    pub(super) fn passed(&mut self, commit: HistoryCommit) -> HistoryCommit {
-        let cut = commit.parent.is_none() && self.shallow.contains(&commit.id);
-        self.cut_at = self.cut_at.or(cut.then_some(commit.id));
-        commit
+            details,
+        }
     }
 
     /// Looks at what a commit changed.
@@ -325,11 +332,10 @@ impl History {
     }
 
     fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
-        let mut next = self.glance()?;
-        if let Some(commit) = &mut next {
-            self.look(commit)?;
-        }
-        Ok(next)
+        let Some(passed) = self.pass()? else { return Ok(None) };
+        let mut commit = self.commit(passed, OnceCell::new());
+        self.look(&mut commit)?;
+        Ok(Some(commit))
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Changed, GitError> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gix::ObjectId;
 
-use super::history::{Details, History, HistoryCommit};
+use super::history::{Details, History, HistoryCommit, Passed};
 use super::{GitError, Interest, Repository, walk};
 
 /// The most commits that are handed over together.
@@ -17,11 +17,7 @@ const AHEAD: usize = 8;
 
 /// A commit as it was read, without the repository.
 struct Read<T> {
-    id: ObjectId,
-    parent: Option<ObjectId>,
-    tree: ObjectId,
-    before: Option<ObjectId>,
-    seconds: i64,
+    passed: Passed,
     details: Details,
     told: T,
 }
@@ -64,12 +60,11 @@ fn read<T>(
     loop {
         let mut chunk = Vec::with_capacity(together);
         while chunk.len() < together
-            && let Some(commit) = history.glance()?
+            && let Some(passed) = history.pass()?
         {
-            let details = commit.take_details();
+            let details = Details::of(&history.repo, passed.step.id);
             let told = tell(&details.message);
-            let HistoryCommit { id, parent, tree, before, seconds, .. } = commit;
-            chunk.push(Read { id, parent, tree, before, seconds, details, told });
+            chunk.push(Read { passed, details, told });
         }
         let ended = chunk.is_empty();
         if send.send(Ok(chunk)).is_err() || ended {
@@ -87,20 +82,7 @@ impl<T> ReadAhead<T> {
             let lost = || GitError::read("the history", "the thread that reads it is gone");
             self.ready = self.chunks.recv().map_err(|_| lost())??.into_iter();
         }
-        let Some(read) = self.ready.next() else { return Ok(None) };
-        let Read { id, parent, tree, before, seconds, details, told } = read;
-        let details = OnceCell::from(details);
-        let commit = history.passed(HistoryCommit {
-            id,
-            parent,
-            tree,
-            seconds,
-            changed: Vec::new(),
-            blobs: Vec::new(),
-            before,
-            repo: history.repo.clone(),
-            details,
-        });
-        Ok(Some((commit, told)))
+        let Some(Read { passed, details, told }) = self.ready.next() else { return Ok(None) };
+        Ok(Some((history.commit(passed, OnceCell::from(details)), told)))
     }
 }

@@ -46,15 +46,19 @@ impl Repository {
 type Changes = (Vec<RepoPath>, Vec<BlobSides>);
 
 impl Remembered {
+    fn seen(&self, id: ObjectId) -> Option<&Seen> {
+        self.commits.get(*self.places.get(&id)?)
+    }
+
     /// What a commit changed, where that is remembered.
     pub(super) fn recall(&self, id: ObjectId, interest: &Interest) -> Option<Changes> {
-        let seen = self.commits.get(*self.places.get(&id)?)?;
-        let of_interest = seen.changed.iter().filter(|(path, _)| interest.covers(path.as_str()));
+        let changed = self.seen(id)?.changed.iter();
+        let of_interest = changed.filter(|(path, _)| interest.covers(path.as_str()));
         Some(of_interest.cloned().unzip())
     }
 
     /// What is known of a commit beside its changes.
     pub(super) fn step(&self, id: ObjectId) -> Option<Step> {
-        Some(self.commits.get(*self.places.get(&id)?)?.step)
+        Some(self.seen(id)?.step)
     }
 }
