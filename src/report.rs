@@ -1,28 +1,26 @@
 //! What each command found or did: plain data, rendered by `output`.
 
+mod delivered;
 mod diff;
 mod hold;
 mod live;
 mod overview;
-mod verify;
-
-pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
-pub use hold::{HoldAction, HoldReport};
-
-pub use live::LiveCell;
-pub use overview::Overview;
-
-pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 mod past;
 mod registry;
+mod verify;
 
-pub use registry::{
-    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
-};
-
+pub use delivered::Delivered;
+pub use diff::{Arrival, Change, Changes, DiffReport, DiffRow, Distance, Found, RenderDiff};
+pub use hold::{HoldAction, HoldReport};
+pub use live::LiveCell;
+pub use overview::Overview;
 pub use past::{
     LogReport, MetricsReport, OpenRequest, VersionRow, VersionsReport, WayStep, WhyReport,
 };
+pub use registry::{
+    CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
+};
+pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
 
 use std::collections::BTreeMap;
 
@@ -429,24 +427,12 @@ pub struct PreviewRow {
 pub struct PreviewReport {
     /// What was asked for.
     pub action: PreviewAction,
-    /// Whether it was a dry run.
-    pub dry_run: bool,
     /// The previews it speaks of.
     pub previews: Vec<PreviewRow>,
     /// The kustomization that lists the one that was made.
     pub listed_in: Option<RepoPath>,
-    /// What changes.
-    pub edits: Vec<Edit>,
-    /// How it ended.
-    pub ending: Ending,
-    /// The commit, if one was made.
-    pub commit: Option<CommitLine>,
-    /// The branch, unless HEAD is detached.
-    pub branch: Option<String>,
-    /// The pull request, if there is one.
-    pub request: Option<RequestLine>,
-    /// The unified diff, where it was asked for.
-    pub unified: Option<String>,
+    /// What changes for them.
+    pub change: Delivered,
     /// Now, seconds since the epoch.
     pub now: i64,
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use crate::diff;
 use crate::forge::{self, Draft, ForgeError, Place, PushOptions};
 use crate::git::{
     self, CommitOptions, CommitRequest, Expect, ObjectId, PushHow, Remote, Repository, Tip,
 };
 use crate::model::{EnvironmentName, FileChange, ForgeKind};
-use crate::report::{CommitLine, Ending, RequestLine};
+use crate::report::{CommitLine, Delivered, Ending, RequestLine};
 
 use super::promote::{self, CommonArgs, End, LostRace, Way};
 use super::{Context, Exit, Failure, Remark, Workspace, forges, leftovers};
@@ -28,19 +29,10 @@ pub(super) struct Change {
     pub(super) branch: String,
 }
 
-/// What became of it.
-pub(super) struct Went {
-    pub(super) ending: Ending,
-    pub(super) commit: Option<CommitLine>,
-    pub(super) branch: Option<String>,
-    pub(super) request: Option<RequestLine>,
-}
-
-/// A change, what it is about, and what became of it.
+/// What a change was about, and what became of it.
 pub(super) struct Performed<T> {
-    pub(super) change: Change,
     pub(super) about: T,
-    pub(super) went: Went,
+    pub(super) delivered: Delivered,
     pub(super) remarks: Vec<Remark>,
     pub(super) exit: Exit,
 }
@@ -108,18 +100,18 @@ impl Delivering<'_> {
     fn run<T>(
         &self,
         (workspace, (change, about)): (&Workspace, (Change, T)),
-        carry: &dyn Fn(&Step<'_>, &mut Went) -> Result<End, Failure>,
+        carry: &dyn Fn(&Step<'_>, &mut Delivered) -> Result<End, Failure>,
     ) -> Result<Performed<T>, Failure> {
-        let mut went = Went {
-            ending: Ending::Unchanged,
-            commit: None,
-            branch: workspace.branch.clone(),
-            request: None,
+        let mut delivered = Delivered {
+            dry_run: self.args.dry_run,
+            edits: change.files.iter().flat_map(|file| file.edits.clone()).collect(),
+            unified: self.args.diff.then(|| diff::unified(&change.files)),
+            ..Delivered::nothing(workspace.branch.clone())
         };
         let mut remarks = workspace.config_notes();
         remarks.extend(change.remarks.iter().cloned());
         if change.files.is_empty() {
-            return Ok(Performed { change, about, went, remarks, exit: Exit::Done });
+            return Ok(Performed { about, delivered, remarks, exit: Exit::Done });
         }
         let text = promote::message_text(self.context, self.args)?;
         let message = message(&change, text.as_deref());
@@ -127,17 +119,17 @@ impl Delivering<'_> {
         let step = Step { workspace, planned: &change, message, options };
         let End { remarks: more, exit } = if self.args.dry_run {
             step.rehearse((self.args.worktree, self.args.stage))?;
-            went.ending = Ending::Planned;
+            delivered.ending = Ending::Planned;
             End::quiet(if self.args.exit_code { Exit::Differs } else { Exit::Done })
         } else {
-            carry(&step, &mut went)?
+            carry(&step, &mut delivered)?
         };
         remarks.extend(more);
-        Ok(Performed { change, about, went, remarks, exit })
+        Ok(Performed { about, delivered, remarks, exit })
     }
 
     /// A commit on the current branch, or files of the work tree.
-    fn local(&self, step: &Step<'_>, report: &mut Went) -> Result<End, Failure> {
+    fn local(&self, step: &Step<'_>, report: &mut Delivered) -> Result<End, Failure> {
         let Step { workspace, planned, .. } = step;
         if self.args.worktree {
             let files = &planned.files;
@@ -209,7 +201,7 @@ impl Step<'_> {
     }
 
     /// The commit, which no branch points at yet.
-    fn made(&self, report: &mut Went) -> Result<ObjectId, Failure> {
+    fn made(&self, report: &mut Delivered) -> Result<ObjectId, Failure> {
         let repo = &self.workspace.repo;
         let commit = git::build(repo, &self.request())?;
         let subject = repo.subject(commit)?;
@@ -222,7 +214,7 @@ impl Step<'_> {
 fn push(
     step: &Step<'_>,
     (remote, base): (&Remote, &Tip),
-    report: &mut Went,
+    report: &mut Delivered,
 ) -> Result<End, Failure> {
     let commit = step.made(report)?;
     let verify = !step.options.no_verify;
@@ -241,7 +233,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn deliver(&self, report: &mut Went) -> Result<End, Failure> {
+    fn deliver(&self, report: &mut Delivered) -> Result<End, Failure> {
         report.branch = Some(self.step.planned.branch.clone());
         let workspace = self.step.workspace;
         let place = forges::place(&workspace.config, &self.remote.push_url)?;
@@ -318,7 +310,7 @@ impl Request<'_> {
     }
 
     /// Puts the commit on the branch, unless it holds the same already.
-    fn push(&self, report: &mut Went, options: &[String]) -> Result<(), Failure> {
+    fn push(&self, report: &mut Delivered, options: &[String]) -> Result<(), Failure> {
         let Self { step, remote, base } = self;
         let (repo, branch) = (&step.workspace.repo, step.planned.branch.as_str());
         let there = repo.list_remote(&remote.push_name, &[branch])?.tip(branch);

@@ -6,12 +6,11 @@ use std::fmt::Display;
 use clap::Args;
 
 use crate::config::{self, Hold, Holds};
-use crate::diff;
 use crate::discover::{self, Inventory, Overlay};
 use crate::kustomize;
 use crate::model::{AppId, Edit, EnvironmentName, FileChange, RepoPath, Snapshot, quoted};
 use crate::output::{self, Format};
-use crate::report::{Ending, HoldAction, HoldReport};
+use crate::report::{Delivered, HoldAction, HoldReport};
 use crate::schedule::{Span, moment, shown};
 
 use super::change::{Change, Delivering, Performed};
@@ -329,20 +328,9 @@ fn perform(
 ) -> Result<Answer, Failure> {
     let args = delivery.common();
     let to = |_: &Workspace| Some(EnvironmentName::new(to));
-    let Performed { change, about, went, remarks, exit } =
+    let Performed { about, delivered, remarks, exit } =
         Delivering { context, args: &args, to: &to }.perform(plan)?;
-    let report = HoldReport {
-        action,
-        dry_run: args.dry_run,
-        holds: vec![about],
-        edits: change.files.iter().flat_map(|file| file.edits.clone()).collect(),
-        ending: went.ending,
-        commit: went.commit,
-        branch: went.branch,
-        request: went.request,
-        unified: args.diff.then(|| diff::unified(&change.files)),
-        now: context.now,
-    };
+    let report = HoldReport { action, holds: vec![about], change: delivered, now: context.now };
     Ok(Answer { text: render(context, &report), remarks, exit })
 }
 
@@ -354,14 +342,8 @@ fn list(context: &Context, to: Option<&str>) -> Result<Answer, Failure> {
     let here = |hold: &&Hold| to.as_ref().is_none_or(|to| hold.environment == *to);
     let report = HoldReport {
         action: HoldAction::List,
-        dry_run: false,
         holds: held.all().iter().filter(here).cloned().collect(),
-        edits: Vec::new(),
-        ending: Ending::Unchanged,
-        commit: None,
-        branch: workspace.branch.clone(),
-        request: None,
-        unified: None,
+        change: Delivered::nothing(workspace.branch.clone()),
         now: context.now,
     };
     let mut remarks = workspace.config_notes();

@@ -1,16 +1,14 @@
 //! What `hold` and `resume` did, and what is held; for people and programs.
 
-use std::fmt::Write as _;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::Hold;
-use crate::gate::short_id;
 use crate::model::{Edit, EditKind};
-use crate::report::{Ending, HoldAction, HoldReport};
+use crate::report::{HoldAction, HoldReport};
 
+use super::delivered::delivered;
 use super::json::{API_VERSION, WireEdit, result_of, word};
 use super::table::Table;
 use super::text::{clean, day};
@@ -74,17 +72,18 @@ pub fn hold_value(report: &HoldReport) -> Value {
         until: hold.until.map(day),
         active: hold.is_active(report.now),
     };
+    let change = &report.change;
     word(&WireHolds {
         api_version: API_VERSION,
         kind: "Hold",
         action: action(report.action),
-        dry_run: report.dry_run,
+        dry_run: change.dry_run,
         holds: report.holds.iter().map(one).collect(),
-        edits: report.edits.iter().map(WireEdit::from).collect(),
-        result: result_of(report.ending),
-        commit: report.commit.as_ref().map(|commit| commit.id.clone()),
-        branch: report.branch.clone(),
-        pull_request: report.request.as_ref().map(|request| request.url.clone()),
+        edits: change.edits.iter().map(WireEdit::from).collect(),
+        result: result_of(change.ending),
+        commit: change.commit.as_ref().map(|commit| commit.id.clone()),
+        branch: change.branch.clone(),
+        pull_request: change.request.as_ref().map(|request| request.url.clone()),
     })
 }
 
@@ -99,11 +98,8 @@ pub fn hold(report: &HoldReport) -> String {
             .collect(),
         _ => hold_table(report).aligned(),
     };
-    text.extend(report.edits.iter().map(edit_line));
-    if let Some(unified) = &report.unified {
-        text.extend(unified.lines().map(|line| clean(line.trim_end_matches('\r')) + "\n"));
-    }
-    text.push_str(&ending(report));
+    let asked = !matches!(report.action, HoldAction::List);
+    text.push_str(&delivered(&report.change, edit_line, asked));
     text
 }
 
@@ -117,27 +113,6 @@ fn edit_line(edit: &Edit) -> String {
         }
         _ => format!("changed  {path}\n"),
     }
-}
-
-fn ending(report: &HoldReport) -> String {
-    let mut text = String::new();
-    if let Some(commit) = &report.commit {
-        let branch = report.branch.as_deref().unwrap_or("detached HEAD");
-        let subject = clean(&commit.subject);
-        let _ = writeln!(text, "[{} {}] {subject}", clean(branch), short_id(&commit.id));
-    }
-    if let Some(request) = &report.request {
-        let done = if request.opened { "opened" } else { "brought up to date" };
-        let _ = writeln!(text, "#{} {done}: {}", request.number, clean(&request.url));
-    }
-    match (report.ending, report.action) {
-        (Ending::Planned, _) => text.push_str("dry run: nothing was written\n"),
-        (Ending::Unchanged, HoldAction::Hold | HoldAction::Resume) => {
-            text.push_str("nothing to do\n");
-        }
-        _ => {}
-    }
-    text
 }
 
 /// One row a hold.

@@ -1,6 +1,7 @@
 //! Reports to text. Decides nothing: every renderer takes a report as it is.
 
 mod check;
+mod delivered;
 mod diff;
 mod doctor;
 mod hold;

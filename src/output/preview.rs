@@ -1,15 +1,13 @@
 //! What `preview` did and found, for people and programs.
 
-use std::fmt::Write as _;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::gate::short_id;
 use crate::model::{Edit, EditKind};
-use crate::report::{Ending, PreviewAction, PreviewReport, PreviewRow};
+use crate::report::{PreviewAction, PreviewReport, PreviewRow};
 
+use super::delivered::delivered;
 use super::json::{API_VERSION, WireEdit, result_of, word};
 use super::table::Table;
 use super::text::{ago, clean, day, short_digests};
@@ -90,18 +88,19 @@ fn action(action: PreviewAction) -> &'static str {
 
 /// The document.
 pub fn preview_value(report: &PreviewReport) -> Value {
+    let change = &report.change;
     word(&WirePreviews {
         api_version: API_VERSION,
         kind: "Preview",
         action: action(report.action),
-        dry_run: report.dry_run,
+        dry_run: change.dry_run,
         previews: report.previews.iter().map(WirePreview::from).collect(),
         listed_in: report.listed_in.as_ref().map(ToString::to_string),
-        edits: report.edits.iter().map(WireEdit::from).collect(),
-        result: result_of(report.ending),
-        commit: report.commit.as_ref().map(|commit| commit.id.clone()),
-        branch: report.branch.clone(),
-        pull_request: report.request.as_ref().map(|request| request.url.clone()),
+        edits: change.edits.iter().map(WireEdit::from).collect(),
+        result: result_of(change.ending),
+        commit: change.commit.as_ref().map(|commit| commit.id.clone()),
+        branch: change.branch.clone(),
+        pull_request: change.request.as_ref().map(|request| request.url.clone()),
     })
 }
 
@@ -112,14 +111,8 @@ pub fn preview(report: &PreviewReport) -> String {
     } else {
         short_digests(&preview_table(report).aligned())
     };
-    for edit in &report.edits {
-        text.push_str(&edit_line(edit));
-    }
-    if let Some(unified) = &report.unified {
-        let lines = unified.lines().map(|line| clean(line.trim_end_matches('\r')) + "\n");
-        text.extend(lines);
-    }
-    text.push_str(&ending(report));
+    let asked = report.action != PreviewAction::List;
+    text.push_str(&delivered(&report.change, edit_line, asked));
     text
 }
 
@@ -132,27 +125,6 @@ fn edit_line(edit: &Edit) -> String {
         (_, _, Some(new)) => format!("listed   {path}:{}  {}\n", edit.line, clean(new)),
         (_, _, None) => format!("unlisted {path}:{}\n", edit.line),
     }
-}
-
-fn ending(report: &PreviewReport) -> String {
-    let mut text = String::new();
-    if let Some(commit) = &report.commit {
-        let branch = report.branch.as_deref().unwrap_or("detached HEAD");
-        let subject = clean(&commit.subject);
-        let _ = writeln!(text, "[{} {}] {subject}", clean(branch), short_id(&commit.id));
-    }
-    if let Some(request) = &report.request {
-        let done = if request.opened { "opened" } else { "brought up to date" };
-        let _ = writeln!(text, "#{} {done}: {}", request.number, clean(&request.url));
-    }
-    match report.ending {
-        Ending::Planned => text.push_str("dry run: nothing was written\n"),
-        Ending::Unchanged if report.action != PreviewAction::List => {
-            text.push_str("nothing to do\n");
-        }
-        _ => {}
-    }
-    text
 }
 
 /// One row a preview.

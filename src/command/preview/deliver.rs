@@ -1,6 +1,5 @@
 //! A change of previews on its way.
 
-use crate::diff;
 use crate::model::{FileChange, RepoPath};
 use crate::report::{PreviewAction, PreviewReport, PreviewRow};
 
@@ -59,25 +58,15 @@ impl Delivering<'_> {
         let args = self.args.common();
         let first = |here: &Workspace| create::first(&here.config).map(|first| first.name.clone());
         let delivering = change::Delivering { context: self.context, args: &args, to: &first };
-        let performed = delivering.perform(&|workspace| Ok(plan(workspace)?.split()))?;
-        let report = self.report(&performed);
-        Ok(answer(self.context, &report, (performed.remarks, performed.exit)))
-    }
-
-    fn report(&self, performed: &Performed<About>) -> PreviewReport {
-        let Performed { change, about, went, .. } = performed;
-        PreviewReport {
+        let Performed { about, delivered, remarks, exit } =
+            delivering.perform(&|workspace| Ok(plan(workspace)?.split()))?;
+        let report = PreviewReport {
             action: about.action,
-            dry_run: self.args.dry_run,
-            previews: about.rows.clone(),
-            listed_in: about.listed_in.clone(),
-            edits: change.files.iter().flat_map(|file| file.edits.clone()).collect(),
-            ending: went.ending,
-            commit: went.commit.clone(),
-            branch: went.branch.clone(),
-            request: went.request.clone(),
-            unified: self.args.diff.then(|| diff::unified(&change.files)),
+            previews: about.rows,
+            listed_in: about.listed_in,
+            change: delivered,
             now: self.context.now,
-        }
+        };
+        Ok(answer(self.context, &report, (remarks, exit)))
     }
 }

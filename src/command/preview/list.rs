@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::git::{self, Interest};
 use crate::model::RepoPath;
 use crate::preview::{self, Preview};
-use crate::report::{Ending, PreviewAction, PreviewReport, PreviewRow};
+use crate::report::{Delivered, PreviewAction, PreviewReport, PreviewRow};
 
 use super::super::{Answer, Context, Exit, Failure, Workspace};
 use super::{answer, overwrite};
@@ -18,15 +18,9 @@ pub(super) fn run(context: &Context) -> Result<Answer, Failure> {
     previews.sort_by(|a, b| a.name.cmp(&b.name));
     let report = PreviewReport {
         action: PreviewAction::List,
-        dry_run: false,
         previews,
         listed_in: None,
-        edits: Vec::new(),
-        ending: Ending::Unchanged,
-        commit: None,
-        branch: workspace.branch.clone(),
-        request: None,
-        unified: None,
+        change: Delivered::nothing(workspace.branch.clone()),
         now: context.now,
     };
     Ok(answer(context, &report, (workspace.config_notes(), Exit::Done)))
