@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::forge::{self, Forge, Limits, Place, Sources, Told};
 use crate::git::Repository;
 
-use super::{Failure, Workspace};
+use super::{Exit, Failure};
 
 /// The repository of an address on its forge; `None` where no forge is known.
 pub(super) fn place(config: &Config, url: &str) -> Result<Option<Place>, Failure> {
@@ -20,15 +20,44 @@ pub(super) fn connect(repo: &Repository, place: &Place) -> Result<Option<Box<dyn
     Ok(token.map(connect).transpose()?)
 }
 
-/// The forge of a remote of the repository, or why there is none to ask.
+/// Why there is no forge to ask.
+pub(super) enum NoForge {
+    /// The host of this remote is none that is known.
+    Unknown(String),
+    /// There is no token for it.
+    NoToken(Place),
+    /// It could not be found out.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for NoForge {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl NoForge {
+    /// The same where the answer was only to be a part of another one.
+    pub(super) fn failure(self) -> Failure {
+        match self {
+            Self::Unknown(remote) => {
+                Failure::new(Exit::Unavailable, format!("no forge is known for {remote}"))
+            }
+            Self::NoToken(place) => {
+                Failure::new(Exit::Auth, format!("there is no token for {}", place.host))
+            }
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+/// The forge of a remote of the repository.
 pub(super) fn of_remote(
-    workspace: &Workspace,
+    (repo, config): (&Repository, &Config),
     name: Option<&str>,
-) -> Result<Result<Box<dyn Forge>, String>, Failure> {
-    let remote = workspace.repo.remote(name)?;
-    let Some(place) = place(&workspace.config, &remote.url)? else {
-        return Ok(Err(format!("no forge is known for {}", remote.name)));
-    };
-    let forge = connect(&workspace.repo, &place)?;
-    Ok(forge.ok_or_else(|| format!("there is no token for {}", place.host)))
+) -> Result<Box<dyn Forge>, NoForge> {
+    let remote = repo.remote(name)?;
+    let place = place(config, &remote.url)?;
+    let place = place.ok_or_else(|| NoForge::Unknown(remote.name.clone()))?;
+    connect(repo, &place)?.ok_or(NoForge::NoToken(place))
 }

@@ -16,7 +16,8 @@ use crate::model::{
 };
 
 use super::super::evidence::Ground;
-use super::super::{Exit, Failure, forges};
+use super::super::forges::{self, NoForge};
+use super::super::{Exit, Failure};
 use super::program::Call;
 use super::round::Heard;
 
@@ -145,14 +146,13 @@ impl<'a> Asker<'a> {
     }
 
     fn connect(&self) -> Connected {
-        let repo = self.ground.repo;
-        let remote = repo.remote(self.remote)?;
-        let place = forges::place(self.ground.config, &remote.url)?.ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("no forge is known for {}", remote.name))
-                .hint("[forge] kind = \"github\" in promote.toml")
-        })?;
-        let forge = forges::connect(repo, &place)?;
-        Ok(forge.ok_or_else(|| forge::missing_token(&place))?)
+        let ground = (self.ground.repo, self.ground.config);
+        forges::of_remote(ground, self.remote).map_err(|none| match none {
+            NoForge::NoToken(place) => forge::missing_token(&place).into(),
+            NoForge::Unknown(_) => Failure { exit: Exit::Invalid, ..none.failure() }
+                .hint("[forge] kind = \"github\" in promote.toml"),
+            NoForge::Failed(failure) => failure,
+        })
     }
 
     /// The checks of a commit: the newest of each name, or all there were.

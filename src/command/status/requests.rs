@@ -6,7 +6,8 @@ use crate::model::{Cause, Pin};
 use crate::pull_request::{self, Memory};
 use crate::report::{OpenMove, StatusReport, StatusRow};
 
-use super::super::{Exit, Failure, Remark, Workspace, forges};
+use super::super::forges::{self, NoForge};
+use super::super::{Exit, Failure, Remark, Workspace};
 
 /// Marks the cells that an open request would change; gives what to say where
 /// the forge does not tell.
@@ -30,15 +31,11 @@ pub(super) fn look(workspace: &Workspace, report: &mut StatusReport) -> Vec<Rema
 
 /// The open requests, or why they are not known.
 fn open(workspace: &Workspace) -> Result<Vec<Request>, Failure> {
-    let silent = |why: String| Failure::new(Exit::Unavailable, why);
-    if workspace.repo.remote_names().is_empty() {
-        return Err(silent("the repository has no remote".to_owned()));
+    let Workspace { repo, config, .. } = workspace;
+    if repo.remote_names().is_empty() {
+        return Err(Failure::new(Exit::Unavailable, "the repository has no remote"));
     }
-    let remote = workspace.repo.remote(None)?;
-    let place = forges::place(&workspace.config, &remote.url)?
-        .ok_or_else(|| silent(format!("no forge is known for {}", remote.name)))?;
-    let forge = forges::connect(&workspace.repo, &place)?
-        .ok_or_else(|| Failure::new(Exit::Auth, format!("there is no token for {}", place.host)))?;
+    let forge = forges::of_remote((repo, config), None).map_err(NoForge::failure)?;
     Ok(forge.open_requests()?)
 }
 

@@ -5,7 +5,8 @@ use crate::model::Pin;
 use crate::pull_request::{self, Memory};
 use crate::report::OpenRequest;
 
-use super::super::{Failure, Remark, forges, outside};
+use super::super::forges::{self, NoForge};
+use super::super::{Failure, Remark, outside};
 use super::Asking;
 
 /// What the forge does not tell of a request that it tells of.
@@ -43,12 +44,11 @@ impl Asking<'_> {
         }
         let unknown =
             |why: &str| Remark::Note(format!("whether a pull request is open is not known: {why}"));
-        match forges::of_remote(self.workspace, self.args.remote.as_deref()) {
-            Ok(Ok(forge)) => match self.open(forge.as_ref(), version) {
-                Ok(requests) => (requests, Vec::new()),
-                Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
-            },
-            Ok(Err(why)) => (Vec::new(), vec![unknown(&why)]),
+        let ground = (&self.workspace.repo, &self.workspace.config);
+        let forge = forges::of_remote(ground, self.args.remote.as_deref());
+        let open = forge.map_err(NoForge::failure);
+        match open.and_then(|forge| self.open(forge.as_ref(), version)) {
+            Ok(requests) => (requests, Vec::new()),
             Err(failure) => (Vec::new(), vec![unknown(&failure.message)]),
         }
     }
