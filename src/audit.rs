@@ -15,6 +15,7 @@ pub use signature::{allowed as allowed_signers, signer};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use gix::bstr::ByteSlice as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Pin, Promotion, Rule, hex};
@@ -218,6 +219,13 @@ pub fn asked(message: &str) -> Asked {
 /// Keys and values of the last trailer paragraph, as
 /// `git interpret-trailers --parse --no-divider` and `%(trailers)` read it.
 pub fn trailers_of(message: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    each_trailer(message, |key, value| found.push((key.into_owned(), value.into_owned())));
+    found
+}
+
+/// Goes through them, for what looks at the messages of a whole history.
+fn each_trailer(message: &str, mut tell: impl FnMut(Cow<'_, str>, Cow<'_, str>)) {
     // Git passes over comments here even in a message that was committed.
     let mut text = Cow::Borrowed(message);
     if message.contains('#') {
@@ -225,8 +233,10 @@ pub fn trailers_of(message: &str) -> Vec<(String, String)> {
         text = Cow::Owned(lines.collect());
     }
     let message = gix::objs::commit::MessageRef::from_bytes(text.as_bytes());
-    let Some(body) = message.body() else { return Vec::new() };
-    body.trailers().map(|trailer| (trailer.token.to_string(), trailer.value.to_string())).collect()
+    let Some(body) = message.body() else { return };
+    for trailer in body.trailers() {
+        tell(trailer.token.to_str_lossy(), trailer.value.to_str_lossy());
+    }
 }
 
 #[cfg(test)]

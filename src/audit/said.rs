@@ -2,7 +2,7 @@
 
 use crate::model::{AppId, Rule};
 
-use super::{ClaimedApp, Waiver, trailers_of};
+use super::{ClaimedApp, Waiver, each_trailer};
 
 /// What a commit says of itself. Whether it is so, the trees tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,10 +23,11 @@ impl Said {
     /// What is said of this app and image: a line that names both goes before
     /// one that names the app alone.
     pub fn about(&self, app: &AppId, image: &str) -> Option<&ClaimedApp> {
-        let app = app.to_string();
-        let both = format!("{app} {image}");
-        let named = |subject: &str| self.moves.iter().find(|one| one.name == subject);
-        named(&both).or_else(|| named(&app))
+        let both = |one: &&ClaimedApp| {
+            app.leads(&one.name).and_then(|rest| rest.strip_prefix(' ')) == Some(image)
+        };
+        let alone = |one: &&ClaimedApp| app.leads(&one.name) == Some("");
+        self.moves.iter().find(both).or_else(|| self.moves.iter().find(alone))
     }
 }
 
@@ -38,26 +39,27 @@ pub fn said(message: &str) -> Option<Said> {
     }
     let mut said = Said::default();
     let mut reason_for = None;
-    for (key, value) in trailers_of(message) {
-        match key.to_ascii_lowercase().as_str() {
-            "promote-to" => said.to = value,
-            "promote-app" => said.moves.extend(read_move(&value)),
-            "promote-override" => {
+    each_trailer(message, |key, value| {
+        // Git reads keys in any case.
+        match OWN.iter().find(|own| own.eq_ignore_ascii_case(&key)).copied() {
+            Some(TO) => said.to = value.into_owned(),
+            Some("Promote-App") => said.moves.extend(read_move(&value)),
+            Some("Promote-Override") => {
                 reason_for = value.parse::<Rule>().ok();
                 let waiver = reason_for.map(|rule| Waiver { rule, reason: String::new() });
                 said.waivers.extend(waiver);
             }
-            "promote-reason" => {
+            Some("Promote-Reason") => {
                 let last = said.waivers.last_mut().filter(|_| reason_for.take().is_some());
                 if let Some(last) = last {
-                    last.reason = value;
+                    last.reason = value.into_owned();
                 }
             }
-            "promote-rollback" => said.rollback = value == "true",
-            "promote-preview" => said.preview = Some(value),
+            Some("Promote-Rollback") => said.rollback = value == "true",
+            Some("Promote-Preview") => said.preview = Some(value.into_owned()),
             _ => {}
         }
-    }
+    });
     (!said.to.is_empty()).then_some(said)
 }
 
@@ -82,6 +84,16 @@ pub fn said_alone(message: &str) -> Option<Said> {
 
 /// The trailer that a record begins with.
 const TO: &str = "Promote-To";
+
+/// The trailers that are read back.
+const OWN: [&str; 6] = [
+    TO,
+    "Promote-App",
+    "Promote-Override",
+    "Promote-Reason",
+    "Promote-Rollback",
+    "Promote-Preview",
+];
 
 fn read_move(value: &str) -> Option<ClaimedApp> {
     let (before, new) = value.rsplit_once(" -> ")?;

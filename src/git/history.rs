@@ -4,6 +4,7 @@
 //! the paths of interest. With a commit-graph the commits themselves are not
 //! read before someone asks for author or message.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -122,7 +123,7 @@ pub struct HistoryCommit {
 #[derive(Debug, Default)]
 pub(super) struct Details {
     author: String,
-    pub(super) message: String,
+    message: String,
     offset: i32,
 }
 
@@ -147,15 +148,20 @@ impl HistoryCommit {
     }
 }
 
+/// The message of a commit as it is stored, which a first empty line begins;
+/// what is not UTF-8 in it is replaced.
+pub(super) fn message_of(commit: &[u8]) -> Cow<'_, str> {
+    commit.find(b"\n\n").and_then(|at| commit.get(at + 2..)).unwrap_or_default().to_str_lossy()
+}
+
 impl Details {
     /// Reads a commit. It was there when the walk passed it; should it be gone by
     /// now, author and message are empty.
-    pub(super) fn of(repo: &gix::Repository, id: ObjectId) -> Self {
-        Self::read(repo, id).unwrap_or_default()
+    fn of(repo: &gix::Repository, id: ObjectId) -> Self {
+        repo.find_commit(id).ok().as_ref().and_then(Self::read).unwrap_or_default()
     }
 
-    fn read(repo: &gix::Repository, id: ObjectId) -> Option<Self> {
-        let commit = repo.find_commit(id).ok()?;
+    pub(super) fn read(commit: &gix::Commit<'_>) -> Option<Self> {
         let decoded = commit.decode().ok()?;
         let author = decoded.author().ok()?.name.to_str_lossy().into_owned();
         let offset = decoded.committer().ok()?.time().ok()?.offset;
@@ -249,6 +255,11 @@ impl History {
     pub fn with_unchanged(mut self) -> Self {
         self.only_changes = false;
         self
+    }
+
+    /// Whether a commit-graph tells the line, without a look at each commit.
+    pub(super) fn has_graph(&self) -> bool {
+        self.graph.is_some()
     }
 
     /// Whether the walk came to its end because a shallow clone has no more.

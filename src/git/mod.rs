@@ -52,7 +52,7 @@ pub use keep::Kept;
 pub use open::Repository;
 pub use push::{Expect, PushHow};
 pub use quarantine::object_directories;
-pub use read_ahead::{ReadAhead, read_ahead};
+pub use read_ahead::{ReadAhead, Telling, read_ahead};
 pub use records::{Carrier, Signature};
 pub use remote::{Listing, Remote, RemoteError, Tip};
 pub use snapshot::TreeSnapshot;

@@ -1,33 +1,45 @@
-//! The first-parent line, read ahead by a thread of its own: of a long history
+//! The first-parent line, read ahead by threads of their own: of a long history
 //! most of the time goes into reading commits, and what is said of one is the
 //! same whoever reads it.
 
 use std::cell::OnceCell;
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gix::ObjectId;
 
-use super::history::{Details, History, HistoryCommit, Passed};
+use super::history::{Details, History, HistoryCommit, Passed, message_of};
 use super::{GitError, Interest, Repository, walk};
 
 /// The most commits that are handed over together.
 const TOGETHER: usize = 128;
-/// So many times as much is read before somebody asks for it.
-const AHEAD: usize = 8;
+/// So many times as much is read before somebody asks for it: whoever asks has
+/// overlays to find and files to read in the meantime.
+const AHEAD: usize = 128;
+
+/// The most threads that read.
+const READERS: usize = 2;
 
 /// A commit as it was read, without the repository.
 struct Read<T> {
     passed: Passed,
-    details: Details,
+    /// Nothing where they are hardly asked for again: what one thread made and
+    /// the other throws away costs both.
+    details: OnceCell<Details>,
     told: T,
 }
+
+/// What is made of a message, and whether it may be asked for again.
+pub type Telling<T> = (T, bool);
 
 /// Some commits; none where the line has ended.
 type Chunk<T> = Result<Vec<Read<T>>, GitError>;
 
 /// Commits of a line, newest first, and what was made of their messages.
 pub struct ReadAhead<T> {
-    chunks: Receiver<Chunk<T>>,
+    /// The readers: the chunks come from each in turn.
+    readers: Vec<Receiver<Chunk<T>>>,
+    turn: usize,
     ready: std::vec::IntoIter<Read<T>>,
 }
 
@@ -35,43 +47,71 @@ pub struct ReadAhead<T> {
 pub fn read_ahead<T: Send + 'static>(
     repo: &Repository,
     tip: ObjectId,
-    tell: fn(&str) -> T,
-) -> ReadAhead<T> {
-    let repo = repo.clone();
-    let (send, chunks) = sync_channel(AHEAD);
-    // It ends with the line, or once nobody listens any more.
-    std::thread::spawn(move || {
-        if let Err(error) = read(&repo, tip, tell, &send) {
-            let _nobody_listens = send.send(Err(error));
-        }
-    });
-    ReadAhead { chunks, ready: Vec::new().into_iter() }
+    tell: impl Fn(&str) -> Telling<T> + Clone + Send + 'static,
+) -> Result<ReadAhead<T>, GitError> {
+    // Each reader goes along the whole line: with a commit-graph that is a
+    // small part of what it does.
+    let alone = !walk(repo, tip, Interest::default())?.has_graph();
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let count = if alone { 1 } else { cores.min(READERS) };
+    let reader = |turn| {
+        let (repo, tell) = (repo.clone(), tell.clone());
+        let (send, chunks) = sync_channel(AHEAD);
+        // It ends with the line, or once nobody listens any more.
+        std::thread::spawn(move || {
+            if let Err(error) = read(&repo, tip, &tell, &Turns { count, turn, send: &send }) {
+                let _nobody_listens = send.send(Err(error));
+            }
+        });
+        chunks
+    };
+    let readers = (0..count).map(reader).collect();
+    Ok(ReadAhead { readers, turn: 0, ready: Vec::new().into_iter() })
+}
+
+/// Which chunks a reader reads: of every `count` that of its `turn`.
+struct Turns<'a, T> {
+    count: usize,
+    turn: usize,
+    send: &'a SyncSender<Chunk<T>>,
 }
 
 fn read<T>(
     repo: &Repository,
     tip: ObjectId,
-    tell: fn(&str) -> T,
-    send: &SyncSender<Chunk<T>>,
+    tell: &impl Fn(&str) -> Telling<T>,
+    turns: &Turns<'_, T>,
 ) -> Result<(), GitError> {
     let mut history = walk(repo, tip, Interest::default())?;
     // Where the first few are enough, no more are waited for.
     let mut together = 1;
-    loop {
+    for turn in (0..turns.count).cycle() {
         let mut chunk = Vec::with_capacity(together);
-        while chunk.len() < together
-            && let Some(passed) = history.pass()?
+        let mut passed = 0;
+        while passed < together
+            && let Some(commit) = history.pass()?
         {
-            let details = Details::of(&history.repo, passed.step.id);
-            let told = tell(&details.message);
-            chunk.push(Read { passed, details, told });
+            passed += 1;
+            if turn == turns.turn {
+                chunk.push(said(&history.repo, commit, tell));
+            }
         }
-        let ended = chunk.is_empty();
-        if send.send(Ok(chunk)).is_err() || ended {
+        let is_heard = turn != turns.turn || turns.send.send(Ok(chunk)).is_ok();
+        if passed == 0 && turn == turns.turn || !is_heard {
             return Ok(());
         }
         together = (together * 2).min(TOGETHER);
     }
+    Ok(())
+}
+
+/// What a commit says. One that cannot be read says nothing.
+fn said<T>(repo: &gix::Repository, passed: Passed, tell: &impl Fn(&str) -> Telling<T>) -> Read<T> {
+    let commit = repo.find_commit(passed.step.id).ok();
+    let message = commit.as_ref().map(|commit| message_of(&commit.data)).unwrap_or_default();
+    let (told, again) = tell(&message);
+    let details = commit.as_ref().filter(|_| again).and_then(Details::read);
+    Read { passed, details: details.map(OnceCell::from).unwrap_or_default(), told }
 }
 
 impl<T> ReadAhead<T> {
@@ -80,9 +120,11 @@ impl<T> ReadAhead<T> {
     pub fn next(&mut self, history: &mut History) -> Result<Option<(HistoryCommit, T)>, GitError> {
         if self.ready.as_slice().is_empty() {
             let lost = || GitError::read("the history", "the thread that reads it is gone");
-            self.ready = self.chunks.recv().map_err(|_| lost())??.into_iter();
+            let reader = self.readers.get(self.turn).ok_or_else(lost)?;
+            self.ready = reader.recv().map_err(|_| lost())??.into_iter();
+            self.turn = (self.turn + 1) % self.readers.len();
         }
         let Some(Read { passed, details, told }) = self.ready.next() else { return Ok(None) };
-        Ok(Some((history.commit(passed, OnceCell::from(details)), told)))
+        Ok(Some((history.commit(passed, details), told)))
     }
 }

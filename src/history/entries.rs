@@ -1,8 +1,8 @@
 //! The log: each version that entered an environment, told from what commits
 //! did to overlays.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::audit::{Said, Waiver};
 use crate::discover::CellKey;
@@ -15,7 +15,7 @@ use super::{Moment, Shift, Step};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The commit of the first-parent line that brought it.
-    pub moment: Moment,
+    pub moment: Arc<Moment>,
     /// The environment.
     pub environment: EnvironmentName,
     /// The app.
@@ -132,26 +132,28 @@ pub fn entries(steps: &[Step], names: &Names) -> Vec<Entry> {
             for pin in &one.after {
                 if !one.before.contains(pin) && !told.contains(pin) {
                     told.push(pin);
-                    found.push(entry(step, &key, &one, pin));
                 }
             }
+            let Some((last, others)) = told.split_last() else { continue };
+            found.extend(others.iter().map(|pin| entry(step, key.clone(), &one, pin)));
+            found.push(entry(step, key, &one, last));
         }
     }
     mark_what_goes_back(&mut found);
     found
 }
 
-fn entry(step: &Step, key: &CellKey, one: &Together<'_>, version: &Pin) -> Entry {
-    let claims = step.claims.as_ref().filter(|claims| says(claims, key, version));
+fn entry(step: &Step, key: CellKey, one: &Together<'_>, version: &Pin) -> Entry {
+    let claims = step.claims.as_ref().filter(|claims| says(claims, &key, version));
     Entry {
         moment: step.moment.clone(),
-        environment: key.environment.clone(),
-        app: key.app.clone(),
-        image: key.image.clone(),
+        environment: key.environment,
+        app: key.app,
+        image: key.image,
         previous: one.before.first().copied().cloned().unwrap_or_default(),
         version: version.clone(),
         rollback: claims.is_some_and(|claims| claims.rollback),
-        waivers: claims.map(|claims: &Rc<Said>| claims.waivers.clone()).unwrap_or_default(),
+        waivers: claims.map(|claims: &Arc<Said>| claims.waivers.clone()).unwrap_or_default(),
         preview: claims.and_then(|claims| claims.preview.clone()),
         recorded: claims.is_some(),
         path: one.path.cloned().unwrap_or_default(),
@@ -171,17 +173,21 @@ fn says(claims: &Said, key: &CellKey, version: &Pin) -> bool {
 /// Where there is no record: what ran there before, and is not newer by its
 /// tag, goes back; unless it only undoes what went back.
 fn mark_what_goes_back(found: &mut [Entry]) {
-    let mut before: BTreeMap<CellKey, (BTreeSet<Pin>, Option<Pin>)> = BTreeMap::new();
-    for entry in found.iter_mut().rev() {
-        let (ran, undone) = before.entry(entry.key()).or_default();
-        ran.insert(entry.previous.clone());
-        if !entry.recorded {
-            let known = !entry.previous.is_empty() && ran.contains(&entry.version);
-            let step = (&entry.previous, &entry.version);
-            entry.rollback = known && goes_back(step, undone.as_ref(), || true);
-        }
-        *undone = entry.rollback.then(|| entry.previous.clone());
-        ran.insert(entry.version.clone());
+    let mut before: HashMap<_, (HashSet<&Pin>, Option<&Pin>)> = HashMap::new();
+    let mut marks = Vec::with_capacity(found.len());
+    for entry in found.iter().rev() {
+        let Entry { environment, app, image, previous, version, .. } = entry;
+        let (ran, undone) = before.entry((environment, app, image)).or_default();
+        ran.insert(previous);
+        let known = || !previous.is_empty() && ran.contains(version);
+        let goes_back = || goes_back((previous, version), *undone, || true);
+        let back = if entry.recorded { entry.rollback } else { known() && goes_back() };
+        *undone = back.then_some(previous);
+        ran.insert(version);
+        marks.push(back);
+    }
+    for (entry, back) in found.iter_mut().rev().zip(marks) {
+        entry.rollback = back;
     }
 }
 
@@ -199,7 +205,7 @@ mod tests {
         };
         let pins = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let shift = Shift {
-            place: Rc::new(place),
+            place: Arc::new(place),
             image: "acme/web".into(),
             policy: None,
             repository: None,
@@ -207,6 +213,7 @@ mod tests {
             after: pins(after),
         };
         let moment = Moment { commit: commit.to_owned(), seconds: 0, author: String::new() };
+        let moment = Arc::new(moment);
         Step { moment, claims: None, shifts: vec![shift] }
     }
 
@@ -254,7 +261,7 @@ mod tests {
             let mut moved = step("m", &["v1"], &[]);
             let mut there = step("m", &[], &["v1"]).shifts;
             let place = there.first_mut().unwrap();
-            place.place = Rc::new(Place {
+            place.place = Arc::new(Place {
                 path: RepoPath::normalize("x").unwrap(),
                 ..(*place.place).clone()
             });

@@ -248,6 +248,8 @@ fn rows(config: &Config, deployments: &[Deployment<'_>], key: Grouping<'_>) -> V
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::from_toml;
     use crate::history::Moment;
@@ -256,11 +258,11 @@ mod tests {
     fn entry(commit: &str, hours: i64, environment: &str, (old, new): (&str, &str)) -> Entry {
         let pin = |text: &str| if text.is_empty() { Pin::default() } else { text.parse().unwrap() };
         Entry {
-            moment: Moment {
+            moment: Arc::new(Moment {
                 commit: commit.to_owned(),
                 seconds: 1_700_000_000 + hours * 3_600,
                 author: String::new(),
-            },
+            }),
             environment: EnvironmentName::new(environment),
             app: AppId::named("web"),
             image: "acme/web".to_owned(),

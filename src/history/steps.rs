@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::audit::Said;
+use crate::audit::{ClaimedApp, Said};
 use crate::discover::Overlay;
 use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Site, SiteKind};
 
@@ -17,13 +18,13 @@ use super::Moment;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
     /// The image's identity.
-    pub image: Rc<str>,
+    pub image: Arc<str>,
     /// The version; never empty.
     pub pin: Pin,
     /// The repository, where the file tells.
-    pub repository: Option<Rc<str>>,
+    pub repository: Option<Arc<str>>,
     /// The policy of a marker.
-    pub policy: Option<Rc<str>>,
+    pub policy: Option<Arc<str>>,
     /// What sort of place it is.
     pub kind: SiteKind,
 }
@@ -73,13 +74,13 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shift {
     /// Where.
-    pub place: Rc<Place>,
+    pub place: Arc<Place>,
     /// The image.
-    pub image: Rc<str>,
+    pub image: Arc<str>,
     /// The policy of its marker.
-    pub policy: Option<Rc<str>>,
+    pub policy: Option<Arc<str>>,
     /// The repository, where the files told.
-    pub repository: Option<Rc<str>>,
+    pub repository: Option<Arc<str>>,
     /// The versions before; none where it was not there.
     pub before: Vec<Pin>,
     /// The versions after.
@@ -90,9 +91,9 @@ pub struct Shift {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The commit.
-    pub moment: Moment,
+    pub moment: Arc<Moment>,
     /// What its trailers say.
-    pub claims: Option<Rc<Said>>,
+    pub claims: Option<Arc<Said>>,
     /// What it changed.
     pub shifts: Vec<Shift>,
 }
@@ -153,13 +154,10 @@ pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[S
         return None;
     }
     // Another image of the app that moved is named by a line of its own.
-    let lines = claims.moves.iter().filter(|claim| {
-        claim
-            .name
-            .strip_prefix(&app.to_string())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    });
-    if lines.count() != 1 {
+    let of_app = |claim: &&ClaimedApp| {
+        app.leads(&claim.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    if claims.moves.iter().filter(of_app).count() != 1 {
         return None;
     }
     let image = first.image.clone();
@@ -170,11 +168,14 @@ pub fn derived(claims: &Said, overlay: &Overlay, after: &[Spot]) -> Option<Rc<[S
     Some(after.iter().map(back).collect())
 }
 
+/// An image and the policy of its marker.
+type Named<'s> = (&'s Arc<str>, Option<&'s Arc<str>>);
+
 /// The pins of each image, in the order of the file.
-fn by_image(spots: &[Spot]) -> BTreeMap<(&str, Option<&str>), Vec<&Spot>> {
+fn by_image(spots: &[Spot]) -> BTreeMap<Named<'_>, Vec<&Spot>> {
     let mut found: BTreeMap<_, Vec<&Spot>> = BTreeMap::new();
     for spot in spots {
-        found.entry((&*spot.image, spot.policy.as_deref())).or_default().push(spot);
+        found.entry((&spot.image, spot.policy.as_ref())).or_default().push(spot);
     }
     found
 }
@@ -191,7 +192,7 @@ fn pins(spots: &[&Spot]) -> Vec<Pin> {
 }
 
 /// What changed in a file of `place`.
-pub fn shifts(step: &FileStep, place: &Rc<Place>) -> Vec<Shift> {
+pub fn shifts(step: &FileStep, place: &Arc<Place>) -> Vec<Shift> {
     let (Some(before), Some(after)) = (&step.before, &step.after) else { return Vec::new() };
     let (before, after) = (by_image(before), by_image(after));
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
@@ -199,16 +200,12 @@ pub fn shifts(step: &FileStep, place: &Rc<Place>) -> Vec<Shift> {
     for key in keys {
         let old = before.get(key).map_or(&[][..], Vec::as_slice);
         let new = after.get(key).map_or(&[][..], Vec::as_slice);
-        let shared = pins(old) == pins(new);
-        let repository = new.iter().chain(old).find_map(|spot| spot.repository.as_deref());
-        found.extend((!shared).then(|| Shift {
-            place: place.clone(),
-            image: key.0.into(),
-            policy: key.1.map(Into::into),
-            repository: repository.map(Into::into),
-            before: pins(old),
-            after: pins(new),
-        }));
+        let repository = new.iter().chain(old).find_map(|spot| spot.repository.clone());
+        let (before, after) = (pins(old), pins(new));
+        if before != after {
+            let (place, image, policy) = (place.clone(), key.0.clone(), key.1.cloned());
+            found.push(Shift { place, image, policy, repository, before, after });
+        }
     }
     found
 }

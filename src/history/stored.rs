@@ -4,9 +4,10 @@
 //! of another repository. A checksum over all of it comes first, and what does
 //! not hold together is no history.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -74,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> Option<Stored> {
     let input = &mut Input { rest: body };
     let tip = input.text()?.to_owned();
     let unread = input.list(|input| RepoPath::normalize(input.text()?))?;
-    let texts: Vec<Rc<str>> = input.list(|input| input.text().map(Rc::from))?;
+    let texts: Vec<Arc<str>> = input.list(|input| input.text().map(Arc::from))?;
     let places = input.list(place)?;
     let mut pins = HashMap::new();
     let steps = input.list(|input| step(input, (&texts, &places), &mut pins))?;
@@ -94,30 +95,35 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Clone + Eq + Hash> Table<T> {
-    fn place(&mut self, value: T) -> u64 {
+    fn place<Q>(&mut self, value: &Q) -> u64
+    where
+        T: Borrow<Q>,
+        Q: ToOwned<Owned = T> + Eq + Hash + ?Sized,
+    {
+        if let Some(at) = self.at.get(value) {
+            return *at;
+        }
         let next = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
-        let all = &mut self.all;
-        *self.at.entry(value).or_insert_with_key(|value| {
-            all.push(value.clone());
-            next
-        })
+        self.all.push(value.to_owned());
+        self.at.insert(value.to_owned(), next);
+        next
     }
 }
 
 #[derive(Default)]
 struct Tables {
     texts: Table<String>,
-    places: Table<Rc<Place>>,
+    places: Table<Arc<Place>>,
 }
 
 impl Tables {
     fn text(&mut self, out: &mut Writer, text: &str) {
-        out.number(self.texts.place(text.to_owned()));
+        out.number(self.texts.place(text));
     }
 
     /// Zero for none.
     fn maybe(&mut self, out: &mut Writer, text: Option<&str>) {
-        out.number(text.map_or(0, |text| self.texts.place(text.to_owned()) + 1));
+        out.number(text.map_or(0, |text| self.texts.place(text) + 1));
     }
 
     fn step(&mut self, out: &mut Writer, step: &Step) {
@@ -142,7 +148,7 @@ impl Tables {
             }
         }
         out.list(&step.shifts, |out, shift| {
-            out.number(self.places.place(shift.place.clone()));
+            out.number(self.places.place(&shift.place));
             self.text(out, &shift.image);
             self.maybe(out, shift.policy.as_deref());
             self.maybe(out, shift.repository.as_deref());
@@ -237,7 +243,7 @@ impl<'a> Input<'a> {
     }
 }
 
-fn place(input: &mut Input<'_>) -> Option<Rc<Place>> {
+fn place(input: &mut Input<'_>) -> Option<Arc<Place>> {
     let environment = EnvironmentName::new(input.text()?);
     let path = RepoPath::normalize(input.text()?)?;
     let group = input.maybe().ok()?.map(str::to_owned);
@@ -252,16 +258,16 @@ fn place(input: &mut Input<'_>) -> Option<Rc<Place>> {
             Some(AppId { name, group, from_marker: false, labels })
         }
     };
-    Some(Rc::new(Place { environment, app, group, path }))
+    Some(Arc::new(Place { environment, app, group, path }))
 }
 
-type Known<'k> = (&'k [Rc<str>], &'k [Rc<Place>]);
+type Known<'k> = (&'k [Arc<str>], &'k [Arc<Place>]);
 
-fn text(input: &mut Input<'_>, texts: &[Rc<str>]) -> Option<Rc<str>> {
+fn text(input: &mut Input<'_>, texts: &[Arc<str>]) -> Option<Arc<str>> {
     texts.get(usize::try_from(input.number()?).ok()?).cloned()
 }
 
-fn maybe(input: &mut Input<'_>, texts: &[Rc<str>]) -> Result<Option<Rc<str>>, Broken> {
+fn maybe(input: &mut Input<'_>, texts: &[Arc<str>]) -> Result<Option<Arc<str>>, Broken> {
     let number = input.number().ok_or(Broken)?;
     let Some(at) = number.checked_sub(1) else { return Ok(None) };
     let text = usize::try_from(at).ok().and_then(|at| texts.get(at));
@@ -275,7 +281,7 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
     let author = text(input, texts)?.to_string();
     let claims = match input.number()? {
         0 => None,
-        mark => Some(Rc::new(claims(input, texts, mark == 2)?)),
+        mark => Some(Arc::new(claims(input, texts, mark == 2)?)),
     };
     let mut pin = |input: &mut Input<'_>| {
         let at = input.number()?;
@@ -296,10 +302,11 @@ fn step(input: &mut Input<'_>, known: Known<'_>, pins: &mut HashMap<u64, Pin>) -
             after: input.list(&mut pin)?,
         })
     })?;
-    Some(Step { moment: Moment { commit, seconds, author }, claims, shifts })
+    let moment = Arc::new(Moment { commit, seconds, author });
+    Some(Step { moment, claims, shifts })
 }
 
-fn claims(input: &mut Input<'_>, texts: &[Rc<str>], rollback: bool) -> Option<Said> {
+fn claims(input: &mut Input<'_>, texts: &[Arc<str>], rollback: bool) -> Option<Said> {
     let read = |input: &mut Input<'_>| text(input, texts).map(|text| text.to_string());
     let to = read(input)?;
     let preview = maybe(input, texts).ok()?.map(|text| text.to_string());
@@ -320,7 +327,7 @@ mod tests {
     fn stored() -> Stored {
         let mut app = AppId::named("web");
         app.labels.insert("cell".to_owned(), "canary".to_owned());
-        let place = Rc::new(Place {
+        let place = Arc::new(Place {
             environment: EnvironmentName::new("prod"),
             app: Some(app),
             group: None,
@@ -345,15 +352,13 @@ mod tests {
             rollback: true,
             preview: None,
         };
-        let moment = |commit: &str, seconds| Moment {
-            commit: commit.to_owned(),
-            seconds,
-            author: "Ä".to_owned(),
+        let moment = |commit: &str, seconds| {
+            Arc::new(Moment { commit: commit.to_owned(), seconds, author: "Ä".to_owned() })
         };
         let steps = vec![
             Step {
                 moment: moment("b", 1_700_000_000),
-                claims: Some(Rc::new(claims)),
+                claims: Some(Arc::new(claims)),
                 shifts: vec![shift(&["v1"], &["v2"])],
             },
             Step { moment: moment("a", -5), claims: None, shifts: vec![shift(&[], &["v1"])] },

@@ -40,6 +40,14 @@ impl AppId {
         quoted(&self.to_string())
     }
 
+    /// What follows this app, as it is shown, at the start of `text`.
+    pub fn leads<'t>(&self, text: &'t str) -> Option<&'t str> {
+        if self.group.is_none() && self.labels.is_empty() {
+            return text.strip_prefix(&*self.name);
+        }
+        text.strip_prefix(&*self.to_string())
+    }
+
     /// Whether `text`, as a user types it, names this app: its name, or group
     /// and name with `/` or `:` between them, or all of it as shown.
     pub fn answers_to(&self, text: &str) -> bool {

@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::{Cluster, EnvironmentDelivery, EnvironmentImages, HealthSettings};
 
 /// The name of an environment, such as `prod-eu`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct EnvironmentName(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentName(Arc<str>);
 
 impl EnvironmentName {
     /// Takes the name as it is; whether it is a good one the config decides.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
     }
 
     /// The name as text.
@@ -28,6 +28,12 @@ impl EnvironmentName {
 impl AsRef<str> for EnvironmentName {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for EnvironmentName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

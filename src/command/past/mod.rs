@@ -5,11 +5,10 @@
 mod walk;
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::audit;
 use crate::config::Config;
 use crate::discover::{self, Owners, reach};
 use crate::git::{self, Interest, Kept};
@@ -58,10 +57,10 @@ pub(super) fn past(ground: Ground<'_>, scope: &Scope) -> Result<Past, Failure> {
         present = discover::overlays(&snapshot, config, None)?;
     }
     let mut owners = Owners::new(config, present.clone());
-    let told = told(ground, scope, &mut owners)?;
-    let mut steps = told.steps;
+    let mut told = told(ground, scope, &mut owners)?;
     if vague {
-        rename(&mut steps, &mut owners);
+        told.keep();
+        rename(&mut told.stored.steps, &mut owners);
     }
     let mut called = Vec::new();
     if unnamed {
@@ -69,10 +68,19 @@ pub(super) fn past(ground: Ground<'_>, scope: &Scope) -> Result<Past, Failure> {
         let inventory = discover::read(&snapshot, config, present, &|o| o.app.is_none())?;
         called = inventory.cells.into_keys().map(|key| (key.image, key.app)).collect();
     }
-    let names = Names::new(called, &steps);
-    let mut entries = entries(&steps, &names);
+    let names = Names::new(called, &told.stored.steps);
+    let mut entries = std::thread::scope(|threads| {
+        if told.is_news && !vague {
+            threads.spawn(|| told.keep());
+        }
+        entries(&told.stored.steps, &names)
+    });
     in_order(config, &mut entries);
-    Ok(Past { entries, cut: told.cut })
+    let cut = told.cut.take();
+    // To give a long history back piece by piece takes as long as reading a
+    // tenth of it, and the program ends soon.
+    std::mem::forget(told);
+    Ok(Past { entries, cut })
 }
 
 impl Scope {
@@ -101,10 +109,22 @@ impl Scope {
     }
 }
 
-/// Steps, and where they are cut off.
+/// A past as it is kept, and where it is cut off.
 struct Told {
-    steps: Vec<Step>,
+    stored: Stored,
     cut: Option<String>,
+    /// Where it is kept, and as what.
+    kept: Option<(Kept, String)>,
+    /// Whether there is more of it than what was kept.
+    is_news: bool,
+}
+
+impl Told {
+    fn keep(&self) {
+        if let Some((kept, name)) = self.kept.as_ref().filter(|_| self.is_news) {
+            kept.write(name, &stored::encode(&self.stored));
+        }
+    }
 }
 
 /// What was kept: its steps from any commit of the line on.
@@ -136,9 +156,12 @@ fn told(ground: Ground<'_>, scope: &Scope, owners: &mut Owners<'_>) -> Result<To
         let bytes = kept.as_ref()?.read(&scope.name(ground))?;
         stored::decode(&bytes)
     });
+    let kept = kept.map(|kept| (kept, scope.name(ground)));
     let base = ground.base.to_string();
     let found = match found {
-        Some(stored) if stored.tip == base => return Ok(Told { steps: stored.steps, cut: None }),
+        Some(stored) if stored.tip == base => {
+            return Ok(Told { stored, cut: None, kept, is_news: false });
+        }
         found => found.map(Known::new),
     };
     // What records say is not looked at, unless it does not fit together then.
@@ -149,22 +172,12 @@ fn told(ground: Ground<'_>, scope: &Scope, owners: &mut Owners<'_>) -> Result<To
     if walked.rest.is_some() && walked.is_unsure(found.as_ref()) {
         walked = self::walked(ground, (scope, owners), (None, false))?;
     }
-    let enough = walked.commits >= FEW || found.is_none();
-    let (rest, unread) = (walked.rest, walked.unread);
-    let mut steps = walked.steps;
+    let is_news = walked.commits >= FEW || found.is_none();
+    let Walked { rest, unread, cut, mut steps, .. } = walked;
     if let (Some(at), Some(known)) = (rest, found) {
         steps.extend(known.stored.steps.into_iter().skip(at));
     }
-    if let Some(kept) = kept.filter(|_| enough) {
-        let stored = Stored { tip: base, unread, steps };
-        keep(&kept, &scope.name(ground), &stored);
-        steps = stored.steps;
-    }
-    Ok(Told { steps, cut: walked.cut })
-}
-
-fn keep(kept: &Kept, name: &str, stored: &Stored) {
-    kept.write(name, &stored::encode(stored));
+    Ok(Told { stored: Stored { tip: base, unread, steps }, cut, kept, is_news })
 }
 
 /// What a walk gave.
@@ -199,15 +212,15 @@ fn walked(
     let mut history = git::walk(ground.repo, ground.base, Interest::matching(patterns))?;
     let mut walk = Walk::new(ground, scope, owners);
     let (mut commits, mut rest, mut oldest) = (0, None, None);
-    let mut line = git::read_ahead(ground.repo, ground.base, audit::said_alone);
-    while let Some((mut commit, said)) = line.next(&mut history)? {
+    let mut line = git::read_ahead(ground.repo, ground.base, walk::words(ground.config, scope))?;
+    while let Some((mut commit, word)) = line.next(&mut history)? {
         rest = known.and_then(|known| known.place(&commit.id.to_string()));
         if rest.is_some() {
             oldest = Some(commit.id);
             break;
         }
         commits += 1;
-        if !(trusting && walk.believes(&commit, said)?) {
+        if !(trusting && walk.believes(&commit, word)?) {
             history.look(&mut commit)?;
             walk.pass(&commit)?;
         }
@@ -232,12 +245,12 @@ fn in_order(config: &Config, entries: &mut [Entry]) {
 
 /// Names the apps of kept steps as the overlays that are there now tell.
 fn rename(steps: &mut [Step], owners: &mut Owners<'_>) {
-    let mut known: HashMap<RepoPath, Rc<Place>> = HashMap::new();
+    let mut known: HashMap<RepoPath, Arc<Place>> = HashMap::new();
     for shift in steps.iter_mut().flat_map(|step| &mut step.shifts) {
         let path = &shift.place.path;
         if !known.contains_key(path) {
             let owner = owners.of(path).or_else(|| owners.of(&path.join("kustomization.yaml")));
-            let place = owner.map_or_else(|| shift.place.clone(), |o| Rc::new(Place::of(&o)));
+            let place = owner.map_or_else(|| shift.place.clone(), |o| Arc::new(Place::of(&o)));
             known.insert(path.clone(), place);
         }
         if let Some(place) = known.get(path) {

@@ -7,6 +7,7 @@ mod gap;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::audit::{self, Said};
 use crate::discover::{Holds, Overlay, Owners, Reader, holds};
@@ -19,12 +20,13 @@ use super::super::Failure;
 use super::super::evidence::Ground;
 use super::Scope;
 use believed::Standing;
+pub(super) use believed::words;
 use gap::Chain;
 
 /// A commit on its way to a step.
 struct Draft {
-    moment: Moment,
-    claims: Option<Rc<Said>>,
+    moment: Arc<Moment>,
+    claims: Option<Arc<Said>>,
     files: Vec<FileStep>,
 }
 
@@ -92,7 +94,7 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
         if groups.is_empty() {
             return Ok(());
         }
-        let claims = audit::said(commit.message()).map(Rc::new);
+        let claims = audit::said(commit.message()).map(Arc::new);
         let mut files = Vec::new();
         let mut sides = None;
         for group in groups {
@@ -228,11 +230,11 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     pub(super) fn finish(self) -> Done {
         let mut drafts = self.drafts;
         let (unread, open) = bridge(&mut drafts);
-        let mut places: HashMap<RepoPath, Rc<Place>> = HashMap::new();
+        let mut places: HashMap<RepoPath, Arc<Place>> = HashMap::new();
         let mut shifts_of = |file: &FileStep| {
             let Overlay { path, .. } = &*file.overlay;
             if !places.contains_key(path) {
-                places.insert(path.clone(), Rc::new(Place::of(&file.overlay)));
+                places.insert(path.clone(), Arc::new(Place::of(&file.overlay)));
             }
             places.get(path).map(|place| shifts(file, place)).unwrap_or_default()
         };
@@ -247,12 +249,9 @@ impl<'a, 'o, 'c> Walk<'a, 'o, 'c> {
     }
 }
 
-fn moment(commit: &HistoryCommit) -> Moment {
-    Moment {
-        commit: commit.id.to_string(),
-        seconds: commit.seconds,
-        author: commit.author().to_owned(),
-    }
+fn moment(commit: &HistoryCommit) -> Arc<Moment> {
+    let (id, author) = (commit.id.to_string(), commit.author().to_owned());
+    Arc::new(Moment { commit: id, seconds: commit.seconds, author })
 }
 
 /// A file that cannot be read at a commit is taken to hold what it held before:

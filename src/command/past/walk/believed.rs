@@ -3,26 +3,28 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::audit::{ClaimedApp, Said};
+use crate::audit::{self, ClaimedApp, Said};
+use crate::config::Config;
 use crate::discover::{self, Holds, Overlay, Roots, holds};
-use crate::git::{HistoryCommit, TreeSnapshot};
+use crate::git::{HistoryCommit, Telling, TreeSnapshot};
 use crate::history::{Contents, FileStep, derived};
-use crate::model::RepoPath;
+use crate::model::{EnvironmentName, RepoPath};
 
 use super::super::super::Failure;
-use super::{Blob, Draft, Known, Walk, moment};
+use super::{Blob, Draft, Known, Scope, Walk, moment};
 
 /// Of so many commits that could be believed one is looked at all the same.
-const SPOT_CHECK: usize = 256;
+const SPOT_CHECK: usize = 1_024;
 
 /// What is there now: the overlays that records speak of.
 pub(super) struct Standing {
-    now: TreeSnapshot,
+    now: Rc<TreeSnapshot>,
     roots: Roots,
     overlays: HashMap<RepoPath, Rc<Overlay>>,
     /// By environment and app, as records write them.
-    named: HashMap<(String, String), Vec<Rc<Overlay>>>,
+    named: HashMap<String, HashMap<String, Vec<Rc<Overlay>>>>,
     /// The files of an overlay, once they were asked for.
     files: HashMap<RepoPath, Rc<[RepoPath]>>,
     /// The overlay of each of them.
@@ -30,6 +32,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// The files as they are now.
+    pub(super) fn now(&self) -> Rc<TreeSnapshot> {
+        self.now.clone()
+    }
+
     pub(super) fn overlays(&self) -> impl Iterator<Item = Rc<Overlay>> + use<'_> {
         self.overlays.values().cloned()
     }
@@ -49,22 +56,52 @@ enum Told {
     Unclear,
 }
 
+/// What a message alone says of its commit.
+pub(in crate::command::past) enum Word {
+    /// That it promotes to an environment which is not wanted.
+    Elsewhere,
+    /// The only record that it holds.
+    Said(Said),
+    /// Nothing that could be believed.
+    Nothing,
+}
+
+/// Reads messages for a walk.
+pub(in crate::command::past) fn words(
+    config: &Config,
+    scope: &Scope,
+) -> impl Fn(&str) -> Telling<Word> + Clone + Send + 'static {
+    let names = config.pipeline.environments().iter().map(|e| &e.name);
+    let is_wanted =
+        |name: &EnvironmentName| scope.environments.is_empty() || scope.environments.contains(name);
+    let known: HashMap<String, bool> =
+        names.map(|name| (name.to_string(), is_wanted(name))).collect();
+    move |message| {
+        let said = audit::said_alone(message);
+        // What an environment was called that there is no more, nobody knows.
+        let wanted = said.as_ref().and_then(|said| known.get(&said.to));
+        match (wanted, said) {
+            (Some(false), _) => (Word::Elsewhere, false),
+            (Some(true), Some(said)) => (Word::Said(said), true),
+            _ => (Word::Nothing, true),
+        }
+    }
+}
+
 impl Walk<'_, '_, '_> {
-    /// Takes a commit for what its record, its only one, says, where that is
-    /// enough; else it has to be looked at.
+    /// Takes a commit for what its message says, where that is enough; else it
+    /// has to be looked at.
     pub(in crate::command::past) fn believes(
         &mut self,
         commit: &HistoryCommit,
-        said: Option<Said>,
+        word: Word,
     ) -> Result<bool, Failure> {
-        let claims = said.filter(|_| commit.parent.is_some());
-        // What an environment was called that there is no more, nobody knows.
-        let known = |claims: &Said| self.ground.config.environment(&claims.to).is_some();
-        let Some(claims) = claims.filter(known) else { return Ok(false) };
-        let wanted = &self.scope.environments;
-        if !wanted.is_empty() && !wanted.iter().any(|name| name.as_str() == claims.to) {
-            return Ok(true);
-        }
+        let claims = match word {
+            _ if commit.parent.is_none() => return Ok(false),
+            Word::Nothing => return Ok(false),
+            Word::Elsewhere => return Ok(true),
+            Word::Said(said) => said,
+        };
         self.believed += 1;
         if claims.moves.is_empty() || self.believed.is_multiple_of(SPOT_CHECK) {
             return Ok(false);
@@ -79,11 +116,11 @@ impl Walk<'_, '_, '_> {
         }
         for file in &files {
             let told = Known { blob: Blob::Unseen, contents: file.before.clone() };
-            let after = self.known.insert(file.path.clone(), told);
+            let after = self.known.get_mut(&file.path).map(|known| std::mem::replace(known, told));
             self.chain.is_told(&file.path, after.map_or(Blob::Unseen, |known| known.blob));
         }
         if !files.is_empty() {
-            let claims = Some(Rc::new(claims));
+            let claims = Some(Arc::new(claims));
             self.drafts.push(Draft { moment: moment(commit), claims, files });
         }
         Ok(true)
@@ -92,7 +129,7 @@ impl Walk<'_, '_, '_> {
     /// The one file that can hold what a line of a record says came there.
     fn told(&mut self, claims: &Said, claim: &ClaimedApp) -> Result<Told, Failure> {
         let standing = self.standing()?;
-        let found = |app: &str| standing.named.get(&(claims.to.clone(), app.to_owned())).cloned();
+        let found = |app: &str| standing.named.get(&claims.to)?.get(app);
         let without_image = || found(claim.name.rsplit_once(' ')?.0);
         let Some(overlays) = found(&claim.name).or_else(without_image) else {
             let apps = &self.scope.apps;
@@ -100,6 +137,7 @@ impl Walk<'_, '_, '_> {
             return Ok(if other { Told::Elsewhere } else { Told::Unclear });
         };
         let [overlay] = overlays.as_slice() else { return Ok(Told::Unclear) };
+        let overlay = &overlay.clone();
         if !self.wants(overlay) {
             return Ok(Told::Elsewhere);
         }
@@ -139,7 +177,7 @@ impl Walk<'_, '_, '_> {
         if let Some(files) = standing.files.get(&overlay.path) {
             return Ok(files.clone());
         }
-        let mut files = discover::overlay_files(&standing.now, overlay, &standing.roots)?;
+        let mut files = discover::overlay_files(&*standing.now, overlay, &standing.roots)?;
         files.retain(|path| holds(overlay, path) != Holds::No);
         standing.owners.extend(files.iter().map(|path| (path.clone(), overlay.clone())));
         let files: Rc<[RepoPath]> = Rc::from(files);
@@ -158,11 +196,11 @@ impl Walk<'_, '_, '_> {
     fn stand(&mut self) -> Result<Standing, Failure> {
         let apps = &self.scope.apps;
         let apps = (!apps.is_empty()).then_some(apps.as_slice());
-        let now = self.ground.repo.snapshot(self.ground.base)?;
-        let found = discover::overlays_of(&now, self.ground.config, apps)?;
+        let now = Rc::new(self.ground.repo.snapshot(self.ground.base)?);
+        let found = discover::overlays_of(&*now, self.ground.config, apps)?;
         let roots = Roots::of(&found);
         let mut overlays = HashMap::new();
-        let mut named: HashMap<_, Vec<Rc<Overlay>>> = HashMap::new();
+        let mut named: HashMap<_, HashMap<_, Vec<Rc<Overlay>>>> = HashMap::new();
         for overlay in found {
             let file = if overlay.is_file { overlay.path.clone() } else { overlay.path.join("x") };
             // Called as the rest of the walk calls it.
@@ -170,8 +208,8 @@ impl Walk<'_, '_, '_> {
             let overlay = owner.unwrap_or_else(|| Rc::new(overlay));
             overlays.insert(overlay.path.clone(), overlay.clone());
             if let Some(app) = &overlay.app {
-                let name = (overlay.environment.to_string(), app.to_string());
-                named.entry(name).or_default().push(overlay);
+                let there = named.entry(overlay.environment.to_string()).or_default();
+                there.entry(app.to_string()).or_default().push(overlay);
             }
         }
         let (files, owners) = (HashMap::new(), HashMap::new());

@@ -75,7 +75,7 @@ impl Walk<'_, '_, '_> {
         if self.chain.broken {
             return Ok(true);
         }
-        let now = self.ground.repo.snapshot(self.ground.base)?;
+        let now = self.standing()?.now();
         for (path, blob) in &self.chain.newest {
             if now.id(path)? != *blob {
                 return Ok(true);
