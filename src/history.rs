@@ -39,6 +39,8 @@ pub struct Held {
     pub pin: Pin,
     /// The repository of the image, where the files told.
     pub repository: Option<String>,
+    /// The repository that stood beside a declared tag.
+    pub beside: Option<String>,
     /// The commit that brought it; `None` where the history ends before it.
     pub since: Option<Moment>,
 }
@@ -77,11 +79,14 @@ pub struct Version {
     pub pin: Pin,
     /// The repository of the image, where the files tell.
     pub repository: Option<String>,
+    /// The repository that stands beside a declared tag.
+    pub beside: Option<String>,
 }
 
 impl Version {
     fn held(self) -> Held {
-        Held { pin: self.pin, repository: self.repository, since: None }
+        let Self { pin, repository, beside } = self;
+        Held { pin, repository, beside, since: None }
     }
 }
 
@@ -167,7 +172,7 @@ mod tests {
             app: AppId::named("web"),
             image: "web".to_owned(),
         };
-        let version = |text| Version { pin: pin(text), repository: None };
+        let version = |text| Version { pin: pin(text), repository: None, beside: None };
         let mut recorder = Recorder::new([(key.clone(), version("v3"))]);
         recorder.before(&key, &moment("e"), Some(version("v3")));
         recorder.before(&key, &moment("d"), Some(version("v2")));

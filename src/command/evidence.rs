@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
+use crate::gate;
 use crate::git::{self, Interest, ObjectId, Repository};
 use crate::history::{Moment, Recorder, Timeline, Version};
 use crate::model::RepoPath;
 use crate::plan::Planned;
+use crate::proof::{Proof, Ran};
 
 use super::{Failure, Workspace};
 
@@ -88,10 +90,35 @@ pub(super) fn timelines(
     Ok(recorder.finish(whole))
 }
 
+/// What was rendered where an environment ran a version that it goes back to:
+/// only that came with it.
+pub(super) fn rendered_then(
+    repo: &Repository,
+    proof: &Proof,
+    (promotions, timelines): (&[Planned], &BTreeMap<CellKey, Timeline>),
+) -> Result<BTreeMap<CellKey, Ran>, Failure> {
+    let mut found = BTreeMap::new();
+    for planned in promotions {
+        let key = CellKey::of(&planned.promotion, &planned.promotion.to);
+        let (Some(timeline), Some(cell)) = (timelines.get(&key), proof.before.cells.get(&key))
+        else {
+            continue;
+        };
+        let Some(since) = gate::gone_back_to(timeline, &planned.promotion) else { continue };
+        let Ok(commit) = ObjectId::from_hex(since.commit.as_bytes()) else { continue };
+        let snapshot = repo.snapshot(commit)?;
+        let all = &proof.before.overlays;
+        let overlays = cell.overlays.iter().filter_map(|index| all.get(*index));
+        found.insert(key, Ran::of(&snapshot, overlays)?);
+    }
+    Ok(found)
+}
+
 /// What a cell held; where its sites disagreed, the first of them.
 fn held(cell: &Cell) -> Version {
     let pin = cell.sites.first().map(|site| site.pin.clone()).unwrap_or_default();
-    Version { pin, repository: cell.repository().map(str::to_owned) }
+    let beside = cell.sites.iter().find_map(|site| site.beside.clone());
+    Version { pin, repository: cell.repository().map(str::to_owned), beside }
 }
 
 /// Which cells each overlay holds, by the overlay's path.

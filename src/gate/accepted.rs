@@ -7,7 +7,7 @@ use crate::model::{EnvironmentName, Promotion};
 use crate::plan::{Planned, exists_in};
 use crate::proof::Entering;
 
-use super::entering::is_about;
+use super::entering::{is_about, names};
 use super::{Case, Past, gp001, short_id};
 
 /// Why a version may enter all the same.
@@ -34,7 +34,7 @@ pub(super) struct Acceptance {
 pub(super) fn otherwise(case: &Case<'_>, planned: &Planned) -> Option<Acceptance> {
     let promotion = &planned.promotion;
     sibling(case, promotion)
-        .or_else(|| rollback(case, promotion))
+        .or_else(|| rollback(case, planned))
         .or_else(|| fresh(case, promotion))
         .or_else(|| together(case, promotion))
 }
@@ -62,7 +62,8 @@ fn sibling(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
 }
 
 /// Whether it goes back to what ran here, and was not itself gone back from.
-pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
+pub(super) fn rollback(case: &Case<'_>, planned: &Planned) -> Option<Acceptance> {
+    let promotion = &planned.promotion;
     if case.check.is_none() && !case.rollback {
         return None;
     }
@@ -71,14 +72,10 @@ pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Accepta
     if timeline.went_back_from(held) {
         return None;
     }
-    // The same version of another image is no way back. A rollback of our own
-    // changes the version alone.
-    if let Some(check) = case.check {
-        let rendered = check.ran.get(&CellKey::of(promotion, &promotion.to))?;
-        let mut entering = case.proof.entering.iter();
-        if entering.any(|entering| is_about(promotion, entering) && !rendered.has(entering)) {
-            return None;
-        }
+    let known =
+        case.check.is_none() || case.ran.contains_key(&CellKey::of(promotion, &promotion.to));
+    if !known || never_run(case, planned).is_some() {
+        return None;
     }
     let since = timeline.held.get(held).and_then(|held| held.since.as_ref());
     let since = since.map(|since| format!(" ({})", short_id(&since.commit))).unwrap_or_default();
@@ -86,11 +83,29 @@ pub(super) fn rollback(case: &Case<'_>, promotion: &Promotion) -> Option<Accepta
     Some(Acceptance { why: Why::Rollback, text })
 }
 
+/// An image that the environment would run, and did not when it ran the version:
+/// the same version of another image is no way back. A rollback of our own
+/// changes the version alone, and is asked only where that is no more than a
+/// part of an image.
+pub(super) fn never_run<'c>(case: &Case<'c>, planned: &Planned) -> Option<&'c Entering> {
+    let promotion = &planned.promotion;
+    let then = case.ran.get(&CellKey::of(promotion, &promotion.to));
+    case.proof.entering.iter().find(|entering| {
+        is_about(planned, entering)
+            && (case.check.is_some() || !names(promotion, entering))
+            && !then.is_some_and(|ran| ran.has(entering))
+    })
+}
+
 /// The newest stay of exactly that version of that image, before the present
 /// one.
 fn ran(timeline: &Timeline, promotion: &Promotion) -> Option<usize> {
-    let same =
-        |held: &Held| held.pin == promotion.version && held.repository == promotion.repository;
+    let beside = timeline.held.first().and_then(|held| held.beside.as_ref());
+    let same = |held: &Held| {
+        held.pin == promotion.version
+            && held.repository == promotion.repository
+            && held.beside.as_ref() == beside
+    };
     let mut stays = timeline.held.iter().enumerate().skip(1);
     stays.find(|(_, held)| same(held)).map(|(index, _)| index)
 }
@@ -107,11 +122,10 @@ pub fn gone_back_to<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option
     timeline.held.get(ran(timeline, promotion)?)?.since.as_ref()
 }
 
-/// The commit that ended the newest stay of the version that a promotion goes
-/// back to, where the environment ran it before.
+/// The commit that went back from the version, where the environment ran it.
 pub(super) fn left_by<'t>(timeline: &'t Timeline, promotion: &Promotion) -> Option<&'t Moment> {
-    let next = ran(timeline, promotion)?.checked_sub(1)?;
-    timeline.held.get(next)?.since.as_ref()
+    let stay = ran(timeline, promotion).filter(|stay| timeline.went_back_from(*stay))?;
+    timeline.held.get(stay.checked_sub(1)?)?.since.as_ref()
 }
 
 fn fresh(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
@@ -149,11 +163,11 @@ fn together(case: &Case<'_>, promotion: &Promotion) -> Option<Acceptance> {
     let all = promotion.from.iter().all(here);
     (environment.together && all).then(|| Acceptance {
         why: Why::Together,
-        text: format!("it may enter {} together with {}", promotion.to, names(&promotion.from)),
+        text: format!("it may enter {} together with {}", promotion.to, listed(&promotion.from)),
     })
 }
 
-fn names(names: &[EnvironmentName]) -> String {
+fn listed(names: &[EnvironmentName]) -> String {
     names.iter().map(EnvironmentName::as_str).collect::<Vec<_>>().join(" and ")
 }
 

@@ -165,7 +165,7 @@ mod tests {
             let (version, commit) = stay.split_once(' ').unwrap();
             let (commit, author) = (commit.to_owned(), String::new());
             let since = Some(Moment { commit, seconds: 0, author });
-            Held { pin: version.parse().unwrap(), repository: None, since }
+            Held { pin: version.parse().unwrap(), repository: None, beside: None, since }
         };
         Timeline { held: text.split(", ").map(held).collect(), complete: true }
     }

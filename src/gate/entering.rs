@@ -2,7 +2,8 @@
 //! run in the environments before, whatever their files say of versions.
 
 use crate::config::AppPolicy;
-use crate::model::{Finding, Outcome, Promotion, Rule, Sources};
+use crate::discover::CellKey;
+use crate::model::{EnvironmentName, Finding, Outcome, Promotion, Rule, Sources};
 use crate::plan::Planned;
 use crate::proof::{Entering, Gone, Moved, Vouch};
 
@@ -63,7 +64,7 @@ fn one(case: &Case<'_>, judged: &[(&Planned, Finding)], entering: &Entering) -> 
     if judged.iter().any(|judged| is_pinned_anew(case, judged, entering)) {
         return None;
     }
-    let mut told = judged.iter().filter(|(planned, _)| is_about(&planned.promotion, entering));
+    let mut told = judged.iter().filter(|(planned, _)| is_about(planned, entering));
     if told.any(|(planned, finding)| tells(case, (planned, finding), entering)) {
         return None;
     }
@@ -88,7 +89,7 @@ fn is_pinned_anew(
     };
     finding.outcome == Outcome::Pass
         && entering.known
-        && (is_about(&planned.promotion, entering) || is_asked_for(case, planned, entering))
+        && (names(&planned.promotion, entering) || is_asked_for(case, planned, entering))
         && runs
         && gp004::registered(case, planned).is_some()
 }
@@ -99,7 +100,7 @@ fn is_asked_for(case: &Case<'_>, planned: &Planned, entering: &Entering) -> bool
     let asked = gp002::heard(case, planned);
     let named = |repository: &str| {
         let repository = Some(repository.to_owned());
-        is_about(&Promotion { repository, ..planned.promotion.clone() }, entering)
+        names(&Promotion { repository, ..planned.promotion.clone() }, entering)
     };
     asked.is_some_and(|asked| named(&asked.repository))
 }
@@ -122,14 +123,40 @@ fn tells(case: &Case<'_>, judged: (&Planned, &Finding), entering: &Entering) -> 
     if !entering.known {
         return false;
     }
+    // Where a field alone says so, another image may stand beside it elsewhere.
+    let named = names(&planned.promotion, entering);
     if let Some(accepted) = accepted::otherwise(case, planned) {
-        return accepted.why != Why::Sibling || !entering.siblings.is_empty();
+        return match accepted.why {
+            Why::Rollback => true,
+            Why::Sibling => named && !entering.siblings.is_empty(),
+            Why::Fresh | Why::Together => named,
+        };
     }
     // With `seen = true` an environment before ran it at some time; one that
     // only pins it now does not.
     let environment = case.config.environment(entering.environment.as_str());
     environment.is_some_and(|environment| environment.seen)
         && !accepted::is_pinned_before(case, &planned.promotion)
+        && (named || ran_before(case, planned, entering))
+}
+
+/// Whether the environments before once had the version beside this image.
+fn ran_before(case: &Case<'_>, planned: &Planned, entering: &Entering) -> bool {
+    let promotion = &planned.promotion;
+    let ran = |source: &EnvironmentName| {
+        let timeline = case.timelines.get(&CellKey::of(promotion, source));
+        timeline.is_some_and(|timeline| {
+            let held = timeline.held.iter();
+            let mut stays = held.filter(|held| held.pin.carries(&promotion.version));
+            stays.any(|held| held.beside.as_ref() == Some(&entering.repository))
+        })
+    };
+    let environment = case.config.environment(promotion.to.as_str());
+    match environment.map(|to| case.config.sources_for(to, &promotion.app)) {
+        Some(Sources::All(names)) => names.iter().all(ran),
+        Some(Sources::Any(names)) => names.iter().any(ran),
+        Some(Sources::First) | None => false,
+    }
 }
 
 fn is_vouched(case: &Case<'_>, entering: &Entering) -> bool {
@@ -144,16 +171,25 @@ fn is_vouched(case: &Case<'_>, entering: &Entering) -> bool {
     }
 }
 
-/// Whether a promotion speaks of the same version in the same environment.
-pub(super) fn is_about(promotion: &Promotion, entering: &Entering) -> bool {
+/// Whether a promotion speaks of the same version in the same environment: it
+/// names the image, or it changes what decides which version is rendered.
+pub(super) fn is_about(planned: &Planned, entering: &Entering) -> bool {
+    names(&planned.promotion, entering)
+        || (planned.sites.contains(&entering.place) && is_version(&planned.promotion, entering))
+}
+
+/// Whether a promotion names the version and the image.
+pub(super) fn names(promotion: &Promotion, entering: &Entering) -> bool {
+    let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
+    is_version(promotion, entering)
+        && repository == entering.repository
+        && (entering.unnamed || promotion.app == entering.app)
+}
+
+fn is_version(promotion: &Promotion, entering: &Entering) -> bool {
     let tag = promotion.version.tag.as_ref().map(ToString::to_string).unwrap_or_default();
     let digest = promotion.version.digest.as_ref().map(ToString::to_string).unwrap_or_default();
-    let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
-    let named =
-        repository == entering.repository && (entering.unnamed || promotion.app == entering.app);
-    promotion.to == entering.environment
-        && (tag == entering.tag && digest == entering.digest)
-        && named
+    promotion.to == entering.environment && tag == entering.tag && digest == entering.digest
 }
 
 fn refusal(case: &Case<'_>, entering: &Entering) -> Finding {
@@ -187,7 +223,7 @@ fn answer(entering: &Entering, vouch: &Vouch) -> String {
     }
 }
 
-fn command(entering: &Entering, step: &crate::model::EnvironmentName) -> String {
+fn command(entering: &Entering, step: &EnvironmentName) -> String {
     match entering.tag.as_str() {
         "" => format!("git promote status {} -o wide", entering.app.word()),
         tag => format!("git promote {} {step}", entering.app.at(&tag)),

@@ -3,11 +3,14 @@
 use std::cmp::Ordering;
 
 use crate::discover::CellKey;
+use crate::history::Timeline;
 use crate::model::{Finding, Outcome, Pin, Promotion, Rule, by_semver};
 use crate::plan::Planned;
 
 use super::accepted::{self, Why};
-use super::{Ask, Case, Lineage, Past, RuleInfo, about, gp001, override_hint, placed, short_id};
+use super::{
+    Ask, Case, Lineage, Past, RuleInfo, about, gp001, override_hint, placed, short_id, waiving,
+};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     rule: Rule::GP003,
@@ -65,7 +68,8 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
         return about(Rule::GP003, promotion, Outcome::Skip, message);
     }
     if let Some(majors) = jumped(new, old).filter(|majors| *majors > 0) {
-        let message = format!("{new} jumps over {majors} major version(s) after {old}");
+        let versions = if majors == 1 { "version" } else { "versions" };
+        let message = format!("{new} jumps over {majors} major {versions} after {old}");
         return placed(about(Rule::GP003, promotion, Outcome::Warn, message), planned);
     }
     if lineage == Some(&Lineage::Apart) {
@@ -111,7 +115,7 @@ fn jumped(new: &Pin, old: &Pin) -> Option<u64> {
 /// A rollback is asked for: only what ran here is one.
 fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
-    if let Some(rollback) = accepted::rollback(case, promotion) {
+    if let Some(rollback) = accepted::rollback(case, planned) {
         return about(Rule::GP003, promotion, Outcome::Pass, rollback.text);
     }
     let (to, new) = (&promotion.to, &promotion.version);
@@ -128,7 +132,7 @@ fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
             "no way back: {to} went back from {new} ({}); forward again it is promoted",
             short_id(&left.commit)
         ),
-        None => format!("no way back: {to} did not run {new}"),
+        None => format!("no way back: {}", not_here(case, planned, timeline)),
     };
     let mut finding = refuse(case, planned, message);
     let forward = promotion.app.at(new);
@@ -137,12 +141,39 @@ fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
         (true, None) if by_semver(new, &promotion.previous) != Some(Ordering::Less) => {
             finding.hint = Some(format!("git promote {forward} {to}"));
         }
-        (true, _) => {}
+        (true, _) => {
+            let command = format!("git promote {forward} {to}");
+            finding.hint = Some(waiving(case, (Rule::GP003, to), &command));
+        }
         // What would satisfy GP001 is said there; no reason does.
         (false, Some(_)) => finding.hint = None,
         (false, None) => finding.hint = Some(ran_here(promotion)),
     }
     finding
+}
+
+/// How it is that an environment did not run a version.
+fn not_here(case: &Case<'_>, planned: &Planned, timeline: Option<&Timeline>) -> String {
+    let promotion = &planned.promotion;
+    let (to, new) = (&promotion.to, &promotion.version);
+    let is_back = timeline.is_some_and(|timeline| accepted::is_way_back(timeline, promotion));
+    if let Some(entering) = accepted::never_run(case, planned).filter(|_| is_back) {
+        return format!("{to} ran {new}, but not {}", entering.reference);
+    }
+    let held = timeline.map(|timeline| timeline.held.as_slice()).unwrap_or_default();
+    let same = held.iter().skip(1).find(|held| held.pin == *new);
+    if let Some(image) = same.and_then(|held| held.repository.as_ref().or(held.beside.as_ref())) {
+        return format!("{to} ran {new} as another image, {image}");
+    }
+    let came = held.last().and_then(|held| held.since.as_ref());
+    let came = came.filter(|_| timeline.is_some_and(|timeline| timeline.complete));
+    match came {
+        Some(came) => {
+            let commit = short_id(&came.commit);
+            format!("{to} has not run {new} since {} came there ({commit})", promotion.app)
+        }
+        None => format!("{to} did not run {new}"),
+    }
 }
 
 /// The command that tells what an environment ran of an app.

@@ -23,8 +23,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     let promotion = &planned.promotion;
-    let accepted =
-        accepted::otherwise(case, planned).filter(|_| !gp001::is_run_before(case, promotion));
+    // A tag that was pushed again is one of two images; a way back is to the one
+    // that ran here.
+    let accepted = accepted::otherwise(case, planned)
+        .filter(|accepted| accepted.why == Why::Rollback || !gp001::is_run_before(case, promotion));
     if let Some(accepted) = accepted.filter(|accepted| accepted.why != Why::Together) {
         return about(Rule::GP004, promotion, Outcome::Pass, accepted.text);
     }

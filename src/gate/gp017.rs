@@ -44,7 +44,7 @@ fn judge(case: &Case<'_>, planned: &Planned, change: Option<&Arc<ChangeFacts>>) 
         case.config.guards.policies.iter().filter(|policy| policy.is_for(to)).collect();
     let mut refused = lacking(case, planned);
     if let Some(change) = change.filter(|_| !policies.is_empty()) {
-        let facts = facts(case, promotion, change);
+        let facts = facts(case, planned, change);
         let asked = policies.iter().map(|policy| (*policy, policy.expression.holds(&facts)));
         let false_ones = asked.filter(|(_, holds)| *holds != Ok(true));
         refused.extend(false_ones.map(|(policy, holds)| fails(case, planned, (policy, holds))));
@@ -157,7 +157,8 @@ fn change(case: &Case<'_>) -> ChangeFacts {
     }
 }
 
-fn facts(case: &Case<'_>, promotion: &Promotion, change: &Arc<ChangeFacts>) -> Facts {
+fn facts(case: &Case<'_>, planned: &Planned, change: &Arc<ChangeFacts>) -> Facts {
+    let promotion = &planned.promotion;
     let pin = &promotion.version;
     let environment = case.config.environment(promotion.to.as_str());
     let sources = environment.map(|one| case.config.sources_for(one, &promotion.app));
@@ -172,7 +173,7 @@ fn facts(case: &Case<'_>, promotion: &Promotion, change: &Arc<ChangeFacts>) -> F
             digest: pin.digest.as_ref().map(ToString::to_string).unwrap_or_default(),
             previous: text(&promotion.previous),
             step: step(pin, &promotion.previous).to_owned(),
-            rollback: case.rollback || accepted::rollback(case, promotion).is_some(),
+            rollback: case.rollback || accepted::rollback(case, planned).is_some(),
         },
         from: sources.iter().map(|source| place(case, promotion, source)).collect(),
         to: place(case, promotion, &promotion.to),

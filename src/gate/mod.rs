@@ -71,6 +71,9 @@ pub struct Case<'a> {
     pub check: Option<Foreign<'a>>,
     /// What the environments concerned ran, and when.
     pub timelines: &'a BTreeMap<CellKey, Timeline>,
+    /// What was rendered where an environment ran the version that a promotion
+    /// brings back.
+    pub ran: &'a BTreeMap<CellKey, Ran>,
     /// The dates of the commits that brought versions where time counts, by
     /// their ids.
     pub dates: &'a BTreeMap<String, Dated>,
@@ -156,9 +159,6 @@ pub struct Foreign<'a> {
     /// Overlays of new apps that the history had before, or images of which
     /// it had.
     pub returned: &'a [RepoPath],
-    /// What was rendered where an environment ran the version that a promotion
-    /// brings back.
-    pub ran: &'a BTreeMap<CellKey, Ran>,
     /// Who signed the commits that waive something.
     pub signers: &'a Signers,
 }
@@ -294,13 +294,22 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
 /// must not be waived here.
 fn override_hint(case: &Case<'_>, rule: Rule, promotion: &Promotion) -> String {
     let (word, to) = (promotion.app.at(&promotion.version), &promotion.to);
+    let command = match case.rollback {
+        true => format!("git promote rollback {to} {word}"),
+        false => format!("git promote {word} {to}"),
+    };
+    waiving(case, (rule, to), &command)
+}
+
+/// A command with what waives a rule.
+fn waiving(case: &Case<'_>, (rule, to): (Rule, &EnvironmentName), command: &str) -> String {
     match policy::objection(case, rule, to) {
         // The change is made: its record gets the reason.
         None if case.check.is_some() => format!(
             "git commit --allow-empty -m 'Override {rule}' --trailer 'Promote-Override: {rule}' \
              --trailer 'Promote-Reason: TEXT'"
         ),
-        None => format!("git promote {word} {to} --override {rule} --reason TEXT"),
+        None => format!("{command} --override {rule} --reason TEXT"),
         Some(_) => format!("git promote explain {rule}"),
     }
 }

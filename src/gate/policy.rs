@@ -4,6 +4,7 @@
 use crate::audit::Waiver;
 use crate::config::{AllowedSigner, AppPolicy, FIXED, OverrideGrant};
 use crate::model::{EnvironmentName, Finding, Outcome, Rule};
+use crate::plan::Planned;
 
 use super::{Case, accepted, gp017, outside, rule};
 
@@ -42,10 +43,10 @@ fn exempted(case: &Case<'_>, mut finding: Finding) -> Finding {
     if !case.config.guard(to).exempts(finding.rule) {
         return finding;
     }
-    let promotions = case.promotions.iter().map(|planned| &planned.promotion);
-    let mut concerned = promotions.filter(|one| one.app == *app && one.to == *to).peekable();
+    let own = |planned: &&Planned| planned.promotion.app == *app && planned.promotion.to == *to;
+    let mut concerned = case.promotions.iter().filter(own).peekable();
     let some = concerned.peek().is_some();
-    if some && concerned.all(|promotion| accepted::rollback(case, promotion).is_some()) {
+    if some && concerned.all(|planned| accepted::rollback(case, planned).is_some()) {
         finding.outcome = Outcome::Skip;
         finding.message = format!("{}; a rollback is exempt", finding.message);
         finding.hint = None;

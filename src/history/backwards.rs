@@ -49,8 +49,10 @@ mod tests {
 
     /// Which stays were gone back from; the versions newest first.
     fn gone_back_from(text: &str) -> String {
-        let held =
-            |version: &str| Held { pin: version.parse().unwrap(), repository: None, since: None };
+        let held = |version: &str| {
+            let (pin, repository) = (version.parse().unwrap(), None);
+            Held { pin, repository, beside: None, since: None }
+        };
         let timeline = Timeline { held: text.split(' ').map(held).collect(), complete: true };
         let stays = 1..timeline.held.len();
         let told = stays.map(|stay| if timeline.went_back_from(stay) { 'x' } else { '-' });

@@ -70,7 +70,7 @@ fn a_version_that_nobody_runs_is_refused() {
     web  prod  v1.2.2 -> v7.7.7
     fail  GP001  staging runs v1.2.2, not v7.7.7 (apps/web/overlays/staging/kustomization.yaml:5)
                   at apps/web/overlays/prod/kustomization.yaml:5
-    warn  GP003  v7.7.7 jumps over 5 major version(s) after v1.2.2
+    warn  GP003  v7.7.7 jumps over 5 major versions after v1.2.2
                   at apps/web/overlays/prod/kustomization.yaml:5
     ok    GP004  no digest is pinned
     ok    GP005  v7.7.7 is no moving tag

@@ -164,6 +164,7 @@ fn case<'a>(
         proof,
         check: None,
         timelines: &NO_PAST,
+        ran: Box::leak(Box::default()),
         dates: &NO_DATES,
         lineages: Box::leak(Box::default()),
         base: "",

@@ -63,7 +63,7 @@ impl Judged {
             let since = Moment { commit, seconds: *seconds, author: String::new() };
             let since = (*seconds != 0).then_some(since);
             let repository = Some("registry.example/acme/web".to_owned());
-            Held { pin: pin.parse().unwrap(), repository, since }
+            Held { pin: pin.parse().unwrap(), repository, beside: None, since }
         });
         let timeline = Timeline { held: held.collect(), complete: true };
         self.timelines.insert(key(environment), timeline);
@@ -107,6 +107,7 @@ impl Judged {
             proof: &proof,
             check: None,
             timelines: &self.timelines,
+            ran: &BTreeMap::new(),
             dates: &self.dates,
             lineages: &BTreeMap::new(),
             base: "",

@@ -186,6 +186,8 @@ mod report_page;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod rollback_forms;
+#[cfg(test)]
 mod rules_doc;
 #[cfg(test)]
 mod schema;

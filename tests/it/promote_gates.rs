@@ -137,7 +137,7 @@ fn gp003_warns_of_a_jump_over_a_major_version() {
     put(&repo, "web", "dev", "v4.1.0");
     assert_snapshot!(says(&repo, "GP003", &["web@v4.1.0", "staging"]), @"
     exit 0
-    warn: v4.1.0 jumps over 2 major version(s) after v1.2.2
+    warn: v4.1.0 jumps over 2 major versions after v1.2.2
     ");
 }
 

@@ -63,11 +63,14 @@ fn a_version_that_never_ran_here_is_no_rollback() {
     let said = run(&sandbox, &["rollback", "staging", "web@v1.2.3"]).output();
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert_eq!(said.status.code(), Some(3), "{text}");
-    assert!(text.contains("fail  GP003  no way back: staging did not run v1.2.3"), "{text}");
+    assert!(
+        text.contains("fail  GP003  no way back: staging has not run v1.2.3 since web came there"),
+        "{text}"
+    );
     let said = run(&sandbox, &["rollback", "prod", "-a", "web"]).output();
     let error = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said.status.code(), Some(5), "{error}");
-    assert!(error.contains("prod ran no version of web before"), "{error}");
+    assert!(error.contains("prod has run no other version of web since it came there"), "{error}");
 }
 
 #[test]
@@ -88,19 +91,27 @@ fn an_app_that_cannot_go_back_is_named() {
     let sandbox = line();
     put(&sandbox, "web", "staging", "v2");
     let before = sandbox.state();
+    let came = sandbox.git(["log", "--format=%h", "--abbrev=7", "--", "apps/api/overlays/staging"]);
+    let came = came.lines().last().unwrap();
     for args in [&["web", "api"][..], &["-a", "web", "-a", "api"]] {
         let said = run(&sandbox, &[&["rollback", "staging"], args].concat()).text();
         assert_eq!(
             said,
-            "exit 5\n--- stderr\n\
-             error: staging ran no version of api before that it could go back to\n\
-             hint: git promote rollback staging web\n"
+            format!(
+                "exit 5\n--- stderr\n\
+                 error: staging has run no other version of api since it came there ({came}) that \
+                 it could go back to\n\
+                 hint: git promote rollback staging web\n"
+            )
         );
     }
     assert_eq!(sandbox.state(), before);
     let said = run(&sandbox, &["rollback", "staging", "-A"]).text();
     assert!(said.starts_with("exit 0\n") && said.contains("web  staging  v2 -> v1.2.2"), "{said}");
-    assert!(said.contains("note: staging ran no version of api before that it could"), "{said}");
+    assert!(
+        said.contains("note: staging has run no other version of api since it came there"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -138,7 +149,7 @@ fn why_there_is_no_way_back_and_what_helps() {
     let said = run(&sandbox, &["rollback", "staging", "web@v1.2.3"]).text();
     assert!(said.contains("went back from v1.2.3") && !said.contains("--override"), "{said}");
     let said = run(&sandbox, &["rollback", "staging", "web@v9"]).text();
-    assert!(said.contains("no way back: staging did not run v9\n"), "{said}");
+    assert!(said.contains("no way back: staging has not run v9 since web came there"), "{said}");
     let hints: Vec<&str> = said.lines().filter(|line| line.starts_with("hint: ")).collect();
     assert_eq!(hints, ["hint: git promote log web staging", "hint: git promote explain GP001"]);
     let said = run(&sandbox, &["rollback", "staging", "web@v1.2.4"]).text();

@@ -15,7 +15,7 @@ use crate::proof::{self, Proof, Sides};
 use crate::report::{CheckReport, Verdict};
 
 use super::super::dates::dates;
-use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::evidence::{Ground, Reach, cells_of, rendered_then, timelines};
 use super::super::outside::{Fate, Questions};
 use super::super::source::lineages;
 use super::super::{Failure, held};
@@ -196,10 +196,11 @@ impl Judging<'_> {
                 base: &short,
                 cure: self.cure(),
                 returned: &ground.returned()?,
-                ran: &ground.ran(&promotions, &past.timelines)?,
                 signers: &signers,
             }),
             timelines: &past.timelines,
+            ran: &rendered_then(self.repo, &proof, (&promotions, &past.timelines))
+                .map_err(Stop::Failed)?,
             dates: &past.dates,
             lineages: &past.lineages,
             base: &past.base,

@@ -1,15 +1,11 @@
 //! What the history says of a change: whether an app that is new was there
-//! before, and what an environment ran when it ran what comes back.
+//! before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::discover::CellKey;
-use crate::gate;
 use crate::git::{self, Interest, ObjectId, Repository};
-use crate::history::Timeline;
 use crate::model::{RepoPath, Snapshot};
-use crate::plan::Planned;
-use crate::proof::{self, Fresh, Proof, Ran};
+use crate::proof::{self, Fresh, Proof};
 
 use super::judge::Stop;
 
@@ -70,30 +66,5 @@ impl Ground<'_> {
         };
         let entering = self.proof.entering.iter().filter(of_it);
         entering.map(|entering| entering.repository.as_str()).collect()
-    }
-
-    /// What was rendered where an environment ran a version that it goes back
-    /// to: only that came with it.
-    pub(super) fn ran(
-        &self,
-        promotions: &[Planned],
-        timelines: &BTreeMap<CellKey, Timeline>,
-    ) -> Result<BTreeMap<CellKey, Ran>, Stop> {
-        let mut found = BTreeMap::new();
-        for planned in promotions {
-            let key = CellKey::of(&planned.promotion, &planned.promotion.to);
-            let (Some(timeline), Some(cell)) =
-                (timelines.get(&key), self.proof.before.cells.get(&key))
-            else {
-                continue;
-            };
-            let Some(since) = gate::gone_back_to(timeline, &planned.promotion) else { continue };
-            let Ok(commit) = ObjectId::from_hex(since.commit.as_bytes()) else { continue };
-            let snapshot = self.repo.snapshot(commit)?;
-            let all = &self.proof.before.overlays;
-            let overlays = cell.overlays.iter().filter_map(|index| all.get(*index));
-            found.insert(key, Ran::of(&snapshot, overlays)?);
-        }
-        Ok(found)
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn ask(
         proof: &Proof::default(),
         check: None,
         timelines: &timelines,
+        ran: &BTreeMap::new(),
         dates: &BTreeMap::new(),
         lineages: &BTreeMap::new(),
         base: &workspace.base.to_string(),

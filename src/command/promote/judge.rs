@@ -9,11 +9,11 @@ use crate::gate::{self, Answers, Case, Dated, Lineage, Past};
 use crate::history::Timeline;
 use crate::model::{AppId, Finding, Patched, RepoPath, Snapshot};
 use crate::plan::{Plan, Planned};
-use crate::proof::{self, Proof, Sides};
+use crate::proof::{self, Proof, Ran, Sides};
 
 use super::super::Failure;
 use super::super::dates::dates;
-use super::super::evidence::{Ground, Reach, cells_of, timelines};
+use super::super::evidence::{Ground, Reach, cells_of, rendered_then, timelines};
 use super::super::held::holds;
 use super::super::outside::{Fate, Questions};
 use super::super::source::lineages;
@@ -22,6 +22,7 @@ use super::{Promoting, Way};
 /// What is known beside the plan itself.
 pub(super) struct Evidence {
     timelines: BTreeMap<CellKey, Timeline>,
+    ran: BTreeMap<CellKey, Ran>,
     dates: BTreeMap<String, Dated>,
     lineages: BTreeMap<CellKey, Lineage>,
     holds: Holds,
@@ -52,8 +53,11 @@ impl Promoting<'_> {
         let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        let lineages = lineages(&self.workspace.repo, &plan.promotions);
-        Ok(Evidence { timelines, dates, lineages, holds, proof, answers })
+        let repo = &self.workspace.repo;
+        let lineages = lineages(repo, &plan.promotions);
+        let back = if self.args.rollback { plan.promotions.as_slice() } else { &[] };
+        let ran = rendered_then(repo, &proof, (back, &timelines))?;
+        Ok(Evidence { timelines, ran, dates, lineages, holds, proof, answers })
     }
 
     /// Where `seen = true` lets in what ran before, and nothing runs it now:
@@ -114,7 +118,7 @@ impl Promoting<'_> {
         plan: &Plan,
         evidence: &Evidence,
     ) -> Vec<Finding> {
-        let Evidence { timelines, dates, lineages, holds, proof, answers } = evidence;
+        let Evidence { timelines, ran, dates, lineages, holds, proof, answers } = evidence;
         let reason = self.args.reason.clone().unwrap_or_default();
         let waivers: Vec<Waiver> = self
             .args
@@ -131,6 +135,7 @@ impl Promoting<'_> {
             proof,
             check: None,
             timelines,
+            ran,
             dates,
             lineages,
             base: &self.workspace.base.to_string(),

@@ -6,7 +6,7 @@ use crate::discover::{Cell, CellKey, Inventory, Overlay};
 use crate::gate::{self, Target};
 use crate::git::{self, Interest};
 use crate::history::Timeline;
-use crate::model::{AppId, EnvironmentName, Pin, RepoPath, listed, quoted};
+use crate::model::{AppId, EnvironmentName, Pin, RepoPath, Site, listed, quoted};
 
 use super::super::evidence::{Ground, Reach, timelines};
 use super::super::{Context, Failure, Workspace};
@@ -44,11 +44,15 @@ impl Back<'_> {
         let ground = Ground::of(self.workspace);
         let timelines = timelines(ground, &inventory, &keys, Reach::Everything)?;
         let order = self.order(&inventory, &timelines)?;
+        let past = (&inventory, &timelines);
         let mut apps: BTreeMap<AppId, BTreeMap<String, Pin>> = BTreeMap::new();
         let mut stay: Vec<&Meant> = Vec::new();
         for group in &groups {
             let (keys, version) = group;
-            let found = self.of_group((keys, version.as_ref()), &timelines, &order);
+            let torn = version.is_none() && torn(&inventory, keys).is_some();
+            let found = (!torn)
+                .then(|| self.of_group((keys, version.as_ref()), &timelines, &order))
+                .flatten();
             match found {
                 Some(moves) => moves.into_iter().for_each(|(app, image, pin)| {
                     apps.entry(app).or_default().insert(image, pin);
@@ -61,15 +65,15 @@ impl Back<'_> {
             }
         }
         if apps.is_empty() {
-            return Err(self.nothing(&request.to, &stay, &timelines));
+            return Err(self.nothing(&request.to, &stay, past));
         }
         let named: Vec<&Meant> =
             stay.iter().copied().filter(|(keys, _)| self.is_named(&request, keys)).collect();
         if !named.is_empty() {
-            let failure = self.nothing(&request.to, &named, &timelines);
+            let failure = self.nothing(&request.to, &named, past);
             return Err(Failure { hints: vec![self.alone(&request.to, &apps)], ..failure });
         }
-        let notes = stay.iter().map(|group| self.told(&request.to, &[group], &timelines));
+        let notes = stay.iter().map(|group| self.told(&request.to, &[group], past));
         let notes = notes.map(|(message, _)| message).collect();
         let what = What::Images(apps.into_iter().collect());
         Ok((Request { to: request.to, what }, notes))
@@ -301,9 +305,9 @@ impl Back<'_> {
         self,
         to: &EnvironmentName,
         groups: &[&Meant],
-        timelines: &BTreeMap<CellKey, Timeline>,
+        past: (&Inventory, &BTreeMap<CellKey, Timeline>),
     ) -> Failure {
-        let (message, hint) = self.told(to, groups, timelines);
+        let (message, hint) = self.told(to, groups, past);
         Failure::not_found(message).hint(hint)
     }
 
@@ -312,8 +316,14 @@ impl Back<'_> {
         self,
         to: &EnvironmentName,
         groups: &[&Meant],
-        timelines: &BTreeMap<CellKey, Timeline>,
+        (inventory, timelines): (&Inventory, &BTreeMap<CellKey, Timeline>),
     ) -> (String, String) {
+        let command =
+            |app: &str| format!("{} rollback {to} {app}@VERSION", self.context.front.name());
+        if let Some((app, torn)) = groups.iter().find_map(|(keys, _)| torn(inventory, keys)) {
+            let message = format!("{to} runs {torn} of {app}: to which version does it go back?");
+            return (message, command(&app.word()));
+        }
         let keys: BTreeSet<&CellKey> = groups.iter().flat_map(|(keys, _)| keys).collect();
         let apps: BTreeSet<String> = keys.iter().map(|key| key.app.to_string()).collect();
         let apps = listed(&apps.into_iter().collect::<Vec<_>>());
@@ -323,14 +333,36 @@ impl Back<'_> {
                 format!("the history is cut off: what {to} ran of {apps} before is not known");
             return (message, "git fetch --unshallow".to_owned());
         }
-        let far = match self.steps {
-            Some(steps) if steps > 1 => format!("{steps} versions of {apps} before"),
-            _ => format!("no version of {apps} before"),
+        let ran = match (self.steps.filter(|steps| *steps > 1), came(&keys, timelines)) {
+            (Some(steps), _) => format!("did not run {steps} versions of {apps} before"),
+            (None, Some(commit)) => {
+                format!("has run no other version of {apps} since it came there ({commit})")
+            }
+            (None, None) => format!("ran no version of {apps} before"),
         };
-        let ran = if self.steps.is_some_and(|steps| steps > 1) { "did not run" } else { "ran" };
-        let message = format!("{to} {ran} {far} that it could go back to");
-        (message, format!("{} rollback {to} APP@VERSION", self.context.front.name()))
+        (format!("{to} {ran} that it could go back to"), command("APP"))
     }
+}
+
+/// An app whose files do not agree on its version, and what each of them says.
+fn torn<'k>(inventory: &Inventory, keys: &'k Group) -> Option<(&'k AppId, String)> {
+    let cell = |key: &'k CellKey| Some((key, inventory.cells.get(key)?));
+    let (key, cell) = keys.iter().filter_map(cell).find(|(_, cell)| cell.pins().len() > 1)?;
+    let place = |site: &Site| format!("{} ({}:{})", site.pin, site.path, site.line);
+    let places: Vec<String> = cell.sites.iter().map(place).collect();
+    Some((&key.app, places.join(" and ")))
+}
+
+/// The commit that brought an image, which is there since: what was before
+/// that, nobody goes back to.
+fn came<'t>(
+    keys: &BTreeSet<&CellKey>,
+    timelines: &'t BTreeMap<CellKey, Timeline>,
+) -> Option<&'t str> {
+    let mut keys = keys.iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return None };
+    let first = timelines.get(*key)?.held.last()?.since.as_ref()?;
+    Some(gate::short_id(&first.commit))
 }
 
 /// Whether these apps are known by their images alone, and stand in one overlay.
