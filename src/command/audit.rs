@@ -220,6 +220,8 @@ fn row(
     own: Option<&Timeline>,
 ) -> AuditRow {
     let site = missing.cell.sites.iter().find(|site| site.pin == *missing.pin);
+    // Where files do not agree, the timeline is that of the first.
+    let own = own.filter(|own| own.held.first().is_some_and(|held| held.pin == *missing.pin));
     let since = own.and_then(Timeline::since);
     AuditRow {
         app: missing.key.app.clone(),

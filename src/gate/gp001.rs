@@ -188,6 +188,9 @@ fn does_not_run(source: &EnvironmentName, cell: &Cell, wanted: &Pin) -> String {
 
 /// The nearest version that would be let through, or the step that is missing.
 fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
+    if let Some(back) = gp003::rolled_back(case, promotion) {
+        return back;
+    }
     let (app, source) = (&promotion.app, &answer.source);
     let cell = case.inventory.cells.get(&CellKey::of(promotion, source));
     let runs = cell.and_then(Cell::pin).filter(|pin| !pin.is_empty());

@@ -165,11 +165,10 @@ fn not_here(case: &Case<'_>, planned: &Planned, timeline: Option<&Timeline>) -> 
     if let Some(image) = same.and_then(|held| held.repository.as_ref().or(held.beside.as_ref())) {
         return format!("{to} ran {new} as another image, {image}");
     }
-    let came = held.last().and_then(|held| held.since.as_ref());
-    let came = came.filter(|_| timeline.is_some_and(|timeline| timeline.complete));
-    match came {
-        Some(came) => {
-            let commit = short_id(&came.commit);
+    let first = held.last().and_then(|held| held.since.as_ref());
+    match first.filter(|_| timeline.is_some_and(|timeline| timeline.complete)) {
+        Some(moment) => {
+            let commit = short_id(&moment.commit);
             format!("{to} has not run {new} since {} came there ({commit})", promotion.app)
         }
         None => format!("{to} did not run {new}"),
@@ -184,8 +183,21 @@ pub(super) fn ran_here(promotion: &Promotion) -> String {
 fn refuse(case: &Case<'_>, planned: &Planned, message: String) -> Finding {
     let promotion = &planned.promotion;
     let mut finding = about(Rule::GP003, promotion, Outcome::Fail, message);
-    finding.hint = Some(override_hint(case, Rule::GP003, promotion));
+    let waived = || override_hint(case, Rule::GP003, promotion);
+    finding.hint = Some(rolled_back(case, promotion).unwrap_or_else(waived));
     placed(finding, planned)
+}
+
+/// The command that goes back, where a promotion is asked for and the
+/// environment ran the version.
+pub(super) fn rolled_back(case: &Case<'_>, promotion: &Promotion) -> Option<String> {
+    if case.check.is_some() || case.rollback {
+        return None;
+    }
+    let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
+    let back = accepted::is_way_back(timeline, promotion);
+    let word = promotion.app.at(&promotion.version);
+    back.then(|| format!("git promote rollback {} {word}", promotion.to))
 }
 
 /// In a shallow clone only part of the past is there.

@@ -203,7 +203,7 @@ impl From<&DiffRow> for WireRow {
         match &row.found {
             Found::Version { image, left, right } => {
                 wire.image = Some(image.clone());
-                (wire.left_value, wire.right_value) = (pin(left), pin(right));
+                (wire.left_value, wire.right_value) = (versions_of(left), versions_of(right));
             }
             Found::Setting { object, field, left, right, distance, came_with } => {
                 wire.what = "setting";
@@ -311,6 +311,12 @@ pub fn diff(report: &DiffReport, paint: Paint, verbose: bool) -> String {
     inert(&text)
 }
 
+/// The versions of one side; `None` where it has none.
+fn versions_of(pins: &[Pin]) -> Option<String> {
+    let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
+    (!pins.is_empty()).then(|| pins.join(", "))
+}
+
 fn versions(text: &mut String, rows: &[&DiffRow], paint: Paint) {
     let mut lines: Vec<[String; 3]> = Vec::new();
     for row in rows {
@@ -320,8 +326,8 @@ fn versions(text: &mut String, rows: &[&DiffRow], paint: Paint) {
             .filter(|other| other.app == row.app && matches!(other.found, Found::Version { .. }));
         let app = clean(&row.app.to_string());
         let name = if several.count() > 1 { format!("{app} {}", clean(image)) } else { app };
-        let pin = |pin: &Option<Pin>| shown(pin.as_ref().map(ToString::to_string).as_deref());
-        lines.push([name, pin(left), pin(right)]);
+        let told = |pins: &[Pin]| shown(versions_of(pins).as_deref());
+        lines.push([name, told(left), told(right)]);
     }
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()

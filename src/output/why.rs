@@ -180,7 +180,13 @@ pub fn why_value(reports: &[WhyReport]) -> Value {
     };
     let several = reports.len() > 1;
     let images = first.images.iter().filter(|_| !several).cloned();
-    let running = reports.iter().flat_map(|report| &report.running);
+    let all = reports.iter().flat_map(|report| &report.running).map(ToString::to_string);
+    let mut running: Vec<String> = Vec::new();
+    for version in all {
+        if !running.contains(&version) {
+            running.push(version);
+        }
+    }
     word(&WireWhy {
         api_version: API_VERSION,
         kind: "Why",
@@ -188,7 +194,7 @@ pub fn why_value(reports: &[WhyReport]) -> Value {
         environment: first.environment.to_string(),
         images: images.collect(),
         version: version(&first.version).unwrap_or_default(),
-        running: running.map(ToString::to_string).collect(),
+        running,
         there: first.there,
         way: steps(reports).map(way).collect(),
         findings: first.findings.iter().map(WireFinding::from).collect(),

@@ -34,10 +34,10 @@ pub enum Found {
     Version {
         /// The image.
         image: String,
-        /// What the first runs; `None` where it has none.
-        left: Option<Pin>,
+        /// What the first runs; several where its files do not agree.
+        left: Vec<Pin>,
         /// What the second runs.
-        right: Option<Pin>,
+        right: Vec<Pin>,
     },
     /// What is not.
     Setting {

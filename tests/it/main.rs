@@ -200,6 +200,8 @@ mod status_kept;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
+mod torn;
+#[cfg(test)]
 mod unnamed;
 #[cfg(test)]
 mod untouched;

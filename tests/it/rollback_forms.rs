@@ -1,5 +1,5 @@
 //! `git promote rollback` of the forms that a version has: a field beside its
-//! repository, a tag that was pushed again, files that do not agree.
+//! repository, a tag that was pushed again; and what it says where it cannot.
 
 use crate::kit::{at, line, put, repo, run, save};
 use crate::testkit::Sandbox;
@@ -190,30 +190,4 @@ fn what_was_before_it_was_taken_away_is_not_gone_back_to() {
     let said = run(&sandbox, &["rollback", "staging", "web@v2"]).text();
     let told = format!("has not run v2 since web came there ({})", came.trim());
     assert!(said.starts_with("exit 3\n") && said.contains(&told), "{said}");
-}
-
-#[test]
-fn files_that_do_not_agree_are_asked_about() {
-    let config = format!("version = 1\n[layout]\npaths = [\"apps/{{app}}/{{env}}/*\"]\n{LINE}");
-    let one = |tag: &str| format!("images:\n- name: acme/web\n  newTag: {tag}\n");
-    let place = |env: &str, region: &str| format!("apps/web/{env}/{region}/kustomization.yaml");
-    let mut files = vec![("promote.toml".to_owned(), config)];
-    for env in ["dev", "staging", "prod"] {
-        files.extend(["eu", "us"].map(|region| (place(env, region), one("v1.0.0"))));
-    }
-    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-    let sandbox = repo(&files);
-    put_file(&sandbox, &place("prod", "eu"), &one("v1.1.0"));
-    put_file(&sandbox, &place("prod", "eu"), &one("v1.2.0"));
-    let before = sandbox.state();
-    let said = run(&sandbox, &["rollback", "prod", "web"]).text();
-    assert_eq!(
-        said,
-        "exit 5\n--- stderr\n\
-         error: prod runs v1.2.0 (apps/web/prod/eu/kustomization.yaml:3) and v1.0.0 \
-         (apps/web/prod/us/kustomization.yaml:3) of web: to which version does it go back?\n\
-         hint: git promote rollback prod web@VERSION\n"
-    );
-    assert_eq!(sandbox.state(), before);
-    assert_eq!(run(&sandbox, &["rollback", "prod", "web@v1.0.0", "-n"]).code(), 0);
 }

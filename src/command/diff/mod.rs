@@ -187,7 +187,8 @@ impl Diffing<'_> {
     /// The promotion that would make the versions the same.
     fn next(self, report: &DiffReport) -> Option<String> {
         let versions = report.rows.iter().filter(|row| {
-            matches!(&row.found, Found::Version { left: Some(_), right: Some(_), .. })
+            matches!(&row.found, Found::Version { left, right, .. }
+                if !left.is_empty() && !right.is_empty())
         });
         let rows: Vec<&DiffRow> = versions.collect();
         let first = rows.first()?;
@@ -232,9 +233,9 @@ fn overlays_of(
 /// The versions that differ.
 fn versions_of(inventory: &Inventory, pair: &Pair, app: &AppId) -> Vec<DiffRow> {
     let (left, right) = pair;
-    let of = |environment: &EnvironmentName| -> BTreeMap<String, Option<Pin>> {
+    let of = |environment: &EnvironmentName| -> BTreeMap<String, Vec<Pin>> {
         let images = inventory.images(environment, app);
-        images.map(|(image, cell)| (image.to_owned(), pin_of(cell))).collect()
+        images.map(|(image, cell)| (image.to_owned(), pins_of(cell))).collect()
     };
     let (a, b) = (of(left), of(right));
     let images: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
@@ -244,13 +245,16 @@ fn versions_of(inventory: &Inventory, pair: &Pair, app: &AppId) -> Vec<DiffRow> 
         app: app.clone(),
         found: Found::Version {
             image: (*image).clone(),
-            left: a.get(*image).cloned().flatten(),
-            right: b.get(*image).cloned().flatten(),
+            left: a.get(*image).cloned().unwrap_or_default(),
+            right: b.get(*image).cloned().unwrap_or_default(),
         },
     };
     images.iter().filter(|image| a.get(**image) != b.get(**image)).map(row).collect()
 }
 
-fn pin_of(cell: &Cell) -> Option<Pin> {
-    cell.pin().filter(|pin| !pin.is_empty()).cloned()
+/// What a cell says; nothing where one of its files cannot be read.
+fn pins_of(cell: &Cell) -> Vec<Pin> {
+    let readable = cell.sites.iter().all(|site| site.problem.is_none());
+    let pins = cell.pins().into_iter().filter(|pin| !pin.is_empty());
+    if readable { pins.cloned().collect() } else { Vec::new() }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::discover::Cell;
 use crate::history::Entry;
 use crate::model::{EnvironmentName, Pin, listed, nearest, quoted};
 use crate::report::WayStep;
@@ -106,11 +107,15 @@ impl Asking<'_> {
             let newer = place.and_then(|place| place.checked_sub(1)).and_then(|at| here.get(at));
             let after = entry.as_ref().and_then(|entry| self.after(entry, &way));
             let cell = self.present.cell(&environment, &self.app, image);
+            let pins = cell.map(Cell::pins).unwrap_or_default();
+            let now = pins.iter().any(|pin| pin.carries(version));
+            // What came to one of several files is there beside the version.
+            let beside = now && pins.len() > 1;
             way.push(WayStep {
                 image: image.to_owned(),
                 after,
-                until: newer.map(|(_, newer)| newer.moment.seconds),
-                now: cell.is_some_and(|cell| cell.pins().iter().any(|pin| pin.carries(version))),
+                until: newer.filter(|_| !beside).map(|(_, newer)| newer.moment.seconds),
+                now,
                 environment,
                 entry,
             });
