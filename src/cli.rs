@@ -175,14 +175,14 @@ fn run_with(front: Front, args: &[OsString]) -> u8 {
     }
 }
 
-/// The command that was given, as a dry run where there is one of it.
+/// The command that was given, with what `-n` means under git.
 fn rehearsal(args: &[OsString]) -> String {
     let tree = tree(Front::Kubectl);
     let given = args.iter().skip(1).find_map(|arg| tree.find_subcommand(arg));
     let mut flags = given.unwrap_or(&tree).get_arguments();
-    let rehearses = flags.any(|flag| flag.get_long() == Some("dry-run"));
+    let meant = flags.find(|flag| flag.get_short() == Some('n')).and_then(clap::Arg::get_long);
     let words = args.iter().skip(1).filter_map(|arg| match arg.to_str() {
-        Some("-n") if rehearses => Some("--dry-run".to_owned()),
+        Some("-n") if meant.is_some() => meant.map(|long| format!("--{long}")),
         _ if is_short_n(arg) => None,
         Some(flag) if flag.starts_with('-') => Some(flag.to_owned()),
         _ => Some(quoted(&arg.to_string_lossy())),
@@ -194,7 +194,7 @@ fn rehearsal(args: &[OsString]) -> String {
     format!("kubectl promote {}", words.join(" "))
 }
 
-/// `-n`, `-nprod`; under git it is `--dry-run`.
+/// `-n`, `-nprod`; under git it is `--dry-run`, or the number of a log.
 fn is_short_n(arg: &OsString) -> bool {
     arg.as_encoded_bytes().starts_with(b"-n")
 }

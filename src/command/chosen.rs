@@ -128,6 +128,13 @@ pub(super) fn environment(workspace: &Workspace, name: &str) -> Result<Environme
 
 /// No app is called so.
 pub(super) fn unknown_app(workspace: &Workspace, apps: &BTreeSet<&AppId>, name: &str) -> Failure {
+    // Where images share their last segment, each is called by all of its name.
+    let last = |app: &&&AppId| app.name.rsplit_once('/').is_some_and(|(_, last)| last == name);
+    let alike: Vec<String> = apps.iter().filter(last).map(ToString::to_string).collect();
+    if !alike.is_empty() {
+        let message = format!("`{name}` is {}: name one of them", crate::model::listed(&alike));
+        return Failure::usage(message).hint("git promote status");
+    }
     let environments = workspace.config.pipeline.environments().iter();
     let mut names: Vec<String> = environments.map(|e| e.name.to_string()).collect();
     names.extend(apps.iter().map(ToString::to_string));

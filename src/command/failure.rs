@@ -187,7 +187,7 @@ impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
         match &error.fetch {
             // It may be that nothing is wrong but that it is not here.
-            Some(fetch) => Self::not_found(error.to_string()).hint(fetch).hint("git fsck"),
+            Some(fetch) => Self::not_found(error.to_string()).hint(fetch),
             None => Self::new(Exit::Invalid, error.to_string()).hint("git fsck"),
         }
     }

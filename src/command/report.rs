@@ -14,7 +14,7 @@ use crate::worktree::write_file;
 
 use super::chosen::Chosen;
 use super::evidence::Ground;
-use super::log::{cut_off, read_date};
+use super::log::{askew, cut_off, read_date};
 use super::past::{Past, past};
 use super::status::{self, Wanted};
 use super::{Answer, Context, Exit, Failure, Remark, Workspace, audit};
@@ -116,6 +116,7 @@ fn gather(
     });
     let mut remarks = workspace.config_notes();
     remarks.extend(cut.as_deref().map(cut_off));
+    remarks.extend(askew(&metrics));
     let unread = unread(&inventory);
     remarks.extend(unread.iter().cloned().map(Remark::Warning));
     let overview = Overview {

@@ -197,6 +197,10 @@ impl GitError {
             Self::Missing { kind: "tree", clone: CloneKind::Partial, .. } => {
                 Some("git fetch --refetch --filter=blob:none origin".to_owned())
             }
+            // Nor is one file of the past the only one that is asked for.
+            Self::Missing { kind: "blob", clone: CloneKind::Partial, .. } => {
+                Some("git fetch --refetch --no-filter origin".to_owned())
+            }
             Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),
             Self::Read { .. } => Some("git fsck".to_owned()),
             Self::Write { message, .. } => Some(way_out_of(message).to_owned()),

@@ -88,6 +88,9 @@ impl Delivered {
 /// The rows of each sort.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metrics {
+    /// How many deployments have a span of time less, because the clocks of
+    /// those who committed disagree: the end comes before the beginning.
+    pub askew: usize,
     /// Each change of version that counts, the oldest first.
     pub deliveries: Vec<Delivered>,
     /// The time of the oldest and newest deployment that counts.
@@ -112,6 +115,8 @@ struct Deployment<'a> {
     rollback: bool,
     lead: Option<i64>,
     restore: Option<i64>,
+    /// Whether one of the spans would be less than nothing.
+    askew: bool,
 }
 
 impl Deployment<'_> {
@@ -121,6 +126,7 @@ impl Deployment<'_> {
         self.rollback |= other.rollback;
         self.lead = self.lead.max(other.lead).filter(|_| !self.rollback);
         self.restore = self.restore.max(other.restore);
+        self.askew |= other.askew;
     }
 }
 
@@ -139,6 +145,7 @@ pub fn metrics(config: &Config, entries: &[Entry], counted: &dyn Fn(&Entry) -> b
         lead: deployment.lead,
     };
     Metrics {
+        askew: deployments.iter().filter(|deployment| deployment.askew).count(),
         deliveries: deployments.iter().map(one).collect(),
         period: times().min().zip(times().max()),
         environments: table(&|_| (None, None)),
@@ -203,12 +210,15 @@ impl<'a> Counting<'a> {
         let fresh = self.arrived.insert((environment, app, image, version));
         let since = self.standing.insert((environment, app, image), now);
         let start = self.begun.get(&(app, image, version));
-        let lead = start.filter(|_| fresh && !rollback && !first);
+        let lead = start.filter(|_| fresh && !rollback && !first).map(|start| now - start);
+        let restore = since.filter(|_| *rollback).map(|since| now - since);
+        let known = |span: &i64| *span >= 0;
         Deployment {
             entry,
             rollback: *rollback,
-            lead: lead.map(|start| (now - start).max(0)),
-            restore: since.filter(|_| *rollback).map(|since| (now - since).max(0)),
+            lead: lead.filter(known),
+            restore: restore.filter(known),
+            askew: lead.into_iter().chain(restore).any(|span| span < 0),
         }
     }
 
@@ -305,6 +315,26 @@ mod tests {
         assert_eq!(prod.delivery.restore, Some(restore));
         let months: Vec<_> = metrics.months.iter().map(|row| row.month.clone().unwrap()).collect();
         assert_eq!(months, ["2023-11", "2023-11"]);
+    }
+
+    #[test]
+    fn where_clocks_disagree_nothing_is_counted_as_quick() {
+        let config = from_toml(
+            "version = 1\n[layout]\npaths = [\"{app}/{env}\"]\n[[environment]]\nname = \"dev\"\n\
+             [[environment]]\nname = \"prod\"\n",
+        );
+        let mut entries = vec![
+            entry("a", 30, "dev", ("v1", "v2")),
+            entry("b", 4, "prod", ("v1", "v2")),
+            entry("c", 40, "dev", ("v2", "v3")),
+            entry("d", 46, "prod", ("v2", "v3")),
+        ];
+        entries.reverse();
+        let metrics = metrics(&config.unwrap(), &entries, &|_| true);
+        let prod = metrics.environments.last().unwrap();
+        assert_eq!((prod.delivery.deployments, metrics.askew), (2, 1));
+        let lead = Spans { count: 1, median: 6 * 3_600, p90: 6 * 3_600 };
+        assert_eq!(prod.delivery.lead, Some(lead));
     }
 
     #[test]

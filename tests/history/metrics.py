@@ -91,9 +91,9 @@ def deployments(records, when):
         start = begun.get((app, image, version))
         known = start is not None and place_of[start] <= place_of[record["commit"]]
         if known and fresh and not back and environment not in FIRST:
-            one["lead"].append(max(now - when[start], 0))
+            one["lead"].append(now - when[start])
         if back and stood is not None:
-            one["restore"].append(max(now - stood, 0))
+            one["restore"].append(now - stood)
     return found
 
 
@@ -126,8 +126,11 @@ def main():
             "perWeek": hundredths / 100 if month is None else None,
             "rollbacks": sum(one["back"] for one in those),
             # The images of an app that move together arrive with the last of them.
-            "leadTime": spans([max(one["lead"]) for one in those if one["lead"] and not one["back"]]),
-            "timeToRestore": spans([max(one["restore"]) for one in those if one["restore"]]),
+            # What ends before it began tells of clocks, and of nothing else.
+            "leadTime": spans([max(one["lead"]) for one in those
+                               if max(one["lead"], default=-1) >= 0 and not one["back"]]),
+            "timeToRestore": spans([max(one["restore"]) for one in those
+                                    if max(one["restore"], default=-1) >= 0]),
         }))
 
 

@@ -348,6 +348,8 @@ fn what_is_not_there_and_what_is_broken() {
     let found = between(&repo, "main", "main");
     let error = found.after.read(&path(WEB)).unwrap_err();
     let fetch = error.fetch.unwrap();
+    // One that brings all files: the next one is asked for as well.
+    assert_eq!(fetch, "git fetch --refetch --no-filter origin");
     assert!(error.message.contains("is not in this clone"), "{}", error.message);
     sandbox.git_in(&dir, fetch.split(' ').skip(1));
     assert!(Repository::open(&dir).unwrap().resolve("main").is_ok());

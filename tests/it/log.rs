@@ -393,6 +393,34 @@ fn a_closed_pipe_is_silent() {
 }
 
 #[test]
+fn a_number_is_given_as_to_git() {
+    let repo = story();
+    let two = run(&repo, &["log", "-2"]).stdout(0);
+    assert_eq!(two.lines().count(), 3, "{two}");
+    assert_eq!(run(&repo, &["log", "-n", "2"]).stdout(0), two);
+    assert_eq!(run(&repo, &["log", "-n2"]).stdout(0), two);
+    assert_eq!(run(&repo, &["log", "--format", ""]).stdout(0), "");
+    let said = kubectl(&repo, &["log", "-n", "2"]).text();
+    assert!(said.contains("hint: kubectl promote log --max-count 2\n"), "{said}");
+}
+
+#[test]
+fn what_ends_before_it_begins_has_no_lead_time() {
+    let repo = story();
+    put_on(&repo, 20, ("web", "dev", "v1.2.0"));
+    promote_on(&repo, 12, &["web@v1.2.0", "staging"]);
+    let said = run(&repo, &["log", "--metrics"]).text();
+    let note = "note: 1 deployment has no lead time or time to restore: by the times of its \
+                commits it ends before it begins\n";
+    assert!(said.contains(note), "{said}");
+    // That of v1.1.0: two days.
+    let document = run(&repo, &["log", "--metrics", "staging", "-o", "json"]).json(0);
+    let row = &document["rows"][0];
+    assert_eq!(row["leadTime"]["count"], 1, "{row}");
+    assert!(!run(&story(), &["log", "--metrics"]).text().contains("note: "));
+}
+
+#[test]
 fn metrics_count_what_the_log_shows() {
     let repo = story();
     let document = run(&repo, &["log", "--metrics", "-o", "json"]).json(0);

@@ -498,3 +498,21 @@ fn config_show_and_validate() {
     hint: git promote init
     ");
 }
+
+#[test]
+fn an_app_that_shares_the_end_of_its_name_is_asked_about() {
+    let repo = repo(&[
+        ("promote.toml", &config("\"{env}\"")),
+        (
+            "dev/kustomization.yaml",
+            &images(&[("x.example/a/api", "v2"), ("y.example/b/api", "v1")]),
+        ),
+        ("staging/kustomization.yaml", &images(&[("x.example/a/api", "v1")])),
+    ]);
+    for args in [&["why", "api", "staging"][..], &["log", "api"], &["versions", "api"]] {
+        let said = run(&repo, args).text();
+        let told = "error: `api` is x.example/a/api, y.example/b/api: name one of them\n";
+        assert!(said.starts_with("exit 2\n") && said.contains(told), "{said}");
+    }
+    assert_eq!(run(&repo, &["why", "x.example/a/api", "staging"]).code(), 0);
+}

@@ -53,6 +53,10 @@ impl Template {
 
     /// One line, or what the text makes of it, an entry.
     pub(super) fn render(&self, report: &LogReport) -> String {
+        // As git, which prints nothing of nothing.
+        if self.0.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty())) {
+            return String::new();
+        }
         let entry = |entry: &Entry| {
             let parts = self.0.iter().map(|part| match part {
                 Part::Text(text) => text.clone(),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::git;
 use crate::history::Entry;
-use crate::history::metrics::metrics;
+use crate::history::metrics::{Metrics, metrics};
 use crate::output::{self, Format};
 use crate::report::{LogReport, MetricsReport};
 
@@ -37,7 +37,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "DATE")]
     pub since: Option<String>,
     /// At most so many; -5 means the same
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(short = 'n', long, value_name = "NUMBER")]
     pub max_count: Option<usize>,
     /// Only promotions for which a rule was waived
     #[arg(long)]
@@ -70,6 +70,7 @@ pub fn run(context: &Context, args: &LogArgs) -> Result<Answer, Failure> {
     remarks.extend(cut.as_deref().map(cut_off));
     if args.metrics {
         let metrics = metrics(&workspace.config, &entries, &wanted);
+        remarks.extend(askew(&metrics));
         let report = MetricsReport { metrics, since, cut, now: context.now };
         return Ok(Answer { remarks, ..Answer::done(render_metrics(context, &report)) });
     }
@@ -91,6 +92,18 @@ pub(super) fn read_date(context: &Context, text: &str) -> Result<i64, Failure> {
         Failure::usage(format!("`{text}` is no date such as 2026-03-14, \"2 weeks ago\" or 3d"))
             .hint("git promote log --since '2 weeks ago'")
     })
+}
+
+/// That spans of time are left out, because clocks disagree.
+pub(super) fn askew(metrics: &Metrics) -> Option<Remark> {
+    let those = match metrics.askew {
+        0 => return None,
+        1 => "1 deployment has".to_owned(),
+        count => format!("{count} deployments have"),
+    };
+    let text = "no lead time or time to restore: by the times of its commits it ends before it \
+                begins";
+    Some(Remark::Note(format!("{those} {text}")))
 }
 
 /// Where a shallow clone has no more.
