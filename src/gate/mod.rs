@@ -294,9 +294,10 @@ fn placed(mut finding: Finding, planned: &Planned) -> Finding {
 /// must not be waived here.
 fn override_hint(case: &Case<'_>, rule: Rule, promotion: &Promotion) -> String {
     let (word, to) = (promotion.app.at(&promotion.version), &promotion.to);
-    let command = match case.rollback {
-        true => format!("git promote rollback {to} {word}"),
-        false => format!("git promote {word} {to}"),
+    let command = if case.rollback {
+        format!("git promote rollback {to} {word}")
+    } else {
+        format!("git promote {word} {to}")
     };
     waiving(case, (rule, to), &command)
 }

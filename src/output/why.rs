@@ -140,6 +140,17 @@ fn steps(reports: &[WhyReport]) -> impl Iterator<Item = (&WhyReport, &WayStep)> 
     reports.iter().flat_map(|report| report.way.iter().map(move |step| (report, step)))
 }
 
+/// What runs there, each version once.
+fn running(reports: &[WhyReport]) -> Vec<String> {
+    let mut running: Vec<String> = Vec::new();
+    for version in reports.iter().flat_map(|report| &report.running).map(ToString::to_string) {
+        if !running.contains(&version) {
+            running.push(version);
+        }
+    }
+    running
+}
+
 /// The document.
 pub fn why_value(reports: &[WhyReport]) -> Value {
     let Some(first) = reports.first() else { return Value::Null };
@@ -180,13 +191,6 @@ pub fn why_value(reports: &[WhyReport]) -> Value {
     };
     let several = reports.len() > 1;
     let images = first.images.iter().filter(|_| !several).cloned();
-    let all = reports.iter().flat_map(|report| &report.running).map(ToString::to_string);
-    let mut running: Vec<String> = Vec::new();
-    for version in all {
-        if !running.contains(&version) {
-            running.push(version);
-        }
-    }
     word(&WireWhy {
         api_version: API_VERSION,
         kind: "Why",
@@ -194,7 +198,7 @@ pub fn why_value(reports: &[WhyReport]) -> Value {
         environment: first.environment.to_string(),
         images: images.collect(),
         version: version(&first.version).unwrap_or_default(),
-        running,
+        running: running(reports),
         there: first.there,
         way: steps(reports).map(way).collect(),
         findings: first.findings.iter().map(WireFinding::from).collect(),
