@@ -131,7 +131,7 @@ pub fn verify(report: &VerifyReport, paint: Paint, verbose: bool) -> String {
     if report.rows.len() > most {
         let _ = writeln!(text, "and {} more (-v)", report.rows.len() - most);
     }
-    text.push_str(&summary(report));
+    text.push_str(&verify_counts(report));
     inert(&text)
 }
 
@@ -139,7 +139,8 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn summary(report: &VerifyReport) -> String {
+/// How much was looked at and what was passed over, one line each.
+pub fn verify_counts(report: &VerifyReport) -> String {
     let found = match report.rows.len() {
         0 => "nothing is wrong".to_owned(),
         many => format!("{} wrong", counted(many, "thing")),

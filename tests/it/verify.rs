@@ -326,6 +326,42 @@ fn what_is_found_is_shown() {
 }
 
 #[test]
+fn what_has_findings_alone_says_the_counts_beside_them() {
+    let sandbox = line();
+    for format in ["tsv", "markdown", "ndjson", "name"] {
+        let output = run(&sandbox, &["verify", "-o", format]).output();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("HEAD: 2 commits, 7 version changes, 0 records"), "{format} {told}");
+        assert!(told.contains("7 versions: no record"), "{format} {told}");
+    }
+    let output = run(&sandbox, &["verify", "-o", "json"]).output();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "the document has them");
+}
+
+#[test]
+fn a_range_without_a_commit_is_no_pass() {
+    let sandbox = line();
+    let text = run(&sandbox, &["verify", "HEAD..HEAD~2"]).text();
+    assert_snapshot!(text, @"
+    exit 5
+    --- stderr
+    error: HEAD..HEAD~2 holds no commit: its end is part of the history of its beginning
+    hint: git promote verify HEAD~2..HEAD
+    ");
+    let text = run(&sandbox, &["verify", "main..main"]).text();
+    assert_snapshot!(text, @"
+    exit 0
+    --- stdout
+    main..main: 0 commits, 0 version changes, 0 records: nothing is wrong
+    --- stderr
+    warning: main..main holds no commit: nothing was verified
+    ");
+    let text = run(&sandbox, &["verify", "HEAD~2"]).text();
+    assert!(text.starts_with("exit 0") && text.contains("holds no commit"), "{text}");
+    assert_eq!(run(&sandbox, &["verify", "HEAD~1.."]).code(), 0);
+}
+
+#[test]
 fn signatures_of_ssh_keys_are_held_against_the_allowed_signers() {
     let sandbox = line();
     let key = |name: &str| sandbox.dir.path().join(name);

@@ -64,15 +64,24 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Answer, Failure> {
     let exit = if report.rows.is_empty() { Exit::Done } else { Exit::Differs };
     let mut all = workspace.config_notes();
     all.extend(remarks);
+    if !context.format.is_document() && !for_people(context.format) {
+        // What has findings alone does not say of how much they are.
+        let counts = output::verify_counts(&report);
+        all.extend(counts.lines().map(|line| Remark::Note(line.to_owned())));
+    }
     let newest = report.rows.first().map(|row| short_id(&row.commit).to_owned());
     all.extend(newest.map(|id| Remark::Hint(format!("git show {id}"))));
     Ok(Answer { text: render(context, &workspace, &report), remarks: all, exit })
 }
 
+fn for_people(format: Format) -> bool {
+    matches!(format, Format::Table | Format::Wide)
+}
+
 fn render(context: &Context, workspace: &Workspace, report: &VerifyReport) -> String {
     let paint = workspace::paint(context, &workspace.repo);
     match context.format {
-        Format::Table | Format::Wide => output::verify(report, paint, context.verbose),
+        format if for_people(format) => output::verify(report, paint, context.verbose),
         format => {
             let (value, table) = (output::verify_value(report), output::verify_table(report));
             output::machine(format, &value, "findings", &table)
@@ -95,6 +104,9 @@ fn verify(
     let from = from.filter(|from| !from.is_empty()).map(|from| revision(repo, from)).transpose()?;
     let only: Option<HashSet<ObjectId>> =
         from.map(|from| repo.surely_only_in(from, tip)).transpose()?.map(HashSet::from_iter);
+    if from != Some(tip) && only.as_ref().is_some_and(HashSet::is_empty) {
+        return Err(swapped(range));
+    }
     let mut verifying = Verifying::new(workspace, args, range);
     let mut history = git::walk(repo, tip, Interest::everything())?.with_unchanged();
     let mut asked = false;
@@ -116,6 +128,10 @@ fn verify(
         remarks.push(Remark::Warning(shallow.to_owned()));
     }
     let mut report = verifying.report;
+    if report.commits + report.before_config == 0 {
+        let message = format!("{range} holds no commit: nothing was verified");
+        remarks.push(Remark::Warning(message));
+    }
     if report.commits == 0 && report.before_config > 0 {
         let message = "the config is in none of the commits before these: there is nothing to \
                        verify by";
@@ -124,6 +140,17 @@ fn verify(
     let mut seen = HashSet::new();
     report.rows.retain(|row| seen.insert(format!("{row:?}")));
     Ok((report, remarks))
+}
+
+/// The end of the range is part of what its beginning has: somebody who asks a
+/// machine would take that for a pass.
+fn swapped(range: &str) -> Failure {
+    let failure = Failure::not_found(format!(
+        "{range} holds no commit: its end is part of the history of its beginning"
+    ));
+    let Some((from, to)) = range.split_once("..") else { return failure };
+    let to = to.trim_start_matches('.');
+    failure.hint(format!("git promote verify {}..{from}", if to.is_empty() { "HEAD" } else { to }))
 }
 
 fn revision(repo: &Repository, name: &str) -> Result<ObjectId, Failure> {
