@@ -203,6 +203,7 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+mod verify_config;
 #[cfg(test)]
 mod verify_gpg;
 #[cfg(test)]

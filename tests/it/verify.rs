@@ -22,7 +22,7 @@ pub(crate) fn does(sandbox: &Sandbox, args: &[&str]) {
 
 /// Findings as `commit finding`, with the commit counted back from HEAD.
 #[track_caller]
-fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
+pub(crate) fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
     let output = run(sandbox, &[&["verify", "-o", "json"], args].concat()).output();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     let document: Value = serde_json::from_slice(&output.stdout).expect(&error);
@@ -39,7 +39,7 @@ fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
 }
 
 /// The newest commit again with another message.
-fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
+pub(crate) fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
     let message = sandbox.git(["log", "-1", "--format=%B"]);
     let changed = change(message.trim_end());
     assert_ne!(changed, message.trim_end(), "nothing was forged");
@@ -55,7 +55,7 @@ fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
     ]);
 }
 
-fn without_record(message: &str) -> String {
+pub(crate) fn without_record(message: &str) -> String {
     let lines = message.lines().filter(|line| !line.starts_with("Promote-"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -92,7 +92,7 @@ fn honest() -> Sandbox {
 }
 
 /// `web` in an environment with more than a tag.
-fn pin(sandbox: &Sandbox, env: &str, tag: &str) {
+pub(crate) fn pin(sandbox: &Sandbox, env: &str, tag: &str) {
     let text = overlay("registry.example/acme/web", tag);
     save(sandbox, &format!("web in {env}"), &[(&at("web", env), &text)]);
 }
