@@ -43,6 +43,9 @@ pub(super) struct WireVerify {
     rewritten: usize,
     /// Changes without a record into environments that have none before.
     unrecorded: usize,
+    /// Changes without a record that came together with the environments before,
+    /// as the config lets them.
+    together: usize,
     /// Changes without a record of apps whose `policy` is `off`.
     policy_off: usize,
     /// The commits since which the config lets more through, or other places are
@@ -124,6 +127,7 @@ pub fn verify_value(report: &VerifyReport) -> Value {
         in_text: report.in_text,
         rewritten: report.rewritten,
         unrecorded: report.unrecorded,
+        together: report.together,
         policy_off: report.policy_off,
         config_changes: report.config_turns.iter().map(turn).collect(),
         signatures: WireSignatures { good, unchecked, none, bad },
@@ -199,12 +203,17 @@ pub fn verify_counts(report: &VerifyReport) -> String {
 }
 
 /// What was looked at otherwise, or not at all: how many, of what, and why.
-fn passed_over(report: &VerifyReport) -> [(usize, &'static str, &'static str); 7] {
+fn passed_over(report: &VerifyReport) -> [(usize, &'static str, &'static str); 8] {
     [
         (
             report.unrecorded,
             "version",
             "no record, of new apps or into environments that have none before them (--strict)",
+        ),
+        (
+            report.together,
+            "version",
+            "no record, together with the environments before, as the config lets it (--strict)",
         ),
         (report.policy_off, "version", "no record, of apps whose `policy` is `off`"),
         (

@@ -124,6 +124,9 @@ pub struct VerifyReport {
     /// Changes without a record that are none of its business: into an
     /// environment that has none before it.
     pub unrecorded: usize,
+    /// Changes without a record that came together with the environments before,
+    /// as the config lets them.
+    pub together: usize,
     /// Changes without a record of apps that are not judged (`policy = "off"`).
     pub policy_off: usize,
     /// The commits since which the config lets more through, newest first.

@@ -43,7 +43,7 @@ pub(super) fn run(
         Failure::not_found(format!("there is no config before {short} to verify it by"))
     })?;
     let config = counting.config;
-    let changes = commit::changes(repo, &config, (parent, id))?;
+    let changes = commit::moved(repo, &config, (parent, id))?.planned;
     let judged = commit::Judged { config: &config, parent, id, seconds: carrier.seconds };
     let open = verifying.carrier(&judged, (&records, &changes))?.len();
     verifying.signature(id, carrier.seconds, true)?;

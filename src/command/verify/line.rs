@@ -10,7 +10,8 @@ use crate::report::{ConfigTurn, Flaw, VerifyReport, VerifyRow};
 
 use super::super::{Failure, Workspace};
 use super::VerifyArgs;
-use super::commit::{self, Judged};
+use super::arrivals::Arrivals;
+use super::commit::{self, Judged, Moved};
 use super::compare::{self, Comparison, Wrong};
 use super::configs::{Configs, Counting, Turn};
 
@@ -20,6 +21,9 @@ pub(super) struct Verifying<'a> {
     pub(super) repo: Repository,
     args: &'a VerifyArgs,
     pub(super) configs: Configs<'a>,
+    pub(super) arrivals: Arrivals,
+    /// How often the rules were asked: each time with the past before it.
+    pub(super) asked: usize,
     pub(super) report: VerifyReport,
 }
 
@@ -27,7 +31,7 @@ impl<'a> Verifying<'a> {
     pub(super) fn new(workspace: &'a Workspace, args: &'a VerifyArgs, range: &str) -> Self {
         let report = VerifyReport { range: range.to_owned(), ..VerifyReport::default() };
         let (repo, configs) = (workspace.repo.clone(), Configs::new(workspace));
-        Self { repo, args, configs, report }
+        Self { repo, args, configs, arrivals: Arrivals::default(), asked: 0, report }
     }
 
     /// A commit of the first-parent line, and those that it merges.
@@ -41,30 +45,28 @@ impl<'a> Verifying<'a> {
         self.report.commits += 1;
         self.report.without_config += usize::from(older);
         let own = audit::claims(commit.message());
-        let changes = if commit.changed.iter().any(is_manifest) {
-            commit::changes(&self.repo, &config, (parent, commit.id))?
+        let (id, seconds) = (commit.id, commit.seconds);
+        let judged = Judged { config: &config, parent, id, seconds };
+        let moved = if commit.changed.iter().any(is_manifest) {
+            commit::moved(&self.repo, &config, (parent, id))?
         } else {
-            Vec::new()
+            Moved::default()
         };
-        self.report.changes += changes.len();
-        let carried = self.merged(&config, (parent, commit.id))?;
-        let unexplained: Vec<&Planned> = if carried.is_empty() {
-            let judged = Judged { config: &config, parent, id: commit.id, seconds: commit.seconds };
-            self.carrier(&judged, (&own, &changes))?
+        self.report.changes += moved.planned.len();
+        self.report.unrecorded -= self.arrivals.seen(&moved.before, id);
+        let carried = self.merged(&config, (parent, id))?;
+        let open = if carried.is_empty() {
+            self.carrier(&judged, (&own, &moved.planned))?
         } else {
             let records: Vec<Claims> = carried.into_iter().chain(own.clone()).collect();
             let claimed = |planned: &&Planned| compare::is_claimed(&records, &planned.promotion);
-            changes.iter().filter(|planned| !claimed(planned)).collect()
+            moved.planned.iter().filter(|planned| !claimed(planned)).collect()
         };
-        if !own.is_empty() || !changes.is_empty() {
-            self.signature(commit.id, commit.seconds, !own.is_empty())?;
+        if !own.is_empty() || !moved.planned.is_empty() {
+            self.signature(id, seconds, !own.is_empty())?;
         }
-        let fresh = |planned: &Planned| compare::is_fresh(&changes, &planned.promotion);
-        let (fresh, rest): (Vec<&Planned>, Vec<&Planned>) =
-            unexplained.into_iter().partition(|planned| fresh(planned) && !self.args.strict);
-        self.report.unrecorded += fresh.len();
-        self.unexplained(&config, commit, (&own, rest));
-        Ok(())
+        let lost = own.is_empty() && compare::says_promotion(commit.message());
+        self.unrecorded(&judged, &moved, (open, lost))
     }
 
     /// What the commit does to the config.
@@ -93,7 +95,7 @@ impl<'a> Verifying<'a> {
         config: &Config,
         (parent, id): (ObjectId, ObjectId),
     ) -> Result<Vec<Claims>, Failure> {
-        let mut records = Vec::new();
+        let mut records: Vec<Claims> = Vec::new();
         if self.repo.parents(id)?.len() < 2 {
             return Ok(records);
         }
@@ -101,7 +103,7 @@ impl<'a> Verifying<'a> {
             let carrier = self.repo.carrier(merged)?;
             let claims = audit::claims(&carrier.message);
             let (false, Some(before)) = (claims.is_empty(), carrier.parent) else { continue };
-            let changes = commit::changes(&self.repo, config, (before, merged))?;
+            let changes = commit::moved(&self.repo, config, (before, merged))?.planned;
             let seconds = carrier.seconds;
             let judged = Judged { config, parent: before, id: merged, seconds };
             self.carrier(&judged, (&claims, &changes))?;
@@ -119,6 +121,7 @@ impl<'a> Verifying<'a> {
     ) -> Result<Vec<&'c Planned>, Failure> {
         self.report.records += records.len();
         self.report.in_text += records.iter().filter(|record| record.in_text).count();
+        self.asked += usize::from(!records.is_empty());
         if let Some(record) = records.iter().find(|record| record.in_text && self.args.strict) {
             let message = "the record stands in the text, where git reads no trailers (a squash?)";
             let wrong = Wrong::whole(Flaw::Lost, &record.to, message.to_owned());
@@ -126,58 +129,78 @@ impl<'a> Verifying<'a> {
         }
         let [record] = records else {
             // Several, squashed into one: what comes out is what counts.
-            let open = |planned: &&Planned| !compare::is_claimed(records, &planned.promotion);
             if !records.is_empty() {
                 let wrong = judged.waivers(&self.repo)?;
                 self.push((judged.id, judged.seconds), wrong);
             }
+            let open = |planned: &&Planned| !compare::is_claimed(records, &planned.promotion);
             return Ok(changes.iter().filter(open).collect());
         };
         let comparison = Comparison::of(record, changes);
         let mut wrong = judged.record(&self.repo, record, &comparison)?;
-        if judged.is_rewritten(&self.repo, record, &comparison)? {
-            self.report.rewritten += 1;
-            let gone = || "the commit that it was judged on is not in its history".to_owned();
-            let gone = self.args.strict.then(|| Wrong::whole(Flaw::Source, &record.to, gone()));
-            wrong.extend(gone);
-        }
+        wrong.extend(self.rewritten(judged, record, &comparison)?);
         let all = comparison.wrong.iter().cloned().chain(wrong).collect();
         self.push((judged.id, judged.seconds), all);
         let open = changes.iter().enumerate().filter(|(index, _)| !comparison.explains(*index));
         Ok(open.map(|(_, planned)| planned).collect())
     }
 
-    fn unexplained(
+    /// Counts a record whose commit a squash or a rebase left behind.
+    fn rewritten(
         &mut self,
-        config: &Config,
-        commit: &HistoryCommit,
-        (own, changes): (&[Claims], Vec<&Planned>),
-    ) {
-        let strict = self.args.strict;
-        let (open, passed): (Vec<&Planned>, Vec<&Planned>) = changes
-            .into_iter()
-            .partition(|planned| compare::counts(config, &planned.promotion, strict));
-        let off = |planned: &&&Planned| config.app_policy(&planned.promotion.app) == AppPolicy::Off;
-        let off = passed.iter().filter(off).count();
-        self.report.policy_off += off;
-        self.report.unrecorded += passed.len() - off;
-        let lost = own.is_empty() && compare::says_promotion(commit.message());
-        let wrong = |planned: &&Planned| {
+        judged: &Judged<'_>,
+        record: &Claims,
+        comparison: &Comparison<'_>,
+    ) -> Result<Option<Wrong>, Failure> {
+        if !judged.is_rewritten(&self.repo, record, comparison)? {
+            return Ok(None);
+        }
+        self.report.rewritten += 1;
+        let gone = || "the commit that it was judged on is not in its history".to_owned();
+        Ok(self.args.strict.then(|| Wrong::whole(Flaw::Source, &record.to, gone())))
+    }
+
+    /// Changes that no record speaks of: what is none of its business is
+    /// counted, and the rest is wrong.
+    fn unrecorded(
+        &mut self,
+        judged: &Judged<'_>,
+        moved: &Moved,
+        (open, lost): (Vec<&Planned>, bool),
+    ) -> Result<(), Failure> {
+        let mut wrong = Vec::new();
+        let mut report = None;
+        for planned in open {
             let promotion = &planned.promotion;
-            let (old, new) = (&promotion.previous, &promotion.version);
-            let moved = if old.is_empty() { format!("{new}") } else { format!("{old} -> {new}") };
-            if lost {
-                let message = format!(
-                    "{moved}: the subject says a promotion, and its record is \
-                                       gone (a squash or a rewrite?)"
-                );
-                Wrong::of(Flaw::Lost, promotion, message)
+            if judged.config.app_policy(&promotion.app) == AppPolicy::Off {
+                self.report.policy_off += 1;
+            } else if self.args.strict {
+                wrong.push(compare::unrecorded(promotion, lost));
+            } else if promotion.from.is_empty() {
+                self.report.unrecorded += 1;
+            } else if compare::is_fresh(&moved.planned, promotion) {
+                self.report.unrecorded += 1;
+                let place = self.report.rows.len() + wrong.len();
+                self.arrivals.wait(planned, (judged.id, judged.seconds), place);
+            } else if compare::is_together(judged.config, moved, promotion) {
+                let report = match &mut report {
+                    Some(report) => report,
+                    none => {
+                        self.asked += 1;
+                        none.insert(judged.judge(&self.repo, judged.config)?)
+                    }
+                };
+                if commit::refuses(report, promotion) {
+                    wrong.push(compare::unrecorded(promotion, lost));
+                } else {
+                    self.report.together += 1;
+                }
             } else {
-                Wrong::of(Flaw::Unexplained, promotion, format!("{moved} has no record"))
+                wrong.push(compare::unrecorded(promotion, lost));
             }
-        };
-        let wrong = open.iter().map(wrong).collect();
-        self.push((commit.id, commit.seconds), wrong);
+        }
+        self.push((judged.id, judged.seconds), wrong);
+        Ok(())
     }
 
     pub(super) fn signature(
@@ -192,21 +215,25 @@ impl<'a> Verifying<'a> {
         Ok(())
     }
 
-    fn push(&mut self, (id, time): (ObjectId, i64), wrong: Vec<Wrong>) {
-        let row = |wrong: Wrong| VerifyRow {
-            commit: id.to_string(),
-            time,
-            flaw: wrong.flaw,
-            app: wrong.app,
-            environment: wrong.environment,
-            message: wrong.message,
-        };
-        self.report.rows.extend(wrong.into_iter().map(row));
+    fn push(&mut self, of: (ObjectId, i64), wrong: Vec<Wrong>) {
+        self.report.rows.extend(wrong.into_iter().map(|wrong| row(of, wrong)));
+    }
+}
+
+/// A finding about a commit.
+pub(super) fn row((id, time): (ObjectId, i64), wrong: Wrong) -> VerifyRow {
+    VerifyRow {
+        commit: id.to_string(),
+        time,
+        flaw: wrong.flaw,
+        app: wrong.app,
+        environment: wrong.environment,
+        message: wrong.message,
     }
 }
 
 /// A file that can hold a version.
-fn is_manifest(path: &RepoPath) -> bool {
+pub(super) fn is_manifest(path: &RepoPath) -> bool {
     let name = path.file_name();
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     matches!(extension, Some("yaml" | "yml" | "json")) || name == "Kustomization"

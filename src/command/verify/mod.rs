@@ -1,5 +1,6 @@
 //! `git promote verify`: the records of the history beside what its trees say.
 
+mod arrivals;
 mod attest;
 mod commit;
 mod compare;
@@ -18,6 +19,7 @@ use crate::report::VerifyReport;
 
 use super::{Answer, Context, Exit, Failure, Remark, Workspace, workspace};
 
+use configs::Counting;
 use line::Verifying;
 
 /// Compare the records of promotions with what trees and signatures say.
@@ -32,10 +34,11 @@ pub struct VerifyArgs {
     /// The commits: A..B, or all that a revision has; the default is HEAD
     #[arg(value_name = "RANGE", conflicts_with = "attest")]
     range: Option<String>,
-    /// Take it for wrong too: versions without a record in environments that have
-    /// none before them, and records that stand in the text of a squash or were
-    /// judged on a commit that a squash or a rebase left behind, and changes of the
-    /// config that let more through
+    /// Take it for wrong too: what is only counted otherwise (versions without a
+    /// record in environments that have none before them, of new apps, or that
+    /// may come together; records in the text of a squash, or judged on a commit
+    /// that a squash or a rebase left behind; changes of the config that let more
+    /// through)
     #[arg(long)]
     strict: bool,
     /// Take it for wrong too where a record is not signed, or its signature cannot
@@ -107,14 +110,15 @@ fn verify(
     }
     let mut verifying = Verifying::new(workspace, args, range);
     let mut history = git::walk(repo, tip, Interest::everything())?.with_unchanged();
-    let mut asked = false;
+    let (mut asked, mut end) = (false, None);
     for commit in history.by_ref() {
         let commit = commit?;
         if only.as_ref().is_some_and(|only| !only.contains(&commit.id)) {
             break;
         }
         verifying.first_parent(&commit)?;
-        if verifying.report.records > FEW && !std::mem::replace(&mut asked, true) {
+        end = commit.parent;
+        if verifying.asked > FEW && !std::mem::replace(&mut asked, true) {
             // What cannot be looked at is met again where it counts.
             verifying.repo = repo.remembering(tip).unwrap_or(verifying.repo);
         }
@@ -125,7 +129,11 @@ fn verify(
                        (git fetch --unshallow)";
         remarks.push(Remark::Warning(shallow.to_owned()));
     }
-    let mut report = verifying.report;
+    if let Some(end) = end {
+        settle(&mut verifying, end)?;
+    }
+    let Verifying { mut report, arrivals, .. } = verifying;
+    arrivals.put_into(&mut report.rows);
     if report.commits + report.before_config == 0 {
         let message = format!("{range} holds no commit: nothing was verified");
         remarks.push(Remark::Warning(message));
@@ -138,6 +146,27 @@ fn verify(
     let mut seen = HashSet::new();
     report.rows.retain(|row| seen.insert(format!("{row:?}")));
     Ok((report, remarks))
+}
+
+/// Whether apps that seem to be new were there before the range.
+fn settle(verifying: &mut Verifying<'_>, end: ObjectId) -> Result<(), Failure> {
+    if verifying.arrivals.is_settled() {
+        return Ok(());
+    }
+    let repo = verifying.repo.clone();
+    for commit in git::walk(&repo, end, Interest::below(verifying.arrivals.dirs()))? {
+        let commit = commit?;
+        let Some(parent) = commit.parent else { continue };
+        let Some(Counting { config, .. }) = verifying.configs.at(&repo, parent)? else {
+            continue;
+        };
+        let before = commit::moved(&repo, &config, (parent, commit.id))?.before;
+        verifying.report.unrecorded -= verifying.arrivals.seen(&before, commit.id);
+        if verifying.arrivals.is_settled() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The end of the range is part of what its beginning has: somebody who asks a
@@ -158,6 +187,6 @@ fn revision(repo: &Repository, name: &str) -> Result<ObjectId, Failure> {
     Ok(repo.resolve(name)?)
 }
 
-/// Of so many records each walks the history before it by itself; of more it is
-/// looked at once for all of them.
+/// So often each asks for the history before it by itself; for more it is
+/// looked at once.
 const FEW: usize = 8;
