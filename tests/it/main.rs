@@ -206,6 +206,7 @@ mod verify;
 mod verify_config;
 #[cfg(test)]
 mod verify_gpg;
+mod verify_lines;
 mod verify_unrecorded;
 #[cfg(test)]
 mod watch;

@@ -44,7 +44,8 @@ pub(super) fn run(
     })?;
     let config = counting.config;
     let changes = commit::moved(repo, &config, (parent, id))?.planned;
-    let judged = commit::Judged { config: &config, parent, id, seconds: carrier.seconds };
+    let seconds = carrier.seconds;
+    let judged = commit::Judged { config: &config, parent, id, seconds, reverts: false };
     let open = verifying.carrier(&judged, (&records, &changes))?.len();
     verifying.signature(id, carrier.seconds, true)?;
     let wrong: Vec<String> = verifying

@@ -17,7 +17,8 @@ use crate::report::{CheckReport, Flaw, Signatures, Verdict};
 use super::super::Failure;
 use super::super::check::judge::{self, Options};
 use super::super::evidence::{Ground, Reach, timelines};
-use super::compare::{Comparison, Wrong};
+use super::compare::{self, Comparison, Wrong};
+use super::merge::Terms;
 
 /// The rules that a promotion asks and that are asked again.
 const ASKED: [Rule; 5] = [Rule::GP001, Rule::GP003, Rule::GP004, Rule::GP005, Rule::GP011];
@@ -92,6 +93,8 @@ pub(super) struct Judged<'a> {
     pub(super) parent: ObjectId,
     pub(super) id: ObjectId,
     pub(super) seconds: i64,
+    /// Whether its message says that it reverts something.
+    pub(super) reverts: bool,
 }
 
 impl Judged<'_> {
@@ -111,6 +114,7 @@ impl Judged<'_> {
         let known = wrong.iter().any(|wrong| wrong.flaw == Flaw::Rollback);
         let report = self.judge(repo, self.config)?;
         wrong.extend(overrides(&report));
+        wrong.extend(self.waived_in_text(record));
         if !known {
             let about = |finding: &&Finding| {
                 let own = |p: &Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
@@ -145,6 +149,56 @@ impl Judged<'_> {
             wrong.extend(self.no_way_back(repo, record, &comparison.promotions())?);
         }
         Ok(wrong)
+    }
+
+    /// What the rules say of several records in one commit.
+    pub(super) fn together(
+        &self,
+        repo: &Repository,
+        (records, changes): (&[Claims], &[Planned]),
+        terms: Terms,
+    ) -> Result<Vec<Wrong>, Failure> {
+        let report = self.judge(repo, &terms.on(self.config))?;
+        let mut wrong = overrides(&report);
+        wrong.extend(records.iter().flat_map(|record| self.waived_in_text(record)));
+        for record in records {
+            let claimed: Vec<&Promotion> = changes
+                .iter()
+                .map(|planned| &planned.promotion)
+                .filter(|promotion| compare::is_claimed(std::slice::from_ref(record), promotion))
+                .collect();
+            let about = |finding: &&Finding| {
+                let own = claimed.iter().any(|promotion| is_about(finding, promotion));
+                own && !waives(records, finding.rule)
+            };
+            wrong.extend(gates(refused(&report).filter(about), record));
+        }
+        Ok(wrong)
+    }
+
+    /// Where git reads no trailers the rules do not see what is waived.
+    fn waived_in_text(&self, record: &Claims) -> Vec<Wrong> {
+        let granted = |waiver: &Waiver| {
+            self.config.overrides.iter().any(|grant| {
+                let mut environments = grant.environments.iter();
+                let here = grant.environments.is_empty()
+                    || environments.any(|name| name.as_str() == record.to);
+                let over = grant.until.as_ref().is_some_and(|until| self.seconds >= until.end);
+                grant.rule == waiver.rule && here && !over
+            })
+        };
+        let wrong = |waiver: &Waiver| {
+            let rule = waiver.rule;
+            let why = if waiver.reason.trim().is_empty() {
+                format!("the override of {rule} has no reason")
+            } else {
+                format!("the config does not let {rule} be overridden in {}", record.to)
+            };
+            Wrong::whole(Flaw::Override, &record.to, why)
+        };
+        let without = |waiver: &&Waiver| waiver.reason.trim().is_empty() || !granted(waiver);
+        let waivers = record.waivers.iter().filter(|_| record.in_text);
+        waivers.filter(without).map(wrong).collect()
     }
 
     /// Rules that were waived and must not be.
@@ -230,7 +284,7 @@ impl Judged<'_> {
         Ok(none.map(wrong).collect())
     }
 
-    fn timelines(
+    pub(super) fn timelines(
         &self,
         repo: &Repository,
         promotions: &[Promotion],
@@ -258,7 +312,7 @@ fn overrides(report: &CheckReport) -> Vec<Wrong> {
 }
 
 /// What refuses, of the rules that are asked again.
-fn refused(report: &CheckReport) -> impl Iterator<Item = &Finding> {
+pub(super) fn refused(report: &CheckReport) -> impl Iterator<Item = &Finding> {
     let sure = report.verdict != Verdict::Unverifiable;
     report.findings.iter().filter(move |finding| {
         sure && finding.outcome == Outcome::Fail && ASKED.contains(&finding.rule)
@@ -270,7 +324,7 @@ pub(super) fn refuses(report: &CheckReport, promotion: &Promotion) -> bool {
     refused(report).any(|finding| is_about(finding, promotion))
 }
 
-fn is_about(finding: &Finding, promotion: &Promotion) -> bool {
+pub(super) fn is_about(finding: &Finding, promotion: &Promotion) -> bool {
     let app = finding.app.as_ref();
     let environment = finding.environment.as_ref();
     (app.is_some() || environment.is_some())
@@ -279,7 +333,7 @@ fn is_about(finding: &Finding, promotion: &Promotion) -> bool {
 }
 
 /// Whether one of the records waives the rule.
-fn waives(records: &[Claims], rule: Rule) -> bool {
+pub(super) fn waives(records: &[Claims], rule: Rule) -> bool {
     records.iter().flat_map(|record| &record.waivers).any(|waiver| waiver.rule == rule)
 }
 

@@ -42,7 +42,7 @@ pub(super) fn short(pin: &Pin) -> String {
     }
 }
 
-fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
+pub(super) fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
     let app = promotion.app.to_string();
     claim.name == app || claim.name == format!("{app} {}", promotion.image)
 }
@@ -241,7 +241,7 @@ pub(super) fn unrecorded(promotion: &Promotion, lost: bool) -> Wrong {
 }
 
 /// Whether an environment gets the same version of the same image too.
-fn gets<'p>(
+pub(super) fn gets<'p>(
     promotions: impl IntoIterator<Item = &'p Promotion>,
     promotion: &Promotion,
     name: &EnvironmentName,
@@ -278,6 +278,11 @@ pub(super) fn is_together(config: &Config, moved: &Moved, promotion: &Promotion)
     together
         && promotion.from.iter().any(gets)
         && promotion.from.iter().all(|name| gets(name) || runs(name))
+}
+
+/// Whether a commit of it was reverted, as git writes that.
+pub(super) fn reverts(message: &str) -> bool {
+    message.contains("This reverts commit ")
 }
 
 /// Whether the subject is that of a promotion.

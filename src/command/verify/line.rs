@@ -4,7 +4,7 @@
 use crate::audit::{self, Claims};
 use crate::config::{AppPolicy, Config};
 use crate::git::{HistoryCommit, ObjectId, Repository};
-use crate::model::RepoPath;
+use crate::model::{Promotion, RepoPath};
 use crate::plan::Planned;
 use crate::report::{ConfigTurn, Flaw, VerifyReport, VerifyRow};
 
@@ -14,6 +14,8 @@ use super::arrivals::Arrivals;
 use super::commit::{self, Judged, Moved};
 use super::compare::{self, Comparison, Wrong};
 use super::configs::{Configs, Counting, Turn};
+use super::merge::Terms;
+use super::several;
 
 /// What is found while the commits are looked at.
 pub(super) struct Verifying<'a> {
@@ -46,7 +48,8 @@ impl<'a> Verifying<'a> {
         self.report.without_config += usize::from(older);
         let own = audit::claims(commit.message());
         let (id, seconds) = (commit.id, commit.seconds);
-        let judged = Judged { config: &config, parent, id, seconds };
+        let reverts = compare::reverts(commit.message());
+        let judged = Judged { config: &config, parent, id, seconds, reverts };
         let moved = if commit.changed.iter().any(is_manifest) {
             commit::moved(&self.repo, &config, (parent, id))?
         } else {
@@ -58,9 +61,7 @@ impl<'a> Verifying<'a> {
         let open = if carried.is_empty() {
             self.carrier(&judged, (&own, &moved.planned))?
         } else {
-            let records: Vec<Claims> = carried.into_iter().chain(own.clone()).collect();
-            let claimed = |planned: &&Planned| compare::is_claimed(&records, &planned.promotion);
-            moved.planned.iter().filter(|planned| !claimed(planned)).collect()
+            self.merge(&judged, (&own, &carried), &moved.planned)?
         };
         if !own.is_empty() || !moved.planned.is_empty() {
             self.signature(id, seconds, !own.is_empty())?;
@@ -99,18 +100,54 @@ impl<'a> Verifying<'a> {
         if self.repo.parents(id)?.len() < 2 {
             return Ok(records);
         }
+        let mut carriers = Vec::new();
         for merged in self.repo.only_in(parent, id)?.into_iter().filter(|other| *other != id) {
             let carrier = self.repo.carrier(merged)?;
             let claims = audit::claims(&carrier.message);
-            let (false, Some(before)) = (claims.is_empty(), carrier.parent) else { continue };
-            let changes = commit::moved(&self.repo, config, (before, merged))?.planned;
-            let seconds = carrier.seconds;
-            let judged = Judged { config, parent: before, id: merged, seconds };
+            if !claims.is_empty() {
+                carriers.push((carrier, claims));
+            }
+        }
+        // What a merge among them repeats is held against where it was made.
+        carriers.sort_by_key(|(carrier, _)| carrier.parents > 1);
+        for (carrier, claims) in carriers {
+            let claims: Vec<Claims> = if carrier.parents > 1 {
+                claims.into_iter().filter(|own| !several::is_copy(own, &records)).collect()
+            } else {
+                claims
+            };
+            let (false, Some(parent)) = (claims.is_empty(), carrier.parent) else { continue };
+            let (id, seconds) = (carrier.id, carrier.seconds);
+            let changes = commit::moved(&self.repo, config, (parent, id))?.planned;
+            let reverts = compare::reverts(&carrier.message);
+            let judged = Judged { config, parent, id, seconds, reverts };
             self.carrier(&judged, (&claims, &changes))?;
-            self.signature(merged, seconds, true)?;
+            self.signature(id, seconds, true)?;
             records.extend(claims);
         }
         Ok(records)
+    }
+
+    /// A merge of commits with records: what its own message adds to these is
+    /// held against what it changes, and the rules are asked about what it
+    /// brings to the line. Gives the changes that no record speaks of.
+    fn merge<'c>(
+        &mut self,
+        judged: &Judged<'_>,
+        (own, carried): (&[Claims], &[Claims]),
+        changes: &'c [Planned],
+    ) -> Result<Vec<&'c Planned>, Failure> {
+        let own: Vec<Claims> =
+            own.iter().filter(|own| !several::is_copy(own, carried)).cloned().collect();
+        let open = self.carrier(judged, (&own, changes))?;
+        let claimed = |promotion: &Promotion| compare::is_claimed(carried, promotion);
+        if changes.iter().any(|planned| claimed(&planned.promotion)) {
+            self.asked += 1;
+            let terms = if self.args.strict { Terms::Exact } else { Terms::Stepwise };
+            let wrong = judged.brought(&self.repo, (carried, changes), terms)?;
+            self.push((judged.id, judged.seconds), wrong);
+        }
+        Ok(open.into_iter().filter(|planned| !claimed(&planned.promotion)).collect())
     }
 
     /// A commit that carries records; gives the changes that none speaks of.
@@ -128,10 +165,8 @@ impl<'a> Verifying<'a> {
             self.push((judged.id, judged.seconds), vec![wrong]);
         }
         let [record] = records else {
-            // Several, squashed into one: what comes out is what counts.
             if !records.is_empty() {
-                let wrong = judged.waivers(&self.repo)?;
-                self.push((judged.id, judged.seconds), wrong);
+                self.several(judged, (records, changes))?;
             }
             let open = |planned: &&Planned| !compare::is_claimed(records, &planned.promotion);
             return Ok(changes.iter().filter(open).collect());
@@ -143,6 +178,33 @@ impl<'a> Verifying<'a> {
         self.push((judged.id, judged.seconds), all);
         let open = changes.iter().enumerate().filter(|(index, _)| !comparison.explains(*index));
         Ok(open.map(|(_, planned)| planned).collect())
+    }
+
+    /// Several records, squashed into one commit: what comes out of all of them
+    /// is what counts, and the rules are asked about that.
+    fn several(
+        &mut self,
+        judged: &Judged<'_>,
+        (records, changes): (&[Claims], &[Planned]),
+    ) -> Result<(), Failure> {
+        let strict = self.args.strict;
+        let mut wrong = Vec::new();
+        if strict || !judged.reverts {
+            wrong.extend(several::unmatched(records, changes));
+        }
+        for record in records {
+            let comparison = Comparison::of(record, changes);
+            // What another record takes further has an id that only the commits
+            // between could prove.
+            if comparison.wrong.is_empty() {
+                wrong.extend(judged.alone(&self.repo, record, &comparison)?);
+                wrong.extend(self.rewritten(judged, record, &comparison)?);
+            }
+        }
+        let terms = if strict { Terms::Exact } else { Terms::Once };
+        wrong.extend(judged.together(&self.repo, (records, changes), terms)?);
+        self.push((judged.id, judged.seconds), wrong);
+        Ok(())
     }
 
     /// Counts a record whose commit a squash or a rebase left behind.

@@ -6,6 +6,8 @@ mod commit;
 mod compare;
 mod configs;
 mod line;
+mod merge;
+mod several;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ use line::Verifying;
 /// Every version change of the range's first-parent commits is read from the
 /// trees again and held against the record that the commit, or those that it
 /// merges, carries. Commits from before the config was there are not looked at.
+/// The rules are asked again about what records claim, and about what a merge
+/// brings.
 ///
 /// Exit code 1 where something is wrong.
 #[derive(Debug, Clone, Default, Args)]
@@ -38,7 +42,7 @@ pub struct VerifyArgs {
     /// record in environments that have none before them, of new apps, or that
     /// may come together; records in the text of a squash, or judged on a commit
     /// that a squash or a rebase left behind; changes of the config that let more
-    /// through)
+    /// through), and merges and squashes that the rules refuse by now
     #[arg(long)]
     strict: bool,
     /// Take it for wrong too where a record is not signed, or its signature cannot
