@@ -57,11 +57,11 @@ impl<'a> Verifying<'a> {
         };
         self.report.changes += moved.planned.len();
         self.report.unrecorded -= self.arrivals.seen(&moved.before, id);
-        let carried = self.merged(&config, (parent, id))?;
+        let (carried, told) = self.merged(&config, (parent, id))?;
         let open = if carried.is_empty() {
             self.carrier(&judged, (&own, &moved.planned))?
         } else {
-            self.merge(&judged, (&own, &carried), &moved.planned)?
+            self.merge(&judged, (&own, &carried, told), &moved.planned)?
         };
         if !own.is_empty() || !moved.planned.is_empty() {
             self.signature(id, seconds, !own.is_empty())?;
@@ -90,16 +90,18 @@ impl<'a> Verifying<'a> {
     }
 
     /// The records of the commits that a merge brings, each of which is held
-    /// against its own commit.
+    /// against its own commit; and whether there is one alone that is the whole
+    /// merge, on the same parent: what the rules say of it is told then.
     fn merged(
         &mut self,
         config: &Config,
         (parent, id): (ObjectId, ObjectId),
-    ) -> Result<Vec<Claims>, Failure> {
+    ) -> Result<(Vec<Claims>, bool), Failure> {
         let mut records: Vec<Claims> = Vec::new();
         if self.repo.parents(id)?.len() < 2 {
-            return Ok(records);
+            return Ok((records, false));
         }
+        let (base, tree, mut told) = (parent, self.repo.tree_of(id)?, false);
         let mut carriers = Vec::new();
         for merged in self.repo.only_in(parent, id)?.into_iter().filter(|other| *other != id) {
             let carrier = self.repo.carrier(merged)?;
@@ -108,6 +110,7 @@ impl<'a> Verifying<'a> {
                 carriers.push((carrier, claims));
             }
         }
+        let alone = carriers.len() == 1;
         // What a merge among them repeats is held against where it was made.
         carriers.sort_by_key(|(carrier, _)| carrier.parents > 1);
         for (carrier, claims) in carriers {
@@ -123,9 +126,10 @@ impl<'a> Verifying<'a> {
             let judged = Judged { config, parent, id, seconds, reverts };
             self.carrier(&judged, (&claims, &changes))?;
             self.signature(id, seconds, true)?;
+            told = alone && parent == base && self.repo.tree_of(id)? == tree;
             records.extend(claims);
         }
-        Ok(records)
+        Ok((records, told))
     }
 
     /// A merge of commits with records: what its own message adds to these is
@@ -134,14 +138,14 @@ impl<'a> Verifying<'a> {
     fn merge<'c>(
         &mut self,
         judged: &Judged<'_>,
-        (own, carried): (&[Claims], &[Claims]),
+        (own, carried, told): (&[Claims], &[Claims], bool),
         changes: &'c [Planned],
     ) -> Result<Vec<&'c Planned>, Failure> {
         let own: Vec<Claims> =
             own.iter().filter(|own| !several::is_copy(own, carried)).cloned().collect();
         let open = self.carrier(judged, (&own, changes))?;
         let claimed = |promotion: &Promotion| compare::is_claimed(carried, promotion);
-        if changes.iter().any(|planned| claimed(&planned.promotion)) {
+        if !told && changes.iter().any(|planned| claimed(&planned.promotion)) {
             self.asked += 1;
             let terms = if self.args.strict { Terms::Exact } else { Terms::Stepwise };
             let wrong = judged.brought(&self.repo, (carried, changes), terms)?;
