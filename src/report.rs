@@ -20,7 +20,7 @@ pub use past::{
 pub use registry::{
     CopyRow, CopyState, ImageFacts, ImageRow, RegistryCheckReport, RegistryCopyReport,
 };
-pub use verify::{Flaw, Signatures, VerifyReport, VerifyRow};
+pub use verify::{ConfigTurn, Flaw, Signatures, VerifyReport, VerifyRow};
 
 use std::collections::BTreeMap;
 

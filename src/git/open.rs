@@ -255,7 +255,7 @@ impl Repository {
     }
 
     /// The tree of a commit (or of a tag of one, or the tree itself).
-    pub(super) fn tree_of(&self, id: ObjectId) -> Result<ObjectId, GitError> {
+    pub fn tree_of(&self, id: ObjectId) -> Result<ObjectId, GitError> {
         if id.is_empty_tree() {
             return Ok(id);
         }

@@ -48,7 +48,7 @@ pub use registry::{
 pub use status::{plain_status_table, status, status_value, wide_status};
 pub use table::{Table, edit_table, promotion_table};
 pub use text::{ago, clean, day, inert, wrap};
-pub use verify::{verify, verify_table, verify_value};
+pub use verify::{verify, verify_counts, verify_table, verify_value};
 pub use versions::{versions, versions_table, versions_value};
 pub use wait::{wait_table, wait_value, waited};
 pub use why::{why, why_table, why_value};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gate::short_id;
-use crate::report::{Signatures, VerifyReport, VerifyRow};
+use crate::report::{ConfigTurn, Signatures, VerifyReport, VerifyRow};
 
 use super::json::{API_VERSION, word};
 use super::paint::Paint;
@@ -29,6 +29,9 @@ pub(super) struct WireVerify {
     commits: usize,
     /// How many lie before the config was there.
     before_config: usize,
+    /// How many come behind a commit whose config is gone or cannot be read, and
+    /// were looked at by the last one that could.
+    without_config: usize,
     /// How many versions changed.
     changes: usize,
     /// How many records there are.
@@ -40,10 +43,29 @@ pub(super) struct WireVerify {
     rewritten: usize,
     /// Changes without a record into environments that have none before.
     unrecorded: usize,
+    /// Changes without a record that came together with the environments before,
+    /// as the config lets them.
+    together: usize,
+    /// Changes without a record of apps whose `policy` is `off`.
+    policy_off: usize,
+    /// The commits since which the config lets more through, or other places are
+    /// looked at, newest first.
+    config_changes: Vec<WireTurn>,
     /// The signatures of the commits with versions or records.
     signatures: WireSignatures,
     /// What is wrong, newest first.
     findings: Vec<WireWrong>,
+}
+
+/// A commit since which the config lets more through.
+#[derive(Serialize, JsonSchema)]
+struct WireTurn {
+    /// The full id of the commit.
+    commit: String,
+    /// Its time, RFC 3339.
+    time: String,
+    /// What is other now, in words.
+    changes: Vec<String>,
 }
 
 /// How many signatures are what.
@@ -67,7 +89,7 @@ struct WireWrong {
     /// Its time, RFC 3339.
     time: String,
     /// One of `unexplained lost app version previous environment digest source id
-    /// override rollback gate signature`.
+    /// override rollback gate signature config`.
     finding: &'static str,
     /// The app, where it is about one.
     app: Option<String>,
@@ -88,17 +110,26 @@ pub fn verify_value(report: &VerifyReport) -> Value {
         environment: row.environment.as_ref().map(ToString::to_string),
         message: row.message.clone(),
     };
+    let turn = |turn: &ConfigTurn| WireTurn {
+        commit: turn.commit.clone(),
+        time: day(turn.time),
+        changes: turn.changes.clone(),
+    };
     word(&WireVerify {
         api_version: API_VERSION,
         kind: "Verify",
         range: report.range.clone(),
         commits: report.commits,
         before_config: report.before_config,
+        without_config: report.without_config,
         changes: report.changes,
         records: report.records,
         in_text: report.in_text,
         rewritten: report.rewritten,
         unrecorded: report.unrecorded,
+        together: report.together,
+        policy_off: report.policy_off,
+        config_changes: report.config_turns.iter().map(turn).collect(),
         signatures: WireSignatures { good, unchecked, none, bad },
         findings: report.rows.iter().map(row).collect(),
     })
@@ -131,7 +162,7 @@ pub fn verify(report: &VerifyReport, paint: Paint, verbose: bool) -> String {
     if report.rows.len() > most {
         let _ = writeln!(text, "and {} more (-v)", report.rows.len() - most);
     }
-    text.push_str(&summary(report));
+    text.push_str(&verify_counts(report));
     inert(&text)
 }
 
@@ -139,7 +170,8 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn summary(report: &VerifyReport) -> String {
+/// How much was looked at and what was passed over, one line each.
+pub fn verify_counts(report: &VerifyReport) -> String {
     let found = match report.rows.len() {
         0 => "nothing is wrong".to_owned(),
         many => format!("{} wrong", counted(many, "thing")),
@@ -158,12 +190,32 @@ fn summary(report: &VerifyReport) -> String {
     if good + bad + unchecked > 0 {
         let _ = writeln!(text, "signatures: {}", signed.join(", "));
     }
-    for (count, noun, what) in [
+    for (count, noun, what) in passed_over(report) {
+        if count > 0 {
+            let _ = writeln!(text, "{}: {what}", counted(count, noun));
+        }
+    }
+    for ConfigTurn { commit, time, changes } in &report.config_turns {
+        let changes = clean(&changes.join("; "));
+        let _ = writeln!(text, "  {}  {}  {changes}", short_id(commit), minute(*time));
+    }
+    text
+}
+
+/// What was looked at otherwise, or not at all: how many, of what, and why.
+fn passed_over(report: &VerifyReport) -> [(usize, &'static str, &'static str); 8] {
+    [
         (
             report.unrecorded,
             "version",
             "no record, of new apps or into environments that have none before them (--strict)",
         ),
+        (
+            report.together,
+            "version",
+            "no record, together with the environments before, as the config lets it (--strict)",
+        ),
+        (report.policy_off, "version", "no record, of apps whose `policy` is `off`"),
         (
             report.in_text,
             "record",
@@ -175,12 +227,17 @@ fn summary(report: &VerifyReport) -> String {
             "judged on a commit that a squash or a rebase left behind (--strict)",
         ),
         (report.before_config, "commit", "before the config was there, not looked at"),
-    ] {
-        if count > 0 {
-            let _ = writeln!(text, "{}: {what}", counted(count, noun));
-        }
-    }
-    text
+        (
+            report.without_config,
+            "commit",
+            "without a config that can be read, looked at by the last one before",
+        ),
+        (
+            report.config_turns.len(),
+            "commit",
+            "the config lets more through, or looks elsewhere (--strict)",
+        ),
+    ]
 }
 
 /// The findings as rows and columns.

@@ -34,7 +34,9 @@ pub(super) fn config_change(sides: &Sides<'_>) -> Result<Option<ConfigChange>, S
     }))
 }
 
-fn loosened(old: &Config, new: &Config) -> Vec<String> {
+/// What a config allows that another one does not, or where it looks elsewhere,
+/// in words.
+pub fn loosened(old: &Config, new: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for environment in old.pipeline.environments() {
         match new.environment(environment.name.as_str()) {

@@ -31,6 +31,7 @@ mod unit;
 mod versions;
 
 pub use lifecycle::names_image;
+pub use loosened::loosened;
 pub use past::Ran;
 pub use standing::standing;
 pub use versions::Moved;

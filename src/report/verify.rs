@@ -32,6 +32,8 @@ pub enum Flaw {
     Gate,
     /// The signature is not what it should be.
     Signature,
+    /// The config is gone, or cannot be read any more.
+    Config,
 }
 
 impl Flaw {
@@ -51,6 +53,7 @@ impl Flaw {
             Self::Rollback => "rollback",
             Self::Gate => "gate",
             Self::Signature => "signature",
+            Self::Config => "config",
         }
     }
 }
@@ -70,6 +73,18 @@ pub struct VerifyRow {
     pub environment: Option<EnvironmentName>,
     /// What the record says, and what is.
     pub message: String,
+}
+
+/// A commit that changes the config so that more is let through, or other places
+/// are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigTurn {
+    /// The full id of the commit.
+    pub commit: String,
+    /// Its time, seconds since the epoch.
+    pub time: i64,
+    /// What is other now, in words.
+    pub changes: Vec<String>,
 }
 
 /// How many signatures are what.
@@ -94,6 +109,9 @@ pub struct VerifyReport {
     pub commits: usize,
     /// How many of them lie before the config was there, and were not.
     pub before_config: usize,
+    /// How many come behind a commit whose config is gone or cannot be read, and
+    /// were looked at by the last one that could.
+    pub without_config: usize,
     /// How many versions changed.
     pub changes: usize,
     /// How many records there are.
@@ -106,6 +124,13 @@ pub struct VerifyReport {
     /// Changes without a record that are none of its business: into an
     /// environment that has none before it.
     pub unrecorded: usize,
+    /// Changes without a record that came together with the environments before,
+    /// as the config lets them.
+    pub together: usize,
+    /// Changes without a record of apps that are not judged (`policy = "off"`).
+    pub policy_off: usize,
+    /// The commits since which the config lets more through, newest first.
+    pub config_turns: Vec<ConfigTurn>,
     /// The signatures of the commits with versions or records.
     pub signatures: Signatures,
     /// What is wrong, newest first.

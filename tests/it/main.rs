@@ -207,8 +207,11 @@ mod unnamed;
 mod untouched;
 #[cfg(test)]
 mod verify;
+mod verify_config;
 #[cfg(test)]
 mod verify_gpg;
+mod verify_lines;
+mod verify_unrecorded;
 #[cfg(test)]
 mod watch;
 #[cfg(test)]

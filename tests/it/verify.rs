@@ -22,7 +22,7 @@ pub(crate) fn does(sandbox: &Sandbox, args: &[&str]) {
 
 /// Findings as `commit finding`, with the commit counted back from HEAD.
 #[track_caller]
-fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
+pub(crate) fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
     let output = run(sandbox, &[&["verify", "-o", "json"], args].concat()).output();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     let document: Value = serde_json::from_slice(&output.stdout).expect(&error);
@@ -39,7 +39,7 @@ fn findings(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
 }
 
 /// The newest commit again with another message.
-fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
+pub(crate) fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
     let message = sandbox.git(["log", "-1", "--format=%B"]);
     let changed = change(message.trim_end());
     assert_ne!(changed, message.trim_end(), "nothing was forged");
@@ -55,7 +55,7 @@ fn reword(sandbox: &Sandbox, change: &dyn Fn(&str) -> String) {
     ]);
 }
 
-fn without_record(message: &str) -> String {
+pub(crate) fn without_record(message: &str) -> String {
     let lines = message.lines().filter(|line| !line.starts_with("Promote-"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -92,7 +92,7 @@ fn honest() -> Sandbox {
 }
 
 /// `web` in an environment with more than a tag.
-fn pin(sandbox: &Sandbox, env: &str, tag: &str) {
+pub(crate) fn pin(sandbox: &Sandbox, env: &str, tag: &str) {
     let text = overlay("registry.example/acme/web", tag);
     save(sandbox, &format!("web in {env}"), &[(&at("web", env), &text)]);
 }
@@ -323,6 +323,42 @@ fn what_is_found_is_shown() {
     assert!(tsv.starts_with("commit\ttime\tfinding\tapp\tenvironment\tmessage\n"), "{tsv}");
     assert!(tsv.contains(&format!("\n{}\t2023-11-14T22:13:20Z\t", sandbox.head())), "{tsv}");
     assert_eq!(run(&sandbox, &["verify", "-o", "ndjson"]).stdout(1).lines().count(), 2);
+}
+
+#[test]
+fn what_has_findings_alone_says_the_counts_beside_them() {
+    let sandbox = line();
+    for format in ["tsv", "markdown", "ndjson", "name"] {
+        let output = run(&sandbox, &["verify", "-o", format]).output();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("HEAD: 2 commits, 7 version changes, 0 records"), "{format} {told}");
+        assert!(told.contains("7 versions: no record"), "{format} {told}");
+    }
+    let output = run(&sandbox, &["verify", "-o", "json"]).output();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "the document has them");
+}
+
+#[test]
+fn a_range_without_a_commit_is_no_pass() {
+    let sandbox = line();
+    let text = run(&sandbox, &["verify", "HEAD..HEAD~2"]).text();
+    assert_snapshot!(text, @"
+    exit 5
+    --- stderr
+    error: HEAD..HEAD~2 holds no commit: its end is part of the history of its beginning
+    hint: git promote verify HEAD~2..HEAD
+    ");
+    let text = run(&sandbox, &["verify", "main..main"]).text();
+    assert_snapshot!(text, @"
+    exit 0
+    --- stdout
+    main..main: 0 commits, 0 version changes, 0 records: nothing is wrong
+    --- stderr
+    warning: main..main holds no commit: nothing was verified
+    ");
+    let text = run(&sandbox, &["verify", "HEAD~2"]).text();
+    assert!(text.starts_with("exit 0") && text.contains("holds no commit"), "{text}");
+    assert_eq!(run(&sandbox, &["verify", "HEAD~1.."]).code(), 0);
 }
 
 #[test]

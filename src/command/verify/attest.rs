@@ -10,7 +10,8 @@ use crate::output;
 
 use super::super::{Answer, Context, Exit, Failure, Remark, Workspace};
 use super::compare::Comparison;
-use super::{VerifyArgs, Verifying, commit, revision};
+use super::line::Verifying;
+use super::{VerifyArgs, commit, revision};
 
 /// The type of the statement (in-toto attestation framework 1.0).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -38,11 +39,13 @@ pub(super) fn run(
         .hint("git log --grep=Promote-Id --format=%h"));
     };
     let mut verifying = Verifying::new(workspace, args, name);
-    let config = verifying.config_at(parent)?.ok_or_else(|| {
+    let counting = verifying.configs.at(repo, parent)?.ok_or_else(|| {
         Failure::not_found(format!("there is no config before {short} to verify it by"))
     })?;
-    let changes = commit::changes(repo, &config, (parent, id))?;
-    let judged = commit::Judged { config: &config, parent, id, seconds: carrier.seconds };
+    let config = counting.config;
+    let changes = commit::moved(repo, &config, (parent, id))?.planned;
+    let seconds = carrier.seconds;
+    let judged = commit::Judged { config: &config, parent, id, seconds, reverts: false };
     let open = verifying.carrier(&judged, (&records, &changes))?.len();
     verifying.signature(id, carrier.seconds, true)?;
     let wrong: Vec<String> = verifying

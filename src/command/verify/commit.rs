@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{Claims, Waiver};
 use crate::config::Config;
-use crate::discover::CellKey;
+use crate::discover::{CellKey, Inventory};
 use crate::gate;
 use crate::git::{self, Change, ObjectId, Repository, Signature};
 use crate::history::Timeline;
@@ -17,7 +17,8 @@ use crate::report::{CheckReport, Flaw, Signatures, Verdict};
 use super::super::Failure;
 use super::super::check::judge::{self, Options};
 use super::super::evidence::{Ground, Reach, timelines};
-use super::compare::{Comparison, Wrong};
+use super::compare::{self, Comparison, Wrong};
+use super::merge::Terms;
 
 /// The rules that a promotion asks and that are asked again.
 const ASKED: [Rule; 5] = [Rule::GP001, Rule::GP003, Rule::GP004, Rule::GP005, Rule::GP011];
@@ -26,15 +27,24 @@ const ASKED: [Rule; 5] = [Rule::GP001, Rule::GP003, Rule::GP004, Rule::GP005, Ru
 /// further back is it looked for.
 const FAR: usize = 1_000;
 
+/// What moves between two commits.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// The versions that change.
+    pub(super) planned: Vec<Planned>,
+    /// What was there before, of the apps concerned.
+    pub(super) before: Inventory,
+}
+
 /// The versions that change between two commits.
-pub(super) fn changes(
+pub(super) fn moved(
     repo: &Repository,
     config: &Config,
     (parent, id): (ObjectId, ObjectId),
-) -> Result<Vec<Planned>, Failure> {
+) -> Result<Moved, Failure> {
     let change = git::moved(repo, parent, id)?;
-    let proof = prove(config, &change)?;
-    Ok(plan::between(config, &proof.before, &proof.after))
+    let Proof { before, after, .. } = prove(config, &change)?;
+    Ok(Moved { planned: plan::between(config, &before, &after), before })
 }
 
 fn prove(config: &Config, change: &Change) -> Result<Proof, Failure> {
@@ -83,6 +93,8 @@ pub(super) struct Judged<'a> {
     pub(super) parent: ObjectId,
     pub(super) id: ObjectId,
     pub(super) seconds: i64,
+    /// Whether its message says that it reverts something.
+    pub(super) reverts: bool,
 }
 
 impl Judged<'_> {
@@ -98,6 +110,30 @@ impl Judged<'_> {
             return self.waivers(repo);
         }
         let promotions = comparison.promotions();
+        let mut wrong = self.alone(repo, record, comparison)?;
+        let known = wrong.iter().any(|wrong| wrong.flaw == Flaw::Rollback);
+        let report = self.judge(repo, self.config)?;
+        wrong.extend(overrides(&report));
+        wrong.extend(self.waived_in_text(record));
+        if !known {
+            let about = |finding: &&Finding| {
+                let own = |p: &Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
+                let records = std::slice::from_ref(record);
+                promotions.iter().any(own) && !waives(records, finding.rule)
+            };
+            wrong.extend(gates(refused(&report).filter(about), record));
+        }
+        Ok(wrong)
+    }
+
+    /// What is wrong with a record whatever the rules say: where it comes from,
+    /// its id, and whether it goes back as it says.
+    pub(super) fn alone(
+        &self,
+        repo: &Repository,
+        record: &Claims,
+        comparison: &Comparison<'_>,
+    ) -> Result<Vec<Wrong>, Failure> {
         let mut wrong: Vec<Wrong> = comparison.sources().into_iter().collect();
         if wrong.is_empty() && !self.is_rewritten(repo, record, comparison)? {
             wrong.extend(self.base(repo, record)?);
@@ -110,26 +146,71 @@ impl Judged<'_> {
             }
         }
         if record.rollback {
-            wrong.extend(self.no_way_back(repo, record, &promotions)?);
-        }
-        let known = wrong.iter().any(|wrong| wrong.flaw == Flaw::Rollback);
-        let report = self.judge(repo)?;
-        wrong.extend(overrides(&report));
-        if !known {
-            wrong.extend(gates(&report, record, &promotions));
+            wrong.extend(self.no_way_back(repo, record, &comparison.promotions())?);
         }
         Ok(wrong)
     }
 
-    /// Rules that were waived and must not be.
-    pub(super) fn waivers(&self, repo: &Repository) -> Result<Vec<Wrong>, Failure> {
-        Ok(overrides(&self.judge(repo)?))
+    /// What the rules say of several records in one commit.
+    pub(super) fn together(
+        &self,
+        repo: &Repository,
+        (records, changes): (&[Claims], &[Planned]),
+        terms: Terms,
+    ) -> Result<Vec<Wrong>, Failure> {
+        let report = self.judge(repo, &terms.on(self.config))?;
+        let mut wrong = overrides(&report);
+        wrong.extend(records.iter().flat_map(|record| self.waived_in_text(record)));
+        for record in records {
+            let claimed: Vec<&Promotion> = changes
+                .iter()
+                .map(|planned| &planned.promotion)
+                .filter(|promotion| compare::is_claimed(std::slice::from_ref(record), promotion))
+                .collect();
+            let about = |finding: &&Finding| {
+                let own = claimed.iter().any(|promotion| is_about(finding, promotion));
+                own && !waives(records, finding.rule)
+            };
+            wrong.extend(gates(refused(&report).filter(about), record));
+        }
+        Ok(wrong)
     }
 
-    fn judge(&self, repo: &Repository) -> Result<CheckReport, Failure> {
+    /// Where git reads no trailers the rules do not see what is waived.
+    fn waived_in_text(&self, record: &Claims) -> Vec<Wrong> {
+        let granted = |waiver: &Waiver| {
+            self.config.overrides.iter().any(|grant| {
+                let mut environments = grant.environments.iter();
+                let here = grant.environments.is_empty()
+                    || environments.any(|name| name.as_str() == record.to);
+                let over = grant.until.as_ref().is_some_and(|until| self.seconds >= until.end);
+                grant.rule == waiver.rule && here && !over
+            })
+        };
+        let wrong = |waiver: &Waiver| {
+            let rule = waiver.rule;
+            let why = if waiver.reason.trim().is_empty() {
+                format!("the override of {rule} has no reason")
+            } else {
+                format!("the config does not let {rule} be overridden in {}", record.to)
+            };
+            Wrong::whole(Flaw::Override, &record.to, why)
+        };
+        let without = |waiver: &&Waiver| waiver.reason.trim().is_empty() || !granted(waiver);
+        let waivers = record.waivers.iter().filter(|_| record.in_text);
+        waivers.filter(without).map(wrong).collect()
+    }
+
+    /// Rules that were waived and must not be.
+    pub(super) fn waivers(&self, repo: &Repository) -> Result<Vec<Wrong>, Failure> {
+        Ok(overrides(&self.judge(repo, self.config)?))
+    }
+
+    /// The rules of today, asked at the time of the commit.
+    pub(super) fn judge(&self, repo: &Repository, config: &Config) -> Result<CheckReport, Failure> {
         let change = git::moved(repo, self.parent, self.id)?;
         let options = Options { adopt: false, now: self.seconds, online: false };
-        judge::judge_by(repo, &change, (options, Some(self.config)))
+        judge::judge_by(repo, &change, (options, Some(config)))
     }
 
     /// Whether the commit that it was judged on is not in the history, and its
@@ -203,7 +284,7 @@ impl Judged<'_> {
         Ok(none.map(wrong).collect())
     }
 
-    fn timelines(
+    pub(super) fn timelines(
         &self,
         repo: &Repository,
         promotions: &[Promotion],
@@ -230,20 +311,38 @@ fn overrides(report: &CheckReport) -> Vec<Wrong> {
     refused.map(wrong).collect()
 }
 
+/// What refuses, of the rules that are asked again.
+pub(super) fn refused(report: &CheckReport) -> impl Iterator<Item = &Finding> {
+    let sure = report.verdict != Verdict::Unverifiable;
+    report.findings.iter().filter(move |finding| {
+        sure && finding.outcome == Outcome::Fail && ASKED.contains(&finding.rule)
+    })
+}
+
+/// Whether a rule refuses the promotion.
+pub(super) fn refuses(report: &CheckReport, promotion: &Promotion) -> bool {
+    refused(report).any(|finding| is_about(finding, promotion))
+}
+
+pub(super) fn is_about(finding: &Finding, promotion: &Promotion) -> bool {
+    let app = finding.app.as_ref();
+    let environment = finding.environment.as_ref();
+    (app.is_some() || environment.is_some())
+        && app.is_none_or(|app| *app == promotion.app)
+        && environment.is_none_or(|name| *name == promotion.to)
+}
+
+/// Whether one of the records waives the rule.
+pub(super) fn waives(records: &[Claims], rule: Rule) -> bool {
+    records.iter().flat_map(|record| &record.waivers).any(|waiver| waiver.rule == rule)
+}
+
 /// Rules that the record says have passed, or nothing of, and that refuse.
-fn gates(report: &CheckReport, record: &Claims, promotions: &[Promotion]) -> Vec<Wrong> {
-    if report.verdict == Verdict::Unverifiable {
-        return Vec::new();
-    }
-    let waived = |rule: Rule| record.waivers.iter().any(|waiver| waiver.rule == rule);
-    let refused = report.findings.iter().filter(|finding| {
-        finding.outcome == Outcome::Fail && ASKED.contains(&finding.rule) && !waived(finding.rule)
-    });
+fn gates<'f>(
+    refused: impl Iterator<Item = &'f Finding>,
+    record: &'f Claims,
+) -> impl Iterator<Item = Wrong> {
     let mut told = BTreeSet::new();
-    let about = |finding: &&Finding| {
-        let own = |p: &Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
-        promotions.iter().any(own)
-    };
     let wrong = |finding: &Finding| {
         let rule = finding.rule.to_string();
         let claimed = record.gates.iter().find(|(name, _)| *name == rule);
@@ -258,6 +357,6 @@ fn gates(report: &CheckReport, record: &Claims, promotions: &[Promotion]) -> Vec
             message: format!("the record {says}, and it refuses: {}", finding.message),
         }
     };
-    let fresh = |finding: &&Finding| told.insert((finding.rule, finding.app.clone()));
-    refused.filter(about).filter(fresh).map(wrong).collect()
+    let fresh = move |finding: &&Finding| told.insert((finding.rule, finding.app.clone()));
+    refused.filter(fresh).map(wrong)
 }

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::audit::{ClaimedApp, Claims, Record};
-use crate::config::{AppPolicy, Config};
+use crate::config::Config;
+use crate::discover::{Cell, CellKey};
+use crate::gate;
 use crate::model::{AppId, EnvironmentName, Pin, Promotion};
 use crate::plan::Planned;
 use crate::report::Flaw;
+
+use super::commit::Moved;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone)]
@@ -38,7 +42,7 @@ pub(super) fn short(pin: &Pin) -> String {
     }
 }
 
-fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
+pub(super) fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
     let app = promotion.app.to_string();
     claim.name == app || claim.name == format!("{app} {}", promotion.image)
 }
@@ -222,11 +226,31 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether a change without a record is worth a word: not of an app that is not
-/// judged, and into a first environment only where that is asked for.
-pub(super) fn counts(config: &Config, promotion: &Promotion, strict: bool) -> bool {
-    let off = config.app_policy(&promotion.app) == AppPolicy::Off;
-    !off && (strict || !promotion.from.is_empty())
+/// What is said of a change without a record; `lost` where the subject is that
+/// of a promotion.
+pub(super) fn unrecorded(promotion: &Promotion, lost: bool) -> Wrong {
+    let (old, new) = (&promotion.previous, &promotion.version);
+    let moved = if old.is_empty() { format!("{new}") } else { format!("{old} -> {new}") };
+    if !lost {
+        return Wrong::of(Flaw::Unexplained, promotion, format!("{moved} has no record"));
+    }
+    let message = format!(
+        "{moved}: the subject says a promotion, and its record is gone (a squash or a rewrite?)"
+    );
+    Wrong::of(Flaw::Lost, promotion, message)
+}
+
+/// Whether an environment gets the same version of the same image too.
+pub(super) fn gets<'p>(
+    promotions: impl IntoIterator<Item = &'p Promotion>,
+    promotion: &Promotion,
+    name: &EnvironmentName,
+) -> bool {
+    promotions.into_iter().any(|other| other.to == *name && is_same(other, promotion))
+}
+
+fn is_same(one: &Promotion, other: &Promotion) -> bool {
+    (&one.app, &one.image, &one.version) == (&other.app, &other.image, &other.version)
 }
 
 /// Whether the app is new, and arrives in the environments before with the same
@@ -234,14 +258,31 @@ pub(super) fn counts(config: &Config, promotion: &Promotion, strict: bool) -> bo
 pub(super) fn is_fresh(changes: &[Planned], promotion: &Promotion) -> bool {
     let arrives = |name: &EnvironmentName| {
         let mut others = changes.iter().map(|planned| &planned.promotion);
-        let same = |other: &Promotion| {
-            (&other.app, &other.image, &other.version)
-                == (&promotion.app, &promotion.image, &promotion.version)
-        };
-        let found = others.find(|other| other.to == *name && same(other));
+        let found = others.find(|other| other.to == *name && is_same(other, promotion));
         found.is_some_and(|other| is_fresh(changes, other))
     };
     promotion.previous.is_empty() && promotion.from.iter().all(arrives)
+}
+
+/// Whether the config lets the version come together with the environments
+/// before, and it does: no command makes such a change, so none has a record.
+pub(super) fn is_together(config: &Config, moved: &Moved, promotion: &Promotion) -> bool {
+    let wanted = gate::tag_or_digest(&promotion.version);
+    let all = || moved.planned.iter().map(|planned| &planned.promotion);
+    let gets = |name: &EnvironmentName| gets(all(), promotion, name);
+    let runs = |name: &EnvironmentName| {
+        let cell = moved.before.cells.get(&CellKey::of(promotion, name));
+        cell.and_then(Cell::pin).is_some_and(|pin| pin.carries(&wanted))
+    };
+    let together = config.environment(promotion.to.as_str()).is_some_and(|to| to.together);
+    together
+        && promotion.from.iter().any(gets)
+        && promotion.from.iter().all(|name| gets(name) || runs(name))
+}
+
+/// Whether a commit of it was reverted, as git writes that.
+pub(super) fn reverts(message: &str) -> bool {
+    message.contains("This reverts commit ")
 }
 
 /// Whether the subject is that of a promotion.

@@ -1,0 +1,122 @@
+//! What a merge brings to the line, and how strictly the rules are asked of what
+//! others judged before.
+
+use crate::audit::Claims;
+use crate::config::Config;
+use crate::discover::CellKey;
+use crate::gate;
+use crate::git::Repository;
+use crate::model::{Environment, Finding, Pipeline, Promotion, Rule};
+use crate::plan::Planned;
+use crate::report::{CheckReport, Flaw};
+
+use super::super::Failure;
+use super::commit::{Judged, is_about, refused, waives};
+use super::compare::{self, Wrong};
+use super::several;
+
+/// How strictly the rules are asked of what others judged before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// As the config says.
+    Exact,
+    /// It is enough that the environments before ran a version at some time:
+    /// the record was judged earlier, and they may have moved on since.
+    Once,
+    /// That, or that they get it by the same merge, whose commits took the steps
+    /// one after the other.
+    Stepwise,
+}
+
+impl Terms {
+    /// The config with what the terms let through.
+    pub(super) fn on(self, config: &Config) -> Config {
+        let mut config = config.clone();
+        if self == Self::Exact {
+            return config;
+        }
+        let environments = config.pipeline.environments().iter().map(|environment| Environment {
+            seen: true,
+            together: environment.together || self == Self::Stepwise,
+            ..environment.clone()
+        });
+        // They make a pipeline as they did before.
+        if let Ok(pipeline) = Pipeline::new(environments.collect()) {
+            config.pipeline = pipeline;
+        }
+        config
+    }
+}
+
+impl Judged<'_> {
+    /// What the rules say of versions that a merge brings to the line: what ran
+    /// on the branch alone proves nothing there, and an old branch must not take
+    /// back what the line has by now.
+    pub(super) fn brought(
+        &self,
+        repo: &Repository,
+        (records, changes): (&[Claims], &[Planned]),
+        terms: Terms,
+    ) -> Result<Vec<Wrong>, Failure> {
+        let report = self.judge(repo, &terms.on(self.config))?;
+        let mut wrong = refusals(&report, (records, changes), terms);
+        let all = changes.iter().map(|planned| &planned.promotion);
+        let brought = all.filter(|promotion| compare::is_claimed(records, promotion));
+        let unled = brought.filter(|promotion| {
+            let rollback = records.iter().any(|record| {
+                record.rollback && compare::is_claimed(std::slice::from_ref(record), promotion)
+            });
+            !rollback && !several::leads(records, promotion)
+        });
+        let unled: Vec<Promotion> = unled.cloned().collect();
+        if unled.is_empty() || waives(records, Rule::GP003) {
+            return Ok(wrong);
+        }
+        let stale = |promotion: &Promotion| {
+            let (to, old, new) = (&promotion.to, &promotion.previous, &promotion.version);
+            let message = format!(
+                "no record leads from {old}, which {to} had before the merge, to {new}, and that \
+                 goes back"
+            );
+            Wrong::of(Flaw::Previous, promotion, message)
+        };
+        let timelines = self.timelines(repo, &unled)?;
+        let goes_back = |promotion: &&Promotion| {
+            let timeline = timelines.get(&CellKey::of(promotion, &promotion.to));
+            let left = timeline.is_some_and(|timeline| timeline.left(&promotion.version));
+            gate::goes_back(&promotion.version, &promotion.previous) || left
+        };
+        wrong.extend(unled.iter().filter(goes_back).map(stale));
+        Ok(wrong)
+    }
+}
+
+/// What refuses one of the versions that a merge brings.
+fn refusals(
+    report: &CheckReport,
+    (records, changes): (&[Claims], &[Planned]),
+    terms: Terms,
+) -> Vec<Wrong> {
+    let all = || changes.iter().map(|planned| &planned.promotion);
+    // Whoever takes two steps at once is vouched for by the step before.
+    let steps = |finding: &Finding, promotion: &Promotion| {
+        terms == Terms::Stepwise
+            && finding.rule == Rule::GP004
+            && promotion.from.iter().any(|name| compare::gets(all(), promotion, name))
+    };
+    let about = |finding: &&Finding| {
+        let brought = |p: &&Promotion| compare::is_claimed(records, p);
+        let refused = |p: &Promotion| is_about(finding, p) && !steps(finding, p);
+        !waives(records, finding.rule) && all().filter(brought).any(refused)
+    };
+    let wrong = |finding: &Finding| Wrong {
+        flaw: Flaw::Gate,
+        app: finding.app.clone(),
+        environment: finding.environment.clone(),
+        message: format!(
+            "the merge brings what {} refuses here: {}",
+            finding.rule, finding.message
+        ),
+    };
+    refused(report).filter(about).map(wrong).collect()
+}

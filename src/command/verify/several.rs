@@ -1,0 +1,94 @@
+//! Several records of one commit, as a squash leaves them: whether they lead
+//! from what was there to what came out.
+
+use crate::audit::{ClaimedApp, Claims};
+use crate::model::Promotion;
+use crate::plan::Planned;
+use crate::report::Flaw;
+
+use super::compare::{Wrong, answers, short};
+
+/// Whether the record repeats one of others, as the text of a merge does.
+pub(super) fn is_copy(record: &Claims, others: &[Claims]) -> bool {
+    let same = |other: &Claims| {
+        record.to == other.to && record.apps == other.apps && record.waivers == other.waivers
+    };
+    let named = |other: &Claims| record.apps.is_empty() && record.id == other.id;
+    others.iter().any(|other| same(other) || named(other))
+}
+
+/// One line of a record, and the environment that it is about.
+type Claim<'a> = (&'a str, &'a ClaimedApp);
+
+fn all(records: &[Claims]) -> impl Iterator<Item = Claim<'_>> {
+    records.iter().flat_map(|record| record.apps.iter().map(|app| (record.to.as_str(), app)))
+}
+
+/// The claims that are no step of a way from what was there to what came out.
+pub(super) fn unmatched(records: &[Claims], changes: &[Planned]) -> Vec<Wrong> {
+    all(records).filter_map(|claim| stray(claim, records, changes)).collect()
+}
+
+fn stray((to, app): Claim<'_>, records: &[Claims], changes: &[Planned]) -> Option<Wrong> {
+    let others = || {
+        let own = |(env, other): &Claim<'_>| *env == to && is_same(&other.name, &app.name);
+        all(records).filter(own).filter(|(_, other)| !std::ptr::eq(*other, app))
+    };
+    let goes_on = others().any(|(_, other)| other.previous == app.version);
+    let comes_from = others().any(|(_, other)| other.version == app.previous);
+    let net: Vec<&Promotion> = changes
+        .iter()
+        .map(|planned| &planned.promotion)
+        .filter(|promotion| promotion.to.as_str() == to && answers(app, promotion))
+        .collect();
+    let ends = goes_on || net.iter().any(|promotion| short(&promotion.version) == app.version);
+    let begins =
+        comes_from || net.iter().any(|promotion| short(&promotion.previous) == app.previous);
+    let ClaimedApp { name, previous, version } = app;
+    match net.first() {
+        _ if ends && begins => None,
+        None => {
+            let message = format!(
+                "the record says {name} {previous} -> {version}, and nothing of it changed"
+            );
+            Some(Wrong::whole(Flaw::App, to, message))
+        }
+        Some(promotion) if ends => {
+            let is = short(&promotion.previous);
+            let message = format!("the record says previous version {previous}, and it is {is}");
+            Some(Wrong::of(Flaw::Previous, promotion, message))
+        }
+        Some(promotion) => {
+            let is = short(&promotion.version);
+            let message = format!("the record says version {version}, and it is {is}");
+            Some(Wrong::of(Flaw::Version, promotion, message))
+        }
+    }
+}
+
+/// Whether two names may mean the same image: one of them may leave it out.
+fn is_same(one: &str, other: &str) -> bool {
+    let leads = |name: &str, longer: &str| {
+        longer.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    leads(one, other) || leads(other, one)
+}
+
+/// Whether the records lead from the version before to the one that came, step
+/// by step.
+pub(super) fn leads(records: &[Claims], promotion: &Promotion) -> bool {
+    let steps: Vec<&ClaimedApp> = all(records)
+        .filter(|(to, app)| promotion.to.as_str() == *to && answers(app, promotion))
+        .map(|(_, app)| app)
+        .collect();
+    let mut reached = vec![short(&promotion.previous)];
+    let mut at = 0;
+    while let Some(version) = reached.get(at).cloned() {
+        let next = steps.iter().filter(|step| step.previous == version).map(|step| &step.version);
+        let new: Vec<String> = next.filter(|next| !reached.contains(next)).cloned().collect();
+        reached.extend(new);
+        at += 1;
+    }
+    let wanted = short(&promotion.version);
+    reached.contains(&wanted)
+}

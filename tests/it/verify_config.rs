@@ -1,0 +1,89 @@
+//! `git promote verify` where the config is taken away, broken or changed, for
+//! one commit or for good.
+
+use insta::assert_snapshot;
+
+use crate::kit::{LINE, line, line_with, put, run, save};
+use crate::testkit::Sandbox;
+use crate::verify::{does, findings};
+
+/// Prod gets what nobody tested, while the config is another; then the config is
+/// what it was.
+fn meanwhile(config: Option<&str>) -> Sandbox {
+    let sandbox = line();
+    match config {
+        Some(text) => save(&sandbox, "Change the config", &[("promote.toml", text)]),
+        None => {
+            sandbox.git(["rm", "-q", "promote.toml"]);
+            save(&sandbox, "Remove the config", &[]);
+        }
+    }
+    put(&sandbox, "web", "prod", "v9.0.0");
+    save(&sandbox, "Repair", &[("promote.toml", LINE)]);
+    sandbox
+}
+
+#[test]
+fn a_config_that_is_gone_or_broken_is_found_and_the_last_one_counts() {
+    for config in [None, Some(&*format!("{LINE}xx\n"))] {
+        let sandbox = meanwhile(config);
+        assert_eq!(findings(&sandbox, &[]), ["1 unexplained", "2 config"], "{config:?}");
+        // Each by itself, as a machine sees them that looks at every push.
+        assert_eq!(findings(&sandbox, &["HEAD~1..HEAD"]), [""; 0]);
+        assert_eq!(findings(&sandbox, &["HEAD~2..HEAD~1"]), ["1 unexplained"]);
+        assert_eq!(findings(&sandbox, &["HEAD~3..HEAD~2"]), ["2 config"]);
+        let told = run(&sandbox, &["verify", "-o", "json"]).json(1);
+        assert_eq!((&told["withoutConfig"], &told["beforeConfig"]), (&2.into(), &0.into()));
+    }
+    let text = run(&meanwhile(None), &["verify"]).stdout(1);
+    assert!(text.contains("config  the config is gone"), "{text}");
+    assert!(text.contains("2 commits: without a config that can be read"), "{text}");
+}
+
+#[test]
+fn a_config_that_looks_elsewhere_or_lets_go_is_told() {
+    let elsewhere = LINE.replace("apps/{app}", "svc/{app}");
+    let off = format!("{LINE}\n[[app]]\nname = \"web\"\npolicy = \"off\"\n");
+    for (config, what) in [(&elsewhere, "laid out"), (&off, "held less strictly")] {
+        let sandbox = meanwhile(Some(config));
+        assert_eq!(findings(&sandbox, &[]), [""; 0]);
+        let told = run(&sandbox, &["verify", "-o", "json"]).json(0);
+        let turns = told["configChanges"].as_array().unwrap();
+        assert_eq!(turns.len(), 2);
+        assert!(turns[1]["changes"].to_string().contains(what), "{turns:?}");
+        assert_eq!(findings(&sandbox, &["--strict", "HEAD~3.."]), ["0 config", "2 config"]);
+    }
+    let text = run(&meanwhile(Some(&off)), &["verify"]).stdout(0);
+    let text: Vec<&str> =
+        text.lines().map(|line| line.split_once(":13  ").map_or(line, |l| l.1)).collect();
+    assert_snapshot!(text.join("\n"), @"
+    HEAD: 5 commits, 8 version changes, 0 records: nothing is wrong
+    7 versions: no record, of new apps or into environments that have none before them (--strict)
+    1 version: no record, of apps whose `policy` is `off`
+    2 commits: the config lets more through, or looks elsewhere (--strict)
+    the `[[app]]` entry `web` is another
+    `web` is held less strictly
+    ");
+}
+
+#[test]
+fn a_config_that_asks_for_more_is_not_told() {
+    let sandbox = line_with("");
+    let more = LINE.replace("name = \"prod\"\n", "name = \"prod\"\nsoak = \"1h\"\n");
+    save(&sandbox, "Let it soak", &[("promote.toml", &more)]);
+    does(&sandbox, &["web@v1.2.3", "staging"]);
+    assert_eq!(findings(&sandbox, &[]), [""; 0]);
+    let told = run(&sandbox, &["verify", "-o", "json"]).json(0);
+    assert_eq!(told["configChanges"], serde_json::json!([]));
+}
+
+#[test]
+fn what_was_never_readable_is_from_before_the_config() {
+    let sandbox = crate::kit::repo(&[("promote.toml", "version = \n")]);
+    save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+    save(&sandbox, "Mend the config", &[("promote.toml", LINE)]);
+    save(&sandbox, "Say more", &[("README.md", "hello again\n")]);
+    let told = run(&sandbox, &["verify", "-o", "json"]).json(0);
+    let counts = (&told["commits"], &told["beforeConfig"], &told["withoutConfig"]);
+    assert_eq!(counts, (&1.into(), &2.into(), &0.into()));
+}
