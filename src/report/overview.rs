@@ -58,6 +58,11 @@ impl Overview {
     }
 }
 
+impl StatusReport {
+    /// Of more rows than this, people see those in which something differs.
+    pub const FEW: usize = 40;
+}
+
 impl StatusRow {
     /// Whether its environments differ in anything but where the app is absent.
     pub fn differs(&self) -> bool {

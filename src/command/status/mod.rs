@@ -147,7 +147,7 @@ fn known(
     let brief = people && !args.all && !args.requests && args.names.is_empty();
     match kept::read(context, workspace, brief) {
         Some(whole) => Ok(Some(whole)),
-        None => carried::carry_on(context, workspace),
+        None => carried::carry_on(context, workspace, brief),
     }
 }
 

@@ -11,8 +11,6 @@ use super::super::table::Table;
 use super::super::text::{ago, clean, day, natural, short_digests};
 use super::{nothing, state};
 
-/// More rows than this are shown only where something differs.
-const ALL: usize = 40;
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
 
@@ -70,7 +68,7 @@ fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
 
 /// The rows that are shown.
 fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
-    let few = all || report.rows.len() + report.left_out <= ALL;
+    let few = all || report.rows.len() + report.left_out <= StatusReport::FEW;
     let shown = report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise());
     in_order(shown.collect())
 }
