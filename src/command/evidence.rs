@@ -1,6 +1,6 @@
 //! Evidence from history: since when, and what ran before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
@@ -53,32 +53,33 @@ pub(super) fn timelines(
         Some(((*key).clone(), held(cell)))
     });
     let mut recorder = Recorder::new(now);
-    let watch = Watch::new(inventory, cells);
+    let mut watch = Watch::new(inventory, cells);
     if watch.overlays.is_empty() {
         return Ok(recorder.finish(true));
     }
-    let paths: Vec<RepoPath> = watch.overlays.keys().map(|path| (*path).clone()).collect();
     let mut reader = Reader::new(ground.config);
-    let mut history = git::walk(ground.repo, ground.base, Interest::below(paths))?;
+    let interest = Interest::below(std::mem::take(&mut watch.paths));
+    let mut history = git::walk(ground.repo, ground.base, interest)?.with_first_unread();
+    let arrival_only = reach == Reach::Arrivals;
     for commit in history.by_ref() {
         let commit = commit?;
+        let touched = watch.touched(&commit.changed, |key| recorder.wants(key, arrival_only));
+        if touched.is_empty() && commit.parent.is_some() {
+            continue;
+        }
         let moment = Moment {
             commit: commit.id.to_string(),
             seconds: commit.seconds,
             author: commit.author().to_owned(),
         };
-        let arrival_only = reach == Reach::Arrivals;
-        let mut touched = watch.touched(&commit.changed);
-        touched.retain(|key| recorder.wants(key, arrival_only));
-        if touched.is_empty() {
-            continue;
-        }
-        let before = match commit.parent {
-            Some(parent) => read_at((ground, &mut reader), parent, (inventory, &touched))?,
-            None => Inventory::default(),
-        };
-        for key in touched {
-            recorder.before(&key, &moment, find(&before, &key).map(held));
+        match commit.parent {
+            Some(parent) => {
+                let before = read_at((ground, &mut reader), parent, (inventory, &touched))?;
+                for key in touched {
+                    recorder.before(&key, &moment, find(&before, &key).map(held));
+                }
+            }
+            None => recorder.begins(&moment, arrival_only),
         }
         if arrival_only && recorder.knows_arrivals() {
             return Ok(recorder.finish(false));
@@ -96,33 +97,39 @@ fn held(cell: &Cell) -> Version {
 
 /// Which cells each overlay holds, by the overlay's path.
 struct Watch<'a> {
-    overlays: BTreeMap<&'a RepoPath, Vec<&'a CellKey>>,
+    overlays: HashMap<&'a str, Vec<&'a CellKey>>,
+    paths: Vec<RepoPath>,
 }
 
 impl<'a> Watch<'a> {
     fn new(inventory: &'a Inventory, cells: &BTreeSet<&'a CellKey>) -> Self {
-        let mut overlays: BTreeMap<&RepoPath, Vec<&CellKey>> = BTreeMap::new();
+        let mut overlays: HashMap<&str, Vec<&CellKey>> = HashMap::new();
+        let mut paths = Vec::new();
         for key in cells {
             for index in inventory.cells.get(*key).iter().flat_map(|cell| &cell.overlays) {
-                if let Some(overlay) = inventory.overlays.get(*index) {
-                    overlays.entry(&overlay.path).or_default().push(key);
+                let Some(overlay) = inventory.overlays.get(*index) else { continue };
+                let there = overlays.entry(overlay.path.as_str()).or_default();
+                if there.is_empty() {
+                    paths.push(overlay.path.clone());
                 }
+                there.push(key);
             }
         }
-        Self { overlays }
+        Self { overlays, paths }
     }
 
-    /// The cells whose overlays hold one of the paths.
-    fn touched(&self, changed: &[RepoPath]) -> Vec<CellKey> {
+    /// The cells whose overlays hold one of the paths, as far as they are
+    /// wanted.
+    fn touched(&self, changed: &[RepoPath], wanted: impl Fn(&CellKey) -> bool) -> Vec<CellKey> {
         let mut touched: BTreeSet<&CellKey> = BTreeSet::new();
-        for path in changed {
-            let mut at = Some(path.clone());
-            while let Some(path) = at {
-                touched.extend(self.overlays.get(&path).into_iter().flatten());
-                at = path.parent();
+        for path in changed.iter().map(RepoPath::as_str) {
+            let ends = path.match_indices('/').map(|(at, _)| at);
+            for end in ends.chain([0, path.len()]) {
+                let around = path.get(..end).and_then(|path| self.overlays.get(path));
+                touched.extend(around.into_iter().flatten());
             }
         }
-        touched.into_iter().cloned().collect()
+        touched.into_iter().filter(|key| wanted(key)).cloned().collect()
     }
 }
 
