@@ -122,6 +122,28 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// What was found in these overlays, in whatever parts it was read.
+    pub fn of(
+        (overlays, roots): (Vec<Overlay>, Roots),
+        parts: impl IntoIterator<Item = Part>,
+    ) -> Self {
+        let mut all = Part::default();
+        for part in parts {
+            all.sites.extend(part.sites);
+            all.unreadable.extend(part.unreadable);
+            all.notes.extend(part.notes);
+        }
+        // What is of one overlay is in one part.
+        all.sites.sort_by_key(|(index, _)| *index);
+        all.unreadable.sort_by_key(|unreadable| unreadable.overlay);
+        all.notes.sort_by_key(|(index, _)| *index);
+        let notes = all.notes.into_iter().map(|(_, note)| note).collect();
+        let unreadable = all.unreadable;
+        let mut inventory = Self { overlays, roots, unreadable, notes, ..Self::default() };
+        inventory.sort_in(all.sites);
+        inventory
+    }
+
     /// The cell of an environment, app and image.
     pub fn cell(&self, environment: &EnvironmentName, app: &AppId, image: &str) -> Option<&Cell> {
         self.cells.get(&CellKey {
@@ -154,6 +176,33 @@ impl Inventory {
     /// All apps, sorted.
     pub fn apps(&self) -> BTreeSet<&AppId> {
         self.cells.keys().map(|key| &key.app).collect()
+    }
+}
+
+/// What was found in some of a set of overlays, each thing with the index of its
+/// own.
+#[derive(Debug, Default)]
+pub struct Part {
+    sites: Vec<(usize, Site)>,
+    unreadable: Vec<Unreadable>,
+    notes: Vec<(usize, String)>,
+}
+
+impl Part {
+    /// Reads those of `overlays` that have these indexes, and adds what they
+    /// hold. `roots` are those of all.
+    pub fn read(
+        &mut self,
+        (snapshot, config): (&dyn Snapshot, &Config),
+        (overlays, roots): (&[Overlay], &Roots),
+        indexes: &[usize],
+    ) -> Result<(), SnapshotError> {
+        let mut reader = Reader { config, known: None };
+        for index in indexes {
+            let Some(overlay) = overlays.get(*index) else { continue };
+            reader.read_one(snapshot, ((*index, overlay), roots), self)?;
+        }
+        Ok(())
     }
 }
 
@@ -192,28 +241,48 @@ impl<'a> Reader<'a> {
         wanted: &dyn Fn(&Overlay) -> bool,
     ) -> Result<Inventory, SnapshotError> {
         let roots = Roots::of(&overlays);
-        let mut inventory = Inventory::default();
-        let mut found: Vec<(usize, Site)> = Vec::new();
+        let mut part = Part::default();
         for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
-            let fields =
-                self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
-            let mut files = Files { snapshot, roots: &roots, paths: Vec::new(), links: Vec::new() };
-            files.collect(overlay)?;
-            let links = std::mem::take(&mut files.links);
-            inventory.unreadable.extend(links.into_iter().map(|path| Unreadable {
-                overlay: index,
-                path,
-                message: "is a symbolic link or a submodule, which is never followed".to_owned(),
-                link: true,
-            }));
-            let sites =
-                inventory.read_files((&mut *self, snapshot), (index, fields), files.paths)?;
-            found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+            self.read_one(snapshot, ((index, overlay), &roots), &mut part)?;
         }
-        inventory.roots = roots;
-        inventory.overlays = overlays;
-        inventory.sort_in(found);
-        Ok(inventory)
+        Ok(Inventory::of((overlays, roots), [part]))
+    }
+
+    /// Adds what one of several overlays holds.
+    fn read_one(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        ((index, overlay), roots): ((usize, &Overlay), &Roots),
+        part: &mut Part,
+    ) -> Result<(), SnapshotError> {
+        let fields =
+            self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
+        let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
+        files.collect(overlay)?;
+        part.unreadable.extend(files.links.into_iter().map(|path| Unreadable {
+            overlay: index,
+            path,
+            message: "is a symbolic link or a submodule, which is never followed".to_owned(),
+            link: true,
+        }));
+        let mut sites = Vec::new();
+        for path in files.paths {
+            let Some(bytes) = snapshot.read(&path)? else { continue };
+            match self.sites(&path, bytes, fields) {
+                Ok(found) => {
+                    let note =
+                        |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);
+                    part.notes.extend(found.notes.into_iter().map(|found| (index, note(found))));
+                    sites.extend(found.sites);
+                }
+                Err(error) => {
+                    let (overlay, message) = (index, error.to_string());
+                    part.unreadable.push(Unreadable { overlay, path, message, link: false });
+                }
+            }
+        }
+        part.sites.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+        Ok(())
     }
 
     fn sites(&mut self, path: &RepoPath, bytes: Vec<u8>, fields: &[FieldSpec]) -> Parsed {
@@ -301,33 +370,6 @@ fn uncovered(sites: Vec<Site>) -> Vec<Site> {
 }
 
 impl Inventory {
-    fn read_files(
-        &mut self,
-        from: (&mut Reader<'_>, &dyn Snapshot),
-        overlay: (usize, &[FieldSpec]),
-        paths: Vec<RepoPath>,
-    ) -> Result<Vec<Site>, SnapshotError> {
-        let (reader, snapshot) = from;
-        let (overlay, fields) = overlay;
-        let mut sites = Vec::new();
-        for path in paths {
-            let Some(bytes) = snapshot.read(&path)? else { continue };
-            match reader.sites(&path, bytes, fields) {
-                Ok(found) => {
-                    let note =
-                        |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);
-                    self.notes.extend(found.notes.into_iter().map(note));
-                    sites.extend(found.sites);
-                }
-                Err(error) => {
-                    let message = error.to_string();
-                    self.unreadable.push(Unreadable { overlay, path, message, link: false });
-                }
-            }
-        }
-        Ok(sites)
-    }
-
     fn sort_in(&mut self, found: Vec<(usize, Site)>) {
         let short_names = short_names(&self.overlays, &found);
         for (index, site) in found {

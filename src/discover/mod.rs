@@ -8,6 +8,8 @@ mod owner;
 mod template;
 
 pub use guess::{guess, guess_layout};
-pub use inventory::{Cell, CellKey, Inventory, Reader, Roots, Unreadable, overlay_files, read};
+pub use inventory::{
+    Cell, CellKey, Inventory, Part, Reader, Roots, Unreadable, overlay_files, read,
+};
 pub use overlay::{Overlay, apps_on, overlays, overlays_of};
 pub use owner::{Holds, Owners, holds, reach};

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::kit::{LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save};
+use crate::kit::{LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save, start};
 
 #[test]
 fn the_matrix_and_what_is_next() {
@@ -308,4 +308,41 @@ fn the_history_of_merges_is_that_of_the_first_parent() {
     let merge = repo.git(["rev-parse", "HEAD"]);
     let document = run(&repo, &["status", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
+}
+
+#[test]
+fn several_threads_tell_what_one_does() {
+    let repo = crate::report::many(400);
+    repo.git(["reset", "-q", "--hard"]);
+    // What cannot be read, what is said of a file, a link, and an overlay in
+    // another one, here and there.
+    for at in (0..400).step_by(7) {
+        let dir = format!("apps/app-{at:05}/overlays/staging");
+        repo.write(
+            &format!("{dir}/broken.yaml"),
+            "image: x # {\"$imagepolicy\": [\n  containers: [",
+        );
+        repo.write(&format!("{dir}/odd.yaml"), "a: b # {\"$imagepolicy\": \"apps:web:name\"}\n");
+        repo.write(
+            &format!("{dir}/nested/more.yaml"),
+            "kind: Pod\nspec:\n  containers:\n  - image: a/b:v1\n",
+        );
+        let link = repo.root.join(format!("apps/app-{at:05}/overlays/prod/link.yaml"));
+        std::os::unix::fs::symlink("kustomization.yaml", link).unwrap();
+    }
+    save(&repo, "More", &[]);
+    let program = env!("CARGO_BIN_EXE_git-promote");
+    for args in [&["status", "-o", "json", "-v"][..], &["status", "--all", "-v"]] {
+        let forget = || std::fs::remove_dir_all(repo.root.join(".git/promote")).unwrap_or_default();
+        forget();
+        let several = run(&repo, args).text();
+        forget();
+        let alone = [&["-c", "0", program][..], args].concat();
+        if std::process::Command::new("taskset").arg("--version").output().is_err() {
+            eprintln!("skipped: there is no taskset to take the other processors away");
+            return;
+        }
+        assert_eq!(several, start(&repo, "taskset", &alone).text(), "{args:?}");
+        assert!(several.contains("broken.yaml") && several.contains("app-00399"), "{several}");
+    }
 }

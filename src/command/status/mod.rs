@@ -17,12 +17,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::Config;
-use crate::discover::{self, CellKey, Inventory};
+use crate::discover::{CellKey, Inventory};
 use crate::output::{self, Format};
 use crate::report::{Standing, StatusCell, StatusReport, StatusRow};
 
 use super::evidence::{Ground, Reach, timelines};
 use super::held::{holds, still_hidden};
+use super::inventory::inventory;
 use super::leftovers;
 use super::wait::span;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -192,12 +193,6 @@ fn without_what_waits(row: &mut StatusRow) {
     row.next.retain(|next| {
         !cells.iter().any(|cell| cell.environment == next.environment && waits(cell))
     });
-}
-
-/// What the base commit holds.
-pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
-    Ok(discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?)
 }
 
 /// Who runs what.
