@@ -110,7 +110,8 @@ pub struct PromotionReport {
 pub enum Standing {
     /// The same as in the environments before (or the first).
     Current,
-    /// The environments before run something else that could come.
+    /// The environments before run something else. Whether it could come, the next
+    /// steps tell.
     Behind,
     /// It runs what never was in the environments before.
     Ahead,

@@ -163,7 +163,9 @@ fn without_previews(workspace: &Workspace, moves: Moves) -> Result<(Moves, Vec<R
 /// Every move that the status knows of.
 fn due(context: &Context, workspace: &Workspace) -> Result<Moves, Failure> {
     let inventory = inventory(workspace)?;
-    let report = status::matrix(context, (workspace, &inventory), &Wanted::default())?;
+    // What is held or frozen is told, with the rule that says so.
+    let wanted = Wanted { waiting: true, ..Wanted::default() };
+    let report = status::matrix(context, (workspace, &inventory), &wanted)?;
     let mut moves = Moves::new();
     for row in report.rows {
         for next in row.next {

@@ -100,6 +100,7 @@ fn gather(
             .cloned()
             .collect(),
         environments: chosen.environments().to_vec(),
+        waiting: false,
     };
     let mut status = status::matrix(context, (workspace, &inventory), &wanted)?;
     status.rows.retain(|row| chosen.has_app_or_all(&row.app));

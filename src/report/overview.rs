@@ -4,7 +4,7 @@
 use crate::history::Entry;
 use crate::history::metrics::Metrics;
 
-use super::{AuditRow, Standing, StatusReport, StatusRow};
+use super::{AuditRow, Standing, StatusCell, StatusReport, StatusRow};
 
 /// The state and the past of the apps and environments that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,19 @@ impl Overview {
     pub fn standing(&self, standing: Standing) -> usize {
         let cells = self.status.rows.iter().flat_map(|row| &row.cells);
         cells.filter(|cell| cell.standing == standing).count()
+    }
+
+    /// How many cells that are behind have a next step. The others left before
+    /// what could come, or wait for an environment that has not got it yet.
+    pub fn due(&self) -> usize {
+        let due = |row: &StatusRow| {
+            let behind = row.cells.iter().filter(|cell| cell.standing == Standing::Behind);
+            let next = |cell: &&StatusCell| {
+                row.next.iter().any(|next| next.environment == cell.environment)
+            };
+            behind.filter(next).count()
+        };
+        self.status.rows.iter().map(due).sum()
     }
 
     /// The entries that are promotions: neither first appearances nor previews.

@@ -24,6 +24,8 @@ pub(in super::super) struct Wanted {
     pub(in super::super) apps: Vec<AppId>,
     /// The environments.
     pub(in super::super) environments: Vec<EnvironmentName>,
+    /// Also moves into what is held or frozen.
+    pub(in super::super) waiting: bool,
 }
 
 impl Wanted {
@@ -33,7 +35,7 @@ impl Wanted {
         apps: &BTreeSet<&AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
-        let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
+        let mut wanted = Self::default();
         for name in names {
             if let Some(environment) = workspace.config.environment(name) {
                 wanted.environments.push(environment.name.clone());
@@ -154,7 +156,7 @@ impl Matrix<'_> {
                 let here = |e: &&Environment| self.inventory.cell(&e.name, app, image).is_some();
                 wanted.environments.is_empty() || shown.iter().any(here)
             })
-            .map(|(app, image)| self.row(app, image, &shown))
+            .map(|(app, image)| self.row((app, image), &shown, wanted.waiting))
             .collect();
         let sources = |e: &&Environment| (e.name.clone(), e.sources.names().to_vec());
         StatusReport {
@@ -167,10 +169,18 @@ impl Matrix<'_> {
         }
     }
 
-    fn row(&self, app: &AppId, image: &str, environments: &[&Environment]) -> StatusRow {
+    fn row(
+        &self,
+        (app, image): (&AppId, &str),
+        environments: &[&Environment],
+        waiting: bool,
+    ) -> StatusRow {
         let cells: Vec<StatusCell> =
             environments.iter().map(|environment| self.cell(app, image, environment)).collect();
-        let next = environments.iter().filter_map(|environment| self.next(app, image, environment));
+        let goes = environments.iter().filter(|environment| {
+            waiting || !(self.is_held(app, environment) || self.is_frozen(environment))
+        });
+        let next = goes.filter_map(|environment| self.next(app, image, environment));
         let next = next.collect();
         StatusRow { app: app.clone(), image: image.to_owned(), cells, next }
     }
@@ -204,7 +214,7 @@ impl Matrix<'_> {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
         };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
-        if self.holds.active(&key.environment, &key.app, self.context.now).is_some() {
+        if self.is_held(&key.app, environment) {
             return Standing::Held;
         }
         let sources = self.workspace.config.sources_for(environment, &key.app);
@@ -227,9 +237,17 @@ impl Matrix<'_> {
         let ahead = alone || (newer && !self.ran_before(key, &sources, pin));
         match ahead {
             true => Standing::Ahead,
-            false if self.frozen.contains(&key.environment) => Standing::Frozen,
+            false if self.is_frozen(environment) => Standing::Frozen,
             false => Standing::Behind,
         }
+    }
+
+    fn is_held(&self, app: &AppId, environment: &Environment) -> bool {
+        self.holds.active(&environment.name, app, self.context.now).is_some()
+    }
+
+    fn is_frozen(&self, environment: &Environment) -> bool {
+        self.frozen.contains(&environment.name)
     }
 
     /// Whether the environments before had this version at some time.

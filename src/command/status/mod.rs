@@ -19,7 +19,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::output::{self, Format};
-use crate::report::{Standing, StatusCell, StatusReport, StatusRow};
+use crate::report::StatusReport;
 
 use super::evidence::{Ground, Reach, timelines};
 use super::held::{holds, still_hidden};
@@ -176,23 +176,13 @@ fn rows_of(
     (workspace, inventory): (&Workspace, &Inventory),
     wanted: &Wanted,
 ) -> Result<Whole, Failure> {
-    let mut report = matrix(context, (workspace, inventory), wanted)?;
-    report.rows.iter_mut().for_each(without_what_waits);
+    let report = matrix(context, (workspace, inventory), wanted)?;
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     Ok(Whole {
         report,
         unread: unreadable.map(|unreadable| unreadable.message.clone()).collect(),
         notes: inventory.notes.clone(),
     })
-}
-
-/// No next step into an environment that is held or frozen.
-fn without_what_waits(row: &mut StatusRow) {
-    let waits = |cell: &StatusCell| matches!(cell.standing, Standing::Held | Standing::Frozen);
-    let cells = &row.cells;
-    row.next.retain(|next| {
-        !cells.iter().any(|cell| cell.environment == next.environment && waits(cell))
-    });
 }
 
 /// Who runs what.

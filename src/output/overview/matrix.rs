@@ -84,7 +84,7 @@ fn mark(standing: Standing) -> Markup {
 
 fn meaning(standing: Standing) -> &'static str {
     match standing {
-        Standing::Behind => "the environment before runs something else that could come",
+        Standing::Behind => "the environment before runs something else",
         Standing::Ahead => "this never was in an environment before",
         Standing::Held => "somebody keeps it where it is",
         Standing::Frozen => "behind, and a freeze keeps it so",
