@@ -140,6 +140,9 @@ pub struct StatusCell {
     pub author: Option<String>,
     /// The file that holds the version.
     pub path: Option<RepoPath>,
+    /// What stands there, each version once a file, where that is not one
+    /// version; empty where it is.
+    pub found: Vec<(Pin, RepoPath)>,
     /// Where the version stands.
     pub standing: Standing,
     /// What the cluster runs; `None` where it was not asked or did not tell.

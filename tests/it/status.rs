@@ -346,3 +346,36 @@ fn several_threads_tell_what_one_does() {
         assert!(several.contains("broken.yaml") && several.contains("app-00399"), "{several}");
     }
 }
+
+#[test]
+fn where_the_files_do_not_agree_it_is_told_what_stands_in_them() {
+    let config = LINE.replace("apps/{app}/overlays/{env}", "apps/{app}/{env}/*");
+    let repo = repo(&[("promote.toml", &config)]);
+    let cluster = |env: &str, cluster: &str, tag: &str| {
+        (format!("apps/web/{env}/{cluster}/kustomization.yaml"), overlay("acme/web", tag))
+    };
+    let files = [
+        cluster("dev", "eu", "v2"),
+        cluster("staging", "eu", "v1"),
+        cluster("prod", "eu", "v2"),
+        cluster("prod", "us", "v1"),
+        cluster("prod", "za", "v2"),
+    ];
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    save(&repo, "Start", &files);
+    let table = run(&repo, &["status"]).stdout(0);
+    assert!(table.lines().any(|line| line.ends_with("  v2, v1 ?")), "{table}");
+    let wide = run(&repo, &["status", "-o", "wide", "prod"]).stdout(0);
+    let paths = "apps/web/prod/eu/kustomization.yaml, apps/web/prod/us/kustomization.yaml, \
+                 apps/web/prod/za/kustomization.yaml";
+    assert!(wide.contains("v2, v1") && wide.contains(paths), "{wide}");
+    let cell = run(&repo, &["status", "prod", "-o", "json"]).json(0)["rows"][0]["cells"][0].clone();
+    assert_eq!((&cell["version"], &cell["state"]), (&json!(null), &json!("unknown")));
+    assert_eq!(
+        cell["found"][1],
+        json!({ "version": "v1", "path": "apps/web/prod/us/kustomization.yaml" })
+    );
+    let report =
+        run(&repo, &["report"]).stdout(0) + &run(&repo, &["report", "--html", "-"]).stdout(0);
+    assert!(report.contains("| v2, v1 ? |") && report.contains(">v2, v1<"), "{report}");
+}

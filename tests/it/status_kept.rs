@@ -52,6 +52,9 @@ fn what_was_told_once_of_a_commit_is_told_the_same_again() {
     let repo = enough();
     go(&repo, &[("app-00001", "dev", "v1.2.0")]);
     go(&repo, &[("app-00001", "prod", "sometime")]);
+    let image = |tag: &str| format!("- name: registry.example/b\n  newTag: {tag}\n");
+    let both = format!("images:\n{}{}", image("v1.0.0"), image("v1.1.0"));
+    save(&repo, "Both", &[(&at("b", "dev"), &both), (&at("b", "staging"), &both)]);
     let kept = kept(&repo);
     let questions: [&[&str]; 7] = [
         &["status"],

@@ -9,7 +9,7 @@ use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
-use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, pasted};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, RepoPath, Sources, pasted};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
@@ -201,6 +201,7 @@ impl Matrix<'_> {
             commit: since.filter(|_| pin.is_some()).map(|moment| moment.commit.clone()),
             author: since.filter(|_| pin.is_some()).map(|moment| moment.author.clone()),
             path: cell.and_then(|cell| cell.sites.first()).map(|site| site.path.clone()),
+            found: cell.map(found).unwrap_or_default(),
             standing: self.standing(&key, environment),
             live: None,
             requests: Vec::new(),
@@ -325,6 +326,20 @@ impl Matrix<'_> {
         let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// What stands in a cell that does not tell one version.
+fn found(cell: &Cell) -> Vec<(Pin, RepoPath)> {
+    let mut found = Vec::new();
+    if cell.pin().is_none() {
+        for site in &cell.sites {
+            let one = (site.pin.clone(), site.path.clone());
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    found
 }
 
 /// The same app and image in another environment.

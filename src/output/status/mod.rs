@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::EnvironmentName;
+use crate::model::{EnvironmentName, Pin, RepoPath};
 use crate::report::{Next, OpenMove, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::json::{API_VERSION, word};
 use super::table::Table;
-use super::text::day;
+use super::text::{day, short_digests};
 pub(super) use people::in_order;
 pub use people::{status, wide_status};
 
@@ -93,6 +93,8 @@ struct WireCell {
     author: Option<String>,
     /// The file that holds the version.
     path: Option<String>,
+    /// What stands there, where the files do not tell one version (`unknown`).
+    found: Vec<WireFound>,
     /// One of `current behind ahead held frozen absent unknown`.
     state: &'static str,
     /// What the cluster runs (`--live`); null where it was not asked or did
@@ -101,6 +103,16 @@ struct WireCell {
     /// The open pull requests that would bring another version (`--requests`);
     /// null where the forge was not asked or did not tell.
     requests: Option<Vec<WireOpenMove>>,
+}
+
+/// One of the versions that stand in a cell which does not tell one.
+#[derive(Serialize, JsonSchema)]
+struct WireFound {
+    /// The version, with its digest where it has one; null where none is
+    /// written there that can be read.
+    version: Option<String>,
+    /// The file.
+    path: String,
 }
 
 /// An open pull request that would bring a version.
@@ -141,6 +153,7 @@ impl WireRow {
             commit: cell.commit.clone(),
             author: cell.author.clone(),
             path: cell.path.as_ref().map(ToString::to_string),
+            found: cell.found.iter().map(found).collect(),
             state: state(cell.standing),
             live: cell.live.as_ref().map(|live| WireLive {
                 state: live.word(cell.pin.as_ref()),
@@ -162,6 +175,11 @@ impl WireRow {
             next: row.next.first().map(next),
         }
     }
+}
+
+fn found((pin, path): &(Pin, RepoPath)) -> WireFound {
+    let version = Some(pin.to_string()).filter(|_| !pin.is_empty());
+    WireFound { version, path: path.to_string() }
 }
 
 pub(super) fn state(standing: Standing) -> &'static str {
@@ -220,6 +238,26 @@ pub fn plain_status_table(report: &StatusReport) -> Table {
         table.push(&names.chain(row.cells.iter().map(pin)).collect::<Vec<_>>());
     }
     table
+}
+
+/// The versions that stand in a cell which does not tell one, each once.
+pub(super) fn disagreeing(cell: &StatusCell) -> String {
+    let mut versions: Vec<String> = Vec::new();
+    for (pin, _) in cell.found.iter().filter(|(pin, _)| !pin.is_empty()) {
+        let shown = short(pin);
+        if !versions.contains(&shown) {
+            versions.push(shown);
+        }
+    }
+    versions.join(", ")
+}
+
+/// The tag, or the digest where there is none.
+fn short(pin: &Pin) -> String {
+    match &pin.tag {
+        Some(tag) => tag.to_string(),
+        None => short_digests(&pin.to_string()),
+    }
 }
 
 /// What stands where there is no version.

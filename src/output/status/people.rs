@@ -9,7 +9,7 @@ use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::super::table::Table;
 use super::super::text::{ago, clean, day, natural, short_digests};
-use super::{nothing, state};
+use super::{disagreeing, nothing, short, state};
 
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
@@ -51,19 +51,34 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
 fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
     let digest = cell.pin.as_ref().and_then(|pin| pin.digest.as_ref());
     let tag = cell.pin.as_ref().and_then(|pin| pin.tag.as_ref());
-    let missing = if cell.pin.is_some() { "-" } else { "?" };
+    let missing = match disagreeing(cell) {
+        _ if cell.pin.is_some() => "-".to_owned(),
+        versions if versions.is_empty() => "?".to_owned(),
+        versions => versions,
+    };
     vec![
         row.app.to_string(),
         cell.environment.to_string(),
-        tag.map_or_else(|| missing.to_owned(), ToString::to_string),
+        tag.map_or(missing, ToString::to_string),
         digest.map(|digest| short_digests(&digest.to_string())).unwrap_or_default(),
         state(cell.standing).to_owned(),
         cell.since.map(day).unwrap_or_default(),
         cell.commit.as_deref().map(short_id).unwrap_or_default().to_owned(),
         cell.author.clone().unwrap_or_default(),
         row.image.clone(),
-        cell.path.as_ref().map(ToString::to_string).unwrap_or_default(),
+        files(cell),
     ]
+}
+
+/// The files that hold the version, each once.
+fn files(cell: &StatusCell) -> String {
+    let mut files: Vec<&str> = Vec::new();
+    for path in cell.path.iter().chain(cell.found.iter().map(|(_, path)| path)) {
+        if !files.contains(&path.as_str()) {
+            files.push(path.as_str());
+        }
+    }
+    files.join(", ")
 }
 
 /// The rows that are shown.
@@ -112,7 +127,9 @@ fn matrix(report: &StatusReport, rows: &[&StatusRow]) -> Table {
 fn people(cell: &StatusCell, now: i64) -> String {
     let live = live_words(cell);
     let live = if live.is_empty() { live } else { format!(" {live}") };
-    let Some(pin) = &cell.pin else { return nothing(cell).to_owned() + &live };
+    let Some(pin) = &cell.pin else {
+        return format!("{} {}{live}", disagreeing(cell), nothing(cell)).trim_start().to_owned();
+    };
     let shown = short(pin);
     let mark = match cell.standing {
         Standing::Behind => " <",
@@ -124,14 +141,6 @@ fn people(cell: &StatusCell, now: i64) -> String {
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
     let open = cell.requests.iter().map(|open| format!(" -> {}", short(&open.version)));
     format!("{shown}{mark}{since}{live}{}", open.collect::<String>())
-}
-
-/// The tag, or the digest where there is none.
-fn short(pin: &Pin) -> String {
-    match &pin.tag {
-        Some(tag) => tag.to_string(),
-        None => short_digests(&pin.to_string()),
-    }
 }
 
 /// What the cluster runs, beside what git says.

@@ -28,6 +28,10 @@ struct Row {
     /// One an environment.
     cells: Vec<Cell>,
     next: Vec<(String, String)>,
+    /// Of the cells that do not tell one version, by their place: what stands
+    /// there, and in which file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    found: BTreeMap<usize, Vec<(String, String)>>,
 }
 
 const STANDINGS: [Standing; 5] =
@@ -60,7 +64,11 @@ impl Rows {
         let row = |row: &'r StatusRow| {
             let AppId { name, group, from_marker, labels } = row.app.clone();
             let next = |next: &Next| (next.environment.to_string(), next.version.to_string());
+            let unclear = row.cells.iter().enumerate().filter(|(_, cell)| !cell.found.is_empty());
+            let one = |(pin, path): &(Pin, RepoPath)| (pin.to_string(), path.to_string());
+            let found = unclear.map(|(at, cell)| (at, cell.found.iter().map(one).collect()));
             Row {
+                found: found.collect(),
                 app: (name, group, from_marker, labels),
                 image: row.image.clone(),
                 cells: row.cells.iter().map(&mut cell).collect(),
@@ -83,7 +91,14 @@ impl Rows {
             let app = AppId { name, group, from_marker, labels };
             let named = environments.iter().map(|(name, _)| name);
             let cell = |(environment, cell)| unpacked_cell(environment, cell, &moments);
-            let cells = named.zip(row.cells).map(cell).collect::<Option<Vec<_>>>()?;
+            let mut cells = named.zip(row.cells).map(cell).collect::<Option<Vec<_>>>()?;
+            for (at, found) in row.found {
+                let one = |(pin, path): (String, String)| {
+                    Some((pin.parse().ok()?, RepoPath::normalize(&path)?))
+                };
+                let found = found.into_iter().map(one).collect::<Option<Vec<_>>>()?;
+                cells.get_mut(at)?.found = found;
+            }
             let next = |(environment, version): (String, String)| {
                 let (environment, version) =
                     (EnvironmentName::new(environment), version.parse().ok()?);
@@ -116,6 +131,7 @@ fn unpacked_cell(
             Some(path) => Some(RepoPath::normalize(&path)?),
             None => None,
         },
+        found: Vec::new(),
         standing: *STANDINGS.get(usize::from(standing))?,
         live: None,
         requests: Vec::new(),
