@@ -125,6 +125,19 @@ pub enum Standing {
     Unknown,
 }
 
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Current,
+        Self::Behind,
+        Self::Ahead,
+        Self::Held,
+        Self::Frozen,
+        Self::Absent,
+        Self::Unknown,
+    ];
+}
+
 /// One app and image in one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusCell {

@@ -194,6 +194,19 @@ pub(super) fn state(standing: Standing) -> &'static str {
     }
 }
 
+/// The mark of a standing in a table.
+fn mark(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Current => "",
+        Standing::Behind => "<",
+        Standing::Ahead => "!",
+        Standing::Held => "#",
+        Standing::Frozen => "*",
+        Standing::Absent => "-",
+        Standing::Unknown => "?",
+    }
+}
+
 /// The columns of a status.
 pub(super) fn environments(report: &StatusReport) -> Vec<WireEnvironment> {
     let environment = |(name, from): &(EnvironmentName, Vec<EnvironmentName>)| WireEnvironment {
@@ -263,4 +276,37 @@ fn short(pin: &Pin) -> String {
 /// What stands where there is no version.
 fn nothing(cell: &StatusCell) -> &'static str {
     if cell.standing == Standing::Absent { "-" } else { "?" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn page(name: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+    }
+
+    #[test]
+    fn the_pages_tell_every_mark_and_state() {
+        let of = |standing| (mark(standing).to_owned(), state(standing).to_owned());
+        let all: BTreeSet<(String, String)> = Standing::ALL.map(of).into();
+        let page_text = page("docs/status.md");
+        let (_, table) = page_text.split_once("| mark | means |").unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> =
+                line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            (cells[1].to_owned(), cells[3].to_owned())
+        };
+        let told = table.lines().skip(2).take_while(|line| !line.is_empty()).map(row);
+        assert_eq!(told.collect::<BTreeSet<_>>(), all);
+        let readme = page("README.md");
+        let line = readme.lines().find(|line| line.starts_with("Who runs what")).unwrap();
+        let told: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+        let marks: BTreeSet<&str> = Standing::ALL.map(mark).into();
+        assert_eq!(told, marks.into_iter().filter(|mark| !mark.is_empty()).collect());
+    }
 }

@@ -9,7 +9,7 @@ use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::super::table::Table;
 use super::super::text::{ago, clean, day, natural, short_digests};
-use super::{disagreeing, nothing, short, state};
+use super::{disagreeing, mark, nothing, short, state};
 
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
@@ -132,11 +132,8 @@ fn people(cell: &StatusCell, now: i64) -> String {
     };
     let shown = short(pin);
     let mark = match cell.standing {
-        Standing::Behind => " <",
-        Standing::Ahead => " !",
-        Standing::Held => " #",
-        Standing::Frozen => " *",
-        _ => "",
+        Standing::Unknown | Standing::Absent | Standing::Current => String::new(),
+        standing => format!(" {}", mark(standing)),
     };
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
     let open = cell.requests.iter().map(|open| format!(" -> {}", short(&open.version)));
