@@ -344,6 +344,6 @@ fn what_is_held_or_frozen_is_no_next_step_here_either() {
     }
     assert!(text.contains("2 with a next step"));
     // It waits, and that is told where all that is due is moved.
-    let due = run(&repo, &["next", "--due", "-n", "-o", "tsv"]).stdout(0);
-    assert!(due.contains("prod") && due.contains("held"), "{due}");
+    let due = run(&repo, &["next", "--due", "-n", "-o", "tsv"]).text();
+    assert!(due.contains("db to prod") && due.contains("web to us"), "{due}");
 }

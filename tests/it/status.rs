@@ -74,8 +74,8 @@ fn a_cell_says_since_when_and_by_which_commit() {
         document["rows"][1]["cells"][0],
         json!({"environment": "dev", "version": "v1.2.3", "digest": null,
                "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "author": "A U Thor",
-               "path": "apps/web/overlays/dev/kustomization.yaml", "state": "current",
-               "live": null, "requests": null})
+               "path": "apps/web/overlays/dev/kustomization.yaml", "found": [],
+               "state": "current", "live": null, "requests": null})
     );
     assert_eq!(document["environments"][1], json!({"name": "staging", "from": ["dev"]}));
 }
@@ -202,15 +202,15 @@ fn every_table_of_output() {
     assert_snapshot!(form("tsv"), @"
     exit 0
     --- stdout
-    app	image	dev	staging	prod
-    api	registry.example/acme/api	v1.2.2	v1.2.2	v1.2.2
+    app	image	dev	staging	prod	dev state	dev since	staging state	staging since	prod state	prod since
+    api	registry.example/acme/api	v1.2.2	v1.2.2	v1.2.2	current	2023-11-14T22:13:20Z	current	2023-11-14T22:13:20Z	current	2023-11-14T22:13:20Z
     ");
     assert_snapshot!(form("markdown"), @"
     exit 0
     --- stdout
-    | APP | IMAGE | DEV | STAGING | PROD |
-    | --- | --- | --- | --- | --- |
-    | api | registry.example/acme/api | v1.2.2 | v1.2.2 | v1.2.2 |
+    | APP | IMAGE | DEV | STAGING | PROD | DEV STATE | DEV SINCE | STAGING STATE | STAGING SINCE | PROD STATE | PROD SINCE |
+    | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+    | api | registry.example/acme/api | v1.2.2 | v1.2.2 | v1.2.2 | current | 2023-11-14T22:13:20Z | current | 2023-11-14T22:13:20Z | current | 2023-11-14T22:13:20Z |
     ");
     assert_eq!(run(&repo, &["status", "-o", "xml"]).code(), 2);
 }
@@ -239,6 +239,7 @@ fn every_document_of_output() {
             commit: [ID]
             author: A U Thor
             path: apps/api/overlays/dev/kustomization.yaml
+            found: []
             state: current
             live: ~
             requests: ~
@@ -248,7 +249,7 @@ fn every_document_of_output() {
     assert_snapshot!(form("ndjson"), @r#"
     exit 0
     --- stdout
-    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","state":"current","live":null,"requests":null}],"next":null}
+    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","found":[],"state":"current","live":null,"requests":null}],"next":null}
     "#);
 }
 
@@ -377,5 +378,5 @@ fn where_the_files_do_not_agree_it_is_told_what_stands_in_them() {
     );
     let report =
         run(&repo, &["report"]).stdout(0) + &run(&repo, &["report", "--html", "-"]).stdout(0);
-    assert!(report.contains("| v2, v1 ? |") && report.contains(">v2, v1<"), "{report}");
+    assert!(report.contains("| `v2, v1` ? |") && report.contains(">v2, v1<"), "{report}");
 }

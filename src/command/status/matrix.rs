@@ -29,13 +29,14 @@ pub(in super::super) struct Wanted {
 }
 
 impl Wanted {
-    /// What words name.
-    pub(super) fn new(
+    /// What words name; `apps` are those that there are.
+    pub(super) fn new<'a>(
         workspace: &Workspace,
-        apps: &BTreeSet<&AppId>,
+        apps: impl FnOnce() -> BTreeSet<&'a AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
         let mut wanted = Self::default();
+        let apps = if names.is_empty() { BTreeSet::new() } else { apps() };
         for name in names {
             if let Some(environment) = workspace.config.environment(name) {
                 wanted.environments.push(environment.name.clone());
@@ -44,7 +45,7 @@ impl Wanted {
             let found: Vec<AppId> =
                 apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
             if found.is_empty() {
-                return Err(unknown(workspace, apps, name));
+                return Err(unknown(workspace, &apps, name));
             }
             wanted.apps.extend(found);
         }

@@ -101,8 +101,8 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let kept = if args.live { None } else { known(context, &workspace, args)? };
     let (mut whole, mut asked) = match kept {
         Some(whole) => {
-            let apps = whole.report.rows.iter().map(|row| &row.app).collect();
-            let wanted = Wanted::new(&workspace, &apps, &args.names)?;
+            let apps = || whole.report.rows.iter().map(|row| &row.app).collect();
+            let wanted = Wanted::new(&workspace, apps, &args.names)?;
             let mut whole = whole;
             wanted.narrow(&mut whole.report);
             (whole, Vec::new())
@@ -159,7 +159,7 @@ fn tell(
     args: &StatusArgs,
 ) -> Result<(Whole, Vec<Remark>), Failure> {
     let inventory = inventory(workspace)?;
-    let wanted = Wanted::new(workspace, &inventory.apps(), &args.names)?;
+    let wanted = Wanted::new(workspace, || inventory.apps(), &args.names)?;
     let mut whole = rows_of(context, (workspace, &inventory), &wanted)?;
     let mut asked = Vec::new();
     if args.live {

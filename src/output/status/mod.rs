@@ -236,11 +236,16 @@ fn cluster((environment, error): &(EnvironmentName, Option<String>)) -> WireClus
     WireCluster { environment: environment.to_string(), error: error.clone() }
 }
 
-/// The matrix of a status for programs: the versions alone.
+/// The matrix of a status for programs: the versions, and behind all of them
+/// state and time of each.
 pub fn plain_status_table(report: &StatusReport) -> Table {
     let mut table = Table::new(&["APP", "IMAGE"]);
     for (name, _) in &report.environments {
         table.column(name.as_str());
+    }
+    for (name, _) in &report.environments {
+        table.column(&format!("{name} state"));
+        table.column(&format!("{name} since"));
     }
     for row in &report.rows {
         let pin = |cell: &StatusCell| match &cell.pin {
@@ -248,7 +253,11 @@ pub fn plain_status_table(report: &StatusReport) -> Table {
             None => nothing(cell).to_owned(),
         };
         let names = [row.app.to_string(), row.image.clone()].into_iter();
-        table.push(&names.chain(row.cells.iter().map(pin)).collect::<Vec<_>>());
+        let more = |cell: &StatusCell| {
+            [state(cell.standing).to_owned(), cell.since.map(day).unwrap_or_default()]
+        };
+        let more = row.cells.iter().flat_map(more);
+        table.push(&names.chain(row.cells.iter().map(pin)).chain(more).collect::<Vec<_>>());
     }
     table
 }
