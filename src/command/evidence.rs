@@ -1,6 +1,8 @@
 //! Evidence from history: since when, and what ran before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZero;
+use std::thread;
 
 use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
@@ -39,6 +41,58 @@ pub(super) fn cells_of(planned: &Planned) -> Vec<CellKey> {
     let promotion = &planned.promotion;
     let environments = std::iter::once(&promotion.to).chain(&promotion.from);
     environments.map(|environment| CellKey::of(promotion, environment)).collect()
+}
+
+/// Fewer cells than this are followed by one thread.
+const WORTH_A_THREAD: usize = 1_000;
+/// The most threads that follow them.
+const READERS: usize = 4;
+
+/// When the versions of many cells arrived, from the first-parent history of
+/// the base: each thread goes through all of it, and reads what the commits did
+/// to its own apps.
+pub(super) fn arrivals(
+    ground: Ground<'_>,
+    inventory: &Inventory,
+    cells: &BTreeSet<&CellKey>,
+) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    // What is brought here only once it is asked for is brought by one.
+    let alone = cells.len() < WORTH_A_THREAD || ground.repo.is_promised();
+    let readers = if alone { 1 } else { cores.min(READERS) };
+    let shared = if readers > 1 { shared(ground, inventory, cells, readers) } else { None };
+    shared.map_or_else(|| timelines(ground, inventory, cells, Reach::Arrivals), Ok)
+}
+
+/// What several threads found; `None` where one of them failed: the first
+/// failure of all is found by one alone.
+fn shared(
+    ground: Ground<'_>,
+    inventory: &Inventory,
+    cells: &BTreeSet<&CellKey>,
+    readers: usize,
+) -> Option<BTreeMap<CellKey, Timeline>> {
+    let mut parts: Vec<BTreeSet<&CellKey>> = vec![BTreeSet::new(); readers];
+    for key in cells {
+        let sum: usize = key.app.name.bytes().map(usize::from).sum();
+        parts.get_mut(sum % readers)?.insert(key);
+    }
+    let Ground { config, base, .. } = ground;
+    thread::scope(|scope| {
+        let threads = parts.into_iter().map(|part| {
+            let repo = ground.repo.clone();
+            scope.spawn(move || {
+                let ground = Ground { repo: &repo, config, base };
+                timelines(ground, inventory, &part, Reach::Arrivals).ok()
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let mut all = BTreeMap::new();
+        for thread in threads {
+            all.append(&mut thread.join().ok().flatten()?);
+        }
+        Some(all)
+    })
 }
 
 /// The timelines of some cells, from the first-parent history of the base.

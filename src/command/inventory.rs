@@ -24,7 +24,9 @@ pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
     let (snapshot, config) = (&workspace.snapshot, &workspace.config);
     let overlays = discover::overlays(snapshot, config, None)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let readers = if overlays.len() < WORTH_A_THREAD { 1 } else { cores.min(READERS) };
+    // What is brought here only once it is asked for is brought by one.
+    let alone = overlays.len() < WORTH_A_THREAD || workspace.repo.is_promised();
+    let readers = if alone { 1 } else { cores.min(READERS) };
     Ok(read((snapshot, config), overlays, readers)?)
 }
 
@@ -34,8 +36,7 @@ fn read(
     readers: usize,
 ) -> Result<Inventory, SnapshotError> {
     let (snapshot, config) = from;
-    // What is brought here only once it is asked for is brought by one.
-    if readers > 1 && !snapshot.is_promised() {
+    if readers > 1 {
         let roots = Roots::of(&overlays);
         if let Some(parts) = shared(from, (&overlays, &roots), readers) {
             return Ok(Inventory::of((overlays, roots), parts));

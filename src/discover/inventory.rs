@@ -5,14 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::config::{Config, FieldSpec};
 use crate::kustomize::{self, EditError, FileSites};
 use crate::model::{
-    AppId, EntryKind, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot,
-    SnapshotError,
+    AppId, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot, SnapshotError,
 };
 
 use super::Overlay;
-
-/// Directories nested deeper than this below an overlay are not read.
-pub(super) const MAX_DEPTH: usize = 16;
+use super::files::Files;
 
 /// What identifies a version in the inventory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +99,7 @@ impl Roots {
         Self(overlays.into_iter().map(|overlay| overlay.path.clone()).collect())
     }
 
-    fn has(&self, path: &RepoPath) -> bool {
+    pub(super) fn has(&self, path: &RepoPath) -> bool {
         self.0.contains(path)
     }
 }
@@ -139,7 +136,7 @@ impl Inventory {
         all.notes.sort_by_key(|(index, _)| *index);
         let notes = all.notes.into_iter().map(|(_, note)| note).collect();
         let unreadable = all.unreadable;
-        let mut inventory = Self { overlays, roots, unreadable, notes, ..Self::default() };
+        let mut inventory = Self { overlays, unreadable, notes, roots, ..Self::default() };
         inventory.sort_in(all.sites);
         inventory
     }
@@ -257,8 +254,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), SnapshotError> {
         let fields =
             self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
-        let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
-        files.collect(overlay)?;
+        let files = Files::of(snapshot, overlay, roots)?;
         part.unreadable.extend(files.links.into_iter().map(|path| Unreadable {
             overlay: index,
             path,
@@ -296,63 +292,6 @@ impl<'a> Reader<'a> {
         known.insert(path.clone(), (bytes, parsed.clone()));
         parsed
     }
-}
-
-/// The YAML and JSON files of an overlay, without those of overlays nested in it.
-pub fn overlay_files(
-    snapshot: &dyn Snapshot,
-    overlay: &Overlay,
-    roots: &Roots,
-) -> Result<Vec<RepoPath>, SnapshotError> {
-    let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
-    files.collect(overlay)?;
-    Ok(files.paths)
-}
-
-struct Files<'a> {
-    snapshot: &'a dyn Snapshot,
-    roots: &'a Roots,
-    paths: Vec<RepoPath>,
-    links: Vec<RepoPath>,
-}
-
-impl Files<'_> {
-    fn collect(&mut self, overlay: &Overlay) -> Result<(), SnapshotError> {
-        if overlay.is_file {
-            self.paths.push(overlay.path.clone());
-            return Ok(());
-        }
-        self.below(&overlay.path, 0)
-    }
-
-    fn below(&mut self, dir: &RepoPath, depth: usize) -> Result<(), SnapshotError> {
-        let entries = self.snapshot.list(dir)?.unwrap_or_default();
-        // The templates of a Helm chart are no YAML before Helm has rendered them.
-        let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
-        for entry in entries {
-            let path = dir.join(&entry.name);
-            if is_chart && entry.name == "templates" {
-                continue;
-            }
-            match entry.kind {
-                EntryKind::File if is_manifest(&entry.name) && !self.roots.has(&path) => {
-                    self.paths.push(path);
-                }
-                EntryKind::Directory if depth < MAX_DEPTH && !self.roots.has(&path) => {
-                    self.below(&path, depth + 1)?;
-                }
-                EntryKind::Symlink if is_manifest(&entry.name) => self.links.push(path),
-                EntryKind::Submodule => self.links.push(path),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn is_manifest(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    matches!(extension, Some("yaml" | "yml" | "json")) || name == "Kustomization"
 }
 
 /// An `image:` that an `images:` entry of the same overlay rewrites is no site

@@ -67,12 +67,6 @@ impl TreeSnapshot {
         self.tree
     }
 
-    /// Whether files that are not here come from a remote once they are asked
-    /// for.
-    pub fn is_promised(&self) -> bool {
-        self.promised.is_some()
-    }
-
     /// Another reader of the same tree with an empty cache, for a thread of
     /// its own. What a remote promises it does not bring here.
     pub fn fork(&self) -> TreeReader {

@@ -324,7 +324,9 @@ fn what_is_held_or_frozen_is_no_next_step_here_either() {
     );
     let repo = repo(&[("promote.toml", &config)]);
     for app in ["api", "db", "web"] {
-        ["dev", "staging", "prod", "us"].into_iter().for_each(|env| put(&repo, app, env, "v1"));
+        for env in ["dev", "staging", "prod", "us"] {
+            put(&repo, app, env, "v1");
+        }
     }
     for (app, env) in [("api", "dev"), ("db", "staging"), ("web", "dev"), ("web", "staging")] {
         put(&repo, app, env, "v2");

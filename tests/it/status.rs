@@ -3,7 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::kit::{LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save, start};
+use crate::kit::{
+    LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save, skipped, start,
+};
 
 #[test]
 fn the_matrix_and_what_is_next() {
@@ -332,6 +334,9 @@ fn several_threads_tell_what_one_does() {
         std::os::unix::fs::symlink("kustomization.yaml", link).unwrap();
     }
     save(&repo, "More", &[]);
+    for (app, env) in [("app-00003", "dev"), ("app-00003", "staging"), ("app-00398", "prod")] {
+        put(&repo, app, env, "v3.0.0");
+    }
     let program = env!("CARGO_BIN_EXE_git-promote");
     for args in [&["status", "-o", "json", "-v"][..], &["status", "--all", "-v"]] {
         let forget = || std::fs::remove_dir_all(repo.root.join(".git/promote")).unwrap_or_default();
@@ -340,8 +345,7 @@ fn several_threads_tell_what_one_does() {
         forget();
         let alone = [&["-c", "0", program][..], args].concat();
         if std::process::Command::new("taskset").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no taskset to take the other processors away");
-            return;
+            return skipped("there is no taskset to take the other processors away");
         }
         assert_eq!(several, start(&repo, "taskset", &alone).text(), "{args:?}");
         assert!(several.contains("broken.yaml") && several.contains("app-00399"), "{several}");

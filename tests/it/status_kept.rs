@@ -170,7 +170,9 @@ fn what_did_not_change_is_carried_on() {
 fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
     let repo = enough();
     let remove = |app: &str, envs: &[&str]| {
-        envs.iter().for_each(|env| fs::remove_file(repo.root.join(at(app, env))).unwrap());
+        for env in envs {
+            fs::remove_file(repo.root.join(at(app, env))).unwrap();
+        }
         save(&repo, "Remove", &[]);
     };
     let put = |files: &[(&str, &str)]| save(&repo, "Put", files);
@@ -181,8 +183,9 @@ fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
         // Until nothing differs in it, then again, then until it is gone.
         &|| go(&repo, &[("app-00150", "dev", "v9.0.0")]),
         &|| {
-            let envs = ["staging", "prod"];
-            envs.into_iter().for_each(|env| go(&repo, &[("app-00150", env, "v9.0.0")]));
+            for env in ["staging", "prod"] {
+                go(&repo, &[("app-00150", env, "v9.0.0")]);
+            }
         },
         &|| go(&repo, &[("app-00150", "prod", "v9.1.0")]),
         &|| remove("app-00150", &["dev", "staging", "prod"]),
@@ -260,7 +263,9 @@ fn only_the_leaves_of_apps_that_changed_are_opened() {
 fn of_few_apps_in_many_environments_all_are_shown() {
     let envs: Vec<String> = (0..21).map(|at| format!("env-{at}")).collect();
     let mut config = "version = 1\n[layout]\npaths = [\"apps/{app}/overlays/{env}\"]\n".to_owned();
-    envs.iter().for_each(|env| write!(config, "[[environment]]\nname = \"{env}\"\n").unwrap());
+    for env in &envs {
+        write!(config, "[[environment]]\nname = \"{env}\"\n").unwrap();
+    }
     let repo = repo(&[("promote.toml", &config)]);
     let apps = || (0..30).map(|at| format!("app-{at:05}"));
     let files: Vec<_> =

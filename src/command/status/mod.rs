@@ -21,7 +21,7 @@ use crate::discover::{CellKey, Inventory};
 use crate::output::{self, Format};
 use crate::report::StatusReport;
 
-use super::evidence::{Ground, Reach, timelines};
+use super::evidence::{Ground, arrivals};
 use super::held::{holds, still_hidden};
 use super::inventory::inventory;
 use super::leftovers;
@@ -194,7 +194,7 @@ pub(super) fn matrix(
     // What stands before tells whether a version is ahead, asked for or not.
     let own = |key: &&CellKey| wanted.has_app(&key.app);
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(own).collect();
-    let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
+    let timelines = arrivals(Ground::of(workspace), inventory, &keys)?;
     let (past, holds) = (BTreeMap::new(), holds(&workspace.snapshot)?);
     let frozen = matrix::frozen(&workspace.config, context.now);
     let mut matrix =
