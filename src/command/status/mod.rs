@@ -218,9 +218,14 @@ fn render(context: &Context, report: &StatusReport, all: bool) -> String {
     match context.format {
         Format::Table => context.front.commands(&output::status(report, all)),
         Format::Wide => context.front.commands(&output::wide_status(report, all)),
-        format => {
+        // Of many rows it takes long to make the form that is not asked for.
+        Format::Json | Format::Yaml | Format::Ndjson => {
+            let table = output::Table::default();
+            output::machine(context.format, &output::status_value(report), "rows", &table)
+        }
+        Format::Name | Format::Tsv | Format::Markdown => {
             let table = output::plain_status_table(report);
-            output::machine(format, &output::status_value(report), "rows", &table)
+            output::machine(context.format, &serde_json::Value::Null, "rows", &table)
         }
     }
 }
