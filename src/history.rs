@@ -72,6 +72,29 @@ impl Timeline {
     }
 }
 
+impl Timeline {
+    fn wants(&self, arrival_only: bool) -> bool {
+        !self.complete && (!arrival_only || self.since().is_none())
+    }
+
+    /// Adds what was there before a moment; `true` where that tells when the
+    /// version arrived that is there now.
+    fn goes_back(&mut self, moment: &Moment, version: Option<Version>) -> bool {
+        let first = self.held.len() == 1;
+        let Some(newest_unknown) = self.held.last_mut() else { return false };
+        let pin = version.as_ref().map(|version| &version.pin);
+        if self.complete || pin == Some(&newest_unknown.pin) {
+            return false;
+        }
+        newest_unknown.since = Some(moment.clone());
+        match version {
+            Some(version) => self.held.push(version.held()),
+            None => self.complete = true,
+        }
+        first
+    }
+}
+
 /// What a cell says at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -116,26 +139,21 @@ impl Recorder {
     /// Says what a cell held before `moment`: `None` where it was not there.
     pub fn before(&mut self, key: &CellKey, moment: &Moment, version: Option<Version>) {
         let Some(timeline) = self.open.get_mut(key) else { return };
-        let first = timeline.held.len() == 1;
-        let Some(newest_unknown) = timeline.held.last_mut() else { return };
-        let pin = version.as_ref().map(|version| &version.pin);
-        if timeline.complete || pin == Some(&newest_unknown.pin) {
-            return;
-        }
-        newest_unknown.since = Some(moment.clone());
-        self.unknown -= usize::from(first);
-        match version {
-            Some(version) => timeline.held.push(version.held()),
-            None => timeline.complete = true,
+        self.unknown -= usize::from(timeline.goes_back(moment, version));
+    }
+
+    /// Says that the history begins with `moment`: whatever was there then came
+    /// with it.
+    pub fn begins(&mut self, moment: &Moment, arrival_only: bool) {
+        for timeline in self.open.values_mut().filter(|timeline| timeline.wants(arrival_only)) {
+            self.unknown -= usize::from(timeline.goes_back(moment, None));
         }
     }
 
     /// Whether anything older can still tell something of the cell; of one
     /// whose arrival alone is asked for, only until that is known.
     pub fn wants(&self, key: &CellKey, arrival_only: bool) -> bool {
-        self.open.get(key).is_some_and(|timeline| {
-            !timeline.complete && (!arrival_only || timeline.since().is_none())
-        })
+        self.open.get(key).is_some_and(|timeline| timeline.wants(arrival_only))
     }
 
     /// Whether every cell's newest arrival is known.

@@ -110,7 +110,8 @@ pub struct PromotionReport {
 pub enum Standing {
     /// The same as in the environments before (or the first).
     Current,
-    /// The environments before run something else that could come.
+    /// The environments before run something else. Whether it could come, the next
+    /// steps tell.
     Behind,
     /// It runs what never was in the environments before.
     Ahead,
@@ -122,6 +123,19 @@ pub enum Standing {
     Absent,
     /// What it runs is not clear.
     Unknown,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Current,
+        Self::Behind,
+        Self::Ahead,
+        Self::Held,
+        Self::Frozen,
+        Self::Absent,
+        Self::Unknown,
+    ];
 }
 
 /// One app and image in one environment.
@@ -139,6 +153,9 @@ pub struct StatusCell {
     pub author: Option<String>,
     /// The file that holds the version.
     pub path: Option<RepoPath>,
+    /// What stands there, each version once a file, where that is not one
+    /// version; empty where it is.
+    pub found: Vec<(Pin, RepoPath)>,
     /// Where the version stands.
     pub standing: Standing,
     /// What the cluster runs; `None` where it was not asked or did not tell.

@@ -1,6 +1,8 @@
 //! Evidence from history: since when, and what ran before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZero;
+use std::thread;
 
 use crate::config::Config;
 use crate::discover::{Cell, CellKey, Inventory, Reader};
@@ -43,6 +45,58 @@ pub(super) fn cells_of(planned: &Planned) -> Vec<CellKey> {
     environments.map(|environment| CellKey::of(promotion, environment)).collect()
 }
 
+/// Fewer cells than this are followed by one thread.
+const WORTH_A_THREAD: usize = 1_000;
+/// The most threads that follow them.
+const READERS: usize = 4;
+
+/// When the versions of many cells arrived, from the first-parent history of
+/// the base: each thread goes through all of it, and reads what the commits did
+/// to its own apps.
+pub(super) fn arrivals(
+    ground: Ground<'_>,
+    inventory: &Inventory,
+    cells: &BTreeSet<&CellKey>,
+) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    // What is brought here only once it is asked for is brought by one.
+    let alone = cells.len() < WORTH_A_THREAD || ground.repo.is_promised();
+    let readers = if alone { 1 } else { cores.min(READERS) };
+    let shared = if readers > 1 { shared(ground, inventory, cells, readers) } else { None };
+    shared.map_or_else(|| timelines(ground, inventory, cells, Reach::Arrivals), Ok)
+}
+
+/// What several threads found; `None` where one of them failed: the first
+/// failure of all is found by one alone.
+fn shared(
+    ground: Ground<'_>,
+    inventory: &Inventory,
+    cells: &BTreeSet<&CellKey>,
+    readers: usize,
+) -> Option<BTreeMap<CellKey, Timeline>> {
+    let mut parts: Vec<BTreeSet<&CellKey>> = vec![BTreeSet::new(); readers];
+    for key in cells {
+        let sum: usize = key.app.name.bytes().map(usize::from).sum();
+        parts.get_mut(sum % readers)?.insert(key);
+    }
+    let Ground { config, base, .. } = ground;
+    thread::scope(|scope| {
+        let threads = parts.into_iter().map(|part| {
+            let repo = ground.repo.clone();
+            scope.spawn(move || {
+                let ground = Ground { repo: &repo, config, base };
+                timelines(ground, inventory, &part, Reach::Arrivals).ok()
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let mut all = BTreeMap::new();
+        for thread in threads {
+            all.append(&mut thread.join().ok().flatten()?);
+        }
+        Some(all)
+    })
+}
+
 /// The timelines of some cells, from the first-parent history of the base.
 pub(super) fn timelines(
     ground: Ground<'_>,
@@ -55,32 +109,33 @@ pub(super) fn timelines(
         Some(((*key).clone(), held(cell)))
     });
     let mut recorder = Recorder::new(now);
-    let watch = Watch::new(inventory, cells);
+    let mut watch = Watch::new(inventory, cells);
     if watch.overlays.is_empty() {
         return Ok(recorder.finish(true));
     }
-    let paths: Vec<RepoPath> = watch.overlays.keys().map(|path| (*path).clone()).collect();
     let mut reader = Reader::new(ground.config);
-    let mut history = git::walk(ground.repo, ground.base, Interest::below(paths))?;
+    let interest = Interest::below(std::mem::take(&mut watch.paths));
+    let mut history = git::walk(ground.repo, ground.base, interest)?.with_first_unread();
+    let arrival_only = reach == Reach::Arrivals;
     for commit in history.by_ref() {
         let commit = commit?;
+        let touched = watch.touched(&commit.changed, |key| recorder.wants(key, arrival_only));
+        if touched.is_empty() && commit.parent.is_some() {
+            continue;
+        }
         let moment = Moment {
             commit: commit.id.to_string(),
             seconds: commit.seconds,
             author: commit.author().to_owned(),
         };
-        let arrival_only = reach == Reach::Arrivals;
-        let mut touched = watch.touched(&commit.changed);
-        touched.retain(|key| recorder.wants(key, arrival_only));
-        if touched.is_empty() {
-            continue;
-        }
-        let before = match commit.parent {
-            Some(parent) => read_at((ground, &mut reader), parent, (inventory, &touched))?,
-            None => Inventory::default(),
-        };
-        for key in touched {
-            recorder.before(&key, &moment, find(&before, &key).map(held));
+        match commit.parent {
+            Some(parent) => {
+                let before = read_at((ground, &mut reader), parent, (inventory, &touched))?;
+                for key in touched {
+                    recorder.before(&key, &moment, find(&before, &key).map(held));
+                }
+            }
+            None => recorder.begins(&moment, arrival_only),
         }
         if arrival_only && recorder.knows_arrivals() {
             return Ok(recorder.finish(false));
@@ -123,33 +178,39 @@ fn held(cell: &Cell) -> Version {
 
 /// Which cells each overlay holds, by the overlay's path.
 struct Watch<'a> {
-    overlays: BTreeMap<&'a RepoPath, Vec<&'a CellKey>>,
+    overlays: HashMap<&'a str, Vec<&'a CellKey>>,
+    paths: Vec<RepoPath>,
 }
 
 impl<'a> Watch<'a> {
     fn new(inventory: &'a Inventory, cells: &BTreeSet<&'a CellKey>) -> Self {
-        let mut overlays: BTreeMap<&RepoPath, Vec<&CellKey>> = BTreeMap::new();
+        let mut overlays: HashMap<&str, Vec<&CellKey>> = HashMap::new();
+        let mut paths = Vec::new();
         for key in cells {
             for index in inventory.cells.get(*key).iter().flat_map(|cell| &cell.overlays) {
-                if let Some(overlay) = inventory.overlays.get(*index) {
-                    overlays.entry(&overlay.path).or_default().push(key);
+                let Some(overlay) = inventory.overlays.get(*index) else { continue };
+                let there = overlays.entry(overlay.path.as_str()).or_default();
+                if there.is_empty() {
+                    paths.push(overlay.path.clone());
                 }
+                there.push(key);
             }
         }
-        Self { overlays }
+        Self { overlays, paths }
     }
 
-    /// The cells whose overlays hold one of the paths.
-    fn touched(&self, changed: &[RepoPath]) -> Vec<CellKey> {
+    /// The cells whose overlays hold one of the paths, as far as they are
+    /// wanted.
+    fn touched(&self, changed: &[RepoPath], wanted: impl Fn(&CellKey) -> bool) -> Vec<CellKey> {
         let mut touched: BTreeSet<&CellKey> = BTreeSet::new();
-        for path in changed {
-            let mut at = Some(path.clone());
-            while let Some(path) = at {
-                touched.extend(self.overlays.get(&path).into_iter().flatten());
-                at = path.parent();
+        for path in changed.iter().map(RepoPath::as_str) {
+            let ends = path.match_indices('/').map(|(at, _)| at);
+            for end in ends.chain([0, path.len()]) {
+                let around = path.get(..end).and_then(|path| self.overlays.get(path));
+                touched.extend(around.into_iter().flatten());
             }
         }
-        touched.into_iter().cloned().collect()
+        touched.into_iter().filter(|key| wanted(key)).cloned().collect()
     }
 }
 

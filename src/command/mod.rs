@@ -18,6 +18,7 @@ mod forges;
 mod held;
 pub mod hold;
 pub mod init;
+mod inventory;
 mod leftovers;
 pub mod log;
 mod moved;

@@ -15,6 +15,7 @@ use crate::output::{self, Format};
 use crate::plan;
 use crate::report::{Ending, NextReport, NextRow, NextStep};
 
+use super::inventory::inventory;
 use super::moved::{Moved, moved};
 use super::preview::{Overwrite, standing_overwrites};
 use super::promote::{self, CommonArgs, Outcome, Request, What};
@@ -161,8 +162,10 @@ fn without_previews(workspace: &Workspace, moves: Moves) -> Result<(Moves, Vec<R
 
 /// Every move that the status knows of.
 fn due(context: &Context, workspace: &Workspace) -> Result<Moves, Failure> {
-    let inventory = status::inventory(workspace)?;
-    let report = status::matrix(context, (workspace, &inventory), &Wanted::default())?;
+    let inventory = inventory(workspace)?;
+    // What is held or frozen is told, with the rule that says so.
+    let wanted = Wanted { waiting: true, ..Wanted::default() };
+    let report = status::matrix(context, (workspace, &inventory), &wanted)?;
     let mut moves = Moves::new();
     for row in report.rows {
         for next in row.next {

@@ -14,6 +14,7 @@ use crate::worktree::write_file;
 
 use super::chosen::Chosen;
 use super::evidence::Ground;
+use super::inventory::inventory;
 use super::log::{askew, cut_off, read_date};
 use super::past::{Past, past};
 use super::status::{self, Wanted};
@@ -90,7 +91,7 @@ fn gather(
     // Whether a version is quick is told by all the environments it was in.
     let Past { entries, cut } = past(Ground::of(workspace), &chosen.scope(true))?;
     chosen.check_apps(workspace, &entries)?;
-    let inventory = status::inventory(workspace)?;
+    let inventory = inventory(workspace)?;
     let wanted = Wanted {
         apps: inventory
             .apps()
@@ -99,6 +100,7 @@ fn gather(
             .cloned()
             .collect(),
         environments: chosen.environments().to_vec(),
+        waiting: false,
     };
     let mut status = status::matrix(context, (workspace, &inventory), &wanted)?;
     status.rows.retain(|row| chosen.has_app_or_all(&row.app));

@@ -5,14 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::config::{Config, FieldSpec};
 use crate::kustomize::{self, EditError, FileSites};
 use crate::model::{
-    AppId, EntryKind, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot,
-    SnapshotError,
+    AppId, EnvironmentName, Pin, Promotion, RepoPath, Site, SiteKind, Snapshot, SnapshotError,
 };
 
 use super::Overlay;
-
-/// Directories nested deeper than this below an overlay are not read.
-pub(super) const MAX_DEPTH: usize = 16;
+use super::files::Files;
 
 /// What identifies a version in the inventory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +99,7 @@ impl Roots {
         Self(overlays.into_iter().map(|overlay| overlay.path.clone()).collect())
     }
 
-    fn has(&self, path: &RepoPath) -> bool {
+    pub(super) fn has(&self, path: &RepoPath) -> bool {
         self.0.contains(path)
     }
 }
@@ -122,6 +119,28 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// What was found in these overlays, in whatever parts it was read.
+    pub fn of(
+        (overlays, roots): (Vec<Overlay>, Roots),
+        parts: impl IntoIterator<Item = Part>,
+    ) -> Self {
+        let mut all = Part::default();
+        for part in parts {
+            all.sites.extend(part.sites);
+            all.unreadable.extend(part.unreadable);
+            all.notes.extend(part.notes);
+        }
+        // What is of one overlay is in one part.
+        all.sites.sort_by_key(|(index, _)| *index);
+        all.unreadable.sort_by_key(|unreadable| unreadable.overlay);
+        all.notes.sort_by_key(|(index, _)| *index);
+        let notes = all.notes.into_iter().map(|(_, note)| note).collect();
+        let unreadable = all.unreadable;
+        let mut inventory = Self { overlays, unreadable, notes, roots, ..Self::default() };
+        inventory.sort_in(all.sites);
+        inventory
+    }
+
     /// The cell of an environment, app and image.
     pub fn cell(&self, environment: &EnvironmentName, app: &AppId, image: &str) -> Option<&Cell> {
         self.cells.get(&CellKey {
@@ -154,6 +173,33 @@ impl Inventory {
     /// All apps, sorted.
     pub fn apps(&self) -> BTreeSet<&AppId> {
         self.cells.keys().map(|key| &key.app).collect()
+    }
+}
+
+/// What was found in some of a set of overlays, each thing with the index of its
+/// own.
+#[derive(Debug, Default)]
+pub struct Part {
+    sites: Vec<(usize, Site)>,
+    unreadable: Vec<Unreadable>,
+    notes: Vec<(usize, String)>,
+}
+
+impl Part {
+    /// Reads those of `overlays` that have these indexes, and adds what they
+    /// hold. `roots` are those of all.
+    pub fn read(
+        &mut self,
+        (snapshot, config): (&dyn Snapshot, &Config),
+        (overlays, roots): (&[Overlay], &Roots),
+        indexes: &[usize],
+    ) -> Result<(), SnapshotError> {
+        let mut reader = Reader { config, known: None };
+        for index in indexes {
+            let Some(overlay) = overlays.get(*index) else { continue };
+            reader.read_one(snapshot, ((*index, overlay), roots), self)?;
+        }
+        Ok(())
     }
 }
 
@@ -192,28 +238,47 @@ impl<'a> Reader<'a> {
         wanted: &dyn Fn(&Overlay) -> bool,
     ) -> Result<Inventory, SnapshotError> {
         let roots = Roots::of(&overlays);
-        let mut inventory = Inventory::default();
-        let mut found: Vec<(usize, Site)> = Vec::new();
+        let mut part = Part::default();
         for (index, overlay) in overlays.iter().enumerate().filter(|(_, overlay)| wanted(overlay)) {
-            let fields =
-                self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
-            let mut files = Files { snapshot, roots: &roots, paths: Vec::new(), links: Vec::new() };
-            files.collect(overlay)?;
-            let links = std::mem::take(&mut files.links);
-            inventory.unreadable.extend(links.into_iter().map(|path| Unreadable {
-                overlay: index,
-                path,
-                message: "is a symbolic link or a submodule, which is never followed".to_owned(),
-                link: true,
-            }));
-            let sites =
-                inventory.read_files((&mut *self, snapshot), (index, fields), files.paths)?;
-            found.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+            self.read_one(snapshot, ((index, overlay), &roots), &mut part)?;
         }
-        inventory.roots = roots;
-        inventory.overlays = overlays;
-        inventory.sort_in(found);
-        Ok(inventory)
+        Ok(Inventory::of((overlays, roots), [part]))
+    }
+
+    /// Adds what one of several overlays holds.
+    fn read_one(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        ((index, overlay), roots): ((usize, &Overlay), &Roots),
+        part: &mut Part,
+    ) -> Result<(), SnapshotError> {
+        let fields =
+            self.config.layout.get(overlay.layout).map_or(&[][..], |l| l.fields.as_slice());
+        let files = Files::of(snapshot, overlay, roots)?;
+        part.unreadable.extend(files.links.into_iter().map(|path| Unreadable {
+            overlay: index,
+            path,
+            message: "is a symbolic link or a submodule, which is never followed".to_owned(),
+            link: true,
+        }));
+        let mut sites = Vec::new();
+        for path in files.paths {
+            let Some(bytes) = snapshot.read(&path)? else { continue };
+            match self.sites(&path, bytes, fields) {
+                Ok(found) => {
+                    let note =
+                        |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);
+                    part.notes.extend(found.notes.into_iter().map(|found| (index, note(found))));
+                    sites.extend(found.sites);
+                }
+                Err(error) => {
+                    let (overlay, message) = (index, error.to_string());
+                    part.unreadable.push(Unreadable { overlay, path, message, link: false });
+                }
+            }
+        }
+        part.sites.extend(uncovered(sites).into_iter().map(|site| (index, site)));
+        Ok(())
     }
 
     fn sites(&mut self, path: &RepoPath, bytes: Vec<u8>, fields: &[FieldSpec]) -> Parsed {
@@ -227,63 +292,6 @@ impl<'a> Reader<'a> {
         known.insert(path.clone(), (bytes, parsed.clone()));
         parsed
     }
-}
-
-/// The YAML and JSON files of an overlay, without those of overlays nested in it.
-pub fn overlay_files(
-    snapshot: &dyn Snapshot,
-    overlay: &Overlay,
-    roots: &Roots,
-) -> Result<Vec<RepoPath>, SnapshotError> {
-    let mut files = Files { snapshot, roots, paths: Vec::new(), links: Vec::new() };
-    files.collect(overlay)?;
-    Ok(files.paths)
-}
-
-struct Files<'a> {
-    snapshot: &'a dyn Snapshot,
-    roots: &'a Roots,
-    paths: Vec<RepoPath>,
-    links: Vec<RepoPath>,
-}
-
-impl Files<'_> {
-    fn collect(&mut self, overlay: &Overlay) -> Result<(), SnapshotError> {
-        if overlay.is_file {
-            self.paths.push(overlay.path.clone());
-            return Ok(());
-        }
-        self.below(&overlay.path, 0)
-    }
-
-    fn below(&mut self, dir: &RepoPath, depth: usize) -> Result<(), SnapshotError> {
-        let entries = self.snapshot.list(dir)?.unwrap_or_default();
-        // The templates of a Helm chart are no YAML before Helm has rendered them.
-        let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
-        for entry in entries {
-            let path = dir.join(&entry.name);
-            if is_chart && entry.name == "templates" {
-                continue;
-            }
-            match entry.kind {
-                EntryKind::File if is_manifest(&entry.name) && !self.roots.has(&path) => {
-                    self.paths.push(path);
-                }
-                EntryKind::Directory if depth < MAX_DEPTH && !self.roots.has(&path) => {
-                    self.below(&path, depth + 1)?;
-                }
-                EntryKind::Symlink if is_manifest(&entry.name) => self.links.push(path),
-                EntryKind::Submodule => self.links.push(path),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn is_manifest(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    matches!(extension, Some("yaml" | "yml" | "json")) || name == "Kustomization"
 }
 
 /// An `image:` that an `images:` entry of the same overlay rewrites is no site
@@ -301,33 +309,6 @@ fn uncovered(sites: Vec<Site>) -> Vec<Site> {
 }
 
 impl Inventory {
-    fn read_files(
-        &mut self,
-        from: (&mut Reader<'_>, &dyn Snapshot),
-        overlay: (usize, &[FieldSpec]),
-        paths: Vec<RepoPath>,
-    ) -> Result<Vec<Site>, SnapshotError> {
-        let (reader, snapshot) = from;
-        let (overlay, fields) = overlay;
-        let mut sites = Vec::new();
-        for path in paths {
-            let Some(bytes) = snapshot.read(&path)? else { continue };
-            match reader.sites(&path, bytes, fields) {
-                Ok(found) => {
-                    let note =
-                        |note: kustomize::Note| format!("{path}:{}: {}", note.line, note.message);
-                    self.notes.extend(found.notes.into_iter().map(note));
-                    sites.extend(found.sites);
-                }
-                Err(error) => {
-                    let message = error.to_string();
-                    self.unreadable.push(Unreadable { overlay, path, message, link: false });
-                }
-            }
-        }
-        Ok(sites)
-    }
-
     fn sort_in(&mut self, found: Vec<(usize, Site)>) {
         let short_names = short_names(&self.overlays, &found);
         for (index, site) in found {

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::model::{EnvironmentName, RepoPath};
 
 use super::Overlay;
-use super::inventory::{MAX_DEPTH, is_manifest};
+use super::files::{MAX_DEPTH, is_manifest};
 use super::overlay::{Templates, overlay};
 
 /// Whether a file of an overlay is read for versions.

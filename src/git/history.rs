@@ -195,6 +195,7 @@ pub struct History {
     interest: Interest,
     next: Option<Step>,
     only_changes: bool,
+    looks_at_first: bool,
     cut_at: Option<ObjectId>,
     kept: Kept,
     trees: Trees,
@@ -219,6 +220,7 @@ pub fn walk(repo: &Repository, tip: ObjectId, interest: Interest) -> Result<Hist
         interest,
         next: None,
         only_changes: true,
+        looks_at_first: true,
         cut_at: None,
         kept: Kept::new(),
         trees: Trees::default(),
@@ -254,6 +256,14 @@ impl History {
     #[must_use]
     pub fn with_unchanged(mut self) -> Self {
         self.only_changes = false;
+        self
+    }
+
+    /// Gives the first commit of all without a look at its files: whatever it
+    /// holds came with it.
+    #[must_use]
+    pub fn with_first_unread(mut self) -> Self {
+        self.looks_at_first = false;
         self
     }
 
@@ -345,8 +355,15 @@ impl History {
     fn advance(&mut self) -> Result<Option<HistoryCommit>, GitError> {
         let Some(passed) = self.pass()? else { return Ok(None) };
         let mut commit = self.commit(passed, OnceCell::new());
-        self.look(&mut commit)?;
+        if self.looks_at_first || !self.is_first(&commit) {
+            self.look(&mut commit)?;
+        }
         Ok(Some(commit))
+    }
+
+    /// Whether the history begins with it, and is not cut off there.
+    fn is_first(&self, commit: &HistoryCommit) -> bool {
+        commit.parent.is_none() && self.cut_at.is_none()
     }
 
     fn changes(&mut self, old: Option<ObjectId>, new: ObjectId) -> Result<Changed, GitError> {
@@ -362,7 +379,10 @@ impl Iterator for History {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.advance() {
-                Ok(Some(commit)) if self.only_changes && commit.changed.is_empty() => {}
+                Ok(Some(commit))
+                    if self.only_changes
+                        && commit.changed.is_empty()
+                        && (self.looks_at_first || !self.is_first(&commit)) => {}
                 other => return other.transpose(),
             }
         }

@@ -40,18 +40,21 @@ impl Kept {
         Some(bytes)
     }
 
-    /// Puts a file in the place of one of that name. Where that cannot be done
+    /// Puts a file of these parts in the place of one of that name. Where that cannot be done
     /// (a repository that may only be read) there is none, and nobody minds.
-    pub fn write(&self, name: &str, bytes: &[u8]) {
-        if u64::try_from(bytes.len()).is_ok_and(|length| length <= MOST_BYTES) {
-            let _ = self.try_write(name, bytes);
+    pub fn write(&self, name: &str, parts: &[impl AsRef<[u8]>]) {
+        let length: usize = parts.iter().map(|part| part.as_ref().len()).sum();
+        if u64::try_from(length).is_ok_and(|length| length <= MOST_BYTES) {
+            let _ = self.try_write(name, parts);
         }
     }
 
-    fn try_write(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    fn try_write(&self, name: &str, parts: &[impl AsRef<[u8]>]) -> std::io::Result<()> {
         fs::create_dir_all(&self.dir)?;
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)?;
-        file.write_all(bytes)?;
+        for part in parts {
+            file.write_all(part.as_ref())?;
+        }
         file.persist(self.dir.join(name)).map_err(|error| error.error)?;
         self.prune()
     }

@@ -122,6 +122,12 @@ impl Repository {
         self.root.is_none()
     }
 
+    /// Whether files that are not here come from a remote once they are asked
+    /// for.
+    pub fn is_promised(&self) -> bool {
+        self.promised.is_some()
+    }
+
     /// Whether history was cut off when the repository was cloned.
     pub fn is_shallow(&self) -> bool {
         self.gix.is_shallow().unwrap_or(false)

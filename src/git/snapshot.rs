@@ -68,7 +68,7 @@ impl TreeSnapshot {
     }
 
     /// Another reader of the same tree with an empty cache, for a thread of
-    /// its own.
+    /// its own. What a remote promises it does not bring here.
     pub fn fork(&self) -> TreeReader {
         let mut repo = self.repo.clone();
         // The form that can be sent drops what is only in memory.

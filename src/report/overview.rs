@@ -4,7 +4,7 @@
 use crate::history::Entry;
 use crate::history::metrics::Metrics;
 
-use super::{AuditRow, Standing, StatusReport, StatusRow};
+use super::{AuditRow, Standing, StatusCell, StatusReport, StatusRow};
 
 /// The state and the past of the apps and environments that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,19 @@ impl Overview {
         cells.filter(|cell| cell.standing == standing).count()
     }
 
+    /// How many cells that are behind have a next step. The others left before
+    /// what could come, or wait for an environment that has not got it yet.
+    pub fn due(&self) -> usize {
+        let due = |row: &StatusRow| {
+            let behind = row.cells.iter().filter(|cell| cell.standing == Standing::Behind);
+            let next = |cell: &&StatusCell| {
+                row.next.iter().any(|next| next.environment == cell.environment)
+            };
+            behind.filter(next).count()
+        };
+        self.status.rows.iter().map(due).sum()
+    }
+
     /// The entries that are promotions: neither first appearances nor previews.
     pub fn promotions(&self) -> impl Iterator<Item = &Entry> {
         let entries = self.entries.iter();
@@ -56,6 +69,11 @@ impl Overview {
         apps.dedup();
         apps.len()
     }
+}
+
+impl StatusReport {
+    /// Of more rows than this, people see those in which something differs.
+    pub const FEW: usize = 40;
 }
 
 impl StatusRow {

@@ -315,3 +315,37 @@ fn a_shallow_clone_says_so() {
     assert!(page.contains("The clone is shallow"));
     assert!(page.contains("<h1>repo</h1>"));
 }
+
+#[test]
+fn what_is_held_or_frozen_is_no_next_step_here_either() {
+    let config = format!(
+        "{LINE}freezes = [{{ from = \"2023-11-01\", to = \"2099-12-31\", timezone = \"UTC\" }}]\n\
+         [[environment]]\nname = \"us\"\nfrom = [\"staging\"]\n"
+    );
+    let repo = repo(&[("promote.toml", &config)]);
+    for app in ["api", "db", "web"] {
+        for env in ["dev", "staging", "prod", "us"] {
+            put(&repo, app, env, "v1");
+        }
+    }
+    for (app, env) in [("api", "dev"), ("db", "staging"), ("web", "dev"), ("web", "staging")] {
+        put(&repo, app, env, "v2");
+    }
+    run(&repo, &["hold", "us", "web", "--reason", "INC-42"]).stdout(0);
+    let steps = |document: &serde_json::Value| -> Vec<serde_json::Value> {
+        let rows = document["rows"].as_array().or(document["status"]["rows"].as_array()).unwrap();
+        rows.iter().map(|row| row["next"].clone()).collect()
+    };
+    let status = run(&repo, &["status", "-o", "json"]).json(0);
+    let document = report(&repo, &["-o", "json"]).json(0);
+    assert_eq!(steps(&status), steps(&document), "{document}");
+    let text = report(&repo, &[]).stdout(0) + &page(&repo, &[]);
+    assert!(text.contains("git promote api@v2 staging") && text.contains("git promote db@v2 us"));
+    for waits in ["git promote web@v2 us", "@v2 prod"] {
+        assert!(!text.contains(waits), "{waits}");
+    }
+    assert!(text.contains("2 with a next step"));
+    // It waits, and that is told where all that is due is moved.
+    let due = run(&repo, &["next", "--due", "-n", "-o", "tsv"]).text();
+    assert!(due.contains("db to prod") && due.contains("web to us"), "{due}");
+}

@@ -3,7 +3,9 @@
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::kit::{LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save};
+use crate::kit::{
+    LINE, app, at, kubectl, line, line_with, overlay, put, repo, run, save, skipped, start,
+};
 
 #[test]
 fn the_matrix_and_what_is_next() {
@@ -74,8 +76,8 @@ fn a_cell_says_since_when_and_by_which_commit() {
         document["rows"][1]["cells"][0],
         json!({"environment": "dev", "version": "v1.2.3", "digest": null,
                "since": "2023-11-14T22:13:20Z", "commit": commit.trim(), "author": "A U Thor",
-               "path": "apps/web/overlays/dev/kustomization.yaml", "state": "current",
-               "live": null, "requests": null})
+               "path": "apps/web/overlays/dev/kustomization.yaml", "found": [],
+               "state": "current", "live": null, "requests": null})
     );
     assert_eq!(document["environments"][1], json!({"name": "staging", "from": ["dev"]}));
 }
@@ -202,15 +204,15 @@ fn every_table_of_output() {
     assert_snapshot!(form("tsv"), @"
     exit 0
     --- stdout
-    app	image	dev	staging	prod
-    api	registry.example/acme/api	v1.2.2	v1.2.2	v1.2.2
+    app	image	dev	staging	prod	dev state	dev since	staging state	staging since	prod state	prod since
+    api	registry.example/acme/api	v1.2.2	v1.2.2	v1.2.2	current	2023-11-14T22:13:20Z	current	2023-11-14T22:13:20Z	current	2023-11-14T22:13:20Z
     ");
     assert_snapshot!(form("markdown"), @"
     exit 0
     --- stdout
-    | APP | IMAGE | DEV | STAGING | PROD |
-    | --- | --- | --- | --- | --- |
-    | api | registry.example/acme/api | v1.2.2 | v1.2.2 | v1.2.2 |
+    | APP | IMAGE | DEV | STAGING | PROD | DEV STATE | DEV SINCE | STAGING STATE | STAGING SINCE | PROD STATE | PROD SINCE |
+    | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+    | api | registry.example/acme/api | v1.2.2 | v1.2.2 | v1.2.2 | current | 2023-11-14T22:13:20Z | current | 2023-11-14T22:13:20Z | current | 2023-11-14T22:13:20Z |
     ");
     assert_eq!(run(&repo, &["status", "-o", "xml"]).code(), 2);
 }
@@ -239,6 +241,7 @@ fn every_document_of_output() {
             commit: [ID]
             author: A U Thor
             path: apps/api/overlays/dev/kustomization.yaml
+            found: []
             state: current
             live: ~
             requests: ~
@@ -248,7 +251,7 @@ fn every_document_of_output() {
     assert_snapshot!(form("ndjson"), @r#"
     exit 0
     --- stdout
-    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","state":"current","live":null,"requests":null}],"next":null}
+    {"app":"api","group":null,"image":"registry.example/acme/api","cells":[{"environment":"dev","version":"v1.2.2","digest":null,"since":"2023-11-14T22:13:20Z","commit":"[ID]","author":"A U Thor","path":"apps/api/overlays/dev/kustomization.yaml","found":[],"state":"current","live":null,"requests":null}],"next":null}
     "#);
 }
 
@@ -308,4 +311,76 @@ fn the_history_of_merges_is_that_of_the_first_parent() {
     let merge = repo.git(["rev-parse", "HEAD"]);
     let document = run(&repo, &["status", "-o", "json"]).json(0);
     assert_eq!(document["rows"][0]["cells"][0]["commit"], merge.trim());
+}
+
+#[test]
+fn several_threads_tell_what_one_does() {
+    let repo = crate::report::many(400);
+    repo.git(["reset", "-q", "--hard"]);
+    // What cannot be read, what is said of a file, a link, and an overlay in
+    // another one, here and there.
+    for at in (0..400).step_by(7) {
+        let dir = format!("apps/app-{at:05}/overlays/staging");
+        repo.write(
+            &format!("{dir}/broken.yaml"),
+            "image: x # {\"$imagepolicy\": [\n  containers: [",
+        );
+        repo.write(&format!("{dir}/odd.yaml"), "a: b # {\"$imagepolicy\": \"apps:web:name\"}\n");
+        repo.write(
+            &format!("{dir}/nested/more.yaml"),
+            "kind: Pod\nspec:\n  containers:\n  - image: a/b:v1\n",
+        );
+        let link = repo.root.join(format!("apps/app-{at:05}/overlays/prod/link.yaml"));
+        std::os::unix::fs::symlink("kustomization.yaml", link).unwrap();
+    }
+    save(&repo, "More", &[]);
+    for (app, env) in [("app-00003", "dev"), ("app-00003", "staging"), ("app-00398", "prod")] {
+        put(&repo, app, env, "v3.0.0");
+    }
+    let program = env!("CARGO_BIN_EXE_git-promote");
+    for args in [&["status", "-o", "json", "-v"][..], &["status", "--all", "-v"]] {
+        let forget = || std::fs::remove_dir_all(repo.root.join(".git/promote")).unwrap_or_default();
+        forget();
+        let several = run(&repo, args).text();
+        forget();
+        let alone = [&["-c", "0", program][..], args].concat();
+        if std::process::Command::new("taskset").arg("--version").output().is_err() {
+            return skipped("there is no taskset to take the other processors away");
+        }
+        assert_eq!(several, start(&repo, "taskset", &alone).text(), "{args:?}");
+        assert!(several.contains("broken.yaml") && several.contains("app-00399"), "{several}");
+    }
+}
+
+#[test]
+fn where_the_files_do_not_agree_it_is_told_what_stands_in_them() {
+    let config = LINE.replace("apps/{app}/overlays/{env}", "apps/{app}/{env}/*");
+    let repo = repo(&[("promote.toml", &config)]);
+    let cluster = |env: &str, cluster: &str, tag: &str| {
+        (format!("apps/web/{env}/{cluster}/kustomization.yaml"), overlay("acme/web", tag))
+    };
+    let files = [
+        cluster("dev", "eu", "v2"),
+        cluster("staging", "eu", "v1"),
+        cluster("prod", "eu", "v2"),
+        cluster("prod", "us", "v1"),
+        cluster("prod", "za", "v2"),
+    ];
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    save(&repo, "Start", &files);
+    let table = run(&repo, &["status"]).stdout(0);
+    assert!(table.lines().any(|line| line.ends_with("  v2, v1 ?")), "{table}");
+    let wide = run(&repo, &["status", "-o", "wide", "prod"]).stdout(0);
+    let paths = "apps/web/prod/eu/kustomization.yaml, apps/web/prod/us/kustomization.yaml, \
+                 apps/web/prod/za/kustomization.yaml";
+    assert!(wide.contains("v2, v1") && wide.contains(paths), "{wide}");
+    let cell = run(&repo, &["status", "prod", "-o", "json"]).json(0)["rows"][0]["cells"][0].clone();
+    assert_eq!((&cell["version"], &cell["state"]), (&json!(null), &json!("unknown")));
+    assert_eq!(
+        cell["found"][1],
+        json!({ "version": "v1", "path": "apps/web/prod/us/kustomization.yaml" })
+    );
+    let report =
+        run(&repo, &["report"]).stdout(0) + &run(&repo, &["report", "--html", "-"]).stdout(0);
+    assert!(report.contains("| `v2, v1` ? |") && report.contains(">v2, v1<"), "{report}");
 }

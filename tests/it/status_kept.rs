@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::kit::{LINE, at, kubectl, line, overlay, repo, run, save};
@@ -34,7 +35,8 @@ fn go(repo: &Sandbox, moves: &[(&str, &str, &str)]) {
     save(repo, "Move", &files);
 }
 
-const FORMS: [&[&str]; 4] = [
+const FORMS: [&[&str]; 5] = [
+    &["status"],
     &["status", "-o", "json"],
     &["status", "--all", "-v"],
     &["status", "-o", "wide", "app-00001"],
@@ -50,6 +52,9 @@ fn what_was_told_once_of_a_commit_is_told_the_same_again() {
     let repo = enough();
     go(&repo, &[("app-00001", "dev", "v1.2.0")]);
     go(&repo, &[("app-00001", "prod", "sometime")]);
+    let image = |tag: &str| format!("- name: registry.example/b\n  newTag: {tag}\n");
+    let both = format!("images:\n{}{}", image("v1.0.0"), image("v1.1.0"));
+    save(&repo, "Both", &[(&at("b", "dev"), &both), (&at("b", "staging"), &both)]);
     let kept = kept(&repo);
     let questions: [&[&str]; 7] = [
         &["status"],
@@ -98,24 +103,48 @@ fn of_few_apps_nothing_is_kept() {
     assert!(!repo.root.join(".git/promote/status").exists());
 }
 
+/// The parts of a kept file, each with its checksum: the head, and the leaves.
+fn parts(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let length = usize::try_from(u64::from_be_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let (head, mut rest) = bytes[8..].split_at(length);
+    let told: Value = serde_json::from_slice(&head[64..]).unwrap();
+    let mut parts = vec![head.to_vec()];
+    for leaf in told["leaves"].as_array().unwrap() {
+        let length = usize::try_from(leaf[1].as_u64().unwrap()).unwrap();
+        let (leaf, behind) = rest.split_at(length);
+        parts.push(leaf.to_vec());
+        rest = behind;
+    }
+    assert!(rest.is_empty());
+    parts
+}
+
+/// A part with its checksum.
+fn closed(body: &str) -> Vec<u8> {
+    let mut part = String::new();
+    for byte in Sha256::digest(body) {
+        write!(part, "{byte:02x}").unwrap();
+    }
+    (part + body).into_bytes()
+}
+
 /// One text in the place of another in every kept file, its checksums made
 /// right.
 fn forge(dir: &Path, old: &str, new: &str) {
     for file in fs::read_dir(dir).unwrap() {
         let path = file.unwrap().path();
         let bytes = fs::read(&path).unwrap();
-        let length = usize::try_from(u64::from_be_bytes(bytes[..8].try_into().unwrap())).unwrap();
-        let (head, others) = bytes[8..].split_at(length);
-        let forged = [head, others].map(|part| {
-            let body = String::from_utf8(part[64..].to_vec()).unwrap().replace(old, new);
-            let mut forged = String::new();
-            for byte in Sha256::digest(&body) {
-                write!(forged, "{byte:02x}").unwrap();
-            }
-            forged + &body
-        });
-        let length = u64::try_from(forged[0].len()).unwrap().to_be_bytes();
-        fs::write(&path, [&length[..], forged.concat().as_bytes()].concat()).unwrap();
+        let body =
+            |part: Vec<u8>| String::from_utf8(part[64..].to_vec()).unwrap().replace(old, new);
+        let mut bodies = parts(&bytes).into_iter().map(body);
+        let mut head: Value = serde_json::from_str(&bodies.next().unwrap()).unwrap();
+        let leaves: Vec<Vec<u8>> = bodies.map(|body| closed(&body)).collect();
+        for (told, leaf) in head["leaves"].as_array_mut().unwrap().iter_mut().zip(&leaves) {
+            told[1] = leaf.len().into();
+        }
+        let head = closed(&head.to_string());
+        let length = u64::try_from(head.len()).unwrap().to_be_bytes();
+        fs::write(&path, [&length[..], &head, &leaves.concat()].concat()).unwrap();
         assert_ne!(fs::read(&path).unwrap(), bytes, "{old}");
     }
 }
@@ -140,19 +169,30 @@ fn what_did_not_change_is_carried_on() {
 #[test]
 fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
     let repo = enough();
-    let remove = |app: &str, env: &str| {
-        fs::remove_file(repo.root.join(at(app, env))).unwrap();
+    let remove = |app: &str, envs: &[&str]| {
+        for env in envs {
+            fs::remove_file(repo.root.join(at(app, env))).unwrap();
+        }
         save(&repo, "Remove", &[]);
     };
     let put = |files: &[(&str, &str)]| save(&repo, "Put", files);
-    let steps: [&dyn Fn(); 14] = [
+    let steps: [&dyn Fn(); 18] = [
         &|| go(&repo, &[("app-00001", "dev", "v1.2.0"), ("app-00100", "staging", "v1.1.0")]),
         &|| go(&repo, &[("app-00001", "staging", "v1.2.0")]),
         &|| drop(repo.git(["revert", "--no-edit", "HEAD"])),
+        // Until nothing differs in it, then again, then until it is gone.
+        &|| go(&repo, &[("app-00150", "dev", "v9.0.0")]),
+        &|| {
+            for env in ["staging", "prod"] {
+                go(&repo, &[("app-00150", env, "v9.0.0")]);
+            }
+        },
+        &|| go(&repo, &[("app-00150", "prod", "v9.1.0")]),
+        &|| remove("app-00150", &["dev", "staging", "prod"]),
         // A new app, before all others and behind them.
         &|| go(&repo, &[("a", "dev", "v1.0.0"), ("zebra", "prod", "v3.0.0")]),
-        &|| remove("zebra", "prod"),
-        &|| remove("app-00003", "dev"),
+        &|| remove("zebra", &["prod"]),
+        &|| remove("app-00003", &["dev"]),
         // Another file of an overlay, and one that is no YAML.
         &|| put(&[("apps/a/overlays/dev/more.yaml", "images: [{name: b/c, newTag: v1}]\n")]),
         &|| put(&[("apps/a/overlays/dev/kustomization.yaml", "images: [\n")]),
@@ -174,6 +214,68 @@ fn whatever_changes_the_next_commit_is_told_as_if_nothing_were_kept() {
         fs::remove_dir_all(kept(&repo)).unwrap_or_default();
         fs::rename(&aside, kept(&repo)).unwrap();
     }
+}
+
+/// What was kept of the last commit that was told of.
+fn newest(repo: &Sandbox) -> PathBuf {
+    let files = fs::read_dir(kept(repo)).unwrap().map(|file| file.unwrap().path());
+    files.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
+}
+
+/// Where the part of an app is among those of a file.
+fn part_of(parts: &[Vec<u8>], app: &str) -> usize {
+    parts.iter().position(|part| String::from_utf8_lossy(part).contains(app)).unwrap()
+}
+
+#[test]
+fn only_the_leaves_of_apps_that_changed_are_opened() {
+    let repo = enough();
+    run(&repo, &["status"]).stdout(0);
+    let before = parts(&fs::read(newest(&repo)).unwrap());
+    let at = part_of(&before, "app-00077");
+    let spoil = || {
+        let file = newest(&repo);
+        let mut bytes = fs::read(&file).unwrap();
+        let place = bytes.windows(9).position(|w| w == b"app-00077").unwrap();
+        bytes[place] = b'b';
+        fs::write(&file, &bytes).unwrap();
+    };
+    spoil();
+    go(&repo, &[("app-00101", "dev", "v1.2.0")]);
+    let text = run(&repo, &["status"]).stdout(0);
+    let after = parts(&fs::read(newest(&repo)).unwrap());
+    let same = (1..before.len()).filter(|one| before[*one] == after[*one]).count();
+    assert_eq!(same, before.len() - 3, "one leaf was spoiled, one renewed");
+    assert!(String::from_utf8_lossy(&after[at]).contains("bpp-00077"), "it was read");
+    // Every row is told, and what is spoiled is as if it were not there.
+    let all = run(&repo, &["status", "--all"]).stdout(0);
+    assert!(all.contains("app-00077") && !all.contains("bpp-00077"), "{all}");
+    assert!(String::from_utf8_lossy(&fs::read(newest(&repo)).unwrap()).contains("app-00077"));
+    spoil();
+    go(&repo, &[("app-00077", "dev", "v1.2.0")]);
+    let renewed = run(&repo, &["status"]).stdout(0);
+    assert!(renewed.contains("app-00077") && renewed.contains("app-00101"), "{renewed}");
+    assert_ne!(renewed, text);
+    assert_the_same(&repo);
+}
+
+#[test]
+fn of_few_apps_in_many_environments_all_are_shown() {
+    let envs: Vec<String> = (0..21).map(|at| format!("env-{at}")).collect();
+    let mut config = "version = 1\n[layout]\npaths = [\"apps/{app}/overlays/{env}\"]\n".to_owned();
+    for env in &envs {
+        write!(config, "[[environment]]\nname = \"{env}\"\n").unwrap();
+    }
+    let repo = repo(&[("promote.toml", &config)]);
+    let apps = || (0..30).map(|at| format!("app-{at:05}"));
+    let files: Vec<_> =
+        apps().flat_map(|app| envs.iter().map(move |env| of(&app, env, "v1"))).collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    save(&repo, "Start", &files);
+    go(&repo, &[("app-00003", "env-0", "v2")]);
+    let fresh = run(&repo, &["status"]).stdout(0);
+    assert!(kept(&repo).is_dir() && apps().all(|app| fresh.contains(&app)), "{fresh}");
+    assert_eq!(run(&repo, &["status"]).stdout(0), fresh);
 }
 
 /// What is told with what was kept, and without.

@@ -122,7 +122,7 @@ struct Told {
 impl Told {
     fn keep(&self) {
         if let Some((kept, name)) = self.kept.as_ref().filter(|_| self.is_news) {
-            kept.write(name, &stored::encode(&self.stored));
+            kept.write(name, &[stored::encode(&self.stored)]);
         }
     }
 }

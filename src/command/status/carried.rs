@@ -11,10 +11,9 @@ use crate::config::{Config, Origin};
 use crate::discover;
 use crate::git::{self, Interest, ObjectId};
 use crate::model::RepoPath;
-use crate::report::StatusReport;
 
 use super::super::{Context, Failure, Workspace};
-use super::kept::{self, Whole};
+use super::kept::{self, Form, Rules, Whole};
 use super::matrix::Wanted;
 use super::rows_of;
 
@@ -23,28 +22,35 @@ const COMMITS: usize = 1_000;
 /// With more paths than this that differ, everything is told anew.
 const PATHS: usize = 20_000;
 
-/// The status of this commit from that of an earlier one; `None` where none was
-/// kept, or it does not tell.
-pub(super) fn carry_on(context: &Context, workspace: &Workspace) -> Result<Option<Whole>, Failure> {
+/// The status of this commit from that of an earlier one, all of it or what
+/// people see first; `None` where none was kept, or it does not tell.
+pub(super) fn carry_on(
+    context: &Context,
+    workspace: &Workspace,
+    brief: bool,
+) -> Result<Option<Whole>, Failure> {
     if !tells_apps(&workspace.config) {
         return Ok(None);
     }
     let line = git::line(&workspace.repo, workspace.base)?;
     let earlier = line.map_while(Result::ok).map(|(id, _)| id).skip(1).take(COMMITS);
-    let Some((from, mut whole)) = kept::read_last(context, workspace, earlier) else {
+    let Some((from, bytes)) = kept::read_last(workspace, earlier) else {
         return Ok(None);
     };
-    // Whose overlay such a line is about does not stand in it.
-    if !whole.unread.is_empty() || !whole.notes.is_empty() {
-        return Ok(None);
-    }
+    // Whose overlay a remark is about does not stand in it.
+    let same = |form: &Form<'_>| form.is_plain() && *form.rules() == Rules::of(workspace);
+    let Some(mut form) = Form::of(context, &bytes, from).filter(same) else { return Ok(None) };
     let Some(changed) = changed(workspace, from)? else { return Ok(None) };
     let apps = discover::apps_on(&workspace.config, &changed);
+    form.moved_to(workspace.base);
     if !apps.is_empty() {
-        renew(&mut whole, told(context, workspace, &apps)?, &apps);
+        let told = told(context, workspace, &apps)?;
+        if form.renew(context, (told, &apps)).is_none() {
+            return Ok(None);
+        }
     }
-    kept::write(workspace, &whole);
-    Ok(Some(whole))
+    kept::write_again(workspace, &form);
+    Ok(kept::taken(context, form, brief))
 }
 
 /// The paths that any commit changed since that one, also those that are as
@@ -89,13 +95,4 @@ fn told(
     let overlays = discover::overlays_of(snapshot, config, Some(&names))?;
     let inventory = discover::read(snapshot, config, overlays, &|_| true)?;
     rows_of(context, (workspace, &inventory), &Wanted::default())
-}
-
-/// Puts the rows of these apps in the place of those they had.
-fn renew(whole: &mut Whole, new: Whole, apps: &BTreeSet<String>) {
-    let StatusReport { rows, .. } = &mut whole.report;
-    rows.retain(|row| !apps.contains(&row.app.name));
-    rows.extend(new.report.rows);
-    rows.sort_by(|a, b| (&a.app, &a.image).cmp(&(&b.app, &b.image)));
-    (whole.unread, whole.notes) = (new.unread, new.notes);
 }

@@ -7,17 +7,21 @@
 //! damaged, of another version or of another commit is as if it were not there.
 
 mod form;
+mod rows;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{GITOPS_PROMOTION, PROMOTE_TOML};
 use crate::git::ObjectId;
-use crate::model::{RepoPath, Snapshot};
+use crate::model::{EnvironmentName, RepoPath, Snapshot};
 use crate::report::StatusReport;
 use crate::schedule::Calendar;
 
 use super::super::{Context, Workspace, held};
-use form::Parts;
+
+pub(super) use form::Form;
 
 /// Of fewer cells nothing is kept.
 const ENOUGH: usize = 600;
@@ -31,6 +35,9 @@ pub(super) struct Whole {
     /// What is said with `-v`.
     pub(super) notes: Vec<String>,
 }
+
+/// The environments, and where each takes its versions from.
+type Environments = Vec<(EnvironmentName, Vec<EnvironmentName>)>;
 
 /// What the rows follow from beside the overlays of their apps. Two commits
 /// with the same give the same row to an app that did not change.
@@ -85,35 +92,45 @@ pub(super) fn read(context: &Context, workspace: &Workspace, brief: bool) -> Opt
         return None;
     }
     let bytes = workspace.repo.kept("status").read(&name(workspace.base))?;
-    let parts = Parts::of(&bytes)?;
-    let head = parts.head(workspace.base)?;
-    if brief { Parts::brief(context, head) } else { parts.whole(context, head) }
+    taken(context, Form::of(context, &bytes, workspace.base)?, brief)
 }
 
-/// What was kept of the last of these commits that was told of by the same
-/// rules, and which one that is.
+/// The rows of what was kept. Of few rows people see all.
+pub(super) fn taken(context: &Context, form: Form<'_>, brief: bool) -> Option<Whole> {
+    let brief = brief && form.len() > StatusReport::FEW;
+    if brief { Some(form.brief(context)) } else { form.whole(context) }
+}
+
+/// What was kept of the last of these commits that was told of, and which one
+/// that is.
 pub(super) fn read_last(
-    context: &Context,
     workspace: &Workspace,
     mut commits: impl Iterator<Item = ObjectId>,
-) -> Option<(ObjectId, Whole)> {
+) -> Option<(ObjectId, Vec<u8>)> {
     let kept = workspace.repo.kept("status");
     if !keeps(workspace) || !kept.dir().is_dir() {
         return None;
     }
-    let (commit, bytes) = commits.find_map(|id| Some((id, kept.read(&name(id))?)))?;
-    let parts = Parts::of(&bytes)?;
-    let head = parts.head(commit).filter(|head| head.rules == Rules::of(workspace))?;
-    Some((commit, parts.whole(context, head)?))
+    commits.find_map(|id| Some((id, kept.read(&name(id))?)))
 }
 
 /// Keeps it, where that is worth it.
 pub(super) fn write(workspace: &Workspace, whole: &Whole) {
-    let cells: usize = whole.report.rows.iter().map(|row| row.cells.len()).sum();
-    if cells < ENOUGH || !keeps(workspace) {
-        return;
+    let StatusReport { environments, rows, .. } = &whole.report;
+    if rows.len() * environments.len() >= ENOUGH && keeps(workspace) {
+        put(workspace, form::pack(workspace.base, Rules::of(workspace), whole));
     }
-    if let Some(bytes) = form::pack(workspace.base, Rules::of(workspace), whole) {
-        workspace.repo.kept("status").write(&name(workspace.base), &bytes);
+}
+
+/// As [`write`], of what was kept of another commit.
+pub(super) fn write_again(workspace: &Workspace, form: &Form<'_>) {
+    if form.cells() >= ENOUGH {
+        put(workspace, form.parts());
+    }
+}
+
+fn put(workspace: &Workspace, parts: Option<Vec<Cow<'_, [u8]>>>) {
+    if let Some(parts) = parts {
+        workspace.repo.kept("status").write(&name(workspace.base), &parts);
     }
 }

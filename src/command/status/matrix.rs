@@ -9,7 +9,7 @@ use crate::discover::{Cell, CellKey, Inventory};
 use crate::gate::{self, by_semver};
 use crate::history::Timeline;
 use crate::kustomize::is_kustomization;
-use crate::model::{AppId, Environment, EnvironmentName, Pin, Sources, pasted};
+use crate::model::{AppId, Environment, EnvironmentName, Pin, RepoPath, Sources, pasted};
 use crate::plan;
 use crate::report::{Next, Standing, StatusCell, StatusReport, StatusRow};
 
@@ -24,16 +24,19 @@ pub(in super::super) struct Wanted {
     pub(in super::super) apps: Vec<AppId>,
     /// The environments.
     pub(in super::super) environments: Vec<EnvironmentName>,
+    /// Also moves into what is held or frozen.
+    pub(in super::super) waiting: bool,
 }
 
 impl Wanted {
-    /// What words name.
-    pub(super) fn new(
+    /// What words name; `apps` are those that there are.
+    pub(super) fn new<'a>(
         workspace: &Workspace,
-        apps: &BTreeSet<&AppId>,
+        apps: impl FnOnce() -> BTreeSet<&'a AppId>,
         names: &[String],
     ) -> Result<Self, Failure> {
-        let mut wanted = Self { apps: Vec::new(), environments: Vec::new() };
+        let mut wanted = Self::default();
+        let apps = if names.is_empty() { BTreeSet::new() } else { apps() };
         for name in names {
             if let Some(environment) = workspace.config.environment(name) {
                 wanted.environments.push(environment.name.clone());
@@ -42,7 +45,7 @@ impl Wanted {
             let found: Vec<AppId> =
                 apps.iter().filter(|app| app.answers_to(name)).map(|app| (*app).clone()).collect();
             if found.is_empty() {
-                return Err(unknown(workspace, apps, name));
+                return Err(unknown(workspace, &apps, name));
             }
             wanted.apps.extend(found);
         }
@@ -154,7 +157,7 @@ impl Matrix<'_> {
                 let here = |e: &&Environment| self.inventory.cell(&e.name, app, image).is_some();
                 wanted.environments.is_empty() || shown.iter().any(here)
             })
-            .map(|(app, image)| self.row(app, image, &shown))
+            .map(|(app, image)| self.row((app, image), &shown, wanted.waiting))
             .collect();
         let sources = |e: &&Environment| (e.name.clone(), e.sources.names().to_vec());
         StatusReport {
@@ -167,10 +170,18 @@ impl Matrix<'_> {
         }
     }
 
-    fn row(&self, app: &AppId, image: &str, environments: &[&Environment]) -> StatusRow {
+    fn row(
+        &self,
+        (app, image): (&AppId, &str),
+        environments: &[&Environment],
+        waiting: bool,
+    ) -> StatusRow {
         let cells: Vec<StatusCell> =
             environments.iter().map(|environment| self.cell(app, image, environment)).collect();
-        let next = environments.iter().filter_map(|environment| self.next(app, image, environment));
+        let goes = environments.iter().filter(|environment| {
+            waiting || !(self.is_held(app, environment) || self.is_frozen(environment))
+        });
+        let next = goes.filter_map(|environment| self.next(app, image, environment));
         let next = next.collect();
         StatusRow { app: app.clone(), image: image.to_owned(), cells, next }
     }
@@ -191,6 +202,7 @@ impl Matrix<'_> {
             commit: since.filter(|_| pin.is_some()).map(|moment| moment.commit.clone()),
             author: since.filter(|_| pin.is_some()).map(|moment| moment.author.clone()),
             path: cell.and_then(|cell| cell.sites.first()).map(|site| site.path.clone()),
+            found: cell.map(found).unwrap_or_default(),
             standing: self.standing(&key, environment),
             live: None,
             requests: Vec::new(),
@@ -204,7 +216,7 @@ impl Matrix<'_> {
             return if self.is_blind(key) { Standing::Unknown } else { Standing::Absent };
         };
         let Some(pin) = cell.pin() else { return Standing::Unknown };
-        if self.holds.active(&key.environment, &key.app, self.context.now).is_some() {
+        if self.is_held(&key.app, environment) {
             return Standing::Held;
         }
         let sources = self.workspace.config.sources_for(environment, &key.app);
@@ -227,9 +239,17 @@ impl Matrix<'_> {
         let ahead = alone || (newer && !self.ran_before(key, &sources, pin));
         match ahead {
             true => Standing::Ahead,
-            false if self.frozen.contains(&key.environment) => Standing::Frozen,
+            false if self.is_frozen(environment) => Standing::Frozen,
             false => Standing::Behind,
         }
+    }
+
+    fn is_held(&self, app: &AppId, environment: &Environment) -> bool {
+        self.holds.active(&environment.name, app, self.context.now).is_some()
+    }
+
+    fn is_frozen(&self, environment: &Environment) -> bool {
+        self.frozen.contains(&environment.name)
     }
 
     /// Whether the environments before had this version at some time.
@@ -307,6 +327,20 @@ impl Matrix<'_> {
         let command = command_of(self.context, app, (&environment.name, version));
         Some(Next { environment: environment.name.clone(), version: version.clone(), command })
     }
+}
+
+/// What stands in a cell that does not tell one version.
+fn found(cell: &Cell) -> Vec<(Pin, RepoPath)> {
+    let mut found = Vec::new();
+    if cell.pin().is_none() {
+        for site in &cell.sites {
+            let one = (site.pin.clone(), site.path.clone());
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    found
 }
 
 /// The same app and image in another environment.

@@ -17,12 +17,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::Config;
-use crate::discover::{self, CellKey, Inventory};
+use crate::discover::{CellKey, Inventory};
 use crate::output::{self, Format};
-use crate::report::{Standing, StatusCell, StatusReport, StatusRow};
+use crate::report::StatusReport;
 
-use super::evidence::{Ground, Reach, timelines};
+use super::evidence::{Ground, arrivals};
 use super::held::{holds, still_hidden};
+use super::inventory::inventory;
 use super::leftovers;
 use super::wait::span;
 use super::{Answer, Context, Exit, Failure, Remark, Workspace};
@@ -100,8 +101,8 @@ fn see(context: &Context, args: &StatusArgs) -> Result<Seen, Failure> {
     let kept = if args.live { None } else { known(context, &workspace, args)? };
     let (mut whole, mut asked) = match kept {
         Some(whole) => {
-            let apps = whole.report.rows.iter().map(|row| &row.app).collect();
-            let wanted = Wanted::new(&workspace, &apps, &args.names)?;
+            let apps = || whole.report.rows.iter().map(|row| &row.app).collect();
+            let wanted = Wanted::new(&workspace, apps, &args.names)?;
             let mut whole = whole;
             wanted.narrow(&mut whole.report);
             (whole, Vec::new())
@@ -147,7 +148,7 @@ fn known(
     let brief = people && !args.all && !args.requests && args.names.is_empty();
     match kept::read(context, workspace, brief) {
         Some(whole) => Ok(Some(whole)),
-        None => carried::carry_on(context, workspace),
+        None => carried::carry_on(context, workspace, brief),
     }
 }
 
@@ -158,7 +159,7 @@ fn tell(
     args: &StatusArgs,
 ) -> Result<(Whole, Vec<Remark>), Failure> {
     let inventory = inventory(workspace)?;
-    let wanted = Wanted::new(workspace, &inventory.apps(), &args.names)?;
+    let wanted = Wanted::new(workspace, || inventory.apps(), &args.names)?;
     let mut whole = rows_of(context, (workspace, &inventory), &wanted)?;
     let mut asked = Vec::new();
     if args.live {
@@ -175,29 +176,13 @@ fn rows_of(
     (workspace, inventory): (&Workspace, &Inventory),
     wanted: &Wanted,
 ) -> Result<Whole, Failure> {
-    let mut report = matrix(context, (workspace, inventory), wanted)?;
-    report.rows.iter_mut().for_each(without_what_waits);
+    let report = matrix(context, (workspace, inventory), wanted)?;
     let unreadable = inventory.unreadable.iter().filter(|unreadable| !unreadable.link);
     Ok(Whole {
         report,
         unread: unreadable.map(|unreadable| unreadable.message.clone()).collect(),
         notes: inventory.notes.clone(),
     })
-}
-
-/// No next step into an environment that is held or frozen.
-fn without_what_waits(row: &mut StatusRow) {
-    let waits = |cell: &StatusCell| matches!(cell.standing, Standing::Held | Standing::Frozen);
-    let cells = &row.cells;
-    row.next.retain(|next| {
-        !cells.iter().any(|cell| cell.environment == next.environment && waits(cell))
-    });
-}
-
-/// What the base commit holds.
-pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
-    let overlays = discover::overlays(&workspace.snapshot, &workspace.config, None)?;
-    Ok(discover::read(&workspace.snapshot, &workspace.config, overlays, &|_| true)?)
 }
 
 /// Who runs what.
@@ -209,7 +194,7 @@ pub(super) fn matrix(
     // What stands before tells whether a version is ahead, asked for or not.
     let own = |key: &&CellKey| wanted.has_app(&key.app);
     let keys: BTreeSet<&CellKey> = inventory.cells.keys().filter(own).collect();
-    let timelines = timelines(Ground::of(workspace), inventory, &keys, Reach::Arrivals)?;
+    let timelines = arrivals(Ground::of(workspace), inventory, &keys)?;
     let (past, holds) = (BTreeMap::new(), holds(&workspace.snapshot)?);
     let frozen = matrix::frozen(&workspace.config, context.now);
     let mut matrix =
@@ -233,9 +218,14 @@ fn render(context: &Context, report: &StatusReport, all: bool) -> String {
     match context.format {
         Format::Table => context.front.commands(&output::status(report, all)),
         Format::Wide => context.front.commands(&output::wide_status(report, all)),
-        format => {
+        // Of many rows it takes long to make the form that is not asked for.
+        Format::Json | Format::Yaml | Format::Ndjson => {
+            let table = output::Table::default();
+            output::machine(context.format, &output::status_value(report), "rows", &table)
+        }
+        Format::Name | Format::Tsv | Format::Markdown => {
             let table = output::plain_status_table(report);
-            output::machine(format, &output::status_value(report), "rows", &table)
+            output::machine(context.format, &serde_json::Value::Null, "rows", &table)
         }
     }
 }

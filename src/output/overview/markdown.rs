@@ -11,6 +11,7 @@ use crate::report::{AuditRow, Overview, Standing, StatusCell, StatusRow};
 use super::super::log::notes;
 use super::super::markdown::{cell, code, prose};
 use super::super::metrics::{per_week, share};
+use super::super::status::disagreeing;
 use super::super::text::{ago, clean, minute, short_digests};
 use super::{Shown, choose, count, numbers};
 
@@ -161,7 +162,11 @@ fn versions(report: &Overview) -> String {
 
 fn version(cell: &StatusCell, now: i64) -> String {
     let Some(pin) = &cell.pin else {
-        return if cell.standing == Standing::Absent { "\u{2013}" } else { "?" }.to_owned();
+        return match (cell.standing, disagreeing(cell)) {
+            (Standing::Absent, _) => "\u{2013}".to_owned(),
+            (_, versions) if versions.is_empty() => "?".to_owned(),
+            (_, versions) => format!("{} ?", foreign(&versions)),
+        };
     };
     let shown = pin.tag.as_ref().map_or_else(|| pin.to_string(), ToString::to_string);
     let mark = match cell.standing {

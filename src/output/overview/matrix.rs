@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::gate::short_id;
 use crate::report::{Overview, Standing, StatusCell, StatusRow};
 
+use super::super::status::disagreeing;
 use super::super::text::{ago, clean, day, short_digests};
 use super::{choose, count, left_out_count, them};
 
@@ -84,7 +85,7 @@ fn mark(standing: Standing) -> Markup {
 
 fn meaning(standing: Standing) -> &'static str {
     match standing {
-        Standing::Behind => "the environment before runs something else that could come",
+        Standing::Behind => "the environment before runs something else",
         Standing::Ahead => "this never was in an environment before",
         Standing::Held => "somebody keeps it where it is",
         Standing::Frozen => "behind, and a freeze keeps it so",
@@ -131,7 +132,9 @@ fn cell(cell: &StatusCell, now: i64) -> Markup {
             Standing::Absent => {
                 html! { td.absent { span aria-label="not there" role="img" { "\u{2013}" } } }
             }
-            _ => html! { td { (mark(Standing::Unknown)) } },
+            _ => html! {
+                td { span.version { (clean(&disagreeing(cell))) } (mark(Standing::Unknown)) }
+            },
         };
     };
     let whole = pin.to_string();

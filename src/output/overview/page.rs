@@ -138,7 +138,7 @@ fn figures(report: &Overview) -> Markup {
                 &open,
                 "versions that never were in the environment before",
             ))
-            (figure("", "Behind", &grouped(behind), "could move to the next environment"))
+            (figure("", "Behind", &grouped(behind), &format!("{} with a next step", grouped(report.due()))))
             @if let Some(last) = last {
                 (figure("", "Promotions", &week(last, report), &format!("a week into {}", last.environment)))
                 @if let Some(spans) = last.delivery.lead {

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::EnvironmentName;
+use crate::model::{EnvironmentName, Pin, RepoPath};
 use crate::report::{Next, OpenMove, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::json::{API_VERSION, word};
 use super::table::Table;
-use super::text::day;
+use super::text::{day, short_digests};
 pub(super) use people::in_order;
 pub use people::{status, wide_status};
 
@@ -93,6 +93,8 @@ struct WireCell {
     author: Option<String>,
     /// The file that holds the version.
     path: Option<String>,
+    /// What stands there, where the files do not tell one version (`unknown`).
+    found: Vec<WireFound>,
     /// One of `current behind ahead held frozen absent unknown`.
     state: &'static str,
     /// What the cluster runs (`--live`); null where it was not asked or did
@@ -101,6 +103,16 @@ struct WireCell {
     /// The open pull requests that would bring another version (`--requests`);
     /// null where the forge was not asked or did not tell.
     requests: Option<Vec<WireOpenMove>>,
+}
+
+/// One of the versions that stand in a cell which does not tell one.
+#[derive(Serialize, JsonSchema)]
+struct WireFound {
+    /// The version, with its digest where it has one; null where none is
+    /// written there that can be read.
+    version: Option<String>,
+    /// The file.
+    path: String,
 }
 
 /// An open pull request that would bring a version.
@@ -141,6 +153,7 @@ impl WireRow {
             commit: cell.commit.clone(),
             author: cell.author.clone(),
             path: cell.path.as_ref().map(ToString::to_string),
+            found: cell.found.iter().map(found).collect(),
             state: state(cell.standing),
             live: cell.live.as_ref().map(|live| WireLive {
                 state: live.word(cell.pin.as_ref()),
@@ -164,6 +177,11 @@ impl WireRow {
     }
 }
 
+fn found((pin, path): &(Pin, RepoPath)) -> WireFound {
+    let version = Some(pin.to_string()).filter(|_| !pin.is_empty());
+    WireFound { version, path: path.to_string() }
+}
+
 pub(super) fn state(standing: Standing) -> &'static str {
     match standing {
         Standing::Current => "current",
@@ -173,6 +191,19 @@ pub(super) fn state(standing: Standing) -> &'static str {
         Standing::Frozen => "frozen",
         Standing::Absent => "absent",
         Standing::Unknown => "unknown",
+    }
+}
+
+/// The mark of a standing in a table.
+fn mark(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Current => "",
+        Standing::Behind => "<",
+        Standing::Ahead => "!",
+        Standing::Held => "#",
+        Standing::Frozen => "*",
+        Standing::Absent => "-",
+        Standing::Unknown => "?",
     }
 }
 
@@ -205,11 +236,16 @@ fn cluster((environment, error): &(EnvironmentName, Option<String>)) -> WireClus
     WireCluster { environment: environment.to_string(), error: error.clone() }
 }
 
-/// The matrix of a status for programs: the versions alone.
+/// The matrix of a status for programs: the versions, and behind all of them
+/// state and time of each.
 pub fn plain_status_table(report: &StatusReport) -> Table {
     let mut table = Table::new(&["APP", "IMAGE"]);
     for (name, _) in &report.environments {
         table.column(name.as_str());
+    }
+    for (name, _) in &report.environments {
+        table.column(&format!("{name} state"));
+        table.column(&format!("{name} since"));
     }
     for row in &report.rows {
         let pin = |cell: &StatusCell| match &cell.pin {
@@ -217,12 +253,69 @@ pub fn plain_status_table(report: &StatusReport) -> Table {
             None => nothing(cell).to_owned(),
         };
         let names = [row.app.to_string(), row.image.clone()].into_iter();
-        table.push(&names.chain(row.cells.iter().map(pin)).collect::<Vec<_>>());
+        let more = |cell: &StatusCell| {
+            [state(cell.standing).to_owned(), cell.since.map(day).unwrap_or_default()]
+        };
+        let more = row.cells.iter().flat_map(more);
+        table.push(&names.chain(row.cells.iter().map(pin)).chain(more).collect::<Vec<_>>());
     }
     table
+}
+
+/// The versions that stand in a cell which does not tell one, each once.
+pub(super) fn disagreeing(cell: &StatusCell) -> String {
+    let mut versions: Vec<String> = Vec::new();
+    for (pin, _) in cell.found.iter().filter(|(pin, _)| !pin.is_empty()) {
+        let shown = short(pin);
+        if !versions.contains(&shown) {
+            versions.push(shown);
+        }
+    }
+    versions.join(", ")
+}
+
+/// The tag, or the digest where there is none.
+fn short(pin: &Pin) -> String {
+    match &pin.tag {
+        Some(tag) => tag.to_string(),
+        None => short_digests(&pin.to_string()),
+    }
 }
 
 /// What stands where there is no version.
 fn nothing(cell: &StatusCell) -> &'static str {
     if cell.standing == Standing::Absent { "-" } else { "?" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn page(name: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+    }
+
+    #[test]
+    fn the_pages_tell_every_mark_and_state() {
+        let of = |standing| (mark(standing).to_owned(), state(standing).to_owned());
+        let all: BTreeSet<(String, String)> = Standing::ALL.map(of).into();
+        let page_text = page("docs/status.md");
+        let (_, table) = page_text.split_once("| mark | means |").unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> =
+                line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            (cells[1].to_owned(), cells[3].to_owned())
+        };
+        let told = table.lines().skip(2).take_while(|line| !line.is_empty()).map(row);
+        assert_eq!(told.collect::<BTreeSet<_>>(), all);
+        let readme = page("README.md");
+        let line = readme.lines().find(|line| line.starts_with("Who runs what")).unwrap();
+        let told: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+        let marks: BTreeSet<&str> = Standing::ALL.map(mark).into();
+        assert_eq!(told, marks.into_iter().filter(|mark| !mark.is_empty()).collect());
+    }
 }

@@ -9,10 +9,8 @@ use crate::report::{LiveCell, Standing, StatusCell, StatusReport, StatusRow};
 
 use super::super::table::Table;
 use super::super::text::{ago, clean, day, natural, short_digests};
-use super::{nothing, state};
+use super::{disagreeing, mark, nothing, short, state};
 
-/// More rows than this are shown only where something differs.
-const ALL: usize = 40;
 /// More steps than this are counted, not listed.
 const NEXT: usize = 20;
 
@@ -53,24 +51,39 @@ pub fn wide_status(report: &StatusReport, all: bool) -> String {
 fn wide_line(row: &StatusRow, cell: &StatusCell) -> Vec<String> {
     let digest = cell.pin.as_ref().and_then(|pin| pin.digest.as_ref());
     let tag = cell.pin.as_ref().and_then(|pin| pin.tag.as_ref());
-    let missing = if cell.pin.is_some() { "-" } else { "?" };
+    let missing = match disagreeing(cell) {
+        _ if cell.pin.is_some() => "-".to_owned(),
+        versions if versions.is_empty() => "?".to_owned(),
+        versions => versions,
+    };
     vec![
         row.app.to_string(),
         cell.environment.to_string(),
-        tag.map_or_else(|| missing.to_owned(), ToString::to_string),
+        tag.map_or(missing, ToString::to_string),
         digest.map(|digest| short_digests(&digest.to_string())).unwrap_or_default(),
         state(cell.standing).to_owned(),
         cell.since.map(day).unwrap_or_default(),
         cell.commit.as_deref().map(short_id).unwrap_or_default().to_owned(),
         cell.author.clone().unwrap_or_default(),
         row.image.clone(),
-        cell.path.as_ref().map(ToString::to_string).unwrap_or_default(),
+        files(cell),
     ]
+}
+
+/// The files that hold the version, each once.
+fn files(cell: &StatusCell) -> String {
+    let mut files: Vec<&str> = Vec::new();
+    for path in cell.path.iter().chain(cell.found.iter().map(|(_, path)| path)) {
+        if !files.contains(&path.as_str()) {
+            files.push(path.as_str());
+        }
+    }
+    files.join(", ")
 }
 
 /// The rows that are shown.
 fn chosen(report: &StatusReport, all: bool) -> Vec<&StatusRow> {
-    let few = all || report.rows.len() + report.left_out <= ALL;
+    let few = all || report.rows.len() + report.left_out <= StatusReport::FEW;
     let shown = report.rows.iter().filter(|row| few || row.differs() || row.runs_otherwise());
     in_order(shown.collect())
 }
@@ -114,26 +127,17 @@ fn matrix(report: &StatusReport, rows: &[&StatusRow]) -> Table {
 fn people(cell: &StatusCell, now: i64) -> String {
     let live = live_words(cell);
     let live = if live.is_empty() { live } else { format!(" {live}") };
-    let Some(pin) = &cell.pin else { return nothing(cell).to_owned() + &live };
+    let Some(pin) = &cell.pin else {
+        return format!("{} {}{live}", disagreeing(cell), nothing(cell)).trim_start().to_owned();
+    };
     let shown = short(pin);
     let mark = match cell.standing {
-        Standing::Behind => " <",
-        Standing::Ahead => " !",
-        Standing::Held => " #",
-        Standing::Frozen => " *",
-        _ => "",
+        Standing::Unknown | Standing::Absent | Standing::Current => String::new(),
+        standing => format!(" {}", mark(standing)),
     };
     let since = cell.since.map(|since| format!(" ({})", ago(now - since))).unwrap_or_default();
     let open = cell.requests.iter().map(|open| format!(" -> {}", short(&open.version)));
     format!("{shown}{mark}{since}{live}{}", open.collect::<String>())
-}
-
-/// The tag, or the digest where there is none.
-fn short(pin: &Pin) -> String {
-    match &pin.tag {
-        Some(tag) => tag.to_string(),
-        None => short_digests(&pin.to_string()),
-    }
 }
 
 /// What the cluster runs, beside what git says.
