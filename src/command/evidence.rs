@@ -9,7 +9,7 @@ use crate::discover::{Cell, CellKey, Inventory, Reader};
 use crate::gate;
 use crate::git::{self, Interest, ObjectId, Repository};
 use crate::history::{Moment, Recorder, Timeline, Version};
-use crate::model::RepoPath;
+use crate::model::{Promotion, RepoPath};
 use crate::plan::Planned;
 use crate::proof::{Proof, Ran};
 
@@ -145,28 +145,42 @@ pub(super) fn timelines(
     Ok(recorder.finish(whole))
 }
 
-/// What was rendered where an environment ran a version that it goes back to:
-/// only that came with it.
+/// What was rendered where an environment ran a version that it goes back to, or
+/// one before it that ran it once, where that is enough: only that came with it.
 pub(super) fn rendered_then(
-    repo: &Repository,
+    ground: Ground<'_>,
     proof: &Proof,
     (promotions, timelines): (&[Planned], &BTreeMap<CellKey, Timeline>),
 ) -> Result<BTreeMap<CellKey, Ran>, Failure> {
     let mut found = BTreeMap::new();
-    for planned in promotions {
-        let key = CellKey::of(&planned.promotion, &planned.promotion.to);
-        let (Some(timeline), Some(cell)) = (timelines.get(&key), proof.before.cells.get(&key))
-        else {
-            continue;
-        };
-        let Some(since) = gate::gone_back_to(timeline, &planned.promotion) else { continue };
-        let Ok(commit) = ObjectId::from_hex(since.commit.as_bytes()) else { continue };
-        let snapshot = repo.snapshot(commit)?;
-        let all = &proof.before.overlays;
-        let overlays = cell.overlays.iter().filter_map(|index| all.get(*index));
-        found.insert(key, Ran::of(&snapshot, overlays)?);
+    for promotion in promotions.iter().map(|planned| &planned.promotion) {
+        let seen = ground.config.environment(promotion.to.as_str()).is_some_and(|to| to.seen);
+        let before = promotion.from.iter().filter(|_| seen);
+        for environment in std::iter::once(&promotion.to).chain(before) {
+            let key = CellKey::of(promotion, environment);
+            let (Some(timeline), Some(cell)) = (timelines.get(&key), proof.before.cells.get(&key))
+            else {
+                continue;
+            };
+            let came = if *environment == promotion.to {
+                gate::gone_back_to(timeline, promotion)
+            } else {
+                let stay = timeline.ran(&promotion.version).filter(|_| !carries(cell, promotion));
+                stay.and_then(|stay| stay.since.as_ref())
+            };
+            let commit = came.and_then(|came| ObjectId::from_hex(came.commit.as_bytes()).ok());
+            let Some(commit) = commit else { continue };
+            let snapshot = ground.repo.snapshot(commit)?;
+            let all = &proof.before.overlays;
+            let overlays = cell.overlays.iter().filter_map(|index| all.get(*index));
+            found.insert(key, Ran::of(&snapshot, overlays)?);
+        }
     }
     Ok(found)
+}
+
+fn carries(cell: &Cell, promotion: &Promotion) -> bool {
+    cell.pin().is_some_and(|pin| pin.carries(&promotion.version))
 }
 
 /// What a cell held; where its sites disagreed, the first of them.

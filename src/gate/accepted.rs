@@ -7,7 +7,7 @@ use crate::model::{EnvironmentName, Promotion};
 use crate::plan::{Planned, exists_in};
 use crate::proof::Entering;
 
-use super::entering::{is_about, names};
+use super::entering::is_about;
 use super::{Case, Past, gp001, short_id};
 
 /// Why a version may enter all the same.
@@ -33,8 +33,9 @@ pub(super) struct Acceptance {
 /// What lets a version in that the environments before do not run.
 pub(super) fn otherwise(case: &Case<'_>, planned: &Planned) -> Option<Acceptance> {
     let promotion = &planned.promotion;
-    sibling(case, promotion)
-        .or_else(|| rollback(case, planned))
+    // What goes back does so whoever else runs the version.
+    rollback(case, planned)
+        .or_else(|| sibling(case, promotion))
         .or_else(|| fresh(case, promotion))
         .or_else(|| together(case, promotion))
 }
@@ -84,17 +85,13 @@ pub(super) fn rollback(case: &Case<'_>, planned: &Planned) -> Option<Acceptance>
 }
 
 /// An image that the environment would run, and did not when it ran the version:
-/// the same version of another image is no way back. A rollback of our own
-/// changes the version alone, and is asked only where that is no more than a
-/// part of an image.
+/// the same version of another image is no way back.
 pub(super) fn never_run<'c>(case: &Case<'c>, planned: &Planned) -> Option<&'c Entering> {
     let promotion = &planned.promotion;
     let then = case.ran.get(&CellKey::of(promotion, &promotion.to));
-    case.proof.entering.iter().find(|entering| {
-        is_about(planned, entering)
-            && (case.check.is_some() || !names(promotion, entering))
-            && !then.is_some_and(|ran| ran.has(entering))
-    })
+    let came_then = |entering: &Entering| then.is_some_and(|ran| ran.has(entering));
+    let mut entering = case.proof.entering.iter();
+    entering.find(|entering| is_about(planned, entering) && !came_then(entering))
 }
 
 /// The newest stay of exactly that version of that image, before the present

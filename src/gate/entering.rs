@@ -140,16 +140,12 @@ fn tells(case: &Case<'_>, judged: (&Planned, &Finding), entering: &Entering) -> 
         && (named || ran_before(case, planned, entering))
 }
 
-/// Whether the environments before once had the version beside this image.
+/// Whether the environments before rendered the image when they ran the version.
 fn ran_before(case: &Case<'_>, planned: &Planned, entering: &Entering) -> bool {
     let promotion = &planned.promotion;
     let ran = |source: &EnvironmentName| {
-        let timeline = case.timelines.get(&CellKey::of(promotion, source));
-        timeline.is_some_and(|timeline| {
-            let held = timeline.held.iter();
-            let mut stays = held.filter(|held| held.pin.carries(&promotion.version));
-            stays.any(|held| held.beside.as_ref() == Some(&entering.repository))
-        })
+        let then = case.ran.get(&CellKey::of(promotion, source));
+        then.is_some_and(|ran| ran.has(entering))
     };
     let environment = case.config.environment(promotion.to.as_str());
     match environment.map(|to| case.config.sources_for(to, &promotion.app)) {
@@ -179,7 +175,7 @@ pub(super) fn is_about(planned: &Planned, entering: &Entering) -> bool {
 }
 
 /// Whether a promotion names the version and the image.
-pub(super) fn names(promotion: &Promotion, entering: &Entering) -> bool {
+fn names(promotion: &Promotion, entering: &Entering) -> bool {
     let repository = promotion.repository.as_deref().unwrap_or(&promotion.image);
     is_version(promotion, entering)
         && repository == entering.repository

@@ -109,13 +109,16 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Option<Finding> {
         );
     }
     let mut finding = about(Rule::GP001, promotion, Outcome::Fail, text);
-    let same_change = first.is_some();
+    // The step before is a change of its own; where the source has nothing that
+    // could come, there is none.
+    let source = refuted.first().map(|answer| CellKey::of(promotion, &answer.source));
+    let cell = source.and_then(|key| case.inventory.cells.get(&key));
+    let is_undone = first.is_some() || cell.and_then(Cell::pin) == Some(&promotion.previous);
     finding.hint = refuted.first().map(|answer| hint(case, promotion, answer));
     finding = placed(finding, planned);
     if let Some(check) = case.check {
-        finding.hint = match finding.path.as_ref().filter(|_| same_change) {
+        finding.hint = match finding.path.as_ref().filter(|_| is_undone) {
             Some(path) => undo(case, path),
-            // The step before is a change of its own.
             None => {
                 finding.hint.map(|step| format!("git switch --detach {} && {step}", check.base))
             }
@@ -204,6 +207,7 @@ fn hint(case: &Case<'_>, promotion: &Promotion, answer: &Answer) -> String {
     }
     match runs.filter(looks_alike) {
         Some(pin) => format!("git promote {} {}", app.at(pin), promotion.to),
+        None if answer.past && runs == Some(&promotion.previous) => gp003::ran_here(promotion),
         // What it runs now can go on; or the config lets in what ran before.
         None if answer.past => {
             format!("git promote {source} {} -a {}", promotion.to, app.word())

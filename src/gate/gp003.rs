@@ -45,7 +45,8 @@ fn judge(case: &Case<'_>, planned: &Planned) -> Finding {
     }
     let lineage = case.lineages.get(&CellKey::of(promotion, &promotion.to));
     if order == Some(Ordering::Less) {
-        return refuse(case, planned, format!("{new} is older than {old}"));
+        let message = format!("{new} is older than {old}{}", only_then(case, planned, timeline));
+        return refuse(case, planned, message);
     }
     if lineage == Some(&Lineage::Before) {
         let message = format!("{new} is older than {old}, of which it is a part");
@@ -152,13 +153,30 @@ fn way_back(case: &Case<'_>, planned: &Planned) -> Finding {
     finding
 }
 
+/// An image that came with no earlier stay of the version that is gone back to.
+fn other_image<'c>(
+    case: &Case<'c>,
+    planned: &Planned,
+    timeline: Option<&Timeline>,
+) -> Option<&'c str> {
+    let back = |timeline| accepted::is_way_back(timeline, &planned.promotion);
+    let entering = accepted::never_run(case, planned).filter(|_| timeline.is_some_and(back))?;
+    Some(&entering.reference)
+}
+
+/// Why a change that goes back is none of the ways back.
+fn only_then(case: &Case<'_>, planned: &Planned, timeline: Option<&Timeline>) -> String {
+    let image = other_image(case, planned, timeline).filter(|_| case.check.is_some());
+    let to = &planned.promotion.to;
+    image.map(|image| format!(", and {to} did not run {image} with it")).unwrap_or_default()
+}
+
 /// How it is that an environment did not run a version.
 fn not_here(case: &Case<'_>, planned: &Planned, timeline: Option<&Timeline>) -> String {
     let promotion = &planned.promotion;
     let (to, new) = (&promotion.to, &promotion.version);
-    let is_back = timeline.is_some_and(|timeline| accepted::is_way_back(timeline, promotion));
-    if let Some(entering) = accepted::never_run(case, planned).filter(|_| is_back) {
-        return format!("{to} ran {new}, but not {}", entering.reference);
+    if let Some(image) = other_image(case, planned, timeline) {
+        return format!("{to} ran {new}, but not {image}");
     }
     let held = timeline.map(|timeline| timeline.held.as_slice()).unwrap_or_default();
     let same = held.iter().skip(1).find(|held| held.pin == *new);
@@ -195,8 +213,11 @@ pub(super) fn rolled_back(case: &Case<'_>, promotion: &Promotion) -> Option<Stri
         return None;
     }
     let timeline = case.timelines.get(&CellKey::of(promotion, &promotion.to))?;
-    let back = accepted::is_way_back(timeline, promotion);
+    // A tag alone means the digest that it ran with.
+    let mut stays = timeline.held.iter().enumerate().skip(1);
+    let (stay, _) = stays.find(|(_, held)| held.pin.carries(&promotion.version))?;
     let word = promotion.app.at(&promotion.version);
+    let back = !timeline.went_back_from(stay);
     back.then(|| format!("git promote rollback {} {word}", promotion.to))
 }
 

@@ -193,12 +193,8 @@ impl GitError {
             Self::Missing { id, clone: CloneKind::Shallow, .. } => {
                 Some(format!("git fetch --depth=1 origin {id}"))
             }
-            // One tree would lead to the next: all of them are needed.
-            Self::Missing { kind: "tree", clone: CloneKind::Partial, .. } => {
-                Some("git fetch --refetch --filter=blob:none origin".to_owned())
-            }
-            // Nor is one file of the past the only one that is asked for.
-            Self::Missing { kind: "blob", clone: CloneKind::Partial, .. } => {
+            // One tree or file would lead to the next: all of them are needed.
+            Self::Missing { clone: CloneKind::Partial, .. } => {
                 Some("git fetch --refetch --no-filter origin".to_owned())
             }
             Self::Missing { id, .. } => Some(format!("git fetch origin {id}")),

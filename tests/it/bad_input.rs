@@ -344,7 +344,7 @@ fn hostile_names_never_reach_the_terminal() {
     --- stderr
     note: app w�[31mred��Promote-Override: GP001: the only app
     error: refused by GP001, GP003, GP011, GP014; nothing was changed
-    hint: git promote 'w�[31mred��Promote-Override: GP001@v1' dev
+    hint: git promote rollback staging 'w�[31mred��Promote-Override: GP001@v1'
     hint: git promote explain GP001
     ");
 }

@@ -10,7 +10,7 @@ use promote::gate::{self, Case, Dated, Past};
 use promote::history::{Held, Moment, Timeline};
 use promote::model::{AppId, EnvironmentName, Finding, Rule};
 use promote::plan;
-use promote::proof::{self, Sides};
+use promote::proof::{self, Ran, Sides};
 
 use crate::check_gate::{Files, changed, path, snapshot};
 use crate::kit;
@@ -98,6 +98,8 @@ impl Judged {
         };
         let proof = proof::prove(&sides).unwrap();
         let promotions = plan::between(&config, &proof.before, &proof.after);
+        // Staging rendered the same when it ran v2 before.
+        let ran = Ran::of(&after, &proof.after.overlays).unwrap();
         gate::evaluate(&Case {
             config: &config,
             inventory: &proof.before,
@@ -107,7 +109,7 @@ impl Judged {
             proof: &proof,
             check: None,
             timelines: &self.timelines,
-            ran: &BTreeMap::new(),
+            ran: &BTreeMap::from([(key("staging"), ran)]),
             dates: &self.dates,
             lineages: &BTreeMap::new(),
             base: "",

@@ -117,7 +117,7 @@ fn gp003_no_way_back() {
     assert_snapshot!(says(&repo, "GP003", &["web@build-7", "staging"]), @"
     exit 3
     fail: staging already ran build-7 and left it
-      hint: git promote web@build-7 staging --override GP003 --reason TEXT
+      hint: git promote rollback staging web@build-7
     ");
     put(&repo, "web", "dev", "build-9");
     assert_snapshot!(says(&repo, "GP003", &["web@build-9", "staging"]), @"

@@ -191,3 +191,98 @@ fn what_was_before_it_was_taken_away_is_not_gone_back_to() {
     let told = format!("has not run v2 since web came there ({})", came.trim());
     assert!(said.starts_with("exit 3\n") && said.contains(&told), "{said}");
 }
+
+const REGIONS: &str = "\n[[environment]]\nname = \"staging\"\n[[environment]]\nname = \"eu\"\n\
+                       [[environment]]\nname = \"us\"\nfrom = [\"staging\"]\n";
+
+#[test]
+fn regions_go_back_one_after_the_other() {
+    let sandbox = repo(&[(
+        "promote.toml",
+        &format!("version = 1\n[layout]\npaths = [\"{{app}}/{{env}}\"]\n{REGIONS}"),
+    )]);
+    let one = |tag: &str| format!("images:\n- name: acme/web\n  newTag: {tag}\n");
+    for tag in ["v1.0.0", "v2.0.0", "v3.0.0"] {
+        for env in ["staging", "eu", "us"] {
+            put_file(&sandbox, &format!("web/{env}/kustomization.yaml"), &one(tag));
+        }
+    }
+    for region in ["eu", "us"] {
+        assert_eq!(run(&sandbox, &["rollback", region, "web"]).code(), 0);
+        let said = run(&sandbox, &["check", "HEAD^..HEAD"]).text();
+        assert!(said.starts_with("exit 0\n"), "{region}: {said}");
+        assert!(said.contains("a rollback: "), "{region}: {said}");
+    }
+    assert_eq!(run(&sandbox, &["verify", "HEAD~2..HEAD"]).code(), 0);
+}
+
+#[test]
+fn what_was_pinned_and_never_ran_is_not_gone_back_to() {
+    let sandbox = repo(&[(
+        "promote.toml",
+        &format!("version = 1\n[layout]\npaths = [\"{{app}}/{{env}}\"]\n{LINE}"),
+    )]);
+    let pod = |image: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n  containers:\n  - name: web\n    image: {image}\n"
+        )
+    };
+    let pinned =
+        |tag: &str| format!("resources: [../base]\nimages:\n- name: acme/web\n  newTag: {tag}\n");
+    put_file(&sandbox, "web/base/kustomization.yaml", "resources: [pod.yaml]\n");
+    put_file(&sandbox, "web/base/pod.yaml", &pod("acme/old:v9"));
+    for tag in ["v1.0.0", "v2.0.0", "v3.0.0"] {
+        for env in ["dev", "staging", "prod"] {
+            put_file(&sandbox, &format!("web/{env}/kustomization.yaml"), &pinned(tag));
+        }
+    }
+    put_file(&sandbox, "web/base/pod.yaml", &pod("acme/web"));
+    let said = run(&sandbox, &["rollback", "prod", "web"]).text();
+    let told = "no way back: prod ran v2.0.0, but not acme/web:v2.0.0";
+    assert!(said.starts_with("exit 3\n") && said.contains(told), "{said}");
+}
+
+#[test]
+fn what_was_seen_once_goes_on_where_the_image_stands_in_the_base() {
+    let seen = LINE.replace("name = \"prod\"", "name = \"prod\"\nseen = true");
+    let config = declared("spec.values.image.tag").replace(LINE, &seen);
+    let sandbox = repo(&[("promote.toml", &config)]);
+    for env in ["dev", "staging", "prod"] {
+        put_file(&sandbox, &format!("flux/{env}/pay.yaml"), &release("v1.0.0"));
+    }
+    for tag in ["v2.0.0", "v3.0.0"] {
+        for env in ["dev", "staging"] {
+            put_file(&sandbox, &format!("flux/{env}/pay.yaml"), &release(tag));
+        }
+    }
+    let said = run(&sandbox, &["pay@v2.0.0", "prod", "-n"]).text();
+    assert!(said.starts_with("exit 0\n"), "{said}");
+    assert_eq!(run(&sandbox, &["pay@v2.0.0", "prod"]).code(), 0);
+    assert_eq!(run(&sandbox, &["check", "HEAD^..HEAD"]).code(), 0);
+    // Staging had another image beside it.
+    let sandbox = repo(&[("promote.toml", &config)]);
+    for env in ["dev", "staging", "prod"] {
+        moved(&sandbox, env, "v1.0.0");
+    }
+    for tag in ["v2.0.0", "v3.0.0"] {
+        moved(&sandbox, "dev", tag);
+        put_file(&sandbox, "flux/staging/pay.yaml", &release(tag));
+    }
+    let said = run(&sandbox, &["pay@v2.0.0", "prod", "-n"]).text();
+    assert!(said.starts_with("exit 3\n") && said.contains("fail  GP001"), "{said}");
+}
+
+#[test]
+fn a_hint_moves_something() {
+    let sandbox = three(&declared("spec.values.image.tag"), "flux/ENV/pay.yaml", &release);
+    // Prod and staging run v3: there is nothing that could be promoted.
+    let base = sandbox.git(["rev-parse", "HEAD"]);
+    moved(&sandbox, "prod", "v2.0.0");
+    let said = run(&sandbox, &["check", &format!("{}..HEAD", base.trim())]).text();
+    assert!(!said.contains("git promote staging prod"), "{said}");
+    assert!(said.contains("git restore --source="), "{said}");
+    assert!(
+        said.contains("and prod did not run registry.example/other/pay:v2.0.0 with it"),
+        "{said}"
+    );
+}

@@ -74,7 +74,7 @@ fn stores() {
         works("partial, without trees, after what the hint says", || {
             cloned(&["--filter=tree:0"]).inspect(|p| {
                 let fetch = ["fetch", "-q", "--no-auto-maintenance", "--refetch"];
-                p.git(fetch.iter().chain(&["--filter=blob:none", "origin"]));
+                p.git(fetch.iter().chain(&["--no-filter", "origin"]));
             })
         }),
         works("one branch", || cloned(&["--single-branch", "--no-tags"])),

@@ -199,8 +199,12 @@ impl Judging<'_> {
                 signers: &signers,
             }),
             timelines: &past.timelines,
-            ran: &rendered_then(self.repo, &proof, (&promotions, &past.timelines))
-                .map_err(Stop::Failed)?,
+            ran: &rendered_then(
+                Ground { repo: self.repo, config: &config, base: self.change.base },
+                &proof,
+                (&promotions, &past.timelines),
+            )
+            .map_err(Stop::Failed)?,
             dates: &past.dates,
             lineages: &past.lineages,
             base: &past.base,

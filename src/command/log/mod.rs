@@ -37,7 +37,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "DATE")]
     pub since: Option<String>,
     /// At most so many; -5 means the same
-    #[arg(short = 'n', long, value_name = "NUMBER")]
+    #[arg(short = 'n', long, value_name = "NUMBER", overrides_with = "max_count")]
     pub max_count: Option<usize>,
     /// Only promotions for which a rule was waived
     #[arg(long)]

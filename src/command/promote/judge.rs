@@ -53,10 +53,8 @@ impl Promoting<'_> {
         let answers = if self.args.offline { None } else { Some(questions.ask()?) };
         let dates = dates(ground, &plan.promotions, (&timelines, self.context.now))?;
         let holds = holds(&self.workspace.snapshot)?;
-        let repo = &self.workspace.repo;
-        let lineages = lineages(repo, &plan.promotions);
-        let back = if self.args.rollback { plan.promotions.as_slice() } else { &[] };
-        let ran = rendered_then(repo, &proof, (back, &timelines))?;
+        let lineages = lineages(&self.workspace.repo, &plan.promotions);
+        let ran = rendered_then(ground, &proof, (&plan.promotions, &timelines))?;
         Ok(Evidence { timelines, ran, dates, lineages, holds, proof, answers })
     }
 
