@@ -1,7 +1,7 @@
 //! `git promote verify` over lines that merges and squashes made: forgeries
 //! that hide behind honest records, and the honest lines that look like them.
 
-use crate::kit::{D1, at, line, overlay, put, run, save};
+use crate::kit::{D1, at, line, line_with, overlay, put, run, save};
 use crate::testkit::Sandbox;
 use crate::verify::{does, findings, pin, reword};
 
@@ -276,4 +276,45 @@ fn several_images_of_an_app_are_in_order_however_they_come() {
         let found = findings(&sandbox, &["HEAD~1.."]);
         assert_eq!(found, NONE, "{}", sandbox.git(["log", "--graph", "--oneline"]));
     }
+}
+
+#[test]
+fn what_a_record_waives_holds_for_its_app_and_environment_alone() {
+    let grant = "\n[[override]]\nrule = \"GP003\"\n";
+    let waiver = ["--override", "GP003", "--reason", "INC-1"];
+    let start = |name: &str| {
+        let sandbox = line_with(grant);
+        put(&sandbox, "api", "dev", "v1.2.4");
+        put(&sandbox, "web", "dev", "v1.2.1");
+        on_branch(&sandbox, |s| {
+            does(s, &["api@v1.2.4", "staging"]);
+            does(s, &[&["web@v1.2.1", "staging"], &waiver[..]].concat());
+        });
+        // The line is ahead of the branch by now.
+        put(&sandbox, name, "dev", "v1.2.5");
+        does(&sandbox, &[&format!("{name}@v1.2.5"), "staging"]);
+        merge_with(&sandbox, "Merge pull request #3 from x", |s| {
+            set(s, "web", "staging", "v1.2.1");
+            set(s, "api", "staging", "v1.2.4");
+        });
+        sandbox
+    };
+    assert_eq!(findings(&start("web"), &[]), NONE);
+    assert_eq!(findings(&start("api"), &[]), ["0 gate", "0 previous"]);
+    // In a squash, too: the second one says nothing of what it does.
+    let sandbox = line_with(grant);
+    put(&sandbox, "web", "dev", "v1.2.1");
+    put(&sandbox, "api", "dev", "v1.2.1");
+    on_branch(&sandbox, |s| {
+        does(s, &[&["web@v1.2.1", "staging"], &waiver[..]].concat());
+        does(s, &[&["api@v1.2.1", "staging"], &waiver[..]].concat());
+    });
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    reword(&sandbox, &|m| {
+        let (head, tail) =
+            m.rsplit_once("Promote-Override: GP003\nPromote-Reason: INC-1\n").unwrap();
+        format!("{head}{tail}")
+    });
+    assert_eq!(findings(&sandbox, &[]), ["0 gate"]);
 }

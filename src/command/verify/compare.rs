@@ -292,6 +292,11 @@ pub(super) fn says_promotion(message: &str) -> bool {
     promotes || (subject.starts_with("Roll back ") && subject.contains(" in "))
 }
 
+/// Whether the record tells of the app and image in that environment.
+pub(super) fn is_told(record: &Claims, promotion: &Promotion) -> bool {
+    record.to == promotion.to.as_str() && record.apps.iter().any(|claim| answers(claim, promotion))
+}
+
 /// Whether one of the records claims that version there, whatever else.
 pub(super) fn is_claimed(records: &[Claims], promotion: &Promotion) -> bool {
     records.iter().any(|record| {

@@ -11,7 +11,7 @@ use crate::plan::Planned;
 use crate::report::{CheckReport, Flaw};
 
 use super::super::Failure;
-use super::commit::{Judged, is_about, refused, waives};
+use super::commit::{Judged, is_about, refused, waives, waives_rule};
 use super::compare::{self, Wrong};
 use super::several;
 
@@ -58,18 +58,22 @@ impl Judged<'_> {
         (records, changes): (&[Claims], &[Planned]),
         terms: Terms,
     ) -> Result<Vec<Wrong>, Failure> {
-        let report = self.judge(repo, &terms.on(self.config))?;
-        let mut wrong = refusals(&report, (records, changes), terms);
+        let config = terms.on(self.config);
+        let report = self.judge(repo, &config)?;
+        let report = self.unwaived(repo, &config, report)?;
+        let told = self.all_records(repo)?;
+        let mut wrong = refusals(&report, (records, &told), (changes, terms));
         let all = changes.iter().map(|planned| &planned.promotion);
         let brought = all.filter(|promotion| compare::is_claimed(records, promotion));
         let unled = brought.filter(|promotion| {
             let rollback = records.iter().any(|record| {
                 record.rollback && compare::is_claimed(std::slice::from_ref(record), promotion)
             });
-            !rollback && !several::leads(records, promotion)
+            let waived = waives_rule(&told, Rule::GP003, promotion);
+            !rollback && !waived && !several::leads(records, promotion)
         });
         let unled: Vec<Promotion> = unled.cloned().collect();
-        if unled.is_empty() || waives(records, Rule::GP003) {
+        if unled.is_empty() {
             return Ok(wrong);
         }
         let stale = |promotion: &Promotion| {
@@ -91,11 +95,12 @@ impl Judged<'_> {
     }
 }
 
-/// What refuses one of the versions that a merge brings.
+/// What refuses one of the versions that a merge brings and `records` claim;
+/// `told` may waive it.
 fn refusals(
     report: &CheckReport,
-    (records, changes): (&[Claims], &[Planned]),
-    terms: Terms,
+    (records, told): (&[Claims], &[Claims]),
+    (changes, terms): (&[Planned], Terms),
 ) -> Vec<Wrong> {
     let all = || changes.iter().map(|planned| &planned.promotion);
     // Whoever takes two steps at once is vouched for by the step before.
@@ -106,8 +111,9 @@ fn refusals(
     };
     let about = |finding: &&Finding| {
         let brought = |p: &&Promotion| compare::is_claimed(records, p);
-        let refused = |p: &Promotion| is_about(finding, p) && !steps(finding, p);
-        !waives(records, finding.rule) && all().filter(brought).any(refused)
+        let refused =
+            |p: &Promotion| is_about(finding, p) && !steps(finding, p) && !waives(told, finding, p);
+        all().filter(brought).any(refused)
     };
     let wrong = |finding: &Finding| Wrong {
         flaw: Flaw::Gate,
