@@ -39,7 +39,9 @@ impl<'a> Verifying<'a> {
     /// A commit of the first-parent line, and those that it merges.
     pub(super) fn first_parent(&mut self, commit: &HistoryCommit) -> Result<(), Failure> {
         let Some(parent) = commit.parent else { return Ok(()) };
-        let Some(Counting { config, older }) = self.configs.at(&self.repo, parent)? else {
+        let Some(Counting { config, older }) =
+            self.configs.before_commit(&self.repo, commit, parent)?
+        else {
             self.report.before_config += 1;
             return Ok(());
         };

@@ -8,6 +8,7 @@ mod configs;
 mod line;
 mod merge;
 mod several;
+mod shape;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
