@@ -318,3 +318,66 @@ fn what_a_record_waives_holds_for_its_app_and_environment_alone() {
     });
     assert_eq!(findings(&sandbox, &[]), ["0 gate"]);
 }
+
+/// What somebody adds below the tag.
+fn with(sandbox: &Sandbox, env: &str, more: &str) {
+    let text = sandbox.read(&at("web", env));
+    sandbox.write(&at("web", env), &format!("{text}  {more}\n"));
+}
+
+#[test]
+fn a_merge_brings_no_image_that_no_commit_has() {
+    let start = || {
+        let sandbox = line();
+        on_branch(&sandbox, |s| {
+            does(s, &["web@v1.2.3", "staging"]);
+            does(s, &["web@v1.2.3", "prod"]);
+        });
+        save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+        sandbox
+    };
+    let evil = "newName: registry.evil/web";
+    for (more, flaw) in [(evil, "version"), (&*format!("digest: {D1}"), "digest")] {
+        let sandbox = start();
+        sandbox.git(["merge", "-q", "--no-ff", "--no-commit", "request"]);
+        for env in ["dev", "staging", "prod"] {
+            with(&sandbox, env, more);
+        }
+        sandbox.git(["commit", "-q", "-a", "-m", "Merge request"]);
+        let wanted = [format!("0 {flaw}"), format!("0 {flaw}")];
+        assert_eq!(findings(&sandbox, &["HEAD~1.."]), wanted, "{more}");
+    }
+}
+
+#[test]
+fn an_image_that_the_line_or_the_branch_has_elsewhere_is_in_order() {
+    let elsewhere = |s: &Sandbox| {
+        for env in ["dev", "staging", "prod"] {
+            with(s, env, "newName: mirror.example/acme/web");
+        }
+        save(s, "Pull from the mirror", &[]);
+    };
+    for by_line in [true, false] {
+        let sandbox = line();
+        on_branch(&sandbox, |s| {
+            does(s, &["web@v1.2.3", "staging"]);
+            if !by_line {
+                elsewhere(s);
+            }
+        });
+        if by_line {
+            elsewhere(&sandbox);
+        }
+        save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+        merge_with(&sandbox, "Merge request", |s| {
+            set(s, "web", "staging", "v1.2.3");
+            with(s, "staging", "newName: mirror.example/acme/web");
+            if !by_line {
+                for env in ["dev", "prod"] {
+                    with(s, env, "newName: mirror.example/acme/web");
+                }
+            }
+        });
+        assert_eq!(findings(&sandbox, &[]), NONE, "by the line: {by_line}");
+    }
+}

@@ -14,7 +14,7 @@ use super::arrivals::Arrivals;
 use super::commit::{self, Judged, Moved};
 use super::compare::{self, Comparison, Wrong};
 use super::configs::{Configs, Counting, Turn};
-use super::merge::Terms;
+use super::merge::{Carried, Terms};
 use super::several;
 
 /// What is found while the commits are looked at.
@@ -59,11 +59,11 @@ impl<'a> Verifying<'a> {
         };
         self.report.changes += moved.planned.len();
         self.report.unrecorded -= self.arrivals.seen(&moved.before, id);
-        let (carried, told) = self.merged(&config, (parent, id))?;
-        let open = if carried.is_empty() {
+        let carried = self.merged(&config, (parent, id))?;
+        let open = if carried.records.is_empty() {
             self.carrier(&judged, (&own, &moved.planned))?
         } else {
-            self.merge(&judged, (&own, &carried, told), &moved.planned)?
+            self.merge(&judged, (&own, &carried), &moved)?
         };
         if !own.is_empty() || !moved.planned.is_empty() {
             self.signature(id, seconds, !own.is_empty())?;
@@ -98,12 +98,12 @@ impl<'a> Verifying<'a> {
         &mut self,
         config: &Config,
         (parent, id): (ObjectId, ObjectId),
-    ) -> Result<(Vec<Claims>, bool), Failure> {
-        let mut records: Vec<Claims> = Vec::new();
+    ) -> Result<Carried, Failure> {
+        let mut carried = Carried::default();
         if self.repo.parents(id)?.len() < 2 {
-            return Ok((records, false));
+            return Ok(carried);
         }
-        let (base, tree, mut told) = (parent, self.repo.tree_of(id)?, false);
+        let (base, tree) = (parent, self.repo.tree_of(id)?);
         let mut carriers = Vec::new();
         for merged in self.repo.only_in(parent, id)?.into_iter().filter(|other| *other != id) {
             let carrier = self.repo.carrier(merged)?;
@@ -117,7 +117,7 @@ impl<'a> Verifying<'a> {
         carriers.sort_by_key(|(carrier, _)| carrier.parents > 1);
         for (carrier, claims) in carriers {
             let claims: Vec<Claims> = if carrier.parents > 1 {
-                claims.into_iter().filter(|own| !several::is_copy(own, &records)).collect()
+                claims.into_iter().filter(|own| !several::is_copy(own, &carried.records)).collect()
             } else {
                 claims
             };
@@ -128,10 +128,13 @@ impl<'a> Verifying<'a> {
             let judged = Judged { config, parent, id, seconds, reverts };
             self.carrier(&judged, (&claims, &changes))?;
             self.signature(id, seconds, true)?;
-            told = alone && parent == base && self.repo.tree_of(id)? == tree;
-            records.extend(claims);
+            carried.told = alone && parent == base && self.repo.tree_of(id)? == tree;
+            let moved = changes.into_iter().map(|planned| planned.promotion);
+            let moved = moved.filter(|own| compare::is_claimed(&claims, own));
+            carried.promotions.extend(moved);
+            carried.records.extend(claims);
         }
-        Ok((records, told))
+        Ok(carried)
     }
 
     /// A merge of commits with records: what its own message adds to these is
@@ -140,17 +143,19 @@ impl<'a> Verifying<'a> {
     fn merge<'c>(
         &mut self,
         judged: &Judged<'_>,
-        (own, carried, told): (&[Claims], &[Claims], bool),
-        changes: &'c [Planned],
+        (own, carried): (&[Claims], &Carried),
+        moved: &'c Moved,
     ) -> Result<Vec<&'c Planned>, Failure> {
         let own: Vec<Claims> =
-            own.iter().filter(|own| !several::is_copy(own, carried)).cloned().collect();
+            own.iter().filter(|own| !several::is_copy(own, &carried.records)).cloned().collect();
+        let changes = &moved.planned;
         let open = self.carrier(judged, (&own, changes))?;
-        let claimed = |promotion: &Promotion| compare::is_claimed(carried, promotion);
-        if !told && changes.iter().any(|planned| claimed(&planned.promotion)) {
+        let claimed = |promotion: &Promotion| carried.claims(promotion);
+        if !carried.told && changes.iter().any(|planned| claimed(&planned.promotion)) {
             self.asked += 1;
             let terms = if self.args.strict { Terms::Exact } else { Terms::Stepwise };
-            let wrong = judged.brought(&self.repo, (carried, changes), terms)?;
+            let mut wrong = judged.other_images(&self.repo, carried, moved)?;
+            wrong.extend(judged.brought(&self.repo, (&carried.records, changes), terms)?);
             self.push((judged.id, judged.seconds), wrong);
         }
         Ok(open.into_iter().filter(|planned| !claimed(&planned.promotion)).collect())
