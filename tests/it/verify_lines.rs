@@ -1,7 +1,7 @@
 //! `git promote verify` over lines that merges and squashes made: forgeries
 //! that hide behind honest records, and the honest lines that look like them.
 
-use crate::kit::{D1, at, line, line_with, overlay, put, run, save};
+use crate::kit::{D1, D2, at, line, line_with, overlay, put, run, save};
 use crate::testkit::Sandbox;
 use crate::verify::{does, findings, pin, reword};
 
@@ -380,4 +380,39 @@ fn an_image_that_the_line_or_the_branch_has_elsewhere_is_in_order() {
         });
         assert_eq!(findings(&sandbox, &[]), NONE, "by the line: {by_line}");
     }
+}
+
+#[test]
+fn a_digest_in_a_squash_is_that_of_what_came_out() {
+    let start = || {
+        let sandbox = line();
+        pin(&sandbox, "dev", &format!("v1.2.4\n  digest: {D1}"));
+        put(&sandbox, "api", "dev", "v1.2.3");
+        sandbox
+    };
+    let sandbox = start();
+    on_branch(&sandbox, |s| {
+        does(s, &["dev", "staging", "-a", "web"]);
+        does(s, &["api@v1.2.3", "staging"]);
+    });
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    let (line, other) = (format!("Promote-Digest: web {D1}"), format!("Promote-Digest: web {D2}"));
+    reword(&sandbox, &|m| m.replace(&line, &other));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
+    reword(&sandbox, &|m| m.replace(&format!("{other}\n"), ""));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
+    // The same version once more, with another digest: a step that leads on.
+    let sandbox = start();
+    on_branch(&sandbox, |s| {
+        does(s, &["dev", "staging", "-a", "web"]);
+        pin(s, "dev", &format!("v1.2.4\n  digest: {D2}"));
+        does(s, &["dev", "staging", "-a", "web"]);
+    });
+    // What dev runs is on the line before.
+    pin(&sandbox, "dev", &format!("v1.2.4\n  digest: {D2}"));
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    reword(&sandbox, &|m| m.replace(&other, &line));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
 }

@@ -203,6 +203,7 @@ impl<'a> Verifying<'a> {
         if strict || !judged.reverts {
             wrong.extend(several::unmatched(records, changes));
         }
+        wrong.extend(several::digests(records, changes, !strict && judged.reverts));
         for record in records {
             let comparison = Comparison::of(record, changes);
             // What another record takes further has an id that only the commits

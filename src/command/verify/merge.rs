@@ -105,7 +105,8 @@ impl Judged<'_> {
             } else if !carried.has_repository(promotion) && !self.had(repo, moved, promotion)? {
                 let repository = promotion.repository.as_deref().unwrap_or("no repository");
                 let message = format!(
-                    "the merge brings {version} of {repository}, and the commit that claims it                      has it of another repository"
+                    "the merge brings {version} of {repository}, which the commit that claims it \
+                     has not"
                 );
                 wrong.push(Wrong::of(Flaw::Version, promotion, message));
             }
