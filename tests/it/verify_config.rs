@@ -34,6 +34,8 @@ fn a_config_that_is_gone_or_broken_is_found_and_the_last_one_counts() {
         assert_eq!(findings(&sandbox, &["HEAD~3..HEAD~2"]), ["2 config"]);
         let told = run(&sandbox, &["verify", "-o", "json"]).json(1);
         assert_eq!((&told["withoutConfig"], &told["beforeConfig"]), (&2.into(), &0.into()));
+        let ids = ["HEAD", "HEAD~1"].map(|name| sandbox.git(["rev-parse", name]).trim().to_owned());
+        assert_eq!(told["commitsWithoutConfig"], serde_json::json!(ids));
     }
     let text = run(&meanwhile(None), &["verify"]).stdout(1);
     assert!(text.contains("config  the config is gone"), "{text}");

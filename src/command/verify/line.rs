@@ -47,7 +47,7 @@ impl<'a> Verifying<'a> {
         };
         self.turn(commit, parent)?;
         self.report.commits += 1;
-        self.report.without_config += usize::from(older);
+        self.report.without_config.extend(older.then(|| commit.id.to_string()));
         let own = audit::claims(commit.message());
         let (id, seconds) = (commit.id, commit.seconds);
         let reverts = compare::reverts(commit.message());
