@@ -99,9 +99,9 @@ impl<'a> Verifying<'a> {
         config: &Config,
         (parent, id): (ObjectId, ObjectId),
     ) -> Result<Carried, Failure> {
-        let mut carried = Carried::default();
+        let mut brought = Carried::default();
         if self.repo.parents(id)?.len() < 2 {
-            return Ok(carried);
+            return Ok(brought);
         }
         let (base, tree) = (parent, self.repo.tree_of(id)?);
         let mut carriers = Vec::new();
@@ -117,7 +117,7 @@ impl<'a> Verifying<'a> {
         carriers.sort_by_key(|(carrier, _)| carrier.parents > 1);
         for (carrier, claims) in carriers {
             let claims: Vec<Claims> = if carrier.parents > 1 {
-                claims.into_iter().filter(|own| !several::is_copy(own, &carried.records)).collect()
+                claims.into_iter().filter(|own| !several::is_copy(own, &brought.records)).collect()
             } else {
                 claims
             };
@@ -128,13 +128,13 @@ impl<'a> Verifying<'a> {
             let judged = Judged { config, parent, id, seconds, reverts };
             self.carrier(&judged, (&claims, &changes))?;
             self.signature(id, seconds, true)?;
-            carried.told = alone && parent == base && self.repo.tree_of(id)? == tree;
+            brought.told = alone && parent == base && self.repo.tree_of(id)? == tree;
             let moved = changes.into_iter().map(|planned| planned.promotion);
             let moved = moved.filter(|own| compare::is_claimed(&claims, own));
-            carried.promotions.extend(moved);
-            carried.records.extend(claims);
+            brought.promotions.extend(moved);
+            brought.records.extend(claims);
         }
-        Ok(carried)
+        Ok(brought)
     }
 
     /// A merge of commits with records: what its own message adds to these is
