@@ -84,7 +84,8 @@ impl<'a> Configs<'a> {
     ) -> Result<Option<Counting>, Failure> {
         self.guesses.retain(|id, _| *id == commit.id || *id == parent);
         if let Some(guess) = self.guesses.get(&commit.id).cloned()
-            && !shape::differs(repo, commit, parent)?
+            && let Some(State::Found(config)) = self.known.get(&guess.file)
+            && !shape::differs(repo, (parent, commit), &config.pipeline)?
         {
             self.guesses.insert(parent, guess);
         }

@@ -3,16 +3,16 @@
 
 use crate::git::{HistoryCommit, ObjectId, Repository, TreeSnapshot};
 use crate::kustomize;
-use crate::model::{EntryKind, RepoPath, Snapshot as _};
+use crate::model::{EntryKind, Pipeline, RepoPath, Snapshot as _};
 
 use super::super::Failure;
 
-/// Whether there are other directories, or other ones with manifests in them,
-/// than in the parent.
+/// Whether there are other directories beside or below those of environments, or
+/// other ones with manifests in them, than in the parent.
 pub(super) fn differs(
     repo: &Repository,
-    commit: &HistoryCommit,
-    parent: ObjectId,
+    (parent, commit): (ObjectId, &HistoryCommit),
+    pipeline: &Pipeline,
 ) -> Result<bool, Failure> {
     let sides = commit.changed.iter().zip(&commit.blobs);
     let came_or_went = sides.filter(|(_, (old, new))| old.is_none() || new.is_none());
@@ -22,9 +22,23 @@ pub(super) fn differs(
     }
     let (before, after) = (repo.snapshot(parent)?, repo.snapshot(commit.id)?);
     for path in paths {
-        if !is_held(&before, path)? || !is_held(&after, path)? {
+        let held = is_held(&before, path)? && is_held(&after, path)?;
+        if !held && (is_near(&before, path, pipeline)? || is_near(&after, path, pipeline)?) {
             return Ok(true);
         }
+    }
+    Ok(false)
+}
+
+/// Whether an environment is above the path, or beside something that is.
+fn is_near(snapshot: &TreeSnapshot, path: &RepoPath, pipeline: &Pipeline) -> Result<bool, Failure> {
+    let mut above = path.parent();
+    while let Some(dir) = above {
+        let entries = snapshot.list(&dir)?.unwrap_or_default();
+        if entries.iter().any(|entry| pipeline.by_dir(&entry.name).is_some()) {
+            return Ok(true);
+        }
+        above = dir.parent();
     }
     Ok(false)
 }
