@@ -32,6 +32,8 @@ pub(super) struct WireVerify {
     /// How many come behind a commit whose config is gone or cannot be read, and
     /// were looked at by the last one that could.
     without_config: usize,
+    /// These, newest first, by their full ids.
+    commits_without_config: Vec<String>,
     /// How many versions changed.
     changes: usize,
     /// How many records there are.
@@ -121,7 +123,8 @@ pub fn verify_value(report: &VerifyReport) -> Value {
         range: report.range.clone(),
         commits: report.commits,
         before_config: report.before_config,
-        without_config: report.without_config,
+        without_config: report.without_config.len(),
+        commits_without_config: report.without_config.clone(),
         changes: report.changes,
         records: report.records,
         in_text: report.in_text,
@@ -228,7 +231,7 @@ fn passed_over(report: &VerifyReport) -> [(usize, &'static str, &'static str); 8
         ),
         (report.before_config, "commit", "before the config was there, not looked at"),
         (
-            report.without_config,
+            report.without_config.len(),
             "commit",
             "without a config that can be read, looked at by the last one before",
         ),

@@ -109,9 +109,9 @@ pub struct VerifyReport {
     pub commits: usize,
     /// How many of them lie before the config was there, and were not.
     pub before_config: usize,
-    /// How many come behind a commit whose config is gone or cannot be read, and
-    /// were looked at by the last one that could.
-    pub without_config: usize,
+    /// The full ids of those behind a commit whose config is gone or cannot be
+    /// read, which were looked at by the last one that could; newest first.
+    pub without_config: Vec<String>,
     /// How many versions changed.
     pub changes: usize,
     /// How many records there are.

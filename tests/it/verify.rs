@@ -362,6 +362,20 @@ fn a_range_without_a_commit_is_no_pass() {
 }
 
 #[test]
+fn what_is_no_range_is_refused() {
+    let sandbox = line();
+    let sets = ["HEAD^!", "HEAD^@", "HEAD^-", "HEAD^-1", "^HEAD", "HEAD~1...HEAD", "..", "A..B..C"];
+    for range in sets.into_iter().chain(["HEAD~1..HEAD^!"]) {
+        let text = run(&sandbox, &["verify", range]).text();
+        assert!(text.starts_with("exit 2"), "{range} {text}");
+        assert!(text.contains("hint: git promote verify HEAD~1..HEAD"), "{range} {text}");
+    }
+    for range in ["HEAD", "HEAD^", "HEAD^1", "HEAD~1..", "..HEAD", "HEAD^{/Start}", "main@{0}"] {
+        assert_eq!(run(&sandbox, &["verify", range]).code(), 0, "{range}");
+    }
+}
+
+#[test]
 fn signatures_of_ssh_keys_are_held_against_the_allowed_signers() {
     let sandbox = line();
     let key = |name: &str| sandbox.dir.path().join(name);

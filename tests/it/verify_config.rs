@@ -34,6 +34,8 @@ fn a_config_that_is_gone_or_broken_is_found_and_the_last_one_counts() {
         assert_eq!(findings(&sandbox, &["HEAD~3..HEAD~2"]), ["2 config"]);
         let told = run(&sandbox, &["verify", "-o", "json"]).json(1);
         assert_eq!((&told["withoutConfig"], &told["beforeConfig"]), (&2.into(), &0.into()));
+        let ids = ["HEAD", "HEAD~1"].map(|name| sandbox.git(["rev-parse", name]).trim().to_owned());
+        assert_eq!(told["commitsWithoutConfig"], serde_json::json!(ids));
     }
     let text = run(&meanwhile(None), &["verify"]).stdout(1);
     assert!(text.contains("config  the config is gone"), "{text}");
@@ -86,4 +88,55 @@ fn what_was_never_readable_is_from_before_the_config() {
     let told = run(&sandbox, &["verify", "-o", "json"]).json(0);
     let counts = (&told["commits"], &told["beforeConfig"], &told["withoutConfig"]);
     assert_eq!(counts, (&1.into(), &2.into(), &0.into()));
+}
+
+#[test]
+fn a_config_that_comes_back_is_held_against_the_last_one() {
+    let off = format!("{LINE}\n[[app]]\nname = \"web\"\npolicy = \"off\"\n");
+    for between in [None, Some("version = \n")] {
+        let sandbox = line();
+        match between {
+            Some(text) => save(&sandbox, "Break the config", &[("promote.toml", text)]),
+            None => {
+                sandbox.git(["rm", "-q", "promote.toml"]);
+                save(&sandbox, "Remove the config", &[]);
+            }
+        }
+        save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+        save(&sandbox, "Bring it back", &[("promote.toml", &off)]);
+        let told = run(&sandbox, &["verify", "-o", "json"]).json(1);
+        let turns = told["configChanges"].as_array().unwrap();
+        assert_eq!(turns.len(), 1, "{turns:?}");
+        assert!(turns[0]["changes"].to_string().contains("held less strictly"), "{turns:?}");
+        // As it was, nobody has to look at it.
+        save(&sandbox, "Take it back", &[("promote.toml", between.unwrap_or(""))]);
+        save(&sandbox, "Bring it back again", &[("promote.toml", &off)]);
+        let told = run(&sandbox, &["verify", "-o", "json", "HEAD~1.."]).json(0);
+        assert_eq!(told["configChanges"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_layout_is_guessed_for_each_tree() {
+    let (head, rest) = LINE.split_once("[layout]").unwrap();
+    let (_, rest) = rest.split_once("\n\n").unwrap();
+    let sandbox = line();
+    save(&sandbox, "Let it be guessed", &[("promote.toml", &format!("{head}{rest}"))]);
+    does(&sandbox, &["web@v1.2.3", "staging"]);
+    put(&sandbox, "web", "prod", "v9.0.0");
+    put(&sandbox, "web", "prod", "v1.2.2");
+    save(&sandbox, "Say something", &[("docs/a.yaml", "a: b\n")]);
+    sandbox.git(["mv", "apps", "services"]);
+    save(&sandbox, "Rename the directory", &[]);
+    does(&sandbox, &["web@v1.2.3", "prod"]);
+    assert_eq!(findings(&sandbox, &["HEAD~6.."]), ["3 unexplained", "4 unexplained"]);
+    let told = run(&sandbox, &["verify", "-o", "json", "HEAD~6.."]).json(1);
+    assert_eq!((&told["records"], &told["withoutConfig"]), (&2.into(), &0.into()));
+    let turns = told["configChanges"].as_array().unwrap();
+    assert_eq!(turns.len(), 1, "{turns:?}");
+    assert_eq!(turns[0]["commit"], sandbox.git(["rev-parse", "HEAD~1"]).trim());
+    assert!(turns[0]["changes"].to_string().contains("apps/{app}"), "{turns:?}");
+    // The commit that renames is the newest one too.
+    let told = run(&sandbox, &["verify", "-o", "json", "HEAD~2..HEAD~1"]).json(0);
+    assert_eq!(told["configChanges"].as_array().unwrap().len(), 1);
 }

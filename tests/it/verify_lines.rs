@@ -1,7 +1,7 @@
 //! `git promote verify` over lines that merges and squashes made: forgeries
 //! that hide behind honest records, and the honest lines that look like them.
 
-use crate::kit::{D1, at, line, overlay, put, run, save};
+use crate::kit::{D1, D2, at, line, line_with, overlay, put, run, save};
 use crate::testkit::Sandbox;
 use crate::verify::{does, findings, pin, reword};
 
@@ -276,4 +276,143 @@ fn several_images_of_an_app_are_in_order_however_they_come() {
         let found = findings(&sandbox, &["HEAD~1.."]);
         assert_eq!(found, NONE, "{}", sandbox.git(["log", "--graph", "--oneline"]));
     }
+}
+
+#[test]
+fn what_a_record_waives_holds_for_its_app_and_environment_alone() {
+    let grant = "\n[[override]]\nrule = \"GP003\"\n";
+    let waiver = ["--override", "GP003", "--reason", "INC-1"];
+    let start = |name: &str| {
+        let sandbox = line_with(grant);
+        put(&sandbox, "api", "dev", "v1.2.4");
+        put(&sandbox, "web", "dev", "v1.2.1");
+        on_branch(&sandbox, |s| {
+            does(s, &["api@v1.2.4", "staging"]);
+            does(s, &[&["web@v1.2.1", "staging"], &waiver[..]].concat());
+        });
+        // The line is ahead of the branch by now.
+        put(&sandbox, name, "dev", "v1.2.5");
+        does(&sandbox, &[&format!("{name}@v1.2.5"), "staging"]);
+        merge_with(&sandbox, "Merge pull request #3 from x", |s| {
+            set(s, "web", "staging", "v1.2.1");
+            set(s, "api", "staging", "v1.2.4");
+        });
+        sandbox
+    };
+    assert_eq!(findings(&start("web"), &[]), NONE);
+    assert_eq!(findings(&start("api"), &[]), ["0 gate", "0 previous"]);
+    // In a squash, too: the second one says nothing of what it does.
+    let sandbox = line_with(grant);
+    put(&sandbox, "web", "dev", "v1.2.1");
+    put(&sandbox, "api", "dev", "v1.2.1");
+    on_branch(&sandbox, |s| {
+        does(s, &[&["web@v1.2.1", "staging"], &waiver[..]].concat());
+        does(s, &[&["api@v1.2.1", "staging"], &waiver[..]].concat());
+    });
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    reword(&sandbox, &|m| {
+        let (head, tail) =
+            m.rsplit_once("Promote-Override: GP003\nPromote-Reason: INC-1\n").unwrap();
+        format!("{head}{tail}")
+    });
+    assert_eq!(findings(&sandbox, &[]), ["0 gate"]);
+}
+
+/// What somebody adds below the tag.
+fn with(sandbox: &Sandbox, env: &str, more: &str) {
+    let text = sandbox.read(&at("web", env));
+    sandbox.write(&at("web", env), &format!("{text}  {more}\n"));
+}
+
+#[test]
+fn a_merge_brings_no_image_that_no_commit_has() {
+    let start = || {
+        let sandbox = line();
+        on_branch(&sandbox, |s| {
+            does(s, &["web@v1.2.3", "staging"]);
+            does(s, &["web@v1.2.3", "prod"]);
+        });
+        save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+        sandbox
+    };
+    let evil = "newName: registry.evil/web";
+    for (more, flaw) in [(evil, "version"), (&*format!("digest: {D1}"), "digest")] {
+        let sandbox = start();
+        sandbox.git(["merge", "-q", "--no-ff", "--no-commit", "request"]);
+        for env in ["dev", "staging", "prod"] {
+            with(&sandbox, env, more);
+        }
+        sandbox.git(["commit", "-q", "-a", "-m", "Merge request"]);
+        let wanted = [format!("0 {flaw}"), format!("0 {flaw}")];
+        assert_eq!(findings(&sandbox, &["HEAD~1.."]), wanted, "{more}");
+    }
+}
+
+#[test]
+fn an_image_that_the_line_or_the_branch_has_elsewhere_is_in_order() {
+    let elsewhere = |s: &Sandbox| {
+        for env in ["dev", "staging", "prod"] {
+            with(s, env, "newName: mirror.example/acme/web");
+        }
+        save(s, "Pull from the mirror", &[]);
+    };
+    for by_line in [true, false] {
+        let sandbox = line();
+        on_branch(&sandbox, |s| {
+            does(s, &["web@v1.2.3", "staging"]);
+            if !by_line {
+                elsewhere(s);
+            }
+        });
+        if by_line {
+            elsewhere(&sandbox);
+        }
+        save(&sandbox, "Say something", &[("README.md", "hello\n")]);
+        merge_with(&sandbox, "Merge request", |s| {
+            set(s, "web", "staging", "v1.2.3");
+            with(s, "staging", "newName: mirror.example/acme/web");
+            if !by_line {
+                for env in ["dev", "prod"] {
+                    with(s, env, "newName: mirror.example/acme/web");
+                }
+            }
+        });
+        assert_eq!(findings(&sandbox, &[]), NONE, "by the line: {by_line}");
+    }
+}
+
+#[test]
+fn a_digest_in_a_squash_is_that_of_what_came_out() {
+    let start = || {
+        let sandbox = line();
+        pin(&sandbox, "dev", &format!("v1.2.4\n  digest: {D1}"));
+        put(&sandbox, "api", "dev", "v1.2.3");
+        sandbox
+    };
+    let sandbox = start();
+    on_branch(&sandbox, |s| {
+        does(s, &["dev", "staging", "-a", "web"]);
+        does(s, &["api@v1.2.3", "staging"]);
+    });
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    let (line, other) = (format!("Promote-Digest: web {D1}"), format!("Promote-Digest: web {D2}"));
+    reword(&sandbox, &|m| m.replace(&line, &other));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
+    reword(&sandbox, &|m| m.replace(&format!("{other}\n"), ""));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
+    // The same version once more, with another digest: a step that leads on.
+    let sandbox = start();
+    on_branch(&sandbox, |s| {
+        does(s, &["dev", "staging", "-a", "web"]);
+        pin(s, "dev", &format!("v1.2.4\n  digest: {D2}"));
+        does(s, &["dev", "staging", "-a", "web"]);
+    });
+    // What dev runs is on the line before.
+    pin(&sandbox, "dev", &format!("v1.2.4\n  digest: {D2}"));
+    squash(&sandbox);
+    assert_eq!(findings(&sandbox, &[]), NONE);
+    reword(&sandbox, &|m| m.replace(&other, &line));
+    assert_eq!(findings(&sandbox, &[]), ["0 digest"]);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{Claims, Waiver};
+use crate::audit::{self, Claims, Waiver};
 use crate::config::Config;
 use crate::discover::{CellKey, Inventory};
 use crate::gate;
@@ -117,9 +117,9 @@ impl Judged<'_> {
         wrong.extend(self.waived_in_text(record));
         if !known {
             let about = |finding: &&Finding| {
-                let own = |p: &Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
                 let records = std::slice::from_ref(record);
-                promotions.iter().any(own) && !waives(records, finding.rule)
+                let own = |p: &&Promotion| finding.app.as_ref().is_none_or(|app| *app == p.app);
+                promotions.iter().filter(own).any(|p| !waives(records, finding, p))
             };
             wrong.extend(gates(refused(&report).filter(about), record));
         }
@@ -158,8 +158,10 @@ impl Judged<'_> {
         (records, changes): (&[Claims], &[Planned]),
         terms: Terms,
     ) -> Result<Vec<Wrong>, Failure> {
-        let report = self.judge(repo, &terms.on(self.config))?;
+        let config = terms.on(self.config);
+        let report = self.judge(repo, &config)?;
         let mut wrong = overrides(&report);
+        let report = self.unwaived(repo, &config, report)?;
         wrong.extend(records.iter().flat_map(|record| self.waived_in_text(record)));
         for record in records {
             let claimed: Vec<&Promotion> = changes
@@ -168,8 +170,8 @@ impl Judged<'_> {
                 .filter(|promotion| compare::is_claimed(std::slice::from_ref(record), promotion))
                 .collect();
             let about = |finding: &&Finding| {
-                let own = claimed.iter().any(|promotion| is_about(finding, promotion));
-                own && !waives(records, finding.rule)
+                let own = |promotion: &&&Promotion| is_about(finding, promotion);
+                claimed.iter().filter(own).any(|own| !waives(records, finding, own))
             };
             wrong.extend(gates(refused(&report).filter(about), record));
         }
@@ -208,9 +210,43 @@ impl Judged<'_> {
 
     /// The rules of today, asked at the time of the commit.
     pub(super) fn judge(&self, repo: &Repository, config: &Config) -> Result<CheckReport, Failure> {
-        let change = git::moved(repo, self.parent, self.id)?;
+        self.judge_change(repo, &git::moved(repo, self.parent, self.id)?, config)
+    }
+
+    fn judge_change(
+        &self,
+        repo: &Repository,
+        change: &Change,
+        config: &Config,
+    ) -> Result<CheckReport, Failure> {
         let options = Options { adopt: false, now: self.seconds, online: false };
-        judge::judge_by(repo, &change, (options, Some(config)))
+        judge::judge_by(repo, change, (options, Some(config)))
+    }
+
+    /// What the rules say where no record waives anything: what one of several
+    /// waives holds for what that one claims, and the rules do not tell them apart.
+    pub(super) fn unwaived(
+        &self,
+        repo: &Repository,
+        config: &Config,
+        report: CheckReport,
+    ) -> Result<CheckReport, Failure> {
+        if report.findings.iter().all(|finding| finding.outcome != Outcome::Overridden) {
+            return Ok(report);
+        }
+        let mut change = git::moved(repo, self.parent, self.id)?;
+        for message in &mut change.messages {
+            if !audit::claims(message).is_empty() {
+                message.clear();
+            }
+        }
+        self.judge_change(repo, &change, config)
+    }
+
+    /// Every record of the commit, and of those that it merges.
+    pub(super) fn all_records(&self, repo: &Repository) -> Result<Vec<Claims>, Failure> {
+        let change = git::moved(repo, self.parent, self.id)?;
+        Ok(change.messages.iter().flat_map(|message| audit::claims(message)).collect())
     }
 
     /// Whether the commit that it was judged on is not in the history, and its
@@ -332,9 +368,18 @@ pub(super) fn is_about(finding: &Finding, promotion: &Promotion) -> bool {
         && environment.is_none_or(|name| *name == promotion.to)
 }
 
-/// Whether one of the records waives the rule.
-pub(super) fn waives(records: &[Claims], rule: Rule) -> bool {
-    records.iter().flat_map(|record| &record.waivers).any(|waiver| waiver.rule == rule)
+/// Whether a record of the promotion waives what the rule refuses; one of
+/// another app or environment waives nothing here.
+pub(super) fn waives(records: &[Claims], finding: &Finding, promotion: &Promotion) -> bool {
+    let here = finding.environment.as_ref().is_none_or(|name| *name == promotion.to);
+    here && waives_rule(records, finding.rule, promotion)
+}
+
+/// Whether a record of the promotion waives the rule.
+pub(super) fn waives_rule(records: &[Claims], rule: Rule, promotion: &Promotion) -> bool {
+    let own = |record: &&Claims| compare::is_told(record, promotion);
+    let mut waivers = records.iter().filter(own).flat_map(|record| &record.waivers);
+    waivers.any(|waiver| waiver.rule == rule)
 }
 
 /// Rules that the record says have passed, or nothing of, and that refuse.

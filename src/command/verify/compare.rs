@@ -172,24 +172,14 @@ impl<'a> Comparison<'a> {
             return;
         }
         let mut wrong = Vec::new();
-        for (index, promotion) in self.here().filter(|(index, _)| self.explains(*index)) {
-            let app = promotion.app.to_string();
-            let full = format!("{app} {}", promotion.image);
-            let mut digests = self.claims.digests.iter();
-            let claimed = digests.find(|(name, _)| *name == app || *name == full);
-            let claimed = claimed.map(|(_, digest)| digest.as_str());
+        for (_, promotion) in self.here().filter(|(index, _)| self.explains(*index)) {
+            let claimed = digest_of(self.claims, promotion);
             let is = promotion.version.digest.as_ref().map(ToString::to_string);
             if claimed != is.as_deref() {
-                let word = |digest: Option<&str>| digest.unwrap_or("none").to_owned();
-                let message = format!(
-                    "the record says digest {}, and it is {}",
-                    word(claimed),
-                    word(is.as_deref())
-                );
-                wrong.push((index, Wrong::of(Flaw::Digest, promotion, message)));
+                wrong.push(other_digest((claimed, is.as_deref()), promotion));
             }
         }
-        self.wrong.extend(wrong.into_iter().map(|(_, wrong)| wrong));
+        self.wrong.extend(wrong);
     }
 
     /// Whether the id is that of what moved, on one of these commits.
@@ -224,6 +214,25 @@ impl<'a> Comparison<'a> {
             Wrong::of(Flaw::Source, first, message)
         })
     }
+}
+
+/// The digest that a record names for the image.
+pub(super) fn digest_of<'r>(record: &'r Claims, promotion: &Promotion) -> Option<&'r str> {
+    let app = promotion.app.to_string();
+    let full = format!("{app} {}", promotion.image);
+    let mut digests = record.digests.iter();
+    let claimed = digests.find(|(name, _)| *name == app || *name == full);
+    claimed.map(|(_, digest)| digest.as_str())
+}
+
+/// A record names another digest than there is.
+pub(super) fn other_digest(
+    (claimed, is): (Option<&str>, Option<&str>),
+    promotion: &Promotion,
+) -> Wrong {
+    let (claimed, is) = (claimed.unwrap_or("none"), is.unwrap_or("none"));
+    let message = format!("the record says digest {claimed}, and it is {is}");
+    Wrong::of(Flaw::Digest, promotion, message)
 }
 
 /// What is said of a change without a record; `lost` where the subject is that
@@ -290,6 +299,11 @@ pub(super) fn says_promotion(message: &str) -> bool {
     let subject = message.lines().next().unwrap_or_default();
     let promotes = subject.starts_with("Promote ") && subject.contains(" to ");
     promotes || (subject.starts_with("Roll back ") && subject.contains(" in "))
+}
+
+/// Whether the record tells of the app and image in that environment.
+pub(super) fn is_told(record: &Claims, promotion: &Promotion) -> bool {
+    record.to == promotion.to.as_str() && record.apps.iter().any(|claim| answers(claim, promotion))
 }
 
 /// Whether one of the records claims that version there, whatever else.

@@ -14,7 +14,7 @@ use super::arrivals::Arrivals;
 use super::commit::{self, Judged, Moved};
 use super::compare::{self, Comparison, Wrong};
 use super::configs::{Configs, Counting, Turn};
-use super::merge::Terms;
+use super::merge::{Carried, Terms};
 use super::several;
 
 /// What is found while the commits are looked at.
@@ -39,13 +39,15 @@ impl<'a> Verifying<'a> {
     /// A commit of the first-parent line, and those that it merges.
     pub(super) fn first_parent(&mut self, commit: &HistoryCommit) -> Result<(), Failure> {
         let Some(parent) = commit.parent else { return Ok(()) };
-        let Some(Counting { config, older }) = self.configs.at(&self.repo, parent)? else {
+        let Some(Counting { config, older }) =
+            self.configs.before_commit(&self.repo, commit, parent)?
+        else {
             self.report.before_config += 1;
             return Ok(());
         };
         self.turn(commit, parent)?;
         self.report.commits += 1;
-        self.report.without_config += usize::from(older);
+        self.report.without_config.extend(older.then(|| commit.id.to_string()));
         let own = audit::claims(commit.message());
         let (id, seconds) = (commit.id, commit.seconds);
         let reverts = compare::reverts(commit.message());
@@ -57,11 +59,11 @@ impl<'a> Verifying<'a> {
         };
         self.report.changes += moved.planned.len();
         self.report.unrecorded -= self.arrivals.seen(&moved.before, id);
-        let (carried, told) = self.merged(&config, (parent, id))?;
-        let open = if carried.is_empty() {
+        let carried = self.merged(&config, (parent, id))?;
+        let open = if carried.records.is_empty() {
             self.carrier(&judged, (&own, &moved.planned))?
         } else {
-            self.merge(&judged, (&own, &carried, told), &moved.planned)?
+            self.merge(&judged, (&own, &carried), &moved)?
         };
         if !own.is_empty() || !moved.planned.is_empty() {
             self.signature(id, seconds, !own.is_empty())?;
@@ -96,12 +98,12 @@ impl<'a> Verifying<'a> {
         &mut self,
         config: &Config,
         (parent, id): (ObjectId, ObjectId),
-    ) -> Result<(Vec<Claims>, bool), Failure> {
-        let mut records: Vec<Claims> = Vec::new();
+    ) -> Result<Carried, Failure> {
+        let mut brought = Carried::default();
         if self.repo.parents(id)?.len() < 2 {
-            return Ok((records, false));
+            return Ok(brought);
         }
-        let (base, tree, mut told) = (parent, self.repo.tree_of(id)?, false);
+        let (base, tree) = (parent, self.repo.tree_of(id)?);
         let mut carriers = Vec::new();
         for merged in self.repo.only_in(parent, id)?.into_iter().filter(|other| *other != id) {
             let carrier = self.repo.carrier(merged)?;
@@ -115,7 +117,7 @@ impl<'a> Verifying<'a> {
         carriers.sort_by_key(|(carrier, _)| carrier.parents > 1);
         for (carrier, claims) in carriers {
             let claims: Vec<Claims> = if carrier.parents > 1 {
-                claims.into_iter().filter(|own| !several::is_copy(own, &records)).collect()
+                claims.into_iter().filter(|own| !several::is_copy(own, &brought.records)).collect()
             } else {
                 claims
             };
@@ -126,10 +128,13 @@ impl<'a> Verifying<'a> {
             let judged = Judged { config, parent, id, seconds, reverts };
             self.carrier(&judged, (&claims, &changes))?;
             self.signature(id, seconds, true)?;
-            told = alone && parent == base && self.repo.tree_of(id)? == tree;
-            records.extend(claims);
+            brought.told = alone && parent == base && self.repo.tree_of(id)? == tree;
+            let moved = changes.into_iter().map(|planned| planned.promotion);
+            let moved = moved.filter(|own| compare::is_claimed(&claims, own));
+            brought.promotions.extend(moved);
+            brought.records.extend(claims);
         }
-        Ok((records, told))
+        Ok(brought)
     }
 
     /// A merge of commits with records: what its own message adds to these is
@@ -138,17 +143,19 @@ impl<'a> Verifying<'a> {
     fn merge<'c>(
         &mut self,
         judged: &Judged<'_>,
-        (own, carried, told): (&[Claims], &[Claims], bool),
-        changes: &'c [Planned],
+        (own, carried): (&[Claims], &Carried),
+        moved: &'c Moved,
     ) -> Result<Vec<&'c Planned>, Failure> {
         let own: Vec<Claims> =
-            own.iter().filter(|own| !several::is_copy(own, carried)).cloned().collect();
+            own.iter().filter(|own| !several::is_copy(own, &carried.records)).cloned().collect();
+        let changes = &moved.planned;
         let open = self.carrier(judged, (&own, changes))?;
-        let claimed = |promotion: &Promotion| compare::is_claimed(carried, promotion);
-        if !told && changes.iter().any(|planned| claimed(&planned.promotion)) {
+        let claimed = |promotion: &Promotion| carried.claims(promotion);
+        if !carried.told && changes.iter().any(|planned| claimed(&planned.promotion)) {
             self.asked += 1;
             let terms = if self.args.strict { Terms::Exact } else { Terms::Stepwise };
-            let wrong = judged.brought(&self.repo, (carried, changes), terms)?;
+            let mut wrong = judged.other_images(&self.repo, carried, moved)?;
+            wrong.extend(judged.brought(&self.repo, (&carried.records, changes), terms)?);
             self.push((judged.id, judged.seconds), wrong);
         }
         Ok(open.into_iter().filter(|planned| !claimed(&planned.promotion)).collect())
@@ -196,6 +203,7 @@ impl<'a> Verifying<'a> {
         if strict || !judged.reverts {
             wrong.extend(several::unmatched(records, changes));
         }
+        wrong.extend(several::digests(records, changes, !strict && judged.reverts));
         for record in records {
             let comparison = Comparison::of(record, changes);
             // What another record takes further has an id that only the commits

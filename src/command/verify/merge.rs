@@ -11,7 +11,7 @@ use crate::plan::Planned;
 use crate::report::{CheckReport, Flaw};
 
 use super::super::Failure;
-use super::commit::{Judged, is_about, refused, waives};
+use super::commit::{self, Judged, Moved, is_about, refused, waives, waives_rule};
 use super::compare::{self, Wrong};
 use super::several;
 
@@ -48,7 +48,95 @@ impl Terms {
     }
 }
 
+/// What the commits that a merge brings say, each held against itself.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub(super) records: Vec<Claims>,
+    /// What moves in the commits that say it.
+    pub(super) promotions: Vec<Promotion>,
+    /// Whether one alone is the whole merge, on the same parent.
+    pub(super) told: bool,
+}
+
+impl Carried {
+    /// What one of them claims, and moves there itself.
+    pub(super) fn claims(&self, promotion: &Promotion) -> bool {
+        compare::is_claimed(&self.records, promotion) && self.same(promotion).next().is_some()
+    }
+
+    fn same<'c>(&'c self, promotion: &'c Promotion) -> impl Iterator<Item = &'c Promotion> {
+        let version = compare::short(&promotion.version);
+        self.promotions.iter().filter(move |own| {
+            (&own.app, &own.image, &own.to) == (&promotion.app, &promotion.image, &promotion.to)
+                && compare::short(&own.version) == version
+        })
+    }
+
+    /// Whether it is the version that one of them brings, its digest too.
+    fn has_version(&self, promotion: &Promotion) -> bool {
+        self.same(promotion).any(|own| own.version == promotion.version)
+    }
+
+    fn has_repository(&self, promotion: &Promotion) -> bool {
+        let mut same = self.same(promotion);
+        same.any(|own| own.repository == promotion.repository)
+    }
+}
+
 impl Judged<'_> {
+    /// What comes out of a merge has to be the image that a commit with its record
+    /// had: the record alone names no more than a tag. The repository may be that
+    /// of the line, or of one of the branches, as well.
+    pub(super) fn other_images(
+        &self,
+        repo: &Repository,
+        carried: &Carried,
+        moved: &Moved,
+    ) -> Result<Vec<Wrong>, Failure> {
+        let mut wrong = Vec::new();
+        let all = moved.planned.iter().map(|planned| &planned.promotion);
+        for promotion in all.filter(|promotion| carried.claims(promotion)) {
+            let version = &promotion.version;
+            if !carried.has_version(promotion) {
+                let message = format!(
+                    "the merge brings {version}, and the commit that claims it has another digest"
+                );
+                wrong.push(Wrong::of(Flaw::Digest, promotion, message));
+            } else if !carried.has_repository(promotion) && !self.had(repo, moved, promotion)? {
+                let repository = promotion.repository.as_deref().unwrap_or("no repository");
+                let message = format!(
+                    "the merge brings {version} of {repository}, which the commit that claims it \
+                     has not"
+                );
+                wrong.push(Wrong::of(Flaw::Version, promotion, message));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Whether the line, or a branch that is merged, has the repository there.
+    fn had(
+        &self,
+        repo: &Repository,
+        moved: &Moved,
+        promotion: &Promotion,
+    ) -> Result<bool, Failure> {
+        let key = CellKey::of(promotion, &promotion.to);
+        let line = moved.before.cells.get(&key);
+        if line.is_some_and(|cell| cell.repository() == promotion.repository.as_deref()) {
+            return Ok(true);
+        }
+        for head in repo.parents(self.id)?.into_iter().skip(1) {
+            let branch = commit::moved(repo, self.config, (self.parent, head))?;
+            let mut all = branch.planned.iter().map(|planned| &planned.promotion);
+            let here = |own: &Promotion| CellKey::of(own, &own.to) == key;
+            if all.any(|own| here(own) && own.repository == promotion.repository) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What the rules say of versions that a merge brings to the line: what ran
     /// on the branch alone proves nothing there, and an old branch must not take
     /// back what the line has by now.
@@ -58,18 +146,22 @@ impl Judged<'_> {
         (records, changes): (&[Claims], &[Planned]),
         terms: Terms,
     ) -> Result<Vec<Wrong>, Failure> {
-        let report = self.judge(repo, &terms.on(self.config))?;
-        let mut wrong = refusals(&report, (records, changes), terms);
+        let config = terms.on(self.config);
+        let report = self.judge(repo, &config)?;
+        let report = self.unwaived(repo, &config, report)?;
+        let told = self.all_records(repo)?;
+        let mut wrong = refusals(&report, (records, &told), (changes, terms));
         let all = changes.iter().map(|planned| &planned.promotion);
         let brought = all.filter(|promotion| compare::is_claimed(records, promotion));
         let unled = brought.filter(|promotion| {
             let rollback = records.iter().any(|record| {
                 record.rollback && compare::is_claimed(std::slice::from_ref(record), promotion)
             });
-            !rollback && !several::leads(records, promotion)
+            let waived = waives_rule(&told, Rule::GP003, promotion);
+            !rollback && !waived && !several::leads(records, promotion)
         });
         let unled: Vec<Promotion> = unled.cloned().collect();
-        if unled.is_empty() || waives(records, Rule::GP003) {
+        if unled.is_empty() {
             return Ok(wrong);
         }
         let stale = |promotion: &Promotion| {
@@ -91,11 +183,12 @@ impl Judged<'_> {
     }
 }
 
-/// What refuses one of the versions that a merge brings.
+/// What refuses one of the versions that a merge brings and `records` claim;
+/// `told` may waive it.
 fn refusals(
     report: &CheckReport,
-    (records, changes): (&[Claims], &[Planned]),
-    terms: Terms,
+    (records, told): (&[Claims], &[Claims]),
+    (changes, terms): (&[Planned], Terms),
 ) -> Vec<Wrong> {
     let all = || changes.iter().map(|planned| &planned.promotion);
     // Whoever takes two steps at once is vouched for by the step before.
@@ -106,8 +199,9 @@ fn refusals(
     };
     let about = |finding: &&Finding| {
         let brought = |p: &&Promotion| compare::is_claimed(records, p);
-        let refused = |p: &Promotion| is_about(finding, p) && !steps(finding, p);
-        !waives(records, finding.rule) && all().filter(brought).any(refused)
+        let refused =
+            |p: &Promotion| is_about(finding, p) && !steps(finding, p) && !waives(told, finding, p);
+        all().filter(brought).any(refused)
     };
     let wrong = |finding: &Finding| Wrong {
         flaw: Flaw::Gate,

@@ -8,6 +8,7 @@ mod configs;
 mod line;
 mod merge;
 mod several;
+mod shape;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -101,12 +102,9 @@ fn verify(
     range: &str,
 ) -> Result<(VerifyReport, Vec<Remark>), Failure> {
     let repo = &workspace.repo;
-    let (from, to) = match range.split_once("..") {
-        Some((from, to)) => (Some(from), to.trim_start_matches('.')),
-        None => (None, range),
-    };
-    let tip = revision(repo, if to.is_empty() { "HEAD" } else { to })?;
-    let from = from.filter(|from| !from.is_empty()).map(|from| revision(repo, from)).transpose()?;
+    let (from, to) = ends(range)?;
+    let tip = revision(repo, to)?;
+    let from = from.map(|from| revision(repo, from)).transpose()?;
     let only: Option<HashSet<ObjectId>> =
         from.map(|from| repo.surely_only_in(from, tip)).transpose()?.map(HashSet::from_iter);
     if from != Some(tip) && only.as_ref().is_some_and(HashSet::is_empty) {
@@ -180,8 +178,35 @@ fn swapped(range: &str) -> Failure {
         "{range} holds no commit: its end is part of the history of its beginning"
     ));
     let Some((from, to)) = range.split_once("..") else { return failure };
-    let to = to.trim_start_matches('.');
     failure.hint(format!("git promote verify {}..{from}", if to.is_empty() { "HEAD" } else { to }))
+}
+
+/// The two ends of `A..B`, `A..`, `..B` or `A`. What git reads as other sets of
+/// commits would be taken for all of the history, or for a part of it.
+fn ends(range: &str) -> Result<(Option<&str>, &str), Failure> {
+    let (from, to) = match range.split_once("..") {
+        Some((from, to)) => (Some(from), to),
+        None => (None, range),
+    };
+    let is_other = from == Some("") && to.is_empty()
+        || to.starts_with('.')
+        || to.contains("..")
+        || [from.unwrap_or_default(), to].into_iter().any(is_set);
+    if is_other {
+        let message = format!("`{range}` is no range that is verified: A..B, A.., ..B or A");
+        return Err(Failure::usage(message).hint("git promote verify HEAD~1..HEAD"));
+    }
+    let from = from.filter(|from| !from.is_empty());
+    Ok((from, if to.is_empty() { "HEAD" } else { to }))
+}
+
+/// `^A`, `A^@`, `A^!` and `A^-1`, which are several commits.
+fn is_set(name: &str) -> bool {
+    let parents = name.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    name.starts_with('^')
+        || [name, parents].iter().any(|name| name.ends_with("^-"))
+        || name.ends_with("^@")
+        || name.ends_with("^!")
 }
 
 fn revision(repo: &Repository, name: &str) -> Result<ObjectId, Failure> {

@@ -6,7 +6,7 @@ use crate::model::Promotion;
 use crate::plan::Planned;
 use crate::report::Flaw;
 
-use super::compare::{Wrong, answers, short};
+use super::compare::{self, Wrong, answers, short};
 
 /// Whether the record repeats one of others, as the text of a merge does.
 pub(super) fn is_copy(record: &Claims, others: &[Claims]) -> bool {
@@ -20,13 +20,45 @@ pub(super) fn is_copy(record: &Claims, others: &[Claims]) -> bool {
 /// One line of a record, and the environment that it is about.
 type Claim<'a> = (&'a str, &'a ClaimedApp);
 
-fn all(records: &[Claims]) -> impl Iterator<Item = Claim<'_>> {
-    records.iter().flat_map(|record| record.apps.iter().map(|app| (record.to.as_str(), app)))
+fn all<'a>(records: impl IntoIterator<Item = &'a Claims>) -> impl Iterator<Item = Claim<'a>> {
+    records.into_iter().flat_map(|record| record.apps.iter().map(|app| (record.to.as_str(), app)))
 }
 
 /// The claims that are no step of a way from what was there to what came out.
 pub(super) fn unmatched(records: &[Claims], changes: &[Planned]) -> Vec<Wrong> {
     all(records).filter_map(|claim| stray(claim, records, changes)).collect()
+}
+
+/// Digests that are not those of the versions that came out. A step to another
+/// digest of the same version may have been another one, if a record goes on
+/// from it; so may what a revert took back.
+pub(super) fn digests(records: &[Claims], changes: &[Planned], reverts: bool) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    for promotion in changes.iter().map(|planned| &planned.promotion) {
+        let is = promotion.version.digest.as_ref().map(ToString::to_string);
+        let claims =
+            |record: &&Claims| compare::is_claimed(std::slice::from_ref(record), promotion);
+        let (right, other): (Vec<&Claims>, Vec<&Claims>) = records
+            .iter()
+            .filter(claims)
+            .partition(|record| compare::digest_of(record, promotion) == is.as_deref());
+        let may_differ = |record: &&Claims| {
+            let version = short(&promotion.version);
+            let goes_on = all(records.iter().filter(|other| !std::ptr::eq(*other, *record))).any(
+                |(to, step)| {
+                    promotion.to.as_str() == to
+                        && answers(step, promotion)
+                        && step.previous == version
+                },
+            );
+            !right.is_empty() && (reverts || goes_on)
+        };
+        let other = other.into_iter().filter(|record| !may_differ(record));
+        wrong.extend(other.map(|record| {
+            compare::other_digest((compare::digest_of(record, promotion), is.as_deref()), promotion)
+        }));
+    }
+    wrong
 }
 
 fn stray((to, app): Claim<'_>, records: &[Claims], changes: &[Planned]) -> Option<Wrong> {
