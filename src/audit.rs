@@ -46,9 +46,9 @@ pub struct Record {
     pub preview: Option<String>,
 }
 
-/// The versions of a promotion as the record writes them: the tag, or the
-/// digest where there is no tag; `none` for no version.
-fn short(pin: &Pin) -> String {
+/// A version as a record writes it: the tag, or the digest where there is no
+/// tag; `none` for no version.
+pub fn written(pin: &Pin) -> String {
     match (&pin.tag, &pin.digest) {
         (Some(tag), _) => tag.to_string(),
         (None, Some(digest)) => digest.to_string(),
@@ -73,9 +73,9 @@ impl Record {
         }
         let subject = match (apps.as_slice(), self.promotions.as_slice()) {
             ([app], [first, rest @ ..])
-                if rest.iter().all(|p| short(&p.version) == short(&first.version)) =>
+                if rest.iter().all(|p| written(&p.version) == written(&first.version)) =>
             {
-                format!("Promote {app} {} to {to}", short(&first.version))
+                format!("Promote {app} {} to {to}", written(&first.version))
             }
             ([app], _) => format!("Promote {app} to {to}"),
             (apps, _) => format!("Promote {} apps to {to}", apps.len()),
@@ -87,9 +87,9 @@ impl Record {
     fn way_back(&self, apps: &[String], to: &str) -> String {
         match (apps, self.promotions.as_slice()) {
             ([app], [first, rest @ ..])
-                if rest.iter().all(|p| short(&p.version) == short(&first.version)) =>
+                if rest.iter().all(|p| written(&p.version) == written(&first.version)) =>
             {
-                format!("Roll back {app} to {} in {to}", short(&first.version))
+                format!("Roll back {app} to {} in {to}", written(&first.version))
             }
             ([app], _) => format!("Roll back {app} in {to}"),
             (apps, _) => format!("Roll back {} apps in {to}", apps.len()),
@@ -123,7 +123,7 @@ impl Record {
         }
         for promotion in &self.promotions {
             let name = self.name(promotion);
-            let (old, new) = (short(&promotion.previous), short(&promotion.version));
+            let (old, new) = (written(&promotion.previous), written(&promotion.version));
             trailers.push(("Promote-App", format!("{name} {old} -> {new}")));
         }
         for promotion in &self.promotions {

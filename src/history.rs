@@ -70,9 +70,7 @@ impl Timeline {
     pub fn left(&self, wanted: &Pin) -> bool {
         self.held.iter().skip(1).any(|held| held.pin.carries(wanted))
     }
-}
 
-impl Timeline {
     fn wants(&self, arrival_only: bool) -> bool {
         !self.complete && (!arrival_only || self.since().is_none())
     }

@@ -1,7 +1,6 @@
 //! Evidence from history: since when, and what ran before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZero;
 use std::thread;
 
 use crate::config::Config;
@@ -13,6 +12,7 @@ use crate::model::{Promotion, RepoPath};
 use crate::plan::Planned;
 use crate::proof::{Proof, Ran};
 
+use super::inventory::readers;
 use super::{Failure, Workspace};
 
 /// How far back to look.
@@ -45,11 +45,6 @@ pub(super) fn cells_of(planned: &Planned) -> Vec<CellKey> {
     environments.map(|environment| CellKey::of(promotion, environment)).collect()
 }
 
-/// Fewer cells than this are followed by one thread.
-const WORTH_A_THREAD: usize = 1_000;
-/// The most threads that follow them.
-const READERS: usize = 4;
-
 /// When the versions of many cells arrived, from the first-parent history of
 /// the base: each thread goes through all of it, and reads what the commits did
 /// to its own apps.
@@ -58,10 +53,7 @@ pub(super) fn arrivals(
     inventory: &Inventory,
     cells: &BTreeSet<&CellKey>,
 ) -> Result<BTreeMap<CellKey, Timeline>, Failure> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    // What is brought here only once it is asked for is brought by one.
-    let alone = cells.len() < WORTH_A_THREAD || ground.repo.is_promised();
-    let readers = if alone { 1 } else { cores.min(READERS) };
+    let readers = readers(ground.repo, cells.len());
     let shared = if readers > 1 { shared(ground, inventory, cells, readers) } else { None };
     shared.map_or_else(|| timelines(ground, inventory, cells, Reach::Arrivals), Ok)
 }

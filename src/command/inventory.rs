@@ -6,12 +6,12 @@ use std::thread;
 
 use crate::config::Config;
 use crate::discover::{self, Inventory, Overlay, Part, Roots};
-use crate::git::TreeSnapshot;
+use crate::git::{Repository, TreeSnapshot};
 use crate::model::SnapshotError;
 
 use super::{Failure, Workspace};
 
-/// Fewer overlays than this are read by one thread.
+/// Fewer overlays or cells than this are read by one thread.
 const WORTH_A_THREAD: usize = 1_000;
 /// The most threads that read.
 const READERS: usize = 4;
@@ -23,11 +23,17 @@ const TAKEN: usize = 100;
 pub(super) fn inventory(workspace: &Workspace) -> Result<Inventory, Failure> {
     let (snapshot, config) = (&workspace.snapshot, &workspace.config);
     let overlays = discover::overlays(snapshot, config, None)?;
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    // What is brought here only once it is asked for is brought by one.
-    let alone = overlays.len() < WORTH_A_THREAD || workspace.repo.is_promised();
-    let readers = if alone { 1 } else { cores.min(READERS) };
+    let readers = readers(&workspace.repo, overlays.len());
     Ok(read((snapshot, config), overlays, readers)?)
+}
+
+/// How many threads read so many overlays or cells.
+pub(super) fn readers(repo: &Repository, count: usize) -> usize {
+    // What is brought here only once it is asked for is brought by one.
+    if count < WORTH_A_THREAD || repo.is_promised() {
+        return 1;
+    }
+    thread::available_parallelism().map_or(1, NonZero::get).min(READERS)
 }
 
 fn read(

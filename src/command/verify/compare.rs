@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::{ClaimedApp, Claims, Record};
+use crate::audit::{ClaimedApp, Claims, Record, written};
 use crate::config::Config;
 use crate::discover::{Cell, CellKey};
 use crate::gate;
-use crate::model::{AppId, EnvironmentName, Pin, Promotion};
+use crate::model::{AppId, EnvironmentName, Promotion};
 use crate::plan::Planned;
 use crate::report::Flaw;
 
@@ -33,22 +33,13 @@ impl Wrong {
     }
 }
 
-/// The version as a record writes it.
-pub(super) fn short(pin: &Pin) -> String {
-    match (&pin.tag, &pin.digest) {
-        (Some(tag), _) => tag.to_string(),
-        (None, Some(digest)) => digest.to_string(),
-        (None, None) => "none".to_owned(),
-    }
-}
-
 pub(super) fn answers(claim: &ClaimedApp, promotion: &Promotion) -> bool {
     let app = promotion.app.to_string();
     claim.name == app || claim.name == format!("{app} {}", promotion.image)
 }
 
 fn fits(claim: &ClaimedApp, promotion: &Promotion) -> bool {
-    claim.version == short(&promotion.version) && claim.previous == short(&promotion.previous)
+    claim.version == written(&promotion.version) && claim.previous == written(&promotion.previous)
 }
 
 /// One record beside the changes of its commit.
@@ -132,7 +123,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn versions(&mut self, claim: &ClaimedApp, promotion: &Promotion) {
-        let (old, new) = (short(&promotion.previous), short(&promotion.version));
+        let (old, new) = (written(&promotion.previous), written(&promotion.version));
         let told = |claimed: &str, is: &str, what: &str| {
             format!("the record says {what} {claimed}, and it is {is}")
         };
@@ -149,7 +140,7 @@ impl<'a> Comparison<'a> {
     fn nothing_of(&mut self, claim: &ClaimedApp) {
         let ClaimedApp { name, previous, version } = claim;
         let moved = |(index, p): &(usize, &Promotion)| {
-            !self.explained.contains(index) && short(&p.version) == *version
+            !self.explained.contains(index) && written(&p.version) == *version
         };
         let message = format!("the record says {name} {previous} -> {version}");
         let instead = self.here().find(moved);
@@ -311,7 +302,7 @@ pub(super) fn is_claimed(records: &[Claims], promotion: &Promotion) -> bool {
     records.iter().any(|record| {
         record.to == promotion.to.as_str()
             && record.apps.iter().any(|claim| {
-                answers(claim, promotion) && claim.version == short(&promotion.version)
+                answers(claim, promotion) && claim.version == written(&promotion.version)
             })
     })
 }

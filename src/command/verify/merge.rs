@@ -1,7 +1,7 @@
 //! What a merge brings to the line, and how strictly the rules are asked of what
 //! others judged before.
 
-use crate::audit::Claims;
+use crate::audit::{Claims, written};
 use crate::config::Config;
 use crate::discover::CellKey;
 use crate::gate;
@@ -65,10 +65,10 @@ impl Carried {
     }
 
     fn same<'c>(&'c self, promotion: &'c Promotion) -> impl Iterator<Item = &'c Promotion> {
-        let version = compare::short(&promotion.version);
+        let version = written(&promotion.version);
         self.promotions.iter().filter(move |own| {
             (&own.app, &own.image, &own.to) == (&promotion.app, &promotion.image, &promotion.to)
-                && compare::short(&own.version) == version
+                && written(&own.version) == version
         })
     }
 

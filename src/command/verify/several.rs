@@ -1,12 +1,12 @@
 //! Several records of one commit, as a squash leaves them: whether they lead
 //! from what was there to what came out.
 
-use crate::audit::{ClaimedApp, Claims};
+use crate::audit::{ClaimedApp, Claims, written};
 use crate::model::Promotion;
 use crate::plan::Planned;
 use crate::report::Flaw;
 
-use super::compare::{self, Wrong, answers, short};
+use super::compare::{self, Wrong, answers};
 
 /// Whether the record repeats one of others, as the text of a merge does.
 pub(super) fn is_copy(record: &Claims, others: &[Claims]) -> bool {
@@ -43,7 +43,7 @@ pub(super) fn digests(records: &[Claims], changes: &[Planned], reverts: bool) ->
             .filter(claims)
             .partition(|record| compare::digest_of(record, promotion) == is.as_deref());
         let may_differ = |record: &&Claims| {
-            let version = short(&promotion.version);
+            let version = written(&promotion.version);
             let goes_on = all(records.iter().filter(|other| !std::ptr::eq(*other, *record))).any(
                 |(to, step)| {
                     promotion.to.as_str() == to
@@ -73,9 +73,9 @@ fn stray((to, app): Claim<'_>, records: &[Claims], changes: &[Planned]) -> Optio
         .map(|planned| &planned.promotion)
         .filter(|promotion| promotion.to.as_str() == to && answers(app, promotion))
         .collect();
-    let ends = goes_on || net.iter().any(|promotion| short(&promotion.version) == app.version);
+    let ends = goes_on || net.iter().any(|promotion| written(&promotion.version) == app.version);
     let begins =
-        comes_from || net.iter().any(|promotion| short(&promotion.previous) == app.previous);
+        comes_from || net.iter().any(|promotion| written(&promotion.previous) == app.previous);
     let ClaimedApp { name, previous, version } = app;
     match net.first() {
         _ if ends && begins => None,
@@ -86,12 +86,12 @@ fn stray((to, app): Claim<'_>, records: &[Claims], changes: &[Planned]) -> Optio
             Some(Wrong::whole(Flaw::App, to, message))
         }
         Some(promotion) if ends => {
-            let is = short(&promotion.previous);
+            let is = written(&promotion.previous);
             let message = format!("the record says previous version {previous}, and it is {is}");
             Some(Wrong::of(Flaw::Previous, promotion, message))
         }
         Some(promotion) => {
-            let is = short(&promotion.version);
+            let is = written(&promotion.version);
             let message = format!("the record says version {version}, and it is {is}");
             Some(Wrong::of(Flaw::Version, promotion, message))
         }
@@ -113,7 +113,7 @@ pub(super) fn leads(records: &[Claims], promotion: &Promotion) -> bool {
         .filter(|(to, app)| promotion.to.as_str() == *to && answers(app, promotion))
         .map(|(_, app)| app)
         .collect();
-    let mut reached = vec![short(&promotion.previous)];
+    let mut reached = vec![written(&promotion.previous)];
     let mut at = 0;
     while let Some(version) = reached.get(at).cloned() {
         let next = steps.iter().filter(|step| step.previous == version).map(|step| &step.version);
@@ -121,6 +121,6 @@ pub(super) fn leads(records: &[Claims], promotion: &Promotion) -> bool {
         reached.extend(new);
         at += 1;
     }
-    let wanted = short(&promotion.version);
+    let wanted = written(&promotion.version);
     reached.contains(&wanted)
 }
